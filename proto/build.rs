@@ -1,0 +1,24 @@
+//! Generates the hub's messages and clients from our own declarations of them.
+
+use std::{env, error::Error, path::PathBuf};
+
+const FILES: [&str; 8] = [
+    "cosmos/base/query.proto",
+    "cosmos/base/tendermint.proto",
+    "sentinel/lease.proto",
+    "sentinel/node.proto",
+    "sentinel/plan.proto",
+    "sentinel/provider.proto",
+    "sentinel/session.proto",
+    "sentinel/subscription.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("proto");
+    let descriptors = protox::compile(FILES, [root])?;
+    tonic_build::configure()
+        .build_server(env::var_os("CARGO_FEATURE_STUB").is_some())
+        .compile_fds(descriptors)?;
+    Ok(())
+}

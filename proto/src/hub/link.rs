@@ -1,0 +1,189 @@
+//! The connection to one endpoint, and the proof that the right chain is at its other end.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use tonic::{
+    Code, Request, Response, Status,
+    client::Grpc,
+    codec::ProstCodec,
+    codegen::http::uri::PathAndQuery,
+    metadata::MetadataMap,
+    transport::{Channel, ClientTlsConfig, Endpoint, Uri},
+};
+use tower::Service;
+
+use super::{config::HubConfigError, error::Cause, query::Query};
+use crate::wire::cosmos::base::tendermint::v1beta1::{GetNodeInfoRequest, GetSyncingRequest};
+
+/// No answer that we ask for is longer.
+const LONGEST_ANSWER: usize = 4 << 20;
+const LONGEST_HEADERS: u32 = 16 << 10;
+/// The height of the state that an answer was read from.
+const HEIGHT: &str = "x-cosmos-block-height";
+
+/// An answer and the height that it was read at, if the endpoint says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reply<T> {
+    pub(super) value: T,
+    pub(super) height: Option<u64>,
+}
+
+/// One endpoint's connection, made when needed and made anew when it breaks.
+#[derive(Debug)]
+pub(super) struct Link {
+    endpoint: Endpoint,
+    current: Mutex<Option<Connection>>,
+    proving: tokio::sync::Mutex<()>,
+}
+
+/// A channel; it dials again by itself, so its dials are counted.
+#[derive(Debug, Clone)]
+struct Connection {
+    channel: Channel,
+    dials: Arc<AtomicU64>,
+    /// The number of dials at which the other end was the right chain.
+    proven: Option<u64>,
+}
+
+impl Link {
+    pub(super) fn new(uri: Uri, timeout: Duration) -> Result<Self, HubConfigError> {
+        let tls = uri.scheme_str() == Some("https");
+        let mut endpoint = Endpoint::from(uri)
+            .connect_timeout(timeout)
+            .http2_max_header_list_size(LONGEST_HEADERS)
+            .tcp_nodelay(true);
+        if tls {
+            let tls = ClientTlsConfig::new().with_webpki_roots();
+            endpoint =
+                endpoint.tls_config(tls).map_err(|error| HubConfigError::Tls(super::error::root(&error)))?;
+        }
+        Ok(Self { endpoint, current: Mutex::default(), proving: tokio::sync::Mutex::default() })
+    }
+
+    /// Asks over a connection whose other end is known to be `chain_id`.
+    pub(super) async fn ask<Q: Query>(
+        &self,
+        question: &Q,
+        chain_id: &str,
+    ) -> Result<Reply<Option<Q::Answer>>, Cause> {
+        // A second time if the connection was replaced on the way: the answer may be another chain's.
+        for _ in 0..2 {
+            let (connection, proven) = self.proven(chain_id).await?;
+            let reply = unary(&connection.channel, question).await;
+            if connection.dials.load(Ordering::Acquire) == proven {
+                return read(reply);
+            }
+        }
+        Err(Cause::Transport("the connection keeps breaking".to_owned()))
+    }
+
+    /// Dials anew for the next question.
+    pub(super) fn reset(&self) {
+        *self.current() = None;
+    }
+
+    fn current(&self) -> std::sync::MutexGuard<'_, Option<Connection>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> Option<(Connection, u64)> {
+        let connection = self.current().clone()?;
+        let proven = connection.proven?;
+        (connection.dials.load(Ordering::Acquire) == proven).then_some((connection, proven))
+    }
+
+    async fn proven(&self, chain_id: &str) -> Result<(Connection, u64), Cause> {
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        let _one = self.proving.lock().await;
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        let connection = self.current().get_or_insert_with(|| dial(&self.endpoint)).clone();
+        let info = unary(&connection.channel, &GetNodeInfoRequest {}).await;
+        let dials = connection.dials.load(Ordering::Acquire);
+        let info = info.map_err(|status| Cause::from(&status))?.into_inner();
+        let network = info.default_node_info.unwrap_or_default().network;
+        if network != chain_id {
+            let (expected, got) = (chain_id.to_owned(), super::error::cut(&network));
+            return Err(Cause::WrongChain { expected, got });
+        }
+        let syncing = unary(&connection.channel, &GetSyncingRequest {}).await;
+        if syncing.map_err(|status| Cause::from(&status))?.into_inner().syncing {
+            return Err(Cause::Syncing);
+        }
+        if connection.dials.load(Ordering::Acquire) != dials {
+            return Err(Cause::Transport("the connection keeps breaking".to_owned()));
+        }
+        let proven = Connection { proven: Some(dials), ..connection };
+        *self.current() = Some(proven.clone());
+        Ok((proven, dials))
+    }
+}
+
+async fn unary<Q: Query>(channel: &Channel, question: &Q) -> Result<Response<Q::Answer>, Status> {
+    let mut grpc = Grpc::new(channel.clone()).max_decoding_message_size(LONGEST_ANSWER);
+    grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
+    let request = Request::new(question.clone());
+    let codec = ProstCodec::<Q, Q::Answer>::default();
+    grpc.unary(request, PathAndQuery::from_static(Q::PATH), codec).await
+}
+
+/// An answer, "there is no such thing" among them.
+fn read<T>(reply: Result<Response<T>, Status>) -> Result<Reply<Option<T>>, Cause> {
+    match reply {
+        Ok(response) => {
+            let height = height(response.metadata());
+            Ok(Reply { value: Some(response.into_inner()), height })
+        }
+        Err(status) if status.code() == Code::NotFound => {
+            Ok(Reply { value: None, height: height(status.metadata()) })
+        }
+        Err(status) => Err(Cause::from(&status)),
+    }
+}
+
+fn height(metadata: &MetadataMap) -> Option<u64> {
+    metadata.get(HEIGHT)?.to_str().ok()?.parse().ok()
+}
+
+fn dial(endpoint: &Endpoint) -> Connection {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(endpoint.get_connect_timeout());
+    let dials = Arc::new(AtomicU64::new(0));
+    let counted = Counted { connector, dials: Arc::clone(&dials) };
+    Connection { channel: endpoint.connect_with_connector_lazy(counted), dials, proven: None }
+}
+
+/// Counts the dials.
+#[derive(Debug, Clone)]
+struct Counted {
+    connector: HttpConnector,
+    dials: Arc<AtomicU64>,
+}
+
+impl Service<Uri> for Counted {
+    type Response = <HttpConnector as Service<Uri>>::Response;
+    type Error = <HttpConnector as Service<Uri>>::Error;
+    type Future = <HttpConnector as Service<Uri>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.connector.poll_ready(context)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        self.dials.fetch_add(1, Ordering::AcqRel);
+        self.connector.call(uri)
+    }
+}

@@ -1,0 +1,184 @@
+//! Several endpoints as one: the first that gives an answer that counts, within the time there is.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout};
+
+use super::{
+    breaker::Breaker,
+    config::{HubConfig, HubConfigError},
+    error::{Cause, Failure, HubError},
+    link::{Link, Reply},
+    query::Query,
+};
+
+/// Blocks that an endpoint may be behind the others.
+const LAG: u64 = 5;
+/// How long a height that was seen counts. Height is compared, not time: our own clock proves nothing about
+/// an endpoint, and a chain that was set back is taken again after this.
+const MEMORY: Duration = Duration::from_secs(30);
+
+/// An endpoint that was given less time than this is not blamed for not answering in it.
+const FAIR: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    members: Vec<Member>,
+    chain_id: String,
+    timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Member {
+    name: Arc<str>,
+    link: Link,
+    breaker: Mutex<Breaker>,
+    height: Mutex<Option<(u64, Instant)>>,
+}
+
+/// What is known of one endpoint.
+#[derive(Debug)]
+pub struct EndpointState {
+    /// Scheme, host and port.
+    pub endpoint: Arc<str>,
+    /// Its height, or what is wrong.
+    pub state: Result<u64, Cause>,
+}
+
+impl Pool {
+    pub(super) fn new(config: HubConfig) -> Result<Self, HubConfigError> {
+        let members = config
+            .endpoints()?
+            .into_iter()
+            .map(|uri| {
+                let name = uri.to_string().trim_end_matches('/').into();
+                let link = Link::new(uri, config.timeout)?;
+                Ok(Member { name, link, breaker: Mutex::default(), height: Mutex::default() })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { members, chain_id: config.chain_id, timeout: config.timeout })
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Time for one question in all.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// Asks one endpoint after the other until one answers; `None` is an answer too.
+    pub(super) async fn ask<Q: Query, T>(
+        &self,
+        question: &Q,
+        deadline: Instant,
+        check: impl Fn(Q::Answer) -> Result<T, Cause>,
+    ) -> Result<Reply<Option<T>>, HubError> {
+        let mut failures = Vec::new();
+        for (index, member) in self.members.iter().enumerate() {
+            let others = self.members.iter().skip(index + 1).filter(|other| !other.is_resting()).count();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(others + 1).unwrap_or(u32::MAX);
+            if share.is_zero() {
+                let endpoint = Arc::clone(&member.name);
+                failures.push(Failure { endpoint, cause: Cause::Timeout(self.timeout) });
+                break;
+            }
+            match member.ask(question, share, self, &check).await {
+                Ok(answer) => return Ok(answer),
+                Err(cause) => {
+                    let endpoint = Arc::clone(&member.name);
+                    tracing::debug!(%endpoint, %cause, method = Q::PATH, "hub endpoint failed");
+                    failures.push(Failure { endpoint, cause });
+                }
+            }
+        }
+        Err(HubError::Unavailable(failures.into()))
+    }
+
+    /// Asks every endpoint for itself, resting or not.
+    pub(super) async fn states<Q: Query>(&self, question: &Q) -> Vec<EndpointState> {
+        let asked = self.members.iter().map(|member| member.state(question, self));
+        futures::future::join_all(asked).await
+    }
+
+    fn best_height(&self) -> u64 {
+        let recent = |member: &Member| {
+            locked(&member.height).filter(|(_, seen)| seen.elapsed() < MEMORY).map(|(height, _)| height)
+        };
+        self.members.iter().filter_map(recent).max().unwrap_or_default()
+    }
+}
+
+impl Member {
+    fn is_resting(&self) -> bool {
+        locked(&self.breaker).is_resting(Instant::now())
+    }
+
+    async fn ask<Q: Query, T>(
+        &self,
+        question: &Q,
+        share: Duration,
+        pool: &Pool,
+        check: impl Fn(Q::Answer) -> Result<T, Cause>,
+    ) -> Result<Reply<Option<T>>, Cause> {
+        let Some(ticket) = locked(&self.breaker).admit(Instant::now(), share) else {
+            let (failures, last) = locked(&self.breaker).story();
+            return Err(Cause::Resting { failures, last });
+        };
+        let answer = self
+            .question(question, share, pool)
+            .await
+            .and_then(|Reply { value, height }| Ok(Reply { value: value.map(check).transpose()?, height }));
+        match &answer {
+            Err(Cause::Timeout(_)) if share < FAIR => {}
+            Err(cause) if cause.is_endpoints() => {
+                locked(&self.breaker).failed(Instant::now(), ticket, cause.to_string());
+            }
+            _ => locked(&self.breaker).succeeded(ticket),
+        }
+        answer
+    }
+
+    async fn state<Q: Query>(&self, question: &Q, pool: &Pool) -> EndpointState {
+        let answer = self.question(question, pool.timeout, pool).await;
+        let state = answer.and_then(|reply| reply.height.ok_or_else(no_height));
+        EndpointState { endpoint: Arc::clone(&self.name), state }
+    }
+
+    async fn question<Q: Query>(
+        &self,
+        question: &Q,
+        share: Duration,
+        pool: &Pool,
+    ) -> Result<Reply<Option<Q::Answer>>, Cause> {
+        let Ok(answer) = timeout(share, self.link.ask(question, &pool.chain_id)).await else {
+            // A connection that swallows questions would swallow the next one too.
+            if share >= FAIR {
+                self.link.reset();
+            }
+            return Err(Cause::Timeout(share));
+        };
+        let answer = answer?;
+        if let Some(height) = answer.height {
+            let best = pool.best_height();
+            if height.saturating_add(LAG) < best {
+                return Err(Cause::Behind { height, best });
+            }
+            *locked(&self.height) = Some((height, Instant::now()));
+        }
+        Ok(answer)
+    }
+}
+
+fn no_height() -> Cause {
+    Cause::Answer("it does not say at which height".to_owned())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,180 @@
+//! A hub to test against: answers what it is told to, and fails as it is told to.
+//!
+//! Behind the cargo feature `stub`, which no program has.
+
+mod services;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use prost::Message;
+use prost_types::Any;
+use tokio::{sync::oneshot, task::JoinHandle};
+use tonic::{Code, transport::server::TcpIncoming};
+
+use crate::{
+    address::{AccountAddress, NodeAddress},
+    hub::{DIRECT_TYPE, SUBSCRIPTION_TYPE, SessionKind},
+    wire::sentinel::{
+        node::v3 as node,
+        session::v3::BaseSession,
+        subscription::v3::{self as subscription, Subscription},
+        types::v1::Status,
+    },
+};
+
+/// What a stub says and how it behaves; change it at any time.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Chain that it is on.
+    pub chain_id: String,
+    /// Height of its answers.
+    pub height: u64,
+    /// Whether it tells the height with each answer.
+    pub tells_height: bool,
+    /// Whether it says that it is syncing.
+    pub syncing: bool,
+    /// Time before each answer.
+    pub delay: Duration,
+    /// Answer everything with this error.
+    pub error: Option<Code>,
+    /// Sessions by number.
+    pub sessions: BTreeMap<u64, Any>,
+    /// Subscriptions by number.
+    pub subscriptions: BTreeMap<u64, Subscription>,
+    /// Answer any question for a session with this one.
+    pub instead: Option<Any>,
+    /// Largest page that it gives.
+    pub page: usize,
+    /// Questions that came, by method.
+    pub asked: BTreeMap<&'static str, u64>,
+}
+
+impl State {
+    /// A hub at height 1 without anything in it.
+    pub fn new(chain_id: &str) -> Self {
+        Self {
+            chain_id: chain_id.to_owned(),
+            height: 1,
+            tells_height: true,
+            syncing: false,
+            delay: Duration::ZERO,
+            error: None,
+            sessions: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            instead: None,
+            page: 100,
+            asked: BTreeMap::new(),
+        }
+    }
+
+    /// Puts a session there; for a plan, with a subscription of the same number.
+    pub fn put(&mut self, id: u64, account: AccountAddress, node: NodeAddress, kind: SessionKind) {
+        if let SessionKind::Plan(plan_id) = kind {
+            let acc_address = account.to_string();
+            self.subscriptions.insert(id, Subscription { id, acc_address, plan_id, ..Default::default() });
+        }
+        self.sessions.insert(id, any(base(id, account, node, Status::Active), kind));
+    }
+
+    /// Sets a session that is there to "inactive, to be settled".
+    pub fn cancel(&mut self, id: u64, account: AccountAddress, node: NodeAddress, kind: SessionKind) {
+        self.sessions.insert(id, any(base(id, account, node, Status::InactivePending), kind));
+    }
+
+    /// Answer everything with "unavailable".
+    pub fn fail(&mut self) {
+        self.error = Some(Code::Unavailable);
+    }
+
+    /// Answer again.
+    pub fn recover(&mut self) {
+        self.error = None;
+    }
+
+    /// Questions to a method so far.
+    pub fn count(&self, method: &str) -> u64 {
+        self.asked.get(method).copied().unwrap_or_default()
+    }
+}
+
+fn base(id: u64, account: AccountAddress, node: NodeAddress, status: Status) -> BaseSession {
+    BaseSession {
+        id,
+        acc_address: account.to_string(),
+        node_address: node.to_string(),
+        status: status.into(),
+        ..BaseSession::default()
+    }
+}
+
+fn any(base: BaseSession, kind: SessionKind) -> Any {
+    let (subscription_id, base_session) = (base.id, Some(base));
+    match kind {
+        SessionKind::Direct => Any {
+            type_url: DIRECT_TYPE.to_owned(),
+            value: node::Session { base_session, price: None }.encode_to_vec(),
+        },
+        SessionKind::Plan(_) => Any {
+            type_url: SUBSCRIPTION_TYPE.to_owned(),
+            value: subscription::Session { base_session, subscription_id }.encode_to_vec(),
+        },
+    }
+}
+
+/// A running stub; stops when dropped.
+#[derive(Debug)]
+pub struct StubHub {
+    state: Arc<Mutex<State>>,
+    addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl StubHub {
+    /// Starts on a free port.
+    pub fn start(state: State) -> io::Result<Self> {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), state)
+    }
+
+    /// Starts on this address.
+    pub fn start_at(addr: SocketAddr, state: State) -> io::Result<Self> {
+        let incoming = TcpIncoming::bind(addr)?;
+        let addr = incoming.local_addr()?;
+        let state = Arc::new(Mutex::new(state));
+        let (stop, stopped) = oneshot::channel();
+        let router = services::router(Arc::clone(&state));
+        let server = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            if let Err(error) = router.serve_with_incoming_shutdown(incoming, stopped).await {
+                tracing::error!(%error, "stub hub failed");
+            }
+        });
+        Ok(Self { state, addr, stop: Some(stop), server: Some(server) })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What it says, to be read or changed.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes its connections and leaves the port.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        if let Some(server) = self.server.take() {
+            let _ = server.await;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a good endpoint says.
+
+use prost_types::Any;
+use sentinel_proto::hub::{Cause, HubError, Page, SessionKind, SessionStatus};
+
+use super::*;
+
+#[tokio::test]
+async fn sessions_are_direct_or_of_a_plan_or_not_there() {
+    let stub = stub();
+    stub.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
+    stub.state().put(4, ACCOUNT, NODE, SessionKind::Plan(7));
+    let hub = client(&[stub.addr()]);
+    let direct = hub.session(3).await.unwrap().unwrap();
+    assert_eq!((direct.id, direct.account, direct.node), (3, ACCOUNT, NODE));
+    assert_eq!((direct.kind, direct.status), (SessionKind::Direct, SessionStatus::Active));
+    for _ in 0..3 {
+        assert_eq!(hub.session(4).await.unwrap().unwrap().kind, SessionKind::Plan(7));
+    }
+    // The plan of a subscription never changes.
+    assert_eq!(stub.state().count("QuerySubscription"), 1);
+    assert_eq!(hub.session(5).await.unwrap(), None);
+    stub.state().cancel(3, ACCOUNT, NODE, SessionKind::Direct);
+    assert_eq!(hub.session(3).await.unwrap().unwrap().status, SessionStatus::InactivePending);
+    // The chain was asked for once.
+    assert_eq!(stub.state().count("GetNodeInfo"), 1);
+}
+
+#[tokio::test]
+async fn answers_carry_their_height() {
+    let stub = stub();
+    stub.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
+    stub.state().height = 44;
+    let hub = client(&[stub.addr()]);
+    assert_eq!(hub.latest_height().await.unwrap(), 44);
+    assert_eq!(hub.session_seen(3).await.unwrap().height, Some(44));
+    let absent = hub.session_seen(4).await.unwrap();
+    assert_eq!((absent.value, absent.height), (None, Some(44)));
+    assert_eq!(stub.state().count("GetLatestBlock"), 0);
+    stub.state().tells_height = false;
+    assert_eq!(hub.session_seen(3).await.unwrap().height, None);
+    assert_eq!(hub.latest_height().await.unwrap(), 44);
+    assert_eq!(stub.state().count("GetLatestBlock"), 1);
+}
+
+#[tokio::test]
+async fn a_nodes_sessions_come_in_pages() {
+    let stub = stub();
+    for id in 1..=25 {
+        let kind = if id % 2 == 0 { SessionKind::Plan(id) } else { SessionKind::Direct };
+        stub.state().put(id, ACCOUNT, NODE, kind);
+    }
+    stub.state().put(30, ACCOUNT, NodeAddress::new([9; 20]), SessionKind::Direct);
+    let later = Any { type_url: "/sentinel.later.v1.Session".to_owned(), ..Any::default() };
+    stub.state().sessions.insert(31, later);
+    let hub = client(&[stub.addr()]);
+    let mut page = Page { limit: 10, newest_first: true, ..Page::default() };
+    let mut ids = Vec::new();
+    loop {
+        let answer = hub.sessions_for_node(&NODE, page.clone()).await.unwrap();
+        assert_eq!(answer.ids, answer.sessions.iter().map(|session| session.id).collect::<Vec<_>>());
+        ids.extend(answer.ids);
+        let Some(next) = answer.next else { break };
+        page.key = next;
+    }
+    assert_eq!(ids, (1..=25).rev().collect::<Vec<_>>());
+    assert_eq!(stub.state().count("QuerySessionsForNode"), 3);
+    assert_eq!(stub.state().count("QuerySubscription"), 12);
+}
+
+#[tokio::test]
+async fn senseless_answers_do_not_count() {
+    let stub = stub();
+    stub.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
+    let hub = client(&[stub.addr()]);
+    let other = stub.state().sessions.get(&3).cloned();
+    stub.state().instead = other;
+    assert!(matches!(causes(hub.session(4).await)[..], [Cause::Answer(_)]));
+    let unknown = Any { type_url: "/x.Session".to_owned(), value: vec![] };
+    stub.state().instead = Some(unknown);
+    assert!(matches!(causes(hub.session(4).await)[..], [Cause::Answer(_)]));
+    stub.state().instead = Some(Any { value: vec![0xff; 20], type_url: "/sentinel.node.v3.Session".into() });
+    assert!(matches!(causes(hub.session(4).await)[..], [Cause::Answer(_)]));
+    // Senseless answers to one question do not rest the endpoint.
+    stub.state().instead = None;
+    assert!(hub.session(3).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn huge_answers_are_not_read() {
+    let stub = stub();
+    let huge = Any { value: vec![0; 6 << 20], type_url: "/sentinel.node.v3.Session".into() };
+    stub.state().instead = Some(huge);
+    let hub = client(&[stub.addr()]);
+    let problem = hub.session(4).await.unwrap_err().to_string();
+    assert!(problem.contains("message length too large"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_session_without_its_subscription_is_an_error() {
+    let stub = stub();
+    stub.state().put(4, ACCOUNT, NODE, SessionKind::Plan(7));
+    stub.state().put(5, ACCOUNT, NODE, SessionKind::Direct);
+    stub.state().subscriptions.clear();
+    let hub = client(&[stub.addr()]);
+    assert!(matches!(hub.session(4).await, Err(HubError::Inconsistent(_))));
+    let page = hub.sessions_for_node(&NODE, Page { limit: 9, ..Page::default() }).await.unwrap();
+    assert_eq!((page.sessions.len(), page.ids), (1, vec![4, 5]));
+}
