@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {
+    AccessControlDefaultAdminRules
+} from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ICommittee} from "../interfaces/ICommittee.sol";
+import {IParameterRegistry} from "../interfaces/IParameterRegistry.sol";
+import {IReputationOracle} from "../interfaces/IReputationOracle.sol";
+import {Bonds} from "../libraries/Bonds.sol";
+import {ParameterKeys} from "../libraries/ParameterKeys.sol";
+import {EtherLedger} from "./EtherLedger.sol";
+
+/// @title Committee
+/// @notice The part of the ReputationOracle that keeps members and bonds, and checks signatures.
+abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefaultAdminRules, EIP712 {
+    using Bonds for Bonds.Bond;
+
+    /// @notice May slash and hold bonds.
+    bytes32 public constant SLASHER_ROLE = keccak256("SLASHER_ROLE");
+    /// @notice Fewest members that can attest.
+    uint256 public constant MIN_MEMBERS = 7;
+    /// @notice Most members.
+    uint256 public constant MAX_MEMBERS = 15;
+    /// @notice Time that a resignation leaves for finding a successor.
+    uint64 public constant RESIGNATION_DELAY = 14 days;
+    /// @notice Longest hold.
+    uint64 public constant MAX_HOLD = 60 days;
+
+    address[] private _members;
+    mapping(address who => bool) private _isMember;
+    mapping(address who => uint256) private _leavesAt;
+    mapping(address who => Bonds.Bond) private _bonds;
+    uint64 private _version;
+    address private _deployer;
+
+    constructor(address governor, address deployer)
+        AccessControlDefaultAdminRules(1 days, governor)
+        EIP712("Sovereign Gate Committee", "1")
+    {
+        if (deployer == address(0)) {
+            revert ReputationOracleInvalidAddress();
+        }
+        _deployer = deployer;
+    }
+
+    // ------------------------------------------------------------------------------------------------ members
+
+    /// @inheritdoc IReputationOracle
+    function bond(address member) external payable {
+        if (member == address(0)) revert ReputationOracleInvalidAddress();
+        if (msg.value == 0) revert ReputationOracleInvalidAmount(0);
+        _bonds[member].add(msg.value);
+        emit Bonded(member, msg.value);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function unbond(uint256 amount) external {
+        if (_isMember[msg.sender]) revert ReputationOracleStillMember(msg.sender);
+        Bonds.Bond storage mine = _bonds[msg.sender];
+        if (amount == 0 || amount > mine.staked) revert ReputationOracleInvalidAmount(amount);
+        _release(msg.sender);
+        mine.unbond(amount, _PARAMETERS.get(ParameterKeys.UNBONDING_PERIOD));
+        emit UnbondingStarted(msg.sender, amount, mine.freeAt());
+    }
+
+    /// @inheritdoc IReputationOracle
+    function withdrawBond(address to) external nonReentrant {
+        _release(msg.sender);
+        Bonds.Bond storage mine = _bonds[msg.sender];
+        if (mine.unbonding != 0 && due(msg.sender) == 0) {
+            revert ReputationOracleStillUnbonding(mine.freeAt());
+        }
+        _payOut(msg.sender, to);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function resign() external {
+        if (!_isMember[msg.sender]) revert ReputationOracleNotMember(msg.sender);
+        if (_leavesAt[msg.sender] != 0) revert ReputationOracleAlreadyResigned(msg.sender);
+        uint256 leaves = block.timestamp + RESIGNATION_DELAY;
+        _leavesAt[msg.sender] = leaves;
+        emit Resigned(msg.sender, leaves);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function leaveCommittee() external {
+        uint256 leaves = _leavesAt[msg.sender];
+        if (leaves == 0 || block.timestamp < leaves) revert ReputationOracleCannotLeave(msg.sender, leaves);
+        _remove(msg.sender);
+    }
+
+    // ------------------------------------------------------------------------------------------------ roles
+
+    /// @inheritdoc IReputationOracle
+    function setCommittee(address[] calldata newMembers) external onlyRole(DEFAULT_ADMIN_ROLE) {
+        _setCommittee(newMembers);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function slashBond(address member, uint256 bps, address rewarded, uint256 rewardBps)
+        external
+        onlyRole(SLASHER_ROLE)
+        returns (uint256 taken)
+    {
+        if (bps > Bonds.BPS) revert ReputationOracleInvalidShare(bps);
+        if (rewardBps > Bonds.BPS) revert ReputationOracleInvalidShare(rewardBps);
+        _release(member);
+        (uint256 fromBonded, uint256 fromUnbonding) = _bonds[member].slash(bps);
+        taken = fromBonded + fromUnbonding;
+        uint256 reward = rewarded == address(0) ? 0 : taken * rewardBps / Bonds.BPS;
+        emit BondSlashed(member, taken, rewarded, reward);
+        _credit(rewarded, reward);
+        _creditTreasury(taken - reward);
+        if (_isMember[member]) _remove(member);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function holdBond(address member, uint64 until) external onlyRole(SLASHER_ROLE) {
+        uint64 latest = uint64(block.timestamp) + MAX_HOLD;
+        if (until > latest) until = latest;
+        _bonds[member].hold(until);
+        emit HoldPlaced(member, until);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function wire(address slasher, address[] calldata firstMembers) external {
+        if (msg.sender != _deployer) revert ReputationOracleCannotWire();
+        if (slasher == address(0)) revert ReputationOracleInvalidAddress();
+        _deployer = address(0);
+        _grantRole(SLASHER_ROLE, slasher);
+        if (firstMembers.length != 0) _setCommittee(firstMembers);
+    }
+
+    // ------------------------------------------------------------------------------------------------ views
+
+    /// @inheritdoc ICommittee
+    function verify(
+        bytes32 structHash,
+        bytes[] calldata signatures,
+        address[] calldata signers,
+        uint64 version
+    ) public view returns (bool) {
+        if (version != _version || _members.length < MIN_MEMBERS) return false;
+        if (signers.length != signatures.length || signers.length < threshold()) return false;
+        bytes32 hash = _hashTypedDataV4(structHash);
+        address previous = address(0);
+        for (uint256 i = 0; i < signers.length; ++i) {
+            address signer = signers[i];
+            if (signer <= previous || !_isMember[signer]) return false;
+            if (!_isSigner(signer, hash, signatures[i])) return false;
+            previous = signer;
+        }
+        return true;
+    }
+
+    /// @inheritdoc ICommittee
+    function signedBy(address who, bytes32 structHash, bytes calldata signature)
+        external
+        view
+        returns (bool)
+    {
+        return who != address(0) && _isSigner(who, _hashTypedDataV4(structHash), signature);
+    }
+
+    /// @inheritdoc ICommittee
+    function digest(bytes32 structHash) external view returns (bytes32) {
+        return _hashTypedDataV4(structHash);
+    }
+
+    /// @inheritdoc ICommittee
+    function threshold() public view returns (uint256) {
+        return (2 * _members.length + 2) / 3;
+    }
+
+    /// @inheritdoc ICommittee
+    function committeeVersion() external view returns (uint64) {
+        return _version;
+    }
+
+    /// @inheritdoc ICommittee
+    function isMember(address who) external view returns (bool) {
+        return _isMember[who];
+    }
+
+    /// @inheritdoc ICommittee
+    function members() external view returns (address[] memory) {
+        return _members;
+    }
+
+    /// @inheritdoc IReputationOracle
+    function bondOf(address member)
+        external
+        view
+        returns (uint256 bonded, uint256 unbonding, uint64 unbondsAt, uint64 heldUntil)
+    {
+        Bonds.Bond storage theirs = _bonds[member];
+        return (theirs.staked, theirs.unbonding, theirs.unbondsAt, theirs.heldUntil);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function leavesAt(address member) external view returns (uint256) {
+        return _leavesAt[member];
+    }
+
+    // ------------------------------------------------------------------------------------------------ internal
+
+    /// @dev A resignation outlives a rotation that keeps the member.
+    function _setCommittee(address[] calldata newMembers) private {
+        uint256 size = newMembers.length;
+        if (size < MIN_MEMBERS || size > MAX_MEMBERS) revert ReputationOracleWrongSize(size);
+        if (size != _PARAMETERS.get(ParameterKeys.ORACLE_COMMITTEE_SIZE)) {
+            revert ReputationOracleWrongSize(size);
+        }
+
+        address[] memory old = _members;
+        for (uint256 i = 0; i < old.length; ++i) {
+            _isMember[old[i]] = false;
+        }
+        uint256 needed = _PARAMETERS.get(ParameterKeys.COMMITTEE_BOND);
+        address previous = address(0);
+        for (uint256 i = 0; i < size; ++i) {
+            address member = newMembers[i];
+            if (member <= previous) revert ReputationOracleUnsorted(member);
+            uint256 bonded = _bonds[member].staked;
+            if (bonded < needed) revert ReputationOracleBondTooLow(member, bonded);
+            _isMember[member] = true;
+            previous = member;
+        }
+        for (uint256 i = 0; i < old.length; ++i) {
+            if (!_isMember[old[i]]) _leavesAt[old[i]] = 0;
+        }
+        _members = newMembers;
+        emit CommitteeChanged(++_version, newMembers);
+    }
+
+    /// @dev Keeps the order.
+    function _remove(address member) private {
+        _isMember[member] = false;
+        _leavesAt[member] = 0;
+        uint256 last = _members.length - 1;
+        bool found = false;
+        for (uint256 i = 0; i < last; ++i) {
+            if (_members[i] == member) found = true;
+            if (found) _members[i] = _members[i + 1];
+        }
+        _members.pop();
+        emit CommitteeChanged(++_version, _members);
+    }
+
+    function _release(address member) private {
+        uint256 amount = _bonds[member].release();
+        if (amount == 0) return;
+        emit BondReleased(member, amount);
+        _credit(member, amount);
+    }
+
+    function _isSigner(address signer, bytes32 hash, bytes calldata signature) private pure returns (bool) {
+        (address recovered,,) = ECDSA.tryRecoverCalldata(hash, signature);
+        return recovered == signer;
+    }
+}
