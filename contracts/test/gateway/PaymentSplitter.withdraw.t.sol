@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IPaymentSplitter} from "../../src/interfaces/IPaymentSplitter.sol";
+import {BombReceiver, RefusingReceiver} from "../mocks/receivers/Receivers.sol";
+import {SplitterTest} from "./SplitterTest.sol";
+
+contract PaymentSplitterWithdrawTest is SplitterTest {
+    function test_WithdrawEth() public {
+        pay(ETH, 100);
+        vm.expectEmit(address(splitter));
+        emit IPaymentSplitter.Withdrawn(operator, ETH, operator, 80);
+        vm.prank(operator);
+        splitter.withdraw(ETH);
+        assertEq(operator.balance, 80);
+        assertEq(splitter.pending(operator, ETH), 0);
+        assertEq(splitter.liabilities(ETH), 20);
+        assertSolvent(ETH);
+    }
+
+    function test_WithdrawTokenTo() public {
+        pay(address(dollar), 100);
+        vm.expectEmit(address(splitter));
+        emit IPaymentSplitter.Withdrawn(operator, address(dollar), stranger, 80);
+        vm.prank(operator);
+        splitter.withdrawTo(address(dollar), stranger);
+        assertEq(dollar.balanceOf(stranger), 80);
+        assertSolvent(address(dollar));
+    }
+
+    function test_WithdrawNothingReverts() public {
+        pay(ETH, 100);
+        vm.prank(stranger);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
+        splitter.withdraw(ETH);
+        vm.startPrank(operator);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
+        splitter.withdraw(address(dollar));
+        splitter.withdraw(ETH);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
+        splitter.withdraw(ETH);
+    }
+
+    function test_WithdrawToNobodyReverts() public {
+        pay(ETH, 100);
+        vm.prank(operator);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterInvalidReceiver.selector);
+        splitter.withdrawTo(ETH, address(0));
+    }
+
+    function test_CollectTreasuryByAnyone() public {
+        pay(ETH, 100);
+        vm.expectEmit(address(splitter));
+        emit IPaymentSplitter.Withdrawn(treasury, ETH, treasury, 10);
+        vm.prank(stranger);
+        splitter.collectTreasury(ETH);
+        assertEq(treasury.balance, 10);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
+        splitter.collectTreasury(ETH);
+    }
+
+    /// @dev The former treasury keeps its own claim; nobody else can pull it.
+    function test_FormerTreasuryWithdraws() public {
+        pay(ETH, 100);
+        parameters.setTreasury(stranger);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
+        splitter.collectTreasury(ETH);
+        vm.prank(treasury);
+        splitter.withdraw(ETH);
+        assertEq(treasury.balance, 10);
+    }
+
+    function test_RefusingReceiverBlocksOnlyItself() public {
+        RefusingReceiver receiver = new RefusingReceiver();
+        parameters.setTreasury(address(receiver));
+        vm.prank(payer);
+        splitter.split{value: 100}(NODE, address(receiver), ETH, 100);
+        pay(ETH, 100);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterTransferFailed.selector);
+        splitter.collectTreasury(ETH);
+        vm.prank(operator);
+        splitter.withdraw(ETH);
+        receiver.act(address(splitter), 0, abi.encodeCall(IPaymentSplitter.withdrawTo, (ETH, stranger)));
+        assertEq(stranger.balance, 100);
+        assertSolvent(ETH);
+    }
+
+    function test_BombReceiver() public {
+        BombReceiver receiver = new BombReceiver();
+        vm.prank(payer);
+        splitter.split{value: 100}(NODE, address(receiver), ETH, 100);
+        receiver.act(address(splitter), 0, abi.encodeCall(IPaymentSplitter.withdraw, (ETH)));
+        assertEq(address(receiver).balance, 80);
+    }
+
+    function test_WithdrawWhilePausedAndDelisted() public {
+        pay(address(dollar), 100);
+        parameters.setPaused(true);
+        parameters.setBroken(true);
+        parameters.setAccepted(address(dollar), false);
+        vm.prank(operator);
+        splitter.withdraw(address(dollar));
+        assertEq(dollar.balanceOf(operator), 80);
+    }
+}
