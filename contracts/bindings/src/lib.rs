@@ -1,0 +1,13 @@
+//! The Ethereum side, read and never written: typed interfaces of the contracts that decide about access, and a
+//! reader that asks several providers for one consistent snapshot.
+//!
+//! No policy lives here: which card gives which tier is the caller's business.
+
+pub mod delegate_registry;
+#[cfg(feature = "dev")]
+pub mod dev;
+pub mod memes;
+pub mod multicall;
+pub mod nft_delegation;
+pub mod reader;
+pub mod signature;

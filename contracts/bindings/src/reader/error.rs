@@ -1,0 +1,90 @@
+//! Why a read failed. None of it is ever an answer.
+
+use alloy::primitives::Address;
+
+/// A read that gave nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// The reader cannot be built like this.
+    #[error("Ethereum providers: {0}")]
+    Config(String),
+    /// Not enough providers answered.
+    #[error("Ethereum cannot be asked now: {0}")]
+    Unavailable(String),
+    /// Providers answered, but not enough of them the same.
+    #[error("Ethereum providers disagree: {0}")]
+    Disagreement(String),
+    /// No time left.
+    #[error("Ethereum did not answer in time: {0}")]
+    Timeout(String),
+    /// The chain lacks Multicall3.
+    #[error("no Multicall3 at {0} on this chain")]
+    NoAggregator(Address),
+    /// The call itself failed on the chain, at every provider asked.
+    #[error("call failed on the chain: {0}")]
+    Execution(String),
+    /// A contract failed, or answered what its interface does not allow.
+    #[error("{contract} does not answer {function} as it should")]
+    Contract {
+        /// Who was called.
+        contract: Address,
+        /// Signature of the function.
+        function: &'static str,
+    },
+}
+
+impl ReadError {
+    /// Whether asking again later can help; the others need an operator.
+    pub fn should_retry(&self) -> bool {
+        !matches!(self, Self::Config(_) | Self::NoAggregator(_))
+    }
+}
+
+/// Why one provider's answer does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AskError {
+    #[error("no answer in time")]
+    Timeout,
+    #[error("connection: {0}")]
+    Network(String),
+    #[error("HTTP status {0}")]
+    Status(u16),
+    #[error("rate limited")]
+    RateLimited,
+    #[error("answer too large")]
+    TooLarge,
+    #[error("malformed answer: {0}")]
+    Malformed(&'static str),
+    #[error("error {code}: {message}")]
+    Rpc { code: i64, message: String },
+    #[error("call failed: {0}")]
+    Execution(String),
+    #[error("is on chain {0}")]
+    WrongChain(u64),
+    #[error("is behind: {0}")]
+    Behind(String),
+    #[error("no Multicall3 at {0}")]
+    NoAggregator(Address),
+    #[error("rests after failures ({0})")]
+    Resting(String),
+}
+
+impl AskError {
+    /// Label of the outcome for metrics.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Network(_) => "network",
+            Self::Status(_) => "status",
+            Self::RateLimited => "rate_limited",
+            Self::TooLarge => "too_large",
+            Self::Malformed(_) => "malformed",
+            Self::Rpc { .. } => "rpc_error",
+            Self::Execution(_) => "execution",
+            Self::WrongChain(_) => "wrong_chain",
+            Self::Behind(_) => "behind",
+            Self::NoAggregator(_) => "no_aggregator",
+            Self::Resting(_) => "resting",
+        }
+    }
+}

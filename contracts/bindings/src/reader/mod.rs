@@ -1,0 +1,148 @@
+//! One consistent answer from several providers, none of which is trusted further than configured.
+//!
+//! A read is one `eth_call` of Multicall3's `aggregate3`, which also tells chain, block number, time and parent
+//! hash, so every answer names the state that it comes from. With a quorum of 1 the providers are asked in order;
+//! with K, all are asked and K answers must be equal byte for byte, block included.
+
+mod call;
+mod config;
+mod error;
+mod health;
+mod observer;
+mod pace;
+mod provider;
+mod query;
+mod rpc;
+mod strategy;
+mod together;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{Address, Bytes};
+use tokio::time::Instant;
+
+pub use call::{At, Block, Call, CallResult, Request, Snapshot};
+pub use config::ReaderConfig;
+pub use error::ReadError;
+pub use health::ProviderStatus;
+pub use observer::{Observer, Unobserved};
+
+use provider::Provider;
+use query::{Answer, Query};
+use together::Together;
+
+/// Asks Ethereum.
+pub struct Reader {
+    config: ReaderConfig,
+    providers: Vec<Provider>,
+    observer: Arc<dyn Observer>,
+    together: Together,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    /// A reader; nothing is asked yet.
+    ///
+    /// A TLS provider of rustls must be installed in the process.
+    pub fn new(config: ReaderConfig, observer: Arc<dyn Observer>) -> Result<Self, ReadError> {
+        let http = rpc::client()?;
+        let urls = config.urls()?;
+        let provider = |url| Provider::new(url, http.clone(), &config, Arc::clone(&observer));
+        let providers = urls.into_iter().map(provider).collect();
+        let together = Together::new(&config);
+        Ok(Self { config, providers, observer, together })
+    }
+
+    /// What this reader was told.
+    pub fn config(&self) -> &ReaderConfig {
+        &self.config
+    }
+
+    /// When a read that starts now must have ended.
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.config.timeout
+    }
+
+    /// Makes all `calls` in one `eth_call`, within the configured time.
+    pub async fn read(&self, calls: &[Call], at: At) -> Result<Snapshot, ReadError> {
+        let request = Request { calls: calls.to_vec(), ..Request::default() };
+        self.read_until(&request, at, self.deadline()).await
+    }
+
+    /// Makes everything in `request` in one `eth_call`, until `deadline` at the latest. When reads come faster than
+    /// calls are allowed, several share one.
+    pub async fn read_until(
+        &self,
+        request: &Request,
+        at: At,
+        deadline: Instant,
+    ) -> Result<Snapshot, ReadError> {
+        Box::pin(self.together.read(self, request, at, deadline)).await
+    }
+
+    async fn read_alone(&self, request: &Request, at: At, deadline: Instant) -> Result<Snapshot, ReadError> {
+        let snapshots = self.read_all(&[request], at, deadline).await?;
+        snapshots.into_iter().next().ok_or_else(|| ReadError::Unavailable("no snapshot".to_owned()))
+    }
+
+    /// One snapshot for each request, all of one block.
+    async fn read_all(
+        &self,
+        requests: &[&Request],
+        at: At,
+        deadline: Instant,
+    ) -> Result<Vec<Snapshot>, ReadError> {
+        let query = Query::aggregate(&self.config, requests);
+        self.resolve(&query, at, deadline).await.map(|answer| answer.snapshots)
+    }
+
+    /// Runs `code` as creation code within `gas`; it must answer as `SignatureCheck` does.
+    pub(crate) async fn run(&self, code: Bytes, gas: u64) -> Result<bool, ReadError> {
+        let query = Query::verdict(code, gas);
+        Box::pin(self.resolve(&query, At::Latest, self.deadline())).await.map(|answer| answer.verdict)
+    }
+
+    /// Asks every provider for its head, so that [`status`](Self::status) is fresh; those that answered within
+    /// `fresh` are left alone.
+    pub async fn probe(&self, fresh: Duration) {
+        let query = Query::aggregate(&self.config, &[]);
+        let deadline = self.deadline();
+        let stale = self.providers.iter().filter(|provider| !provider.answered_within(fresh));
+        futures::future::join_all(stale.map(|provider| provider.ask(&query, At::Latest, deadline))).await;
+    }
+
+    /// What is known of each provider, without asking.
+    pub fn status(&self) -> Vec<ProviderStatus> {
+        self.providers.iter().map(Provider::status).collect()
+    }
+
+    /// Those of `contracts` that have no code, as the first provider that answers says.
+    pub async fn without_code(&self, contracts: &[Address]) -> Result<Vec<Address>, ReadError> {
+        let deadline = self.deadline();
+        let mut problems = Vec::new();
+        for provider in &self.providers {
+            match provider.without_code(contracts, deadline).await {
+                Ok(missing) => return Ok(missing),
+                Err(error) => problems.push(provider.complaint(&error)),
+            }
+        }
+        Err(ReadError::Unavailable(problems.join("; ")))
+    }
+
+    async fn resolve(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, ReadError> {
+        let answer = if self.config.quorum == 1 {
+            strategy::failover(&self.providers, &self.config, query, at, deadline).await?
+        } else {
+            strategy::quorum(&self.providers, &self.config, query, at, deadline).await?
+        };
+        self.observer.head_seen(answer.block.age());
+        Ok(answer)
+    }
+}

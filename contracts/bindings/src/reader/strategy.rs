@@ -1,0 +1,28 @@
+//! Whom to ask, and when an answer counts.
+
+mod failover;
+mod quorum;
+
+pub(super) use failover::failover;
+pub(super) use quorum::quorum;
+
+use super::ReadError;
+use super::config::ReaderConfig;
+use super::error::AskError;
+use super::provider::Provider;
+
+/// What is told when nobody gave an answer that counts. A cause that an operator must mend comes first.
+fn failure(config: &ReaderConfig, failed: &[(&Provider, AskError)]) -> ReadError {
+    let all =
+        |wanted: fn(&AskError) -> bool| !failed.is_empty() && failed.iter().all(|(_, error)| wanted(error));
+    let text = || failed.iter().map(|(who, error)| who.complaint(error)).collect::<Vec<_>>().join("; ");
+    if all(|error| matches!(error, AskError::NoAggregator(_))) {
+        ReadError::NoAggregator(config.aggregator)
+    } else if all(|error| matches!(error, AskError::Execution(_))) {
+        ReadError::Execution(text())
+    } else if all(|error| matches!(error, AskError::Timeout)) {
+        ReadError::Timeout(text())
+    } else {
+        ReadError::Unavailable(text())
+    }
+}

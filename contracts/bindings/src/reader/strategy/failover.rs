@@ -1,0 +1,72 @@
+//! In order of preference, the next one joining when the one before fails or is slow. The first good answer
+//! counts; an error never wins over an answer.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::time::{Instant, sleep};
+
+use super::failure;
+use crate::reader::call::At;
+use crate::reader::config::ReaderConfig;
+use crate::reader::error::{AskError, ReadError};
+use crate::reader::provider::Provider;
+use crate::reader::query::{Answer, Query};
+
+/// How long what a provider said of its head is held against the others.
+const HEAD_MEMORY: Duration = Duration::from_secs(60);
+
+pub(in crate::reader) async fn failover(
+    providers: &[Provider],
+    config: &ReaderConfig,
+    query: &Query<'_>,
+    at: At,
+    deadline: Instant,
+) -> Result<Answer, ReadError> {
+    let mut waiting = providers.iter();
+    let mut running = FuturesUnordered::new();
+    let mut asked: Vec<(&Provider, Instant)> = Vec::new();
+    let mut failed = Vec::new();
+    loop {
+        if let Some(provider) = waiting.next() {
+            asked.push((provider, Instant::now()));
+            running.push(async move { (provider, provider.ask(query, at, deadline).await) });
+        } else if running.is_empty() {
+            return Err(failure(config, &failed));
+        }
+        let more = waiting.len() > 0;
+        let (provider, result) = tokio::select! {
+            Some(ended) = running.next() => ended,
+            () = sleep(config.hedge_delay), if more => continue,
+        };
+        asked.retain(|(other, _)| !std::ptr::eq(*other, provider));
+        match result.and_then(|answer| not_behind(providers, provider, answer, at, config.max_lag)) {
+            Ok(answer) => {
+                let slow = asked.iter().filter(|(_, since)| since.elapsed() >= config.hedge_delay);
+                slow.for_each(|(other, _)| other.set_slow());
+                return Ok(answer);
+            }
+            Err(error) => failed.push((provider, error)),
+        }
+    }
+}
+
+/// Compares with what the other providers said lately. Only of use with honest ones, which is what a quorum of 1
+/// takes them for.
+fn not_behind(
+    providers: &[Provider],
+    provider: &Provider,
+    answer: Answer,
+    at: At,
+    max_lag: u64,
+) -> Result<Answer, AskError> {
+    let others = providers.iter().filter(|other| !std::ptr::eq(*other, provider));
+    let reference = others.filter_map(|other| other.recent_head(HEAD_MEMORY)).max();
+    match reference {
+        Some(reference) if at == At::Latest && answer.block.number.saturating_add(max_lag) < reference => {
+            Err(provider.set_behind(answer.block.number, reference))
+        }
+        _ => Ok(answer),
+    }
+}
