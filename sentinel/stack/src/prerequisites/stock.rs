@@ -1,0 +1,24 @@
+//! The programs of the Go module.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::run;
+
+/// Builds them; the Go tool itself knows what is up to date.
+pub(super) fn ensure(directory: &Path) -> Result<()> {
+    let module = crate::paths::repository().join("sentinel");
+    let first = !directory.join("sentinelhub").is_file();
+    if first {
+        tracing::info!(
+            "building the hub, the reference node and the stock client (first time: about 4 minutes)"
+        );
+    }
+    let log = directory.join("go-build.log");
+    let output = directory.display();
+    let hub = "github.com/sentinel-official/sentinelhub/v12/cmd/sentinelhub";
+    let script =
+        format!("go build -trimpath -o '{output}/' {hub} && go build -trimpath -o '{output}/' ./cmd/...");
+    run(&script, &module, Some(&log))
+}
