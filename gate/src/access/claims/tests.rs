@@ -1,0 +1,100 @@
+//! Which rows count, trap by trap.
+
+use alloy::primitives::B256;
+use sovereign_contracts::delegate_registry::IDelegateRegistry::Delegation;
+
+use super::*;
+use crate::access::{AccessConfig, Collection, Standard, Tier};
+
+const MEMES: Address = Address::repeat_byte(0x33);
+const GALLERY: Address = Address::repeat_byte(0x44);
+const VAULT: Address = Address::repeat_byte(0x55);
+const NOW: u64 = 1_000;
+
+fn world() -> World {
+    World::new(AccessConfig {
+        memes: MEMES,
+        collections: vec![Collection { contract: GALLERY, standard: Standard::Erc721, tier: Tier::Paid }],
+        rights: vec![B256::repeat_byte(7)],
+        ..AccessConfig::default()
+    })
+}
+
+fn row(expiry: u64) -> Row {
+    Row { other: VAULT, expiry: U256::from(expiry), all_tokens: true, token: U256::ZERO }
+}
+
+#[test]
+fn a_delegation_counts_until_the_second_before_its_expiry() {
+    let claim = Claim { via: Via::Delegation, contract: Some(MEMES), token: None };
+    assert_eq!(delegation(MEMES, &row(NOW + 1), NOW), Some(claim));
+    assert_eq!(delegation(MEMES, &row(NOW), NOW), None);
+    assert_eq!(delegation(MEMES, &row(0), NOW), None);
+    let endless = Row { expiry: U256::MAX, ..row(0) };
+    assert_eq!(delegation(ALL_COLLECTIONS, &endless, NOW).map(|claim| claim.contract), Some(None));
+}
+
+#[test]
+fn a_row_for_one_token_is_a_claim_to_one_token() {
+    let limited = Row { all_tokens: false, token: U256::from(5), ..row(NOW + 1) };
+    assert_eq!(delegation(MEMES, &limited, NOW).and_then(|claim| claim.token), Some(U256::from(5)));
+    let all = Row { all_tokens: true, ..limited };
+    assert_eq!(delegation(MEMES, &all, NOW).and_then(|claim| claim.token), None);
+}
+
+fn consolidated(received: &[(Address, Row)], given: &[(Address, Row)]) -> Vec<Option<Address>> {
+    consolidation(&world(), received, given, NOW).into_iter().map(|claim| claim.contract).collect()
+}
+
+#[test]
+fn consolidation_needs_both_sides() {
+    let both = [(MEMES, row(NOW + 1))];
+    assert_eq!(consolidated(&both, &both), [Some(MEMES)]);
+    assert!(consolidated(&both, &[]).is_empty(), "the vault alone");
+    assert!(consolidated(&[], &both).is_empty(), "the wallet alone");
+    assert!(consolidated(&both, &[(MEMES, row(NOW))]).is_empty(), "the wallet's side has expired");
+    assert!(consolidated(&[(MEMES, row(NOW))], &both).is_empty(), "the vault's side has expired");
+}
+
+#[test]
+fn consolidation_mixes_a_collection_with_all() {
+    let (memes, all) = ([(MEMES, row(NOW + 1))], [(ALL_COLLECTIONS, row(NOW + 1))]);
+    assert_eq!(consolidated(&all, &all), [Some(MEMES), Some(GALLERY)]);
+    assert_eq!(consolidated(&memes, &all), [Some(MEMES)]);
+    assert_eq!(consolidated(&all, &memes), [Some(MEMES)], "the wallet named one collection only");
+    assert!(consolidated(&memes, &[(GALLERY, row(NOW + 1))]).is_empty(), "two different collections");
+}
+
+fn registered(kind: u8) -> Delegation {
+    Delegation {
+        kind,
+        to: Address::ZERO,
+        from: VAULT,
+        rights: B256::ZERO,
+        contract_: MEMES,
+        tokenId: U256::from(5),
+        amount: U256::from(1),
+    }
+}
+
+#[test]
+fn kinds_of_delegate_xyz() {
+    let claimed = |row: &Delegation| delegate_xyz(&world(), row).map(|claim| (claim.contract, claim.token));
+    assert_eq!(claimed(&registered(1)), Some((None, None)));
+    assert_eq!(claimed(&registered(2)), Some((Some(MEMES), None)));
+    assert_eq!(claimed(&registered(5)), Some((Some(MEMES), Some(U256::from(5)))));
+    for kind in [0, 3, 4, 6, 255] {
+        assert_eq!(claimed(&registered(kind)), None, "kind {kind}");
+    }
+    assert_eq!(claimed(&Delegation { contract_: VAULT, ..registered(2) }), None, "another contract");
+    assert_eq!(claimed(&Delegation { contract_: VAULT, ..registered(5) }), None, "another contract's token");
+    assert_eq!(claimed(&Delegation { amount: U256::ZERO, ..registered(5) }), None, "none of the token");
+}
+
+#[test]
+fn rights_of_delegate_xyz() {
+    let with = |rights| delegate_xyz(&world(), &Delegation { rights, ..registered(1) });
+    assert!(with(B256::ZERO).is_some(), "a full delegation");
+    assert!(with(B256::repeat_byte(7)).is_some(), "an accepted right");
+    assert!(with(B256::repeat_byte(8)).is_none(), "another right");
+}

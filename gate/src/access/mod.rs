@@ -1,0 +1,108 @@
+//! Room `access`: what the cards of a wallet, and of the vaults that delegated to it, entitle it to.
+//!
+//! Knows no HTTP and no binding. The decision itself is pure (`decide`); around it stand the reads of ownership
+//! (`holdings`), of the registries' lists, which only name candidates (`lists`, `clues`), and of pairs, which
+//! prove (`pair`, `claims`). Whatever fails on the way is an error that means "try again".
+
+mod cache;
+mod claims;
+mod clues;
+mod config;
+mod decide;
+mod entitlement;
+mod error;
+mod evaluate;
+mod holdings;
+mod ids;
+mod lists;
+mod metrics;
+mod pair;
+mod status;
+mod touched;
+mod world;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use alloy::primitives::Address;
+use sovereign_contracts::reader::Reader;
+
+pub use config::{AccessConfig, AccessConfigError, Collection, Standard};
+pub use entitlement::{CARDS_SHOWN, Entitlement, Tier, Via};
+pub use error::AccessError;
+pub use metrics::EthereumMetrics;
+pub use status::{AccessStatus, Problem};
+
+use cache::Answers;
+use evaluate::Evaluation;
+use ids::CardIds;
+use world::World;
+
+/// Answers what wallets are entitled to.
+#[derive(Debug)]
+pub struct Access {
+    reader: Arc<Reader>,
+    world: World,
+    ids: CardIds,
+    answers: Answers,
+    contracts_seen: AtomicBool,
+}
+
+impl Access {
+    /// Nothing is asked yet. [`follow_ids`](Self::follow_ids) must run beside it.
+    pub fn new(config: AccessConfig, reader: Arc<Reader>) -> Result<Self, AccessConfigError> {
+        config.validate()?;
+        let ids = CardIds::new(config.memes, config.this_card);
+        let answers = Answers::new(&config);
+        Ok(Self { reader, world: World::new(config), ids, answers, contracts_seen: AtomicBool::new(false) })
+    }
+
+    /// Learns which cards exist, for ever. Until it has done so once, there are no answers.
+    pub async fn follow_ids(&self) {
+        self.ids.follow(&self.reader, self.world.config.discovery_interval).await;
+    }
+
+    /// The best that `wallet` and its vaults give, at most the configured time ago. `vault_hint` names a vault that
+    /// is looked at whatever strangers did to the lists.
+    pub async fn entitlement(
+        &self,
+        wallet: Address,
+        vault_hint: Option<Address>,
+    ) -> Result<Arc<Entitlement>, AccessError> {
+        let hint = vault_hint.filter(|vault| lists::is_vault(*vault, wallet));
+        if hint.is_some()
+            && let Some(best) = self.answers.peek((wallet, None)).await
+            && best.tier == Tier::Free
+        {
+            return Ok(best);
+        }
+        let (world, reader, ids) = (&self.world, &*self.reader, &self.ids);
+        let evaluation = Evaluation { world, reader, ids, wallet, hint };
+        // On the heap: what asks is small then, and most questions are answered from what is kept.
+        self.answers.get((wallet, hint), || Box::pin(evaluation.run())).await
+    }
+
+    /// Something changed about `address`: no answer that rests on it, as wallet or as vault, is given any more.
+    pub fn invalidate(&self, address: Address) {
+        self.answers.touch(address);
+    }
+
+    /// No answer from before this is given any more.
+    pub fn invalidate_all(&self) {
+        self.answers.clear();
+    }
+
+    /// What keeps this room from answering. Asks the providers that have not answered lately.
+    pub async fn status(&self) -> AccessStatus {
+        let (providers, mut problems) = status::providers(&self.reader).await;
+        if let Some(why) = self.ids.problem() {
+            problems.push(Problem { what: "cards", why, lasting: Duration::ZERO });
+        }
+        if problems.is_empty() && !self.contracts_seen.load(Ordering::Relaxed) {
+            problems = status::contracts(&self.reader, &self.world).await;
+            self.contracts_seen.store(problems.is_empty(), Ordering::Relaxed);
+        }
+        AccessStatus { problems, providers }
+    }
+}

@@ -1,0 +1,165 @@
+//! Admission: from the bytes of a handshake to the right to forward it.
+//!
+//! `bytes → Parsed → Verified → Bound → Entitled → Admitted`: see [`states`]. A session that is not on the
+//! hub ends as [`NoSession`], which is the node's to refuse.
+
+pub mod decide;
+mod places;
+pub mod policy;
+mod question;
+pub mod sessions;
+pub mod states;
+
+use std::sync::Arc;
+
+use alloy::primitives::Address;
+use bytes::Bytes;
+use sentinel_proto::address::AccountAddress;
+use sentinel_proto::handshake::Service;
+
+use self::decide::{By, Candidate, Finding, SessionFinding};
+pub use self::policy::Policy;
+pub use self::sessions::Sessions;
+pub use self::states::{Admitted, Grant, NoSession, Outcome, Verified};
+use self::states::{NotAdmitted, Parsed};
+use crate::access::{Access, Tier};
+use crate::refusal::Refusal;
+use crate::store::Store;
+use crate::store::clock::Clock;
+
+/// The tier of those who pass by the operator's list, in records and metrics.
+pub const PROBE: &str = "probe";
+
+/// Decides on handshakes.
+pub struct Admission {
+    access: Arc<Access>,
+    sessions: Arc<Sessions>,
+    store: Store,
+    policy: Policy,
+    clock: Arc<dyn Clock>,
+    /// Where to sign in, for the sentence that says so.
+    sign_in: String,
+}
+
+impl Admission {
+    /// A decision maker on these sources.
+    pub fn new(
+        access: Arc<Access>,
+        sessions: Arc<Sessions>,
+        store: Store,
+        policy: Policy,
+        clock: Arc<dyn Clock>,
+        sign_in: String,
+    ) -> Self {
+        Self { access, sessions, store, policy, clock, sign_in }
+    }
+
+    /// The operator's policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Reads and verifies the bytes of a handshake for `service`.
+    pub fn verify(&self, body: Bytes, service: Service) -> Result<Verified, Refusal> {
+        Parsed::parse(body, service)?.verify()
+    }
+
+    /// Decides on a verified handshake.
+    pub async fn decide(&self, verified: Verified) -> Result<Outcome, Refusal> {
+        let denied = self.policy.denies_account(&verified.account());
+        if !denied && self.policy.is_probe(&verified.account()) {
+            return verified.admit_probe(self).await.map(|admitted| Outcome::Admitted(Box::new(admitted)));
+        }
+        let mut bound = verified.bind(self)?;
+        if denied {
+            return Err(bound.denied());
+        }
+        loop {
+            match bound.entitle(self).await?.admit(self).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(NotAdmitted::Full(next)) => bound = *next,
+                Err(NotAdmitted::Refused(refusal)) => return Err(refusal),
+            }
+        }
+    }
+
+    /// Whether the hub answers, as far as is known without asking.
+    pub fn hub_is_up(&self) -> bool {
+        self.sessions.health().is_up()
+    }
+
+    /// Notes that the node has taken a handshake: the binding behind it comes first from now on.
+    pub fn note_used(&self, grant: &Grant) {
+        if let Grant::Card { candidate: Candidate { by: By::Binding(key), .. }, .. } = grant {
+            self.store.touch(key);
+        }
+    }
+
+    /// Live sign-ins of `account` and the address of its own key; and what to say if none of them helps.
+    fn candidates(&self, account: &AccountAddress, own_key: Option<Address>) -> (Vec<Candidate>, Refusal) {
+        let now = self.clock.unix();
+        let (expired, live): (Vec<_>, Vec<_>) =
+            self.store.bindings_of(account).into_iter().partition(|binding| binding.expired(now));
+        let mut candidates: Vec<_> = live
+            .iter()
+            .map(|binding| Candidate {
+                wallet: binding.wallet,
+                vault_hint: binding.vault,
+                by: By::Binding(binding.key()),
+            })
+            .collect();
+        candidates.extend(own_key.map(|wallet| Candidate { wallet, vault_hint: None, by: By::OwnKey }));
+        let (account, sign_in) = (account.to_string(), self.sign_in.clone());
+        let unbound = if expired.is_empty() {
+            Refusal::Unbound { account, sign_in }
+        } else {
+            Refusal::BindingExpired { account, sign_in }
+        };
+        (candidates, unbound)
+    }
+
+    /// What Ethereum says of a candidate.
+    async fn finding(&self, candidate: &Candidate) -> Finding {
+        match self.access.entitlement(candidate.wallet, candidate.vault_hint).await {
+            Ok(entitlement) => Some(entitlement),
+            Err(error) => {
+                tracing::warn!(%error, "Ethereum cannot be asked for a wallet's cards");
+                None
+            }
+        }
+    }
+
+    /// What the hub says of a session.
+    async fn session(&self, id: u64) -> SessionFinding {
+        match self.sessions.get(id).await {
+            Ok(Some(session)) => SessionFinding::Kind(session.kind),
+            Ok(None) => SessionFinding::Missing,
+            Err(error) => {
+                tracing::warn!(%error, session = id, "the hub cannot be asked for a session");
+                SessionFinding::Unavailable
+            }
+        }
+    }
+
+    /// Bindings that hold nothing are tried after the others from now on.
+    fn note_in_vain(&self, findings: &[(Candidate, Finding)]) {
+        for (candidate, finding) in findings {
+            if finding.as_ref().is_some_and(|found| found.tier == Tier::Denied) {
+                self.note_full(candidate);
+            }
+        }
+    }
+
+    fn note_full(&self, candidate: &Candidate) {
+        if let By::Binding(key) = &candidate.by {
+            self.store.mark_refused(key);
+        }
+    }
+
+    /// A session has left the hub: its key and device are free.
+    async fn forget(&self, session: u64) {
+        if let Err(error) = self.store.end_session(session).await {
+            tracing::warn!(%error, session, "cannot note that a session has ended");
+        }
+    }
+}

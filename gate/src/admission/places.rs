@@ -1,0 +1,81 @@
+//! Devices and tunnel keys: taking them, and finding out whether what stands in the way still lives.
+
+use super::Admission;
+use super::states::Verified;
+use crate::access::Entitlement;
+use crate::refusal::Refusal;
+use crate::store::{Claim, ClaimError, Reservation};
+
+/// Why there is no place.
+pub(super) struct Taken {
+    /// What to tell.
+    pub(super) refusal: Refusal,
+    /// The holder's own devices are the reason, so another holder may have a place.
+    pub(super) by_own_devices: bool,
+}
+
+/// Takes key and device for a handshake; a probe (`entitlement` is `None`) takes no device. Sessions in the
+/// way that have ended on the hub are forgotten first.
+pub(super) async fn take(
+    admission: &Admission,
+    verified: &Verified,
+    entitlement: Option<&Entitlement>,
+) -> Result<Reservation, Taken> {
+    let limit = entitlement.map(|entitlement| admission.policy.devices(entitlement.tier));
+    let claim = Claim {
+        session_id: verified.session_id(),
+        wallet: entitlement.map(|entitlement| entitlement.wallet),
+        vault: entitlement.and_then(|entitlement| entitlement.vault),
+        service: verified.service().to_string(),
+        peer_id: verified.peer().to_string(),
+        devices: limit.map(|limit| limit as usize),
+    };
+    // A device may have to go before a key that is in the way is seen: at most one round for each.
+    for _ in 0..2 {
+        match admission.store.claim(claim.clone()) {
+            Ok(place) => return Ok(place),
+            Err(conflict) => {
+                if !forget_ended(admission, &conflict).await? {
+                    break;
+                }
+            }
+        }
+    }
+    admission.store.claim(claim).map_err(taken)
+}
+
+/// Forgets those of the sessions in the way that no longer live on the hub; whether there were any.
+async fn forget_ended(admission: &Admission, conflict: &ClaimError) -> Result<bool, Taken> {
+    let in_the_way = match conflict {
+        ClaimError::PeerInUse { session_id } => std::slice::from_ref(session_id),
+        ClaimError::DeviceLimit { sessions, .. } => sessions.as_slice(),
+    };
+    let asked = in_the_way.iter().map(|session| async move {
+        let live = admission.sessions.is_live(*session).await;
+        live.map(|live| (*session, live)).map_err(|error| {
+            tracing::warn!(%error, session, "cannot tell whether a session in the way still lives");
+            Taken { refusal: Refusal::HubUnavailable, by_own_devices: false }
+        })
+    });
+    let mut ended = false;
+    for (session, live) in futures::future::try_join_all(asked).await? {
+        if !live {
+            admission.forget(session).await;
+            ended = true;
+        }
+    }
+    Ok(ended)
+}
+
+fn taken(conflict: ClaimError) -> Taken {
+    match conflict {
+        ClaimError::PeerInUse { .. } => Taken { refusal: Refusal::KeyInUse, by_own_devices: false },
+        ClaimError::DeviceLimit { sessions, limit } => Taken {
+            refusal: Refusal::DeviceLimit {
+                limit,
+                sessions: sessions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            },
+            by_own_devices: true,
+        },
+    }
+}

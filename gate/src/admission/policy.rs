@@ -1,0 +1,81 @@
+//! What the operator allows: which sessions each tier may use, and who passes or never passes.
+
+use std::collections::HashSet;
+
+use alloy::primitives::Address;
+use sentinel_proto::address::AccountAddress;
+use sentinel_proto::hub::SessionKind;
+
+use crate::access::{Entitlement, Tier};
+use crate::config::{self, SessionRule};
+
+/// The operator's policy, ready for lookups.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    free: config::TierPolicy,
+    paid: config::TierPolicy,
+    allow_accounts: HashSet<AccountAddress>,
+    deny_wallets: HashSet<Address>,
+    deny_accounts: HashSet<AccountAddress>,
+}
+
+impl From<&config::Policy> for Policy {
+    fn from(policy: &config::Policy) -> Self {
+        Self {
+            free: policy.free.clone(),
+            paid: policy.paid.clone(),
+            allow_accounts: policy.allow_accounts.iter().copied().collect(),
+            deny_wallets: policy.deny_wallets.iter().copied().collect(),
+            deny_accounts: policy.deny_accounts.iter().copied().collect(),
+        }
+    }
+}
+
+impl Policy {
+    fn tier(&self, tier: Tier) -> Option<&config::TierPolicy> {
+        match tier {
+            Tier::Free => Some(&self.free),
+            Tier::Paid => Some(&self.paid),
+            Tier::Denied => None,
+        }
+    }
+
+    /// Whether `tier` may use sessions of `kind`.
+    pub fn allows(&self, tier: Tier, kind: SessionKind) -> bool {
+        let rule = match kind {
+            SessionKind::Direct => SessionRule::Direct,
+            SessionKind::Plan(id) => SessionRule::Plan(id),
+        };
+        self.tier(tier).is_some_and(|tier| tier.sessions.contains(&rule))
+    }
+
+    /// Session kinds of `tier`, for people.
+    pub fn allowed(&self, tier: Tier) -> String {
+        let rules = self.tier(tier).map(|tier| tier.sessions.as_slice()).unwrap_or_default();
+        if rules.is_empty() {
+            return "another node".to_owned();
+        }
+        rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// Devices at a time for a holder of `tier`.
+    pub fn devices(&self, tier: Tier) -> u32 {
+        self.tier(tier).map_or(0, |tier| tier.devices)
+    }
+
+    /// Whether `account` is a probe, which passes without a card.
+    pub fn is_probe(&self, account: &AccountAddress) -> bool {
+        self.allow_accounts.contains(account)
+    }
+
+    /// Whether `account` never passes.
+    pub fn denies_account(&self, account: &AccountAddress) -> bool {
+        self.deny_accounts.contains(account)
+    }
+
+    /// Whether what `entitlement` rests on is denied: the wallet, or the vault behind it.
+    pub fn denies(&self, entitlement: &Entitlement) -> bool {
+        let denied = |wallet| self.deny_wallets.contains(wallet);
+        denied(&entitlement.wallet) || entitlement.vault.as_ref().is_some_and(denied)
+    }
+}

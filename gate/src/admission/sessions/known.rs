@@ -1,0 +1,290 @@
+//! What is known of our node's sessions, and what a list from the hub changes in it. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use sentinel_proto::address::NodeAddress;
+use sentinel_proto::hub::{Seen, Session, SessionPage, SessionStatus};
+
+use super::SessionEvent;
+
+/// More sessions than this are not learned ahead, but asked for when needed.
+pub(super) const MOST: usize = 100_000;
+/// A session that no list names, and that is there all the same, is asked for again after this.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
+
+/// The sessions of one node.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    node: Option<NodeAddress>,
+    entries: BTreeMap<u64, Entry>,
+    /// The highest number that a list named: numbers only grow, so a new session is above it.
+    newest: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    /// `None`: others say that it is there, we have not seen it yet.
+    session: Option<Session>,
+    /// The latest height at which it was there.
+    height: Option<u64>,
+    cancelled: bool,
+    asked: Option<Instant>,
+}
+
+/// Pages of one list, newest first.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// What was known when it began: only that can be missing in it.
+    before: BTreeSet<u64>,
+    seen: BTreeSet<u64>,
+}
+
+impl Known {
+    /// Our node is this one. Sessions of another remain, as ones to look after one by one.
+    pub(super) fn is_node(&mut self, node: NodeAddress) {
+        if self.node.replace(node).is_some_and(|before| before != node) {
+            self.newest = None;
+            for entry in self.entries.values_mut() {
+                entry.session = None;
+            }
+        }
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<Session> {
+        self.entries.get(&id)?.session
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether a complete list was seen.
+    pub(super) fn is_complete(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// Somebody rests on this session: its end is to be told.
+    pub(super) fn expect(&mut self, id: u64) {
+        self.entries.entry(id).or_default();
+    }
+
+    /// A session that was asked for.
+    pub(super) fn learn(&mut self, seen: Seen<Session>) {
+        if self.node == Some(seen.value.node) {
+            self.note(seen.value, seen.height);
+        }
+    }
+
+    pub(super) fn begin(&self) -> Listing {
+        Listing { before: self.entries.keys().copied().collect(), seen: BTreeSet::new() }
+    }
+
+    /// Takes a page; what it tells, and whether further pages can tell of new sessions.
+    pub(super) fn take(&mut self, listing: &mut Listing, page: &SessionPage) -> (Vec<SessionEvent>, bool) {
+        let newest = self.newest;
+        let events = page.sessions.iter().filter_map(|session| self.note(*session, page.height)).collect();
+        listing.seen.extend(&page.ids);
+        let more = page.ids.iter().all(|id| newest.is_none_or(|newest| *id > newest)) && page.next.is_some();
+        (events, more)
+    }
+
+    /// The list reached down to what was known, or to its end.
+    pub(super) fn reached(&mut self, listing: &Listing) {
+        let seen = listing.seen.last().copied().unwrap_or_default();
+        self.newest = Some(self.newest.unwrap_or_default().max(seen));
+    }
+
+    /// Known sessions that a complete list does not name and that are now to be asked for one by one.
+    pub(super) fn missing(&mut self, listing: &Listing, now: Instant) -> Vec<u64> {
+        let due =
+            |entry: &Entry| entry.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN);
+        let absent = listing.before.difference(&listing.seen);
+        let mut missing = Vec::new();
+        for id in absent {
+            if let Some(entry) = self.entries.get_mut(id).filter(|entry| due(entry)) {
+                entry.asked = Some(now);
+                missing.push(*id);
+            }
+        }
+        missing
+    }
+
+    /// What the hub says of a missing session.
+    pub(super) fn settle(&mut self, id: u64, seen: &Seen<Option<Session>>) -> Option<SessionEvent> {
+        match seen.value {
+            Some(session) if self.node == Some(session.node) => self.note(session, seen.height),
+            Some(_) => None,
+            None => {
+                let entry = self.entries.get(&id)?;
+                // An endpoint that is behind does not know the session yet: that is not its end.
+                let older = entry.height.zip(seen.height).is_some_and(|(known, asked)| asked < known);
+                if older {
+                    return None;
+                }
+                self.entries.remove(&id);
+                Some(SessionEvent::Ended(id))
+            }
+        }
+    }
+
+    fn note(&mut self, session: Session, height: Option<u64>) -> Option<SessionEvent> {
+        if self.entries.len() >= MOST && !self.entries.contains_key(&session.id) {
+            return None;
+        }
+        let entry = self.entries.entry(session.id).or_default();
+        entry.session = Some(session);
+        entry.height = entry.height.max(height);
+        entry.asked = None;
+        let cancelled = session.status != SessionStatus::Active;
+        let news = cancelled && !entry.cancelled;
+        entry.cancelled |= cancelled;
+        news.then_some(SessionEvent::Cancelled(session.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sentinel_proto::address::AccountAddress;
+    use sentinel_proto::hub::SessionKind;
+
+    use super::*;
+
+    const NODE: NodeAddress = NodeAddress::new([2; 20]);
+
+    fn session(id: u64) -> Session {
+        Session {
+            id,
+            account: AccountAddress::new([1; 20]),
+            node: NODE,
+            kind: SessionKind::Direct,
+            status: SessionStatus::Active,
+        }
+    }
+
+    fn page(ids: &[u64], height: u64, next: bool) -> SessionPage {
+        SessionPage {
+            sessions: ids.iter().map(|id| session(*id)).collect(),
+            ids: ids.to_vec(),
+            next: next.then(Vec::new),
+            height: Some(height),
+        }
+    }
+
+    fn known() -> Known {
+        let mut known = Known::default();
+        known.is_node(NODE);
+        known
+    }
+
+    /// Takes a complete list and returns what it misses.
+    fn listed(known: &mut Known, ids: &[u64], height: u64) -> Vec<u64> {
+        let mut listing = known.begin();
+        known.take(&mut listing, &page(ids, height, false));
+        known.reached(&listing);
+        known.missing(&listing, Instant::now())
+    }
+
+    #[test]
+    fn paging_stops_where_everything_is_known() {
+        let mut known = known();
+        assert!(!known.is_complete());
+        assert!(listed(&mut known, &[5, 3, 1], 10).is_empty());
+        assert!(known.is_complete());
+        let mut listing = known.begin();
+        assert!(known.take(&mut listing, &page(&[9, 8], 11, true)).1);
+        assert!(!known.take(&mut listing, &page(&[7, 5], 11, true)).1);
+        assert_eq!(known.get(7), Some(session(7)));
+        // One that was asked for ahead of the list does not hide those below it.
+        known.learn(Seen { value: session(20), height: Some(12) });
+        let mut listing = known.begin();
+        assert!(known.take(&mut listing, &page(&[20, 19], 12, true)).1);
+    }
+
+    #[test]
+    fn a_missing_session_ends_only_when_the_hub_says_so() {
+        let mut known = known();
+        listed(&mut known, &[5, 3], 10);
+        assert_eq!(listed(&mut known, &[5], 11), [3]);
+        // Not again at once.
+        assert!(listed(&mut known, &[5], 12).is_empty());
+        let gone = |height| Seen { value: None, height };
+        assert_eq!(known.settle(3, &gone(Some(9))), None, "an endpoint that is behind");
+        assert_eq!(known.settle(3, &Seen { value: Some(session(3)), height: Some(12) }), None);
+        assert_eq!(known.get(3), Some(session(3)));
+        assert_eq!(known.settle(3, &gone(Some(13))), Some(SessionEvent::Ended(3)));
+        assert_eq!(known.get(3), None);
+        assert_eq!(known.settle(3, &gone(Some(13))), None);
+    }
+
+    #[test]
+    fn a_session_that_came_during_the_list_is_not_missing() {
+        let mut known = known();
+        listed(&mut known, &[5], 10);
+        let mut listing = known.begin();
+        known.learn(Seen { value: session(6), height: Some(11) });
+        known.take(&mut listing, &page(&[5], 10, false));
+        assert!(known.missing(&listing, Instant::now()).is_empty());
+    }
+
+    #[test]
+    fn expected_sessions_are_looked_after() {
+        let mut known = known();
+        known.expect(1);
+        known.expect(4);
+        assert_eq!(listed(&mut known, &[4], 10), [1]);
+        let ended = known.settle(1, &Seen { value: None, height: None });
+        assert_eq!(ended, Some(SessionEvent::Ended(1)));
+    }
+
+    #[test]
+    fn a_cancelled_session_is_told_once() {
+        let mut known = known();
+        listed(&mut known, &[5], 10);
+        let mut cancelled = page(&[5], 11, false);
+        cancelled.sessions[0].status = SessionStatus::InactivePending;
+        let mut listing = known.begin();
+        assert_eq!(known.take(&mut listing, &cancelled).0, [SessionEvent::Cancelled(5)]);
+        assert!(known.take(&mut listing, &cancelled).0.is_empty());
+    }
+
+    #[test]
+    fn another_nodes_sessions_are_not_ours() {
+        let mut known = known();
+        listed(&mut known, &[5], 10);
+        let other = NodeAddress::new([3; 20]);
+        known.learn(Seen { value: Session { node: other, ..session(9) }, height: None });
+        assert_eq!(known.get(9), None);
+        known.is_node(other);
+        assert_eq!((known.get(5), known.is_complete(), known.len()), (None, false, 1));
+    }
+
+    proptest! {
+        /// Whatever happens on the hub between lists, in the end we know just what is there and told each end once.
+        #[test]
+        fn we_follow(rounds in prop::collection::vec((prop::collection::btree_set(0_usize..40, 0..10), 0_u64..4), 1..20)) {
+            let (mut known, mut hub, mut next, mut told) = (known(), BTreeSet::new(), 1_u64, BTreeSet::new());
+            for (height, (ends, starts)) in (1..).zip(rounds) {
+                let gone: Vec<u64> = ends.iter().filter_map(|index| hub.iter().nth(*index).copied()).collect();
+                for id in gone {
+                    hub.remove(&id);
+                }
+                for _ in 0..starts {
+                    hub.insert(next);
+                    next += 1;
+                }
+                let ids: Vec<u64> = hub.iter().rev().copied().collect();
+                for id in listed(&mut known, &ids, height) {
+                    prop_assert_eq!(
+                        known.settle(id, &Seen { value: None, height: Some(height) }),
+                        Some(SessionEvent::Ended(id))
+                    );
+                    prop_assert!(told.insert(id));
+                }
+                prop_assert_eq!(known.len(), hub.len());
+                prop_assert!(hub.iter().all(|id| known.get(*id) == Some(session(*id))));
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `check`: is the configuration good, and what is effective?
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+use sovereign_gate::config::{Config, ConfigError};
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    /// Loads and validates; touches nothing but the file.
+    pub(super) fn run(&self, home: &Path) -> anyhow::Result<ExitCode> {
+        let loaded = Config::load(home);
+        if !self.json {
+            println!("{}", loaded?.effective()?.trim_end());
+            return Ok(ExitCode::SUCCESS);
+        }
+        let answer = match &loaded {
+            Ok(config) => {
+                json!({ "valid": true, "config": toml::from_str::<toml::Table>(&config.effective()?)? })
+            }
+            Err(ConfigError::Invalid { problems, .. }) => json!({
+                "valid": false,
+                "problems": problems.iter()
+                    .map(|problem| json!({ "key": problem.key, "problem": problem.problem }))
+                    .collect::<Vec<_>>(),
+            }),
+            Err(error) => {
+                json!({ "valid": false, "problems": [{ "key": null, "problem": error.to_string() }] })
+            }
+        };
+        println!("{answer}");
+        Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(super::CONFIGURATION) })
+    }
+}

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use alloy::primitives::U256;
+
+use super::*;
+
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("config.toml"), text).unwrap();
+    let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Config::load_with(home.path(), Some(environment))
+}
+
+fn problems(result: Result<Config, ConfigError>) -> String {
+    result.map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn the_template_holds_every_key_at_its_default() {
+    let shown = load(TEMPLATE, &[]).unwrap();
+    let mut wanted = Config::default();
+    wanted.gate.public_url = "https://gate.example.org:8585".into();
+    wanted.ethereum.rpc_addrs = vec!["http://127.0.0.1:8545".into()];
+    wanted.memes.this_card = TokenId(U256::from(1));
+    wanted.hub.grpc_addrs = vec!["http://127.0.0.1:9090".into()];
+    assert_eq!(shown, wanted);
+
+    let known = toml::Table::try_from(&wanted).unwrap();
+    let written: toml::Table = TEMPLATE.parse().unwrap();
+    for (section, keys) in known.iter().filter(|(section, _)| *section != "collections") {
+        for key in keys.as_table().unwrap().keys() {
+            assert!(written[section].get(key).is_some(), "the template lacks {section}.{key}");
+        }
+    }
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = load(
+        TEMPLATE,
+        &[
+            ("SOVEREIGN_GATE__ETHEREUM__RPC_ADDRS", "https://a.example/key,https://b.example"),
+            ("SOVEREIGN_GATE__ETHEREUM__QUORUM", "2"),
+            ("SOVEREIGN_GATE__CACHE__POSITIVE_TTL", "10m"),
+            ("SOVEREIGN_GATE__POLICY__FREE__SESSIONS", "direct,plan:7"),
+            ("UNRELATED", "x"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.ethereum.rpc_addrs, ["https://a.example/key", "https://b.example"]);
+    assert_eq!(config.ethereum.quorum, 2);
+    assert_eq!(config.cache.positive_ttl, Duration::from_secs(600));
+    assert_eq!(config.policy.free.sessions, [SessionRule::Direct, SessionRule::Plan(7)]);
+}
+
+#[test]
+fn unknown_and_mistyped_keys_are_refused_by_name() {
+    assert!(problems(load("[gate]\nlisten = 1\n", &[])).contains("listen"));
+    assert!(problems(load(TEMPLATE, &[("SOVEREIGN_GATE__GATE__LISTEN", "x")])).contains("listen"));
+    assert!(
+        problems(load(TEMPLATE, &[("SOVEREIGN_GATE__POLICY__FREE__SESSIONS", "plan:x")])).contains("plan:x")
+    );
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let said = problems(load(
+        TEMPLATE,
+        &[
+            ("SOVEREIGN_GATE__GATE__NODE_URL", "https://127.0.0.1:1"),
+            ("SOVEREIGN_GATE__BINDING__TTL", "8d"),
+            ("SOVEREIGN_GATE__ETHEREUM__QUORUM", "2"),
+            ("SOVEREIGN_GATE__DELEGATION__USE_CASES", "1,999"),
+            ("SOVEREIGN_GATE__MEMES__THIS_CARD", "0"),
+        ],
+    ));
+    for key in ["gate.node_url", "binding.ttl", "ethereum.quorum", "delegation.use_cases", "memes.this_card"]
+    {
+        assert!(said.contains(key), "{key} is missing in: {said}");
+    }
+}
+
+#[test]
+fn bounds_are_inclusive() {
+    for (ttl, good) in [("59m", false), ("1h", true), ("7d", true), ("7d 1s", false)] {
+        let result = load(TEMPLATE, &[("SOVEREIGN_GATE__BINDING__TTL", ttl)]);
+        assert_eq!(result.is_ok(), good, "{ttl}");
+    }
+}
+
+#[test]
+fn shown_addresses_hide_credentials() {
+    let config = load(
+        TEMPLATE,
+        &[("SOVEREIGN_GATE__ETHEREUM__RPC_ADDRS", "https://user:pass@eth.example/v2/SECRET?k=SECRET")],
+    )
+    .unwrap();
+    let shown = config.effective().unwrap();
+    assert!(shown.contains("eth.example"), "{shown}");
+    assert!(!shown.contains("SECRET") && !shown.contains("pass"), "{shown}");
+}

@@ -1,0 +1,217 @@
+//! Checks between keys, without any I/O. All problems are reported at once.
+
+use std::time::Duration;
+
+use http::Uri;
+
+use super::{Config, Standard};
+
+/// One problem: where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct Invalid {
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Stock clients give up after 5 s, and the node needs its part.
+const LONGEST_DECISION: Duration = Duration::from_secs(3);
+const OLDEST_CHALLENGE: Duration = Duration::from_secs(300);
+const MOST_IDS: usize = 1000;
+
+#[derive(Default)]
+struct Problems(Vec<Invalid>);
+
+impl Problems {
+    fn unless(&mut self, good: bool, key: &'static str, problem: impl Into<String>) {
+        if !good {
+            self.0.push(Invalid { key, problem: problem.into() });
+        }
+    }
+
+    fn within(&mut self, key: &'static str, value: Duration, least: Duration, most: Duration) {
+        let text = format!(
+            "must be between {} and {}",
+            humantime::format_duration(least),
+            humantime::format_duration(most)
+        );
+        self.unless((least..=most).contains(&value), key, text);
+    }
+
+    fn urls(&mut self, key: &'static str, urls: &[String], schemes: &[&str]) {
+        self.unless(!urls.is_empty(), key, "at least one address is needed");
+        for url in urls {
+            self.unless(
+                scheme_of(url).is_some_and(|scheme| schemes.contains(&scheme.as_str())),
+                key,
+                format!("{} is not an {} address", crate::ops::redact::url(url), schemes.join(" or ")),
+            );
+        }
+    }
+}
+
+fn scheme_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    uri.host().filter(|host| !host.is_empty())?;
+    uri.scheme_str().map(str::to_owned)
+}
+
+impl Config {
+    /// Every problem of this configuration.
+    pub(super) fn problems(&self) -> Vec<Invalid> {
+        let mut problems = Problems::default();
+        self.check_gate(&mut problems);
+        self.check_ethereum(&mut problems);
+        self.check_cards(&mut problems);
+        self.check_binding(&mut problems);
+        self.check_hub_and_limits(&mut problems);
+        problems.0
+    }
+
+    fn check_gate(&self, problems: &mut Problems) {
+        let gate = &self.gate;
+        problems.unless(
+            scheme_of(&gate.node_url).as_deref() == Some("http"),
+            "gate.node_url",
+            "must be http://HOST:PORT (the node answers plain HTTP on its API port too)",
+        );
+        problems.unless(
+            matches!(scheme_of(&gate.public_url).as_deref(), Some("https" | "http")),
+            "gate.public_url",
+            "must be the https://HOST:PORT under which holders reach this gate",
+        );
+        problems.unless(
+            gate.tls_cert.as_os_str().is_empty() == gate.tls_key.as_os_str().is_empty(),
+            "gate.tls_cert",
+            "give tls_cert and tls_key together, or neither",
+        );
+        problems.unless(
+            gate.listen_addr != gate.admin_addr || gate.listen_addr.port() == 0,
+            "gate.admin_addr",
+            "must differ from listen_addr: it must not be reachable for clients",
+        );
+        problems.unless(gate.max_connections > 0, "gate.max_connections", "must be at least 1");
+        problems.unless(
+            !gate.network.is_empty()
+                && gate.network.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
+            "gate.network",
+            "must be a name of letters, digits, '-' and '_'",
+        );
+    }
+
+    fn check_ethereum(&self, problems: &mut Problems) {
+        let ethereum = &self.ethereum;
+        problems.urls("ethereum.rpc_addrs", &ethereum.rpc_addrs, &["http", "https"]);
+        problems.unless(
+            ethereum.ws_addrs.is_empty(),
+            "ethereum.ws_addrs",
+            "not supported by this version, leave it empty",
+        );
+        problems.unless(
+            (1..=ethereum.rpc_addrs.len().max(1)).contains(&ethereum.quorum),
+            "ethereum.quorum",
+            format!("must be between 1 and the number of rpc_addrs ({})", ethereum.rpc_addrs.len()),
+        );
+        problems.within("ethereum.timeout", ethereum.timeout, Duration::from_millis(100), LONGEST_DECISION);
+    }
+
+    fn check_cards(&self, problems: &mut Problems) {
+        problems.within(
+            "memes.discovery_interval",
+            self.memes.discovery_interval,
+            Duration::from_secs(1),
+            HOUR * 24,
+        );
+        problems.unless(
+            !self.memes.this_card.0.is_zero(),
+            "memes.this_card",
+            "the token id of the card that opens the free tier is needed",
+        );
+        for collection in &self.collections {
+            let ids = collection.ids.len();
+            problems.unless(
+                match collection.standard {
+                    Standard::Erc1155 => (1..=MOST_IDS).contains(&ids),
+                    Standard::Erc721 => ids == 0,
+                },
+                "collections.ids",
+                format!(
+                    "{}: an ERC-1155 needs 1 to {MOST_IDS} ids, an ERC-721 takes none",
+                    collection.contract
+                ),
+            );
+        }
+        let use_cases = &self.delegation.use_cases;
+        problems.unless(
+            use_cases.len() <= 8 && !use_cases.iter().any(|case| [998, 999].contains(case)),
+            "delegation.use_cases",
+            "at most 8, and neither 998 nor 999 (sub-delegation and consolidation are no delegations)",
+        );
+        problems.unless(self.delegation.rights.len() <= 8, "delegation.rights", "at most 8");
+        problems.within("cache.positive_ttl", self.cache.positive_ttl, Duration::from_secs(1), HOUR);
+        problems.within(
+            "cache.negative_ttl",
+            self.cache.negative_ttl,
+            Duration::from_millis(100),
+            self.cache.positive_ttl.max(Duration::from_millis(100)),
+        );
+    }
+
+    fn check_binding(&self, problems: &mut Problems) {
+        let binding = &self.binding;
+        problems.within("binding.ttl", binding.ttl, HOUR, WEEK);
+        problems.within(
+            "binding.challenge_ttl",
+            binding.challenge_ttl,
+            Duration::from_secs(10),
+            OLDEST_CHALLENGE,
+        );
+        problems.unless(binding.max_accounts > 0, "binding.max_accounts", "must be at least 1");
+        let no_relays = binding.relays.is_empty() && binding.accepted_domains.is_empty();
+        problems.unless(
+            no_relays,
+            "binding.relays",
+            "relays and accepted_domains are not supported by this version, leave them empty",
+        );
+    }
+
+    fn check_hub_and_limits(&self, problems: &mut Problems) {
+        if let Err(error) = self.hub.client().endpoints() {
+            problems.unless(false, "hub.grpc_addrs", error.to_string());
+        }
+        problems.within("hub.timeout", self.hub.timeout, Duration::from_millis(100), LONGEST_DECISION);
+        for (key, tier) in [("policy.free", &self.policy.free), ("policy.paid", &self.policy.paid)] {
+            problems.unless(tier.devices > 0, key, "devices must be at least 1");
+        }
+        problems.unless(
+            self.tunnel.service().is_ok(),
+            "tunnel.service",
+            "must be auto, wireguard, v2ray, openvpn, amneziawg, xray or hysteria2",
+        );
+        let limits = &self.limits;
+        problems.unless(
+            limits.per_ip_per_second > 0 && limits.burst > 0,
+            "limits.per_ip_per_second",
+            "rate and burst must be at least 1",
+        );
+        problems.unless(
+            (1024..=1024 * 1024).contains(&limits.body_bytes),
+            "limits.body_bytes",
+            "must be between 1024 and 1048576",
+        );
+        problems.unless(
+            (8 * 1024..=1024 * 1024).contains(&limits.header_bytes),
+            "limits.header_bytes",
+            "must be between 8192 and 1048576",
+        );
+        problems.unless(
+            self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
+            "log.level",
+            "must be error, warn, info, debug, trace, or a filter like \"info,sovereign_gate=debug\"",
+        );
+    }
+}

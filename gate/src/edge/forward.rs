@@ -1,0 +1,183 @@
+//! Forwarding to the node over pooled plain connections: request and answer unchanged, but for what belongs
+//! to one hop and for the client's address.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version, request::Parts};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::answer::Body;
+use super::client_address;
+use super::rules::NotAHandshake;
+use crate::admission::{Admitted, NoSession};
+use crate::refusal::Refusal;
+
+const CONNECT: Duration = Duration::from_secs(1);
+/// Stock clients give up after 5 s; the node may need a while for its chain query and tunnel command.
+const ANSWER: Duration = Duration::from_secs(15);
+const IDLE: Duration = Duration::from_secs(60);
+/// A handshake's answer is kept whole; the node's are below 2 KiB.
+const LARGEST_KEPT: usize = 256 * 1024;
+
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    // The body is here already, whoever asked before sending it.
+    EXPECT,
+];
+
+/// The way to the node.
+pub struct Upstream {
+    client: Client<HttpConnector, Full<Bytes>>,
+    node: Uri,
+    /// Who the gate itself is for the node: an address of its own in the loopback range, so that nobody else
+    /// uses up the node's patience with it.
+    own_address: IpAddr,
+}
+
+impl Upstream {
+    /// Connections to `node_url` (`http://HOST:PORT`).
+    pub fn new(node_url: &str) -> Result<Self, http::uri::InvalidUri> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE)
+            .pool_timer(TokioTimer::new())
+            .http1_preserve_header_case(true)
+            .build(connector);
+        let [b, c, d] = rand::random();
+        Ok(Self { client, node: node_url.parse()?, own_address: [127, b, c, d].into() })
+    }
+
+    /// Sends a request that is no handshake on, and streams the node's answer back.
+    pub async fn forward(
+        &self,
+        _: NotAHandshake,
+        request: Parts,
+        body: Bytes,
+        client: IpAddr,
+    ) -> Result<Response<Body>, Refusal> {
+        let answer = self.send(request, body, client).await?;
+        Ok(answer.map(BodyExt::boxed_unsync))
+    }
+
+    /// Sends an admitted handshake on, byte for byte, and returns the node's answer whole.
+    pub async fn forward_admitted(
+        &self,
+        admitted: &Admitted,
+        request: Parts,
+        client: IpAddr,
+    ) -> Result<Response<Bytes>, Refusal> {
+        self.whole(request, admitted.body(), client).await
+    }
+
+    /// Lets the node say in its own words that a session does not exist.
+    pub async fn ask_about(
+        &self,
+        missing: &NoSession,
+        mut request: Parts,
+        client: IpAddr,
+    ) -> Result<Response<Bytes>, Refusal> {
+        // The length is that of other bytes.
+        request.headers.remove(CONTENT_LENGTH);
+        self.whole(request, missing.question(), client).await
+    }
+
+    async fn whole(&self, request: Parts, body: Bytes, client: IpAddr) -> Result<Response<Bytes>, Refusal> {
+        let (parts, body) = self.send(request, body, client).await?.into_parts();
+        let collected = tokio::time::timeout(ANSWER, Limited::new(body, LARGEST_KEPT).collect()).await;
+        match collected {
+            Ok(Ok(body)) => Ok(Response::from_parts(parts, body.to_bytes())),
+            Ok(Err(error)) => Err(unavailable(&error)),
+            Err(_) => Err(unavailable(&"the answer stopped in the middle")),
+        }
+    }
+
+    /// The node's own info: `GET /`, asked by the gate for itself.
+    pub async fn info(&self) -> Result<(StatusCode, Bytes), Refusal> {
+        let (parts, ()) = Request::new(()).into_parts();
+        let answer = self.whole(parts, Bytes::new(), self.own_address).await?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
+    async fn send(&self, request: Parts, body: Bytes, client: IpAddr) -> Result<Response<Incoming>, Refusal> {
+        let request = self.request(request, body, client)?;
+        let mut answer = match tokio::time::timeout(ANSWER, self.client.request(request)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(unavailable(&error)),
+            Err(_) => return Err(unavailable(&"no answer in time")),
+        };
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS && answer.body().is_end_stream() {
+            // The node's own limit answers nothing, which stock clients show as "unexpected EOF".
+            return Err(Refusal::TooMany { retry_after: Duration::from_secs(1) });
+        }
+        if answer.status().is_informational() {
+            return Err(unavailable(&"the node wants to switch protocols"));
+        }
+        remove_hop_by_hop(answer.headers_mut());
+        *answer.version_mut() = Version::HTTP_11;
+        Ok(answer)
+    }
+
+    fn request(
+        &self,
+        mut parts: Parts,
+        body: Bytes,
+        client: IpAddr,
+    ) -> Result<Request<Full<Bytes>>, Refusal> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = parts.uri.authority().cloned();
+        let uri = Uri::builder()
+            .scheme("http")
+            .authority(self.node.authority().map_or("", |node| node.as_str()))
+            .path_and_query(path)
+            .build()
+            .map_err(|error| Refusal::Malformed(format!("path: {error}")))?;
+        remove_hop_by_hop(&mut parts.headers);
+        client_address::replace(&mut parts.headers, client);
+        // HTTP/2 names the host in the target only.
+        if let (false, Some(authority)) = (parts.headers.contains_key(HOST), authority)
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            parts.headers.insert(HOST, host);
+        }
+        parts.uri = uri;
+        parts.version = Version::HTTP_11;
+        Ok(Request::from_parts(parts, Full::new(body)))
+    }
+}
+
+fn unavailable(error: &dyn std::fmt::Display) -> Refusal {
+    tracing::warn!(%error, "the node does not answer");
+    Refusal::NodeUnavailable
+}
+
+/// Removes the headers that belong to one connection, and those that `Connection` names as such.
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in HOP_BY_HOP.iter().chain(&named) {
+        headers.remove(name);
+    }
+}

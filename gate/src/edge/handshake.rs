@@ -1,0 +1,182 @@
+//! One handshake: decided, forwarded, recorded, answered.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, StatusCode};
+use sentinel_proto::handshake::Service;
+use tokio::sync::watch;
+use tracing::Instrument as _;
+
+use super::answer::{self, Body};
+use super::forward::Upstream;
+use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, PROBE};
+use crate::ops::node::NodeState;
+use crate::refusal::Refusal;
+use crate::store::Store;
+
+mod record;
+
+pub use record::Lifetime;
+
+/// For a whole handshake: stock clients give up after 5 s.
+const PATIENCE: Duration = Duration::from_millis(2800);
+/// For the node, however long the decision took.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Handles handshakes.
+pub struct Handshakes {
+    admission: Arc<Admission>,
+    upstream: Arc<Upstream>,
+    store: Store,
+    recorder: record::Recorder,
+    /// The configured tunnel service; `None`: as the node says.
+    service: Option<Service>,
+    node: watch::Receiver<NodeState>,
+}
+
+impl Handshakes {
+    /// Handshakes decided by `admission` and sent to `upstream`.
+    pub fn new(
+        admission: Arc<Admission>,
+        upstream: Arc<Upstream>,
+        store: Store,
+        lifetime: Lifetime,
+        service: Option<Service>,
+        node: watch::Receiver<NodeState>,
+    ) -> Self {
+        let recorder = record::Recorder::new(store.clone(), lifetime);
+        Self { admission, upstream, store, recorder, service, node }
+    }
+
+    /// Answers a handshake.
+    pub async fn answer(
+        self: Arc<Self>,
+        client: IpAddr,
+        parts: Parts,
+        body: Bytes,
+    ) -> Result<Response<Body>, Refusal> {
+        let begun = Instant::now();
+        let answered = match Box::pin(self.decide(body)).await {
+            Ok(Outcome::Admitted(admitted)) => self.let_in(*admitted, parts, client, begun).await,
+            Ok(Outcome::NoSession(missing)) => self.explain(&missing, parts, client).await,
+            Err(refusal) => Err(refusal),
+        };
+        metrics::histogram!("sovereign_gate_handshake_seconds").record(begun.elapsed());
+        answered.map(|answer| answer.map(answer::full)).map_err(counted)
+    }
+
+    async fn decide(&self, body: Bytes) -> Result<Outcome, Refusal> {
+        let begun = Instant::now();
+        let service = self.service.or_else(|| self.node.borrow().service).ok_or(Refusal::NodeUnavailable)?;
+        let verified = self.admission.verify(body, service)?;
+        let outcome = Box::pin(self.admission.decide(verified)).await;
+        metrics::histogram!("sovereign_gate_admission_seconds").record(begun.elapsed());
+        outcome
+    }
+
+    /// Forwards, records, and answers with the node's own bytes. Once forwarded, this runs to its end even if
+    /// the client leaves or the node takes too long: what the node took must be recorded, and the client's next
+    /// try is then answered from the record.
+    async fn let_in(
+        self: Arc<Self>,
+        admitted: Admitted,
+        parts: Parts,
+        client: IpAddr,
+        begun: Instant,
+    ) -> Result<Response<Bytes>, Refusal> {
+        if let Some(answer) = self.recorded(&admitted).await {
+            count("admitted", "repeat", admitted.grant());
+            return Ok(answer);
+        }
+        // The node would ask the hub again, in vain and for longer than clients wait.
+        if !self.admission.hub_is_up() {
+            return Err(Refusal::HubUnavailable);
+        }
+        let patience = PATIENCE.saturating_sub(begun.elapsed()).max(LEAST_PATIENCE);
+        let gate = Arc::clone(&self);
+        let work =
+            tokio::spawn(async move { gate.forward(&admitted, parts, client).await }.in_current_span());
+        match tokio::time::timeout(patience, work).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                let request_id = super::request_id();
+                tracing::error!(%error, request_id, "a handshake broke down");
+                Err(Refusal::Internal { request_id })
+            }
+            Err(_) if self.admission.hub_is_up() => Err(Refusal::NodeUnavailable),
+            Err(_) => Err(Refusal::HubUnavailable),
+        }
+    }
+
+    async fn forward(
+        &self,
+        admitted: &Admitted,
+        parts: Parts,
+        client: IpAddr,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let answer = self.upstream.forward_admitted(admitted, parts, client).await?;
+        if answer.status() == StatusCode::OK {
+            self.recorder.record(admitted, answer.body()).await?;
+            self.admission.note_used(admitted.grant());
+            count("admitted", "entitled", admitted.grant());
+        } else {
+            count("refused", "node", admitted.grant());
+        }
+        Ok(answer)
+    }
+
+    /// The answer to the very same handshake, if its session is live: the stock node would refuse the repeat
+    /// of a client whose local start failed, and the paid session would be lost.
+    async fn recorded(&self, admitted: &Admitted) -> Option<Response<Bytes>> {
+        let record = self.store.session(admitted.verified().session_id())?;
+        if !record::is_repeat(&record, admitted) {
+            return None;
+        }
+        match self.store.session_answer(record.session_id).await {
+            Ok(answer) => answer.map(|bytes| answer::recorded(bytes.into())),
+            Err(error) => {
+                tracing::warn!(%error, session = record.session_id, "cannot read a recorded answer");
+                None
+            }
+        }
+    }
+
+    async fn explain(
+        &self,
+        missing: &NoSession,
+        parts: Parts,
+        client: IpAddr,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let answer = self.upstream.ask_about(missing, parts, client).await?;
+        // The session has appeared since: the client's next try will be decided on what it is.
+        if answer.status().is_success() || answer.status() == StatusCode::UNAUTHORIZED {
+            return Err(Refusal::HubUnavailable);
+        }
+        metrics::counter!("sovereign_gate_admissions_total",
+            "outcome" => "refused", "reason" => "no_session", "tier" => "none")
+        .increment(1);
+        Ok(answer)
+    }
+}
+
+fn counted(refusal: Refusal) -> Refusal {
+    metrics::counter!("sovereign_gate_admissions_total",
+        "outcome" => "refused", "reason" => refusal.label(), "tier" => "none")
+    .increment(1);
+    tracing::info!(code = refusal.code(), reason = refusal.label(), "handshake refused");
+    refusal
+}
+
+fn count(outcome: &'static str, reason: &'static str, grant: &Grant) {
+    let tier = match grant {
+        Grant::Card { entitlement, .. } => entitlement.tier.name(),
+        Grant::Probe => PROBE,
+    };
+    metrics::counter!("sovereign_gate_admissions_total",
+        "outcome" => outcome, "reason" => reason, "tier" => tier)
+    .increment(1);
+}

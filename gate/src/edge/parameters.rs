@@ -1,0 +1,127 @@
+//! Parameters of our own calls: known names only, each once.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use alloy::primitives::Address;
+use serde::Deserialize;
+
+use crate::refusal::Refusal;
+
+/// The query of a request.
+pub(super) struct Parameters(BTreeMap<&'static str, String>);
+
+impl Parameters {
+    /// Reads `query`; only `known` names, each at most once.
+    pub(super) fn parse(query: Option<&str>, known: &[&'static str]) -> Result<Self, Refusal> {
+        let mut found = BTreeMap::new();
+        for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let known = known.iter().find(|known| **known == name);
+            let known = known.ok_or_else(|| malformed("unknown parameter", &name))?;
+            if found.insert(*known, value.into_owned()).is_some() {
+                return Err(malformed("given twice", known));
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// A parameter that must be there.
+    pub(super) fn required<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<T, Refusal> {
+        self.optional(name)?.ok_or_else(|| malformed("missing parameter", name))
+    }
+
+    /// A parameter that may be left out or empty.
+    pub(super) fn optional<T: FromStr<Err: Display>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, Refusal> {
+        let given = self.0.get(name).filter(|value| !value.is_empty());
+        given.map(|value| value.parse().map_err(|error| malformed(name, error))).transpose()
+    }
+}
+
+/// An Ethereum address as people write it: with `0x`, in one case or with the checksum of EIP-55, so that a
+/// slip of the hand names nobody else.
+pub(super) struct Wallet(pub(super) Address);
+
+impl FromStr for Wallet {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "not 0x and 40 hexadecimal digits";
+        let digits = text.strip_prefix("0x").ok_or(FORM)?;
+        let address: Address = digits.parse().map_err(|_| FORM)?;
+        let one_case = !digits.bytes().any(|digit| digit.is_ascii_uppercase())
+            || !digits.bytes().any(|digit| digit.is_ascii_lowercase());
+        if digits.len() == 40 && (one_case || address.to_checksum(None) == text) {
+            Ok(Self(address))
+        } else {
+            Err("the checksum of the address is wrong")
+        }
+    }
+}
+
+/// Body of a sign-in. Other keys, and a key given twice, are refused by serde.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignedMessage {
+    pub(super) message: String,
+    pub(super) signature: String,
+}
+
+/// Reads the body of a sign-in.
+pub(super) fn signed_message(body: &[u8]) -> Result<SignedMessage, Refusal> {
+    serde_json::from_slice(body).map_err(|error| malformed("body", error))
+}
+
+fn malformed(what: &str, detail: impl Display) -> Refusal {
+    // Whatever a client sent comes back at most in part.
+    let detail: String = detail.to_string().chars().take(100).collect();
+    Refusal::Malformed(format!("{what}: {detail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_names_once_each() {
+        let parse = |query| Parameters::parse(Some(query), &["wallet", "vault"]);
+        let wallet = "0x33fd426905f149f8376e227d0c9d3340aad17af1";
+        let query = format!("wallet={wallet}&vault=");
+        let good = parse(query.as_str()).unwrap();
+        assert_eq!(good.required::<Wallet>("wallet").unwrap().0, wallet.parse::<Address>().unwrap());
+        assert!(good.optional::<Wallet>("vault").unwrap().is_none());
+        for bad in ["wallet=1&wallet=1", "Wallet=1", "x=1"] {
+            assert_eq!(parse(bad).err().unwrap().code(), 101, "{bad}");
+        }
+        for missing in ["wallet=0x12", ""] {
+            assert_eq!(parse(missing).unwrap().required::<Wallet>("wallet").err().unwrap().code(), 101);
+        }
+    }
+
+    #[test]
+    fn an_address_is_in_one_case_or_has_its_checksum() {
+        let good = "0x33FD426905F149f8376e227d0C9D3340AaD17aF1";
+        assert!([good, &good.to_lowercase()].iter().all(|text| text.parse::<Wallet>().is_ok()));
+        let (slip, prefix) = (good.replace("FD", "fD"), good.replace("0x", "0X"));
+        let bad = [&good[2..], &slip, "0x33FD", &prefix, ""];
+        assert!(bad.iter().all(|text| text.parse::<Wallet>().is_err()));
+    }
+
+    #[test]
+    fn a_sign_in_has_two_texts_and_nothing_else() {
+        assert!(signed_message(br#"{"message":"m","signature":"0x"}"#).is_ok());
+        for bad in [
+            &br#"{"message":"m"}"#[..],
+            br#"{"message":"m","signature":"0x","signature":"0x"}"#,
+            br#"{"message":"m","signature":"0x","Signature":"0x"}"#,
+            br#"{"message":1,"signature":"0x"}"#,
+            br#"{"message":"m","signature":"0x"} x"#,
+            b"\xff",
+        ] {
+            assert_eq!(signed_message(bad).unwrap_err().code(), 101);
+        }
+    }
+}

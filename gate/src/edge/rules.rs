@@ -1,0 +1,150 @@
+//! What a request must look like before anything else looks at it, so that gate and node cannot see two
+//! different requests in the same bytes.
+
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::{Method, Request, Version};
+
+use crate::refusal::Refusal;
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// Our own paths, below `/gate/`.
+    Gate,
+    /// The node's handshake.
+    Handshake,
+    /// Any other path of the node.
+    Node(NotAHandshake),
+}
+
+/// Proof that a request was looked at and is no handshake: what may be forwarded without an admission. Only
+/// this module makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAHandshake(());
+
+/// Sorts a request, or refuses it; after a refusal the connection must end.
+pub(super) fn destination<B>(request: &Request<B>) -> Result<Destination, Refusal> {
+    refuse_ambiguous_framing(request)?;
+    let path = request.uri().path();
+    if path.starts_with("/gate/") {
+        return Ok(Destination::Gate);
+    }
+    if request.method() != Method::POST {
+        return Ok(Destination::Node(NotAHandshake(())));
+    }
+    match path {
+        "/" | "" => Ok(Destination::Handshake),
+        other if may_mean_root(other) => {
+            Err(Refusal::Malformed("the handshake is POST / and no other spelling of it".into()))
+        }
+        _ => Ok(Destination::Node(NotAHandshake(()))),
+    }
+}
+
+/// Lengths are given by Content-Length or by HTTP/2 framing. Transfer-Encoding, alone or beside
+/// Content-Length, is what request smuggling is made of, and no client of the node sends it.
+fn refuse_ambiguous_framing<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let malformed = |text: &str| Err(Refusal::Malformed(text.into()));
+    if request.headers().contains_key(TRANSFER_ENCODING) {
+        return malformed("Transfer-Encoding is not accepted here: send Content-Length");
+    }
+    if request.headers().get_all(HOST).iter().count() > 1 {
+        return malformed("more than one Host");
+    }
+    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
+        return malformed("no Host");
+    }
+    if request.method() == Method::CONNECT || request.uri().path() == "*" {
+        return malformed("this is no proxy");
+    }
+    Ok(())
+}
+
+/// Whether some server could read `path` as `/`: after decoding, only slashes, dots and parameters remain.
+fn may_mean_root(path: &str) -> bool {
+    let mut decoded = path.to_ascii_lowercase();
+    // Twice, for servers that decode twice.
+    for _ in 0..2 {
+        for (code, plain) in [("%25", "%"), ("%2e", "."), ("%2f", "/"), ("%5c", "\\"), ("%3b", ";")] {
+            decoded = decoded.replace(code, plain);
+        }
+    }
+    let mut depth = 0_usize;
+    for segment in decoded.split(['/', '\\']) {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => depth = depth.saturating_sub(1),
+            _ => depth += 1,
+        }
+    }
+    depth == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(method: &str, uri: &str) -> Option<Destination> {
+        let request = Request::builder().method(method).uri(uri).header(HOST, "h").body(()).unwrap();
+        destination(&request).ok()
+    }
+
+    #[test]
+    fn only_the_exact_path_is_the_handshake() {
+        assert_eq!(sorted("POST", "/"), Some(Destination::Handshake));
+        assert_eq!(sorted("POST", "/?x=1"), Some(Destination::Handshake));
+        assert_eq!(sorted("POST", "http://node.example/"), Some(Destination::Handshake));
+        assert_eq!(sorted("POST", "http://node.example"), Some(Destination::Handshake));
+        assert_eq!(sorted("GET", "/"), Some(Destination::Node(NotAHandshake(()))));
+        assert_eq!(sorted("POST", "/other"), Some(Destination::Node(NotAHandshake(()))));
+        assert_eq!(sorted("POST", "/gate/bindings"), Some(Destination::Gate));
+        assert_eq!(sorted("GET", "/gatehouse"), Some(Destination::Node(NotAHandshake(()))));
+    }
+
+    #[test]
+    fn other_spellings_of_the_handshake_are_refused() {
+        for path in [
+            "//",
+            "/.",
+            "/./",
+            "/..",
+            "/%2e",
+            "/%2F",
+            "/%252f",
+            "/a/..",
+            "/a/%2e%2e/",
+            "/;x",
+            "/.;x/",
+            "///",
+            "/%5c",
+            "/gate/../",
+            "/gate/..",
+        ] {
+            if path.starts_with("/gate/") {
+                assert_eq!(sorted("POST", path), Some(Destination::Gate), "{path}");
+            } else {
+                assert_eq!(sorted("POST", path), None, "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn ambiguous_framing_is_refused() {
+        let build = |headers: &[(&str, &str)], version| {
+            let mut request = Request::builder().method("POST").uri("/").version(version);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            destination(&request.body(()).unwrap())
+        };
+        let refused = [
+            build(&[("host", "h"), ("transfer-encoding", "chunked")], Version::HTTP_11),
+            build(&[("host", "h"), ("host", "i")], Version::HTTP_11),
+            build(&[], Version::HTTP_11),
+        ];
+        assert!(refused.iter().all(|answer| answer.as_ref().is_err_and(|reason| reason.code() == 101)));
+        assert!(build(&[], Version::HTTP_10).is_ok());
+        assert_eq!(sorted("CONNECT", "node.example:443"), None);
+        assert_eq!(sorted("OPTIONS", "*"), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! The door's certificate. Stock clients do not check it, so by default it is our own P-256 one: its
+//! handshake costs half of that with the node's P-384 certificate.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config;
+
+const CERTIFICATE: &str = "tls.crt";
+const KEY: &str = "tls.key";
+/// Ten years: nobody checks it, and an expired certificate would only break careful clients.
+const DAYS_VALID: i64 = 3650;
+
+/// Why the door has no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file holds no PEM of the needed kind.
+    #[error("{path}: no usable PEM: {source}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// Our own certificate cannot be made.
+    #[error("cannot make a certificate: {0}")]
+    Generate(#[from] rcgen::Error),
+    /// Certificate and key do not fit together or to TLS.
+    #[error("certificate not usable: {0}")]
+    Unusable(#[from] rustls::Error),
+}
+
+/// TLS settings of the door: HTTP/2 and HTTP/1.1.
+pub fn server_config(home: &Path, gate: &config::Gate) -> Result<Arc<ServerConfig>, TlsError> {
+    let (certificate, key) = if gate.tls_cert.as_os_str().is_empty() {
+        own(home, &gate.public_url)?
+    } else {
+        (gate.tls_cert.clone(), gate.tls_key.clone())
+    };
+    let pem = |path: &Path| {
+        let path = path.to_owned();
+        move |source| TlsError::Pem { path, source }
+    };
+    let chain = CertificateDer::pem_file_iter(&certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(pem(&certificate))?;
+    let secret = PrivateKeyDer::from_pem_file(&key).map_err(pem(&key))?;
+    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, secret)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Our own certificate in `home`, made at the first start.
+fn own(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsError> {
+    let (certificate, key) = (home.join(CERTIFICATE), home.join(KEY));
+    if !(certificate.exists() && key.exists()) {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let uri = public_url.parse::<http::Uri>().ok();
+        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or("localhost");
+        let mut params = CertificateParams::new(vec![host.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, host);
+        params.not_after =
+            params.not_before.max(time::OffsetDateTime::now_utc()) + time::Duration::days(DAYS_VALID);
+        let signed = params.self_signed(&pair)?;
+        write(&key, &pair.serialize_pem(), 0o600)?;
+        write(&certificate, &signed.pem(), 0o644)?;
+    }
+    Ok((certificate, key))
+}
+
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
+    let file = |source| TlsError::File { path: path.to_owned(), source };
+    let mut options = fs::OpenOptions::new();
+    let mut open = options.write(true).create(true).truncate(true).mode(mode).open(path).map_err(file)?;
+    open.write_all(text.as_bytes()).and_then(|()| open.sync_all()).map_err(file)
+}

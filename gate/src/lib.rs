@@ -1,0 +1,14 @@
+//! Sovereign Gate: a reverse proxy that gates a Sentinel node's handshake by The Memes by 6529.
+//!
+//! The rooms and the way of a handshake through them are drawn in `docs/architecture.md`.
+
+pub mod access;
+pub mod admission;
+pub mod config;
+pub mod edge;
+pub mod ops;
+pub mod refusal;
+pub mod run;
+pub mod signin;
+pub mod store;
+pub mod web;

@@ -1,0 +1,111 @@
+//! The private address: health, readiness, metrics, sessions. For the operator and his monitoring only.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
+use sentinel_proto::handshake::Service;
+use serde::Serialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::health::Health;
+use crate::access::Tier;
+use crate::admission::PROBE;
+use crate::store::clock::rfc3339;
+use crate::store::{SessionRecord, SessionState, Store};
+
+/// What the private address shows.
+#[derive(Clone)]
+pub struct Admin {
+    /// Readiness.
+    pub health: Arc<Health>,
+    /// Metrics.
+    pub metrics: PrometheusHandle,
+    /// Sessions.
+    pub store: Store,
+}
+
+/// One admitted session.
+#[derive(Serialize)]
+struct Session {
+    #[serde(rename = "session_id")]
+    id: u64,
+    account: String,
+    wallet: Option<String>,
+    vault: Option<String>,
+    tier: String,
+    service: String,
+    peer_id: String,
+    addresses: Vec<String>,
+    admitted_at: String,
+    expires_at: String,
+    state: &'static str,
+}
+
+impl From<&SessionRecord> for Session {
+    fn from(record: &SessionRecord) -> Self {
+        Self {
+            id: record.session_id,
+            account: record.account.to_string(),
+            wallet: record.wallet.map(|wallet| wallet.to_checksum(None)),
+            vault: record.vault.map(|vault| vault.to_checksum(None)),
+            tier: record.tier.clone(),
+            service: record.service.clone(),
+            peer_id: record.peer_id.clone(),
+            addresses: record.addresses.clone(),
+            admitted_at: rfc3339(record.admitted_at),
+            expires_at: rfc3339(record.expires_at),
+            state: record.state.label(),
+        }
+    }
+}
+
+/// Serves until `stop`.
+pub async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/health", get(|| async { Json(json!({ "alive": true })) }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/sessions", get(sessions))
+        .with_state(admin);
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn ready(State(admin): State<Admin>) -> Response {
+    let not_ready = admin.health.not_ready().await;
+    let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "not_ready": not_ready }))).into_response()
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    count_live(&admin.store);
+    admin.metrics.run_upkeep();
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (headers, admin.metrics.render()).into_response()
+}
+
+/// Live sessions are counted when somebody asks: a gauge that is kept up by hand drifts.
+fn count_live(store: &Store) {
+    let live: Vec<_> =
+        store.list_sessions().into_iter().filter(|record| record.state == SessionState::Live).collect();
+    for tier in [Tier::Free.name(), Tier::Paid.name(), PROBE] {
+        for service in Service::ALL {
+            let here = |record: &&Arc<SessionRecord>| record.tier == tier && record.service == service.name();
+            let count = u32::try_from(live.iter().filter(here).count()).unwrap_or(u32::MAX);
+            metrics::gauge!("sovereign_gate_live_sessions", "tier" => tier, "service" => service.name())
+                .set(f64::from(count));
+        }
+    }
+}
+
+async fn sessions(State(admin): State<Admin>) -> Response {
+    let sessions: Vec<Session> =
+        admin.store.list_sessions().iter().map(|record| Session::from(record.as_ref())).collect();
+    Json(json!({ "sessions": sessions })).into_response()
+}

@@ -1,0 +1,63 @@
+//! Is everything there that an admission needs? Each part tells why it is not, and since when.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::node::NodeState;
+use crate::access::Access;
+use crate::admission::Sessions;
+
+/// Something that an admission needs and that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotReady {
+    /// The part: `node`, `hub`, `ethereum`, `cards`, `contracts`.
+    pub what: &'static str,
+    /// Why, for a person.
+    pub why: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+impl NotReady {
+    fn new(what: &'static str, why: String, since: SystemTime) -> Self {
+        Self { what, why, since: humantime::format_rfc3339_seconds(since).to_string() }
+    }
+}
+
+/// The parts, asked on demand.
+pub struct Health {
+    node: watch::Receiver<NodeState>,
+    sessions: Arc<Sessions>,
+    access: Arc<Access>,
+}
+
+impl Health {
+    /// Readiness of these.
+    pub fn new(node: watch::Receiver<NodeState>, sessions: Arc<Sessions>, access: Arc<Access>) -> Self {
+        Self { node, sessions, access }
+    }
+
+    /// What is not ready now.
+    pub async fn not_ready(&self) -> Vec<NotReady> {
+        let mut not_ready = Vec::new();
+        if let Some((why, since)) = self.node.borrow().down.clone() {
+            not_ready.push(NotReady::new("node", why, since));
+        }
+        let hub = self.sessions.health();
+        not_ready.extend(hub.down.map(|why| NotReady::new("hub", why, hub.since)));
+        let ethereum = self.access.status().await.problems;
+        not_ready.extend(
+            ethereum
+                .into_iter()
+                .map(|problem| NotReady::new(problem.what, problem.why, before_now(problem.lasting))),
+        );
+        not_ready
+    }
+}
+
+fn before_now(lasting: Duration) -> SystemTime {
+    SystemTime::now().checked_sub(lasting).unwrap_or(SystemTime::UNIX_EPOCH)
+}

@@ -1,0 +1,8 @@
+//! Operations: health, metrics, logs, the node's own info, what may be shown.
+
+pub mod admin;
+pub mod health;
+pub mod logs;
+pub mod metrics;
+pub mod node;
+pub mod redact;

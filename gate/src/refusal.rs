@@ -1,0 +1,191 @@
+//! Every way in which the gate says no: one enum, so that status, code, sentence and metric label of a
+//! refusal cannot drift apart. Codes and statuses are a contract (`docs/handshake.md`); the node's own codes
+//! are below 10, ours start at 100.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+/// A refusal, as the stock client shows it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// 101: body, field, encoding or duplicate key.
+    #[error("malformed request: {0}")]
+    Malformed(String),
+    /// 102: the handshake's signature or public key is wrong.
+    #[error("handshake not signed by its key: {0}")]
+    BadHandshakeSignature(String),
+    /// 103: nobody signed in for this account.
+    #[error("no Memes sign-in for {account}: sign in once at {sign_in} with the wallet that holds your card")]
+    Unbound {
+        /// The account of the handshake.
+        account: String,
+        /// The sign-in page.
+        sign_in: String,
+    },
+    /// 104: the sign-in ran out.
+    #[error("the Memes sign-in for {account} has expired: sign in again at {sign_in}")]
+    BindingExpired {
+        /// The account of the handshake.
+        account: String,
+        /// The sign-in page.
+        sign_in: String,
+    },
+    /// 105: the wallet and its vaults hold no card.
+    #[error(
+        "wallet {wallet} holds no qualifying card: hold one of The Memes by 6529, or let the vault that \
+         holds one delegate to this wallet"
+    )]
+    NoCard {
+        /// The wallet, shortened.
+        wallet: String,
+    },
+    /// 106: the tier may not use this kind of session.
+    #[error("a {session} session is not for the {tier} tier here; use {allowed}")]
+    SessionKind {
+        /// What the handshake asked for.
+        session: String,
+        /// The holder's tier.
+        tier: &'static str,
+        /// What that tier may use.
+        allowed: String,
+    },
+    /// 107: too many devices.
+    #[error(
+        "all {limit} devices of this holder are in use: end one of the sessions {sessions} on the hub first"
+    )]
+    DeviceLimit {
+        /// Devices allowed.
+        limit: usize,
+        /// Session ids in use.
+        sessions: String,
+    },
+    /// 108: the tunnel key belongs to another live session.
+    #[error("this tunnel key is in use by another session: connect with a new key")]
+    KeyInUse,
+    /// 109: the operator says no.
+    #[error("denied by the operator of this node")]
+    Denied,
+    /// 110: no new admissions for now.
+    #[error("this gate is paused by its operator: try again later")]
+    Paused,
+    /// 111: no answer from Ethereum.
+    #[error("Ethereum cannot be asked for your card right now: try again in a minute")]
+    EthereumUnavailable,
+    /// 112: no answer from the hub.
+    #[error("the Sentinel Hub cannot be asked for your session right now: try again in a minute")]
+    HubUnavailable,
+    /// 113: too many requests.
+    #[error("too many requests: try again in {} s", retry_after.as_secs().max(1))]
+    TooMany {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// 114: no answer from the node.
+    #[error("the node behind this gate does not answer: try again in a minute")]
+    NodeUnavailable,
+    /// 115: the node lost its standing.
+    #[error("this node is not in good standing: choose another node")]
+    NotInGoodStanding,
+    /// 116: too large.
+    #[error("request too large: at most {limit} bytes")]
+    TooLarge {
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// 117: too slow.
+    #[error("the request took too long to arrive")]
+    TooSlow,
+    /// 118: no such path.
+    #[error("no such path under /gate/")]
+    NoSuchPath,
+    /// 119: the wallet bound too many accounts.
+    #[error(
+        "this wallet is bound to {limit} accounts already ({accounts}): unbind one of them, or wait until it \
+         expires"
+    )]
+    TooManyAccounts {
+        /// Accounts allowed.
+        limit: usize,
+        /// The accounts bound now.
+        accounts: String,
+    },
+    /// 120: the nonce is unknown, used or expired.
+    #[error("nonce {0}: ask for a new challenge")]
+    Nonce(&'static str),
+    /// 121: not the message that was issued.
+    #[error("not the sign-in message that was issued: {0}")]
+    Message(String),
+    /// 122: the wallet's signature does not verify.
+    #[error("the wallet's signature does not verify: {0}")]
+    WalletSignature(String),
+    /// 123: a relayed binding is not for this gate.
+    #[error("this binding is not acceptable here: {0}")]
+    ForeignBinding(String),
+    /// 124: bearer token missing or no longer valid.
+    #[error("bearer token missing or no longer valid: sign in again")]
+    Token,
+    /// 199: a fault of ours.
+    #[error("internal error, tell the operator of this node: request {request_id}")]
+    Internal {
+        /// What to look for in the log.
+        request_id: String,
+    },
+}
+
+impl Refusal {
+    /// HTTP status, envelope code and metric label.
+    const fn facts(&self) -> (StatusCode, u32, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::Malformed(_) => (S::BAD_REQUEST, 101, "malformed"),
+            Self::BadHandshakeSignature(_) => (S::BAD_REQUEST, 102, "handshake_signature"),
+            Self::Unbound { .. } => (S::UNAUTHORIZED, 103, "unbound"),
+            Self::BindingExpired { .. } => (S::UNAUTHORIZED, 104, "binding_expired"),
+            Self::NoCard { .. } => (S::FORBIDDEN, 105, "no_card"),
+            Self::SessionKind { .. } => (S::FORBIDDEN, 106, "session_kind"),
+            Self::DeviceLimit { .. } => (S::CONFLICT, 107, "device_limit"),
+            Self::KeyInUse => (S::CONFLICT, 108, "key_in_use"),
+            Self::Denied => (S::FORBIDDEN, 109, "denied"),
+            Self::Paused => (S::SERVICE_UNAVAILABLE, 110, "paused"),
+            Self::EthereumUnavailable => (S::SERVICE_UNAVAILABLE, 111, "ethereum_unavailable"),
+            Self::HubUnavailable => (S::SERVICE_UNAVAILABLE, 112, "hub_unavailable"),
+            Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, 113, "too_many"),
+            Self::NodeUnavailable => (S::BAD_GATEWAY, 114, "node_unavailable"),
+            Self::NotInGoodStanding => (S::SERVICE_UNAVAILABLE, 115, "standing"),
+            Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, 116, "too_large"),
+            Self::TooSlow => (S::REQUEST_TIMEOUT, 117, "too_slow"),
+            Self::NoSuchPath => (S::NOT_FOUND, 118, "no_such_path"),
+            Self::TooManyAccounts { .. } => (S::CONFLICT, 119, "too_many_accounts"),
+            Self::Nonce(_) => (S::UNAUTHORIZED, 120, "nonce"),
+            Self::Message(_) => (S::BAD_REQUEST, 121, "message"),
+            Self::WalletSignature(_) => (S::UNAUTHORIZED, 122, "wallet_signature"),
+            Self::ForeignBinding(_) => (S::UNAUTHORIZED, 123, "foreign_binding"),
+            Self::Token => (S::UNAUTHORIZED, 124, "token"),
+            Self::Internal { .. } => (S::INTERNAL_SERVER_ERROR, 199, "internal"),
+        }
+    }
+
+    /// HTTP status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        self.facts().0
+    }
+
+    /// `code` in the envelope.
+    pub const fn code(&self) -> u32 {
+        self.facts().1
+    }
+
+    /// `reason` in the metrics.
+    pub const fn label(&self) -> &'static str {
+        self.facts().2
+    }
+
+    /// When the client may come back, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooMany { retry_after } => Some((*retry_after).max(Duration::from_secs(1))),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The parts, made from the configuration, and the seams between rooms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::Address;
+use sentinel_proto::hub::HubClient;
+use sovereign_contracts::reader::{Reader, ReaderConfig};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::StartError;
+use crate::access::{self, Access, AccessConfig, EthereumMetrics, Tier};
+use crate::admission::Sessions;
+use crate::admission::sessions::{Follower, SessionEvent};
+use crate::config::{self, Config};
+use crate::edge::PerAddress;
+use crate::ops::node::NodeState;
+use crate::signin::{DeviceLimits, Rate, SignInConfig};
+use crate::store::{SessionState, Store};
+
+/// Where holders sign in.
+pub(super) fn sign_in_page(config: &Config) -> String {
+    format!("{}/gate/", config.gate.public_url.trim_end_matches('/'))
+}
+
+/// The reader of Ethereum.
+pub(super) fn reader(config: &Config) -> Result<Arc<Reader>, StartError> {
+    let ethereum = &config.ethereum;
+    let reader = ReaderConfig {
+        rpc_addrs: ethereum.rpc_addrs.clone(),
+        chain_id: ethereum.chain_id,
+        quorum: ethereum.quorum,
+        timeout: ethereum.timeout,
+        max_head_age: ethereum.max_head_age,
+        ..ReaderConfig::default()
+    };
+    Ok(Arc::new(Reader::new(reader, Arc::new(EthereumMetrics))?))
+}
+
+/// Ownership and delegation.
+pub(super) fn access(config: &Config, reader: Arc<Reader>) -> Result<Arc<Access>, StartError> {
+    let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
+    let access = AccessConfig {
+        memes: config.memes.contract,
+        this_card: config.memes.this_card.0,
+        discovery_interval: config.memes.discovery_interval,
+        collections: config.collections.iter().map(collection).collect(),
+        nft_delegation: switched_on(config.delegation.nft_delegation),
+        delegate_registry: switched_on(config.delegation.delegate_registry),
+        use_cases: config.delegation.use_cases.clone(),
+        rights: config.delegation.rights.clone(),
+        positive_ttl: config.cache.positive_ttl,
+        negative_ttl: config.cache.negative_ttl,
+        capacity: config.cache.capacity,
+        deny_wallets: config.policy.deny_wallets.iter().copied().collect(),
+        ..AccessConfig::default()
+    };
+    Ok(Arc::new(Access::new(access, reader)?))
+}
+
+fn collection(collection: &config::Collection) -> access::Collection {
+    access::Collection {
+        contract: collection.contract,
+        standard: match collection.standard {
+            config::Standard::Erc1155 => {
+                access::Standard::Erc1155 { ids: collection.ids.iter().map(|id| id.0).collect() }
+            }
+            config::Standard::Erc721 => access::Standard::Erc721,
+        },
+        tier: match collection.tier {
+            config::TierName::Free => Tier::Free,
+            config::TierName::Paid => Tier::Paid,
+        },
+    }
+}
+
+/// What is known of the node's sessions; those recorded before a restart are watched from the start.
+pub(super) fn sessions(config: &Config, store: &Store) -> Result<Arc<Sessions>, StartError> {
+    let sessions = Sessions::new(HubClient::new(config.hub.client())?);
+    sessions.expect(store.list_sessions().iter().map(|record| record.session_id));
+    Ok(Arc::new(sessions))
+}
+
+/// What the sign-in is told.
+pub(super) fn sign_in(config: &Config) -> SignInConfig {
+    let domain = &config.binding.domain;
+    SignInConfig {
+        public_url: sign_in_page(config),
+        domain: (!domain.is_empty()).then(|| domain.clone()),
+        network: config.gate.network.clone(),
+        chain_id: config.ethereum.chain_id,
+        ttl: config.binding.ttl,
+        challenge_ttl: config.binding.challenge_ttl,
+        max_accounts: config.binding.max_accounts,
+        devices: DeviceLimits { free: config.policy.free.devices, paid: config.policy.paid.devices },
+        rate: Rate::default(),
+    }
+}
+
+/// Learns which cards exist, until `stop`.
+pub(super) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = access.follow_ids() => {}
+    }
+}
+
+/// Follows the node's sessions on the hub, and frees what ended ones held.
+pub(super) async fn follow_sessions(
+    sessions: Arc<Sessions>,
+    node: watch::Receiver<NodeState>,
+    store: Store,
+    stop: CancellationToken,
+) {
+    let (events, mut ended) = mpsc::channel(64);
+    let follower = Follower::new(sessions, move || node.borrow().address, events);
+    let follow = follower.run(stop);
+    let free = async {
+        while let Some(event) = ended.recv().await {
+            let (session, freed) = match event {
+                // Its key stays its own until it has left the hub; the device is free at once.
+                SessionEvent::Cancelled(id) => (id, store.set_session_state(id, SessionState::Evicted).await),
+                SessionEvent::Ended(id) => (id, store.end_session(id).await),
+            };
+            if let Err(error) = freed {
+                tracing::warn!(%error, session, "cannot note that a session has ended");
+            }
+        }
+    };
+    tokio::join!(follow, free);
+}
+
+/// Forgets idle clients of the rate limit, again and again.
+pub(super) async fn sweep(rate: Arc<PerAddress>, every: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => rate.forget_idle(),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Sign-in: a wallet lets an account use the network, by one signature.
+//!
+//! A challenge costs the gate nothing: its nonce proves by itself what was issued when ([`nonce`]), so
+//! asking writes nothing and a restart loses nothing. Only a redeemed nonce is stored, in one
+//! transaction with the binding. So whatever fails before leaves the nonce to its owner.
+
+mod answer;
+mod config;
+mod error;
+mod limit;
+mod message;
+mod nonce;
+mod signature;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use alloy::primitives::{Address, eip191_hash_message};
+use futures::future::{BoxFuture, FutureExt};
+use sentinel_proto::address::AccountAddress;
+
+pub use self::answer::{Bound, Challenge, Devices, Eligibility};
+pub use self::config::{ConfigError, DeviceLimits, Rate, SignInConfig};
+pub use self::error::{NonceError, SignInError};
+pub use self::limit::Client;
+pub use self::message::MessageError;
+pub use self::signature::{ContractSignatures, SignatureError};
+
+use self::limit::{Kind, Limits};
+use self::message::{Statement, Terms};
+use self::nonce::Issued;
+use self::signature::{KeyPairs, MAX_SIGNATURE};
+use crate::access::{Access, AccessError, Entitlement};
+use crate::store::clock::Clock;
+use crate::store::{Binding, NonceState, Proof, Redemption, Store, StoreError};
+
+/// A challenge from the future is one of a clock that was set back; so much may be a matter of seconds.
+const CLOCK_SKEW: i64 = 60;
+
+/// Answers what a wallet's cards entitle it to.
+pub trait Entitlements: Send + Sync + 'static {
+    /// Asks for a wallet and, if it named one, the vault to look at.
+    fn entitlement(
+        &self,
+        wallet: Address,
+        vault: Option<Address>,
+    ) -> BoxFuture<'_, Result<Arc<Entitlement>, AccessError>>;
+}
+
+impl Entitlements for Access {
+    fn entitlement(
+        &self,
+        wallet: Address,
+        vault: Option<Address>,
+    ) -> BoxFuture<'_, Result<Arc<Entitlement>, AccessError>> {
+        self.entitlement(wallet, vault).boxed()
+    }
+}
+
+/// The sign-in of this gate.
+pub struct SignIn {
+    terms: Terms,
+    max_accounts: usize,
+    devices: DeviceLimits,
+    store: Store,
+    entitlements: Arc<dyn Entitlements>,
+    contracts: Arc<dyn ContractSignatures>,
+    clock: Arc<dyn Clock>,
+    key_pairs: KeyPairs,
+    limits: Limits,
+}
+
+impl SignIn {
+    /// Prepares the sign-in; fails on settings that cannot be.
+    pub fn new(
+        config: &SignInConfig,
+        store: Store,
+        entitlements: Arc<dyn Entitlements>,
+        contracts: Arc<dyn ContractSignatures>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            terms: config.terms()?,
+            max_accounts: config.max_accounts,
+            devices: config.devices,
+            store,
+            entitlements,
+            contracts,
+            clock,
+            key_pairs: KeyPairs::new(),
+            limits: Limits::new(config.rate),
+        })
+    }
+
+    /// A message for this wallet to sign. Writes nothing.
+    pub fn challenge(
+        &self,
+        wallet: Address,
+        account: AccountAddress,
+        vault: Option<Address>,
+        client: Client,
+    ) -> Result<Challenge, SignInError> {
+        self.limit(wallet, Kind::Ask(client))?;
+        let now = self.clock.unix();
+        let vault = vault.filter(|vault| *vault != wallet);
+        let expires_at = now + self.terms.ttl;
+        let statement =
+            Statement { wallet, account, vault, nonce: String::new(), issued_at: now, expires_at };
+        let blank = statement.text(&self.terms)?;
+        let nonce = nonce::seal(&self.store.nonce_key(), &nonce::fresh(now), &blank);
+        let message = nonce::fill(&blank, &nonce);
+        Ok(Challenge { message, nonce, expires_at: now + self.terms.challenge_ttl })
+    }
+
+    /// Turns a signed challenge into a binding. The order of the checks is part of the interface: form
+    /// of the message, nonce, message as issued, signature, cards, number of accounts.
+    pub async fn bind(&self, message: &str, signature: &str, client: Client) -> Result<Bound, SignInError> {
+        let parsed = message::parse(message)?;
+        let issued = self.issued(&parsed.nonce)?;
+        let statement = Statement::read(message, &parsed, &self.terms)?;
+        if !issued.belongs_to(&self.store.nonce_key(), message) {
+            return Err(SignInError::Changed);
+        }
+        self.limit(statement.wallet, Kind::Redeem(client))?;
+        let signature = decode(signature)?;
+        self.verify(&statement, message, &signature, client).await?;
+        self.limit(statement.wallet, Kind::Signed)?;
+
+        let entitlement = self.entitlements.entitlement(statement.wallet, statement.vault).await?;
+        let Some(limit) = self.devices.of(entitlement.tier) else {
+            return Err(SignInError::NoCard { wallet: statement.wallet });
+        };
+        let redemption = Redemption {
+            nonce: Some(issued.nonce),
+            account: statement.account,
+            wallet: statement.wallet,
+            vault: statement.vault,
+            proof: Proof { message: message.to_owned(), signature },
+            issued_at: statement.issued_at,
+            expires_at: statement.expires_at,
+            max_accounts: self.max_accounts,
+        };
+        let (binding, token) = self.store.redeem(redemption).await.map_err(|error| self.refused(error))?;
+        let devices = self.devices_of(&entitlement, limit);
+        Ok(Bound { binding, entitlement, devices, token: Some(token) })
+    }
+
+    /// The binding of a bearer and what it is worth now.
+    pub async fn binding(&self, token: &str) -> Result<Bound, SignInError> {
+        let binding = self.bearer(token).await?;
+        let entitlement = self.entitlements.entitlement(binding.wallet, binding.vault).await?;
+        let devices = self.devices_of(&entitlement, self.devices.of(entitlement.tier).unwrap_or(0));
+        Ok(Bound { binding, entitlement, devices, token: None })
+    }
+
+    /// Ends the binding of a bearer and returns it, so that what rested on it can be ended too.
+    pub async fn unbind(&self, token: &str) -> Result<Binding, SignInError> {
+        let binding = self.bearer(token).await?;
+        self.store.delete(&binding).await.map_err(SignInError::Store)?;
+        Ok(binding)
+    }
+
+    async fn bearer(&self, token: &str) -> Result<Binding, SignInError> {
+        let binding = self.store.by_token(token).await.map_err(SignInError::Store)?;
+        binding.filter(|binding| !binding.expired(self.clock.unix())).ok_or(SignInError::Token)
+    }
+
+    /// The challenge behind a nonce, while it can be redeemed.
+    fn issued(&self, nonce: &str) -> Result<Issued, SignInError> {
+        let refused = |why| Err(SignInError::Nonce(why));
+        let Some(issued) = Issued::parse(&self.store.nonce_key(), nonce) else {
+            return refused(NonceError::Unknown);
+        };
+        match self.store.nonce_state(&issued.nonce) {
+            NonceState::Fresh => {}
+            NonceState::Used => return refused(NonceError::Used),
+            NonceState::Forgotten => return refused(NonceError::Expired),
+        }
+        let age = self.clock.unix() - issued.nonce.issued_at;
+        if age >= self.terms.challenge_ttl || age < -CLOCK_SKEW {
+            return refused(NonceError::Expired);
+        }
+        Ok(issued)
+    }
+
+    /// The wallet's own key first, because that asks nobody; else a contract wallet is asked.
+    async fn verify(
+        &self,
+        statement: &Statement,
+        message: &str,
+        signature: &[u8],
+        client: Client,
+    ) -> Result<(), SignInError> {
+        let hash = eip191_hash_message(message);
+        let Err(reason) = self.key_pairs.verify(statement.wallet, &hash, signature) else { return Ok(()) };
+        self.limit(statement.wallet, Kind::Contract(client))?;
+        let verdict = self.contracts.verify(statement.wallet, hash, signature).await;
+        if verdict.map_err(AccessError::from)? { Ok(()) } else { Err(SignInError::Signature(reason)) }
+    }
+
+    fn devices_of(&self, holder: &Entitlement, limit: u32) -> Devices {
+        Devices { used: self.store.live_sessions_of_holder(holder.wallet, holder.vault).len(), limit }
+    }
+
+    fn limit(&self, wallet: Address, kind: Kind) -> Result<(), SignInError> {
+        self.limits.check(wallet, kind).map_err(|retry_after| SignInError::TooMany { retry_after })
+    }
+
+    fn refused(&self, error: StoreError) -> SignInError {
+        match error {
+            StoreError::NonceUsed => SignInError::Nonce(NonceError::Used),
+            StoreError::NonceForgotten => SignInError::Nonce(NonceError::Expired),
+            StoreError::TooManyAccounts { bound } => {
+                SignInError::TooManyAccounts { limit: self.max_accounts, bound }
+            }
+            error => SignInError::Store(error),
+        }
+    }
+}
+
+fn decode(signature: &str) -> Result<Vec<u8>, SignInError> {
+    let digits =
+        signature.strip_prefix("0x").ok_or(SignInError::Malformed("signature must begin with 0x"))?;
+    if digits.len() > 2 * MAX_SIGNATURE {
+        return Err(SignInError::Malformed("signature is too long"));
+    }
+    hex::decode(digits).map_err(|error| match error {
+        hex::FromHexError::OddLength => SignInError::Signature(SignatureError::Length),
+        _ => SignInError::Malformed("signature is not hex"),
+    })
+}

@@ -1,0 +1,209 @@
+//! What one transaction does: decided on the view in memory before, applied to it after the commit.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use alloy::primitives::Address;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::oneshot;
+
+use super::binding::{Binding, BindingKey, Redemption};
+use super::clock::UnixTime;
+use super::error::StoreError;
+use super::live::{Live, lock};
+use super::nonces::{Nonce, NonceState, UsedNonces};
+use super::secret::{NonceKey, TokenHash};
+use super::session::{SessionRecord, SessionState};
+use super::view::View;
+use super::{sql, sql_sessions};
+
+/// Where the answer goes. Nobody may be there any more: the write counts all the same.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// One wish of a caller.
+#[derive(Debug)]
+pub(super) enum Write {
+    Redeem { new: Box<Redemption>, token: TokenHash, reply: Reply<Binding> },
+    Forget { key: BindingKey, id: i64, reply: Reply<()> },
+    Record { record: Arc<SessionRecord>, answer: Vec<u8>, reply: Reply<()> },
+    Mark { session_id: u64, state: SessionState, reply: Reply<()> },
+    End { session_id: u64, reply: Reply<()> },
+}
+
+/// What is in memory. Only the writer changes which entries there are.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) view: Mutex<View>,
+    pub(super) nonces: Mutex<UsedNonces>,
+    pub(super) live: Arc<Mutex<Live>>,
+    pub(super) nonce_key: Mutex<NonceKey>,
+}
+
+/// A wish that will be done: the binding that a redemption becomes, and those that it replaces.
+#[derive(Debug)]
+pub(super) struct Step {
+    write: Write,
+    binding: Option<Binding>,
+    gone: Vec<Binding>,
+}
+
+impl Write {
+    pub(super) fn fail(self, error: StoreError) {
+        match self {
+            Self::Redeem { reply, .. } => drop(reply.send(Err(error))),
+            Self::Forget { reply, .. }
+            | Self::Record { reply, .. }
+            | Self::Mark { reply, .. }
+            | Self::End { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// Takes what can go into one transaction. Answers what is refused at once, and leaves in `writes` what
+/// depends on another one of this batch: the same wallet or nonce, whose view is only right after it.
+pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last_id: &mut i64) -> Vec<Step> {
+    let (view, nonces) = (lock(&memory.view), lock(&memory.nonces));
+    let mut wallets: HashSet<Address> = HashSet::new();
+    let mut taken: HashSet<Nonce> = HashSet::new();
+    let mut evicted: HashSet<i64> = HashSet::new();
+    let mut steps = Vec::with_capacity(writes.len());
+    for write in std::mem::take(writes) {
+        let later = match &write {
+            Write::Redeem { new, .. } => {
+                new.nonce.is_some_and(|nonce| taken.contains(&nonce)) || !wallets.insert(new.wallet)
+            }
+            Write::Forget { key, .. } => !wallets.insert(key.wallet),
+            _ => false,
+        };
+        if later {
+            writes.push(write);
+            continue;
+        }
+        let Write::Redeem { new, .. } = &write else {
+            steps.push(Step { write, binding: None, gone: Vec::new() });
+            continue;
+        };
+        if let Err(error) = allowed(new, &view, &nonces, now) {
+            write.fail(error);
+            continue;
+        }
+        taken.extend(new.nonce);
+        *last_id += 1;
+        let binding = Binding {
+            id: *last_id,
+            account: new.account,
+            wallet: new.wallet,
+            vault: new.vault,
+            issued_at: new.issued_at,
+            expires_at: new.expires_at,
+            last_used_at: None,
+            refused_at: None,
+        };
+        let key = new.key();
+        let replaced = view.get(&key).into_iter().chain(view.overflow(&key, now));
+        let gone = replaced.filter(|binding| evicted.insert(binding.id)).collect();
+        steps.push(Step { write, binding: Some(binding), gone });
+    }
+    steps
+}
+
+fn allowed(new: &Redemption, view: &View, nonces: &UsedNonces, now: UnixTime) -> Result<(), StoreError> {
+    match new.nonce.map(|nonce| nonces.state(&nonce)) {
+        Some(NonceState::Used) => return Err(StoreError::NonceUsed),
+        Some(NonceState::Forgotten) => return Err(StoreError::NonceForgotten),
+        Some(NonceState::Fresh) | None => {}
+    }
+    let mut bound = view.accounts_of(new.wallet, now);
+    bound.retain(|account| *account != new.account);
+    if bound.len() >= new.max_accounts {
+        return Err(StoreError::TooManyAccounts { bound });
+    }
+    Ok(())
+}
+
+/// Writes all steps into the open transaction.
+pub(super) async fn execute(
+    connection: &mut SqliteConnection,
+    steps: &[Step],
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    let mut nonces = Vec::new();
+    let mut bindings = Vec::new();
+    let mut gone: Vec<i64> = Vec::new();
+    for step in steps {
+        gone.extend(step.gone.iter().map(|binding| binding.id));
+        match (&step.write, &step.binding) {
+            (Write::Redeem { new, token, .. }, Some(binding)) => {
+                nonces.extend(new.nonce);
+                bindings.push((binding.id, *token, &**new));
+            }
+            (Write::Forget { id, .. }, _) => gone.push(*id),
+            _ => {}
+        }
+    }
+    sql::use_nonces(connection, &nonces).await?;
+    sql::delete_bindings(connection, &gone).await?;
+    sql::insert_bindings(connection, &bindings).await?;
+    for step in steps {
+        match &step.write {
+            Write::Record { record, answer, .. } => sql_sessions::record(connection, record, answer).await?,
+            Write::Mark { session_id, state, .. } => {
+                sql_sessions::mark(connection, *session_id, *state).await?;
+            }
+            Write::End { session_id, .. } => sql_sessions::end(connection, *session_id, now).await?,
+            Write::Redeem { .. } | Write::Forget { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Shows the committed steps to everybody and tells the callers.
+pub(super) fn apply(steps: Vec<Step>, memory: &Memory) {
+    let (mut view, mut nonces, mut live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
+    for step in steps {
+        for binding in &step.gone {
+            view.remove(&binding.key(), binding.id);
+        }
+        match (step.write, step.binding) {
+            (Write::Redeem { new, reply, .. }, Some(binding)) => {
+                if let Some(nonce) = &new.nonce {
+                    nonces.insert(nonce);
+                }
+                view.put(&binding);
+                drop(reply.send(Ok(binding)));
+            }
+            (Write::Redeem { reply, .. }, None) => drop(reply.send(Err(StoreError::Closed))),
+            (Write::Forget { key, id, reply }, _) => {
+                view.remove(&key, id);
+                drop(reply.send(Ok(())));
+            }
+            (Write::Record { record, reply, .. }, _) => {
+                live.put(record);
+                drop(reply.send(Ok(())));
+            }
+            (Write::Mark { session_id, state, reply }, _) => {
+                if let Some(old) = live.get(session_id) {
+                    live.put(Arc::new(SessionRecord { state, ..(*old).clone() }));
+                }
+                drop(reply.send(Ok(())));
+            }
+            (Write::End { session_id, reply }, _) => {
+                live.remove(session_id);
+                drop(reply.send(Ok(())));
+            }
+        }
+    }
+}
+
+/// Tells every caller that nothing was done.
+pub(super) fn fail(steps: Vec<Step>, error: &StoreError) {
+    for step in steps {
+        // The writer knows all nonces; one that only the database knew was written by a transaction
+        // whose commit had been reported as failed.
+        let error = match (&step.write, error) {
+            (Write::Redeem { .. }, StoreError::Duplicate) => StoreError::NonceUsed,
+            _ => error.clone(),
+        };
+        step.write.fail(error);
+    }
+}

@@ -1,0 +1,107 @@
+//! Bindings as the rest of the gate sees them.
+
+use alloy::primitives::Address;
+use sentinel_proto::address::AccountAddress;
+
+use super::clock::UnixTime;
+use super::nonces::Nonce;
+
+/// A wallet lets an account use the network until a time. Small: there may be hundreds of thousands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// Number of this signature; a newer one of the same wallet and account has a higher number.
+    pub id: i64,
+    /// Who may use the network.
+    pub account: AccountAddress,
+    /// Who signed.
+    pub wallet: Address,
+    /// Where the signer says that the card is. A hint: it is checked like any other.
+    pub vault: Option<Address>,
+    /// When it was signed.
+    pub issued_at: UnixTime,
+    /// When it ends.
+    pub expires_at: UnixTime,
+    /// When a handshake of the account was last admitted through it.
+    pub last_used_at: Option<UnixTime>,
+    /// Set while the last handshake that tried it was not admitted through it.
+    pub refused_at: Option<UnixTime>,
+}
+
+impl Binding {
+    /// Whether it has ended.
+    pub fn expired(&self, now: UnixTime) -> bool {
+        now >= self.expires_at
+    }
+
+    /// What it is found by.
+    pub fn key(&self) -> BindingKey {
+        BindingKey { account: self.account, wallet: self.wallet }
+    }
+}
+
+/// A wallet has at most one binding to an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BindingKey {
+    /// Who may use the network.
+    pub account: AccountAddress,
+    /// Who signed.
+    pub wallet: Address,
+}
+
+/// What proves a binding to anybody: the signed text and the signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The EIP-4361 text.
+    pub message: String,
+    /// The wallet's signature of it.
+    pub signature: Vec<u8>,
+}
+
+/// How a binding came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Signed in at this gate.
+    SignIn,
+    /// Carried here by a relay.
+    Relay,
+}
+
+impl Source {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+/// A signed challenge that was found good and is to be turned into a binding, once.
+#[derive(Debug, Clone)]
+pub struct Redemption {
+    /// The challenge's nonce. None for a relayed message, whose nonce another gate used up.
+    pub nonce: Option<Nonce>,
+    /// Who may use the network.
+    pub account: AccountAddress,
+    /// Who signed.
+    pub wallet: Address,
+    /// Where the signer says that the card is.
+    pub vault: Option<Address>,
+    /// Text and signature.
+    pub proof: Proof,
+    /// When it was signed.
+    pub issued_at: UnixTime,
+    /// When it ends.
+    pub expires_at: UnixTime,
+    /// How many live bindings the wallet may have, this one included.
+    pub max_accounts: usize,
+}
+
+impl Redemption {
+    pub(super) fn key(&self) -> BindingKey {
+        BindingKey { account: self.account, wallet: self.wallet }
+    }
+
+    pub(super) fn source(&self) -> Source {
+        if self.nonce.is_some() { Source::SignIn } else { Source::Relay }
+    }
+}

@@ -1,0 +1,124 @@
+//! What can go wrong with the store.
+
+use std::path::PathBuf;
+
+use sentinel_proto::address::AccountAddress;
+
+/// A write or a read that did not happen. After any of these nothing of it is kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The nonce was redeemed before.
+    #[error("the nonce was used before")]
+    NonceUsed,
+    /// The nonce is so old that it is no longer known whether it was used.
+    #[error("the nonce is too old")]
+    NonceForgotten,
+    /// The wallet holds as many live bindings as one may.
+    #[error("the wallet has bound {} accounts already", bound.len())]
+    TooManyAccounts {
+        /// The accounts that it is bound to.
+        bound: Vec<AccountAddress>,
+    },
+    /// More writes wait than may.
+    #[error("too many writes are waiting")]
+    Overloaded,
+    /// Another program holds the database's lock.
+    #[error("the database is locked by another program")]
+    Locked,
+    /// The disk or the quota is full.
+    #[error("the disk is full")]
+    Full,
+    /// The row is there already.
+    #[error("the database has this entry already")]
+    Duplicate,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// Anything else that the database says.
+    #[error("database: {0}")]
+    Database(String),
+}
+
+impl StoreError {
+    /// Whether the failure is of the whole database, so that neighbours in a batch fail alike.
+    pub(super) fn is_general(&self) -> bool {
+        matches!(self, Self::Locked | Self::Full | Self::Closed)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
+            return Self::Duplicate;
+        }
+        // SQLite's extended codes: the low byte says which family.
+        let code = match &error {
+            sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<u32>().ok()),
+            _ => None,
+        };
+        match code.map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Locked,
+            Some(13) => Self::Full,
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+/// Why a home cannot be opened. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another instance runs on this home.
+    #[error("{}: another instance runs on this home", home.display())]
+    InUse {
+        /// The home directory.
+        home: PathBuf,
+    },
+    /// Anybody on this machine could replace the files.
+    #[error("{}: the home directory can be written by others (chmod go-w it)", home.display())]
+    Exposed {
+        /// The home directory.
+        home: PathBuf,
+    },
+    /// The file is there and is not our database.
+    #[error("{}: not a database of this program ({why})", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The file is ours and incomplete or damaged.
+    #[error("{}: the database is damaged ({why}); restore a backup or move it away", path.display())]
+    Torn {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A newer version of this program wrote the file.
+    #[error("{}: schema {found} is newer than this program's {known}; install the newer version", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema in the file.
+        found: u32,
+        /// The newest schema that this program knows.
+        known: u32,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The database refused.
+    #[error("{}: {source}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: StoreError,
+    },
+}

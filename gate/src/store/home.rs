@@ -1,0 +1,142 @@
+//! The home directory: one instance at a time, readable by its owner only.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::error::OpenError;
+
+/// Marks our files among all databases of that format (`SGat`).
+pub(super) const APPLICATION_ID: u32 = 0x5347_6174;
+const HEADER: usize = 100;
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_DIR: u32 = 0o700;
+
+/// A home directory that this process alone uses.
+#[derive(Debug)]
+pub(super) struct Home {
+    dir: PathBuf,
+    /// Held until the store goes; the kernel releases it even if the process is killed.
+    _lock: File,
+}
+
+impl Home {
+    /// Creates the directory if it is not there, and takes its lock.
+    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Io { path, source }
+        };
+        DirBuilder::new().recursive(true).mode(PRIVATE_DIR).create(dir).map_err(io(dir))?;
+        let mode = std::fs::metadata(dir).map_err(io(dir))?.mode();
+        if mode & 0o022 != 0 {
+            return Err(OpenError::Exposed { home: dir.to_owned() });
+        }
+        let path = dir.join("gate.lock");
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(PRIVATE_FILE)
+            .open(&path)
+            .map_err(io(&path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { home: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
+        }
+    }
+
+    /// Where the database lives.
+    pub(super) fn database(&self) -> PathBuf {
+        self.dir.join("gate.db")
+    }
+
+    /// A fresh private file in which a new database is prepared. Remains of a start that was cut off go.
+    pub(super) fn draft(&self) -> Result<PathBuf, OpenError> {
+        let path = self.dir.join("gate.db.new");
+        for leftover in [path.clone(), self.dir.join("gate.db.new-journal")] {
+            match std::fs::remove_file(&leftover) {
+                Err(source) if source.kind() != ErrorKind::NotFound => {
+                    return Err(OpenError::Io { path: leftover, source });
+                }
+                _ => {}
+            }
+        }
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(PRIVATE_FILE)
+            .open(&path)
+            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        Ok(path)
+    }
+
+    /// Puts the prepared database in its place so that a crash leaves all of it or nothing.
+    pub(super) fn publish(&self, draft: &Path) -> Result<(), OpenError> {
+        let target = self.database();
+        File::open(draft)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| std::fs::rename(draft, &target))
+            .and_then(|()| File::open(&self.dir)?.sync_all())
+            .map_err(|source| OpenError::Io { path: target, source })
+    }
+}
+
+/// Looks at the file's own bytes, so that a foreign file is not even opened as a database.
+/// `None` if there is no file, else the version of its schema.
+pub(super) fn inspect(path: &Path) -> Result<Option<u32>, OpenError> {
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    let foreign = |why| Err(OpenError::Foreign { path: path.to_owned(), why });
+    let torn = |why: &str| Err(OpenError::Torn { path: path.to_owned(), why: why.to_owned() });
+
+    let log = wal_length(path);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound && log.is_none() => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return torn("its log is there without it"),
+        Err(error) => return Err(io(error)),
+    };
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return foreign("not a regular file");
+    }
+    let mut header = [0; HEADER];
+    if let Err(error) = file.read_exact(&mut header) {
+        return if error.kind() == ErrorKind::UnexpectedEof { torn("cut short") } else { Err(io(error)) };
+    }
+    if !header.starts_with(b"SQLite format 3\0") {
+        return foreign("not a database file");
+    }
+    if word(&header, 68) != APPLICATION_ID {
+        return foreign("the mark of another program");
+    }
+    // With a log beside it the file may lawfully lag behind; the database sorts that out by itself.
+    let pages = u64::from(word(&header, 28));
+    if log.unwrap_or(0) == 0 && metadata.len() < pages * page_size(&header) {
+        return torn("cut short");
+    }
+    if metadata.mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE)).map_err(io)?;
+    }
+    Ok(Some(word(&header, 60)))
+}
+
+fn wal_length(path: &Path) -> Option<u64> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::metadata(name).ok().map(|metadata| metadata.len())
+}
+
+fn word(header: &[u8; HEADER], at: usize) -> u32 {
+    header[at..at + 4].iter().fold(0, |word, byte| word << 8 | u32::from(*byte))
+}
+
+/// Two bytes at 16; the largest size, 65536, does not fit and is written as 1.
+fn page_size(header: &[u8; HEADER]) -> u64 {
+    match u64::from(header[16]) << 8 | u64::from(header[17]) {
+        1 => 65_536,
+        size => size,
+    }
+}

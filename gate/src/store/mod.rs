@@ -1,0 +1,294 @@
+//! What the gate remembers: bindings, used nonces, sessions. The only room that knows SQL.
+//!
+//! One process has one store, and one task in it writes; so the view in memory is always right, and
+//! what a handshake asks is answered from it without any I/O. A write is confirmed when it is on the
+//! disk, never before. A failing disk is an error to the caller; the service goes on.
+
+mod batch;
+mod binding;
+pub mod clock;
+mod error;
+mod home;
+mod live;
+mod nonces;
+mod schema;
+mod secret;
+mod session;
+mod sql;
+mod sql_sessions;
+mod view;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alloy::primitives::Address;
+use sentinel_proto::address::AccountAddress;
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+pub use self::binding::{Binding, BindingKey, Proof, Redemption, Source};
+pub use self::error::{OpenError, StoreError};
+pub use self::live::Reservation;
+pub use self::nonces::{Nonce, NonceState};
+pub use self::secret::NonceKey;
+pub use self::session::{Claim, ClaimError, SessionRecord, SessionState};
+pub use self::view::MAX_PER_ACCOUNT;
+
+use self::batch::{Memory, Reply, Write};
+use self::clock::{Clock, SystemClock};
+use self::home::Home;
+use self::live::{Live, lock};
+use self::nonces::UsedNonces;
+use self::secret::{Token, TokenKey};
+use self::view::View;
+use self::writer::Writer;
+
+/// How many writes may wait.
+const QUEUE: usize = 4096;
+/// Reads of single rows that are rarely asked for.
+const READERS: u32 = 2;
+
+/// How long things are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Used nonces. At least the time in which a challenge can be redeemed; a challenge that is older
+    /// counts as used.
+    pub nonce_retention: Duration,
+    /// Bindings after their end, so that a handshake is told "expired" and not "unknown".
+    pub binding_retention: Duration,
+    /// Sessions after their end.
+    pub session_retention: Duration,
+    /// Plays a disk of so many pages.
+    #[cfg(test)]
+    pub(crate) max_pages: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let day = Duration::from_secs(24 * 60 * 60);
+        Self {
+            nonce_retention: Duration::from_secs(600),
+            binding_retention: day,
+            session_retention: day,
+            #[cfg(test)]
+            max_pages: None,
+        }
+    }
+}
+
+/// A handle on the store; clones share it. It closes when the last one is dropped, or by [`Store::close`].
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    memory: Arc<Memory>,
+    token_key: TokenKey,
+    clock: Arc<dyn Clock>,
+    readers: SqlitePool,
+    queue: Mutex<Option<mpsc::Sender<Write>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the store in a home directory, which is created if it is not there.
+    pub async fn open(home: &Path) -> Result<Self, OpenError> {
+        Self::open_with(home, Options::default(), Arc::new(SystemClock)).await
+    }
+
+    /// The same with other times to remember and another clock.
+    pub async fn open_with(home: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let home = Home::open(home)?;
+        let path = home.database();
+        let mut connection = schema::open(&home).await?;
+        let now = clock.unix();
+        let loaded = load(&mut connection, now, options).await;
+        let (memory, token_key, last_id) =
+            loaded.map_err(|source| OpenError::Database { path: path.clone(), source })?;
+        let memory = Arc::new(memory);
+        let mut writer = Writer {
+            home,
+            connection: Some(connection),
+            memory: Arc::clone(&memory),
+            clock: Arc::clone(&clock),
+            options,
+            last_id,
+        };
+        writer.prepare().await;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(Duration::from_secs(2))
+            .idle_timeout(Duration::from_secs(60))
+            .connect_lazy_with(schema::options(&path).read_only(true));
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(writer.run(waiting));
+        let queue = Mutex::new(Some(queue));
+        let inner = Inner { memory, token_key, clock, readers, queue, writer: Mutex::new(Some(task)) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Writes what is left and closes the database. Later calls that write fail.
+    pub async fn close(&self) {
+        drop(lock(&self.inner.queue).take());
+        self.inner.readers.close().await;
+        let task = lock(&self.inner.writer).take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the writer of the store failed");
+        }
+    }
+
+    /// The key under which challenges are issued.
+    pub fn nonce_key(&self) -> NonceKey {
+        lock(&self.inner.memory.nonce_key).clone()
+    }
+
+    /// Whether a nonce can still be redeemed. Asked early; [`Store::redeem`] decides.
+    pub fn nonce_state(&self, nonce: &Nonce) -> NonceState {
+        lock(&self.inner.memory.nonces).state(nonce)
+    }
+
+    /// Uses up the nonce and writes the binding, both or none. Returns it with the bearer's token.
+    pub async fn redeem(&self, new: Redemption) -> Result<(Binding, String), StoreError> {
+        let secret = Token::secret();
+        let (token, new) = (Token::hash(&secret), Box::new(new));
+        let binding = self.write(|reply| Write::Redeem { new, token, reply }).await?;
+        Ok((binding, self.inner.token_key.seal(binding.id, secret)))
+    }
+
+    /// The bindings of an account, expired ones too, in the order in which to try them (see
+    /// [`MAX_PER_ACCOUNT`] for how many there can be).
+    pub fn bindings_of(&self, account: &AccountAddress) -> Vec<Binding> {
+        lock(&self.inner.memory.view).of_account(account, self.inner.clock.unix())
+    }
+
+    /// A handshake was admitted through this binding. At once in memory, later on the disk.
+    pub fn touch(&self, key: &BindingKey) {
+        lock(&self.inner.memory.view).touch(key, self.inner.clock.unix());
+    }
+
+    /// A handshake tried this binding in vain, for a reason that lies with it: no card, or no free
+    /// device. (Not when Ethereum could not be asked.) It is tried after the others from then on.
+    pub fn mark_refused(&self, key: &BindingKey) {
+        lock(&self.inner.memory.view).refuse(key, self.inner.clock.unix());
+    }
+
+    /// How many bindings are remembered.
+    pub fn binding_count(&self) -> usize {
+        lock(&self.inner.memory.view).len()
+    }
+
+    /// The binding of a bearer, unless it was replaced or ended.
+    pub async fn by_token(&self, token: &str) -> Result<Option<Binding>, StoreError> {
+        let Some(token) = self.inner.token_key.open(token) else { return Ok(None) };
+        let mut reader = self.inner.readers.acquire().await?;
+        let Some((key, hash)) = sql::token(&mut reader, token.id()).await? else { return Ok(None) };
+        let binding = lock(&self.inner.memory.view).get(&key);
+        Ok(binding.filter(|binding| binding.id == token.id() && token.matches(&hash)))
+    }
+
+    /// The signed text of a binding, which proves it to another gate.
+    pub async fn proof(&self, binding: &Binding) -> Result<Option<Proof>, StoreError> {
+        let mut reader = self.inner.readers.acquire().await?;
+        sql::proof(&mut reader, binding.id).await
+    }
+
+    /// Ends a binding. A newer one of the same wallet and account stays.
+    pub async fn delete(&self, binding: &Binding) -> Result<(), StoreError> {
+        let (key, id) = (binding.key(), binding.id);
+        self.write(|reply| Write::Forget { key, id, reply }).await
+    }
+
+    /// Takes a tunnel key and a device's place for a handshake, before the node is asked.
+    pub fn claim(&self, claim: Claim) -> Result<Reservation, ClaimError> {
+        live::claim(&self.inner.memory.live, claim)
+    }
+
+    /// Writes an admitted session and the node's answer, in the place of what was known of it. Keep the
+    /// reservation until this has returned.
+    pub async fn record_session(&self, record: SessionRecord, answer: Vec<u8>) -> Result<(), StoreError> {
+        let record = Arc::new(record);
+        self.write(|reply| Write::Record { record, answer, reply }).await
+    }
+
+    /// A session that lives on the hub, evicted or not.
+    pub fn session(&self, session_id: u64) -> Option<Arc<SessionRecord>> {
+        lock(&self.inner.memory.live).get(session_id)
+    }
+
+    /// All of them, by number.
+    pub fn list_sessions(&self) -> Vec<Arc<SessionRecord>> {
+        lock(&self.inner.memory.live).all()
+    }
+
+    /// The node's answer to a session's handshake.
+    pub async fn session_answer(&self, session_id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut reader = self.inner.readers.acquire().await?;
+        sql_sessions::answer(&mut reader, session_id).await
+    }
+
+    /// The session that uses a tunnel key, or was evicted with it.
+    pub fn peer_in_use(&self, service: &str, peer_id: &str) -> Option<u64> {
+        lock(&self.inner.memory.live).peer_in_use(service, peer_id, None)
+    }
+
+    /// The live sessions that count as devices of a holder: all in which his wallet or his vault appears,
+    /// as either of the two. So two wallets with one vault are one holder.
+    pub fn live_sessions_of_holder(&self, wallet: Address, vault: Option<Address>) -> Vec<u64> {
+        lock(&self.inner.memory.live).devices(Some(wallet), vault).into_iter().collect()
+    }
+
+    /// Notes that a session's peer was taken out of the tunnel, or put back.
+    pub async fn set_session_state(&self, session_id: u64, state: SessionState) -> Result<(), StoreError> {
+        self.write(|reply| Write::Mark { session_id, state, reply }).await
+    }
+
+    /// Notes that a session left the hub: its key and its device's place are free.
+    pub async fn end_session(&self, session_id: u64) -> Result<(), StoreError> {
+        self.write(|reply| Write::End { session_id, reply }).await
+    }
+
+    async fn write<T>(&self, write: impl FnOnce(Reply<T>) -> Write) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let queue = queue.ok_or(StoreError::Closed)?;
+        queue.try_send(write(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })?;
+        drop(queue);
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn load(
+    connection: &mut sqlx::SqliteConnection,
+    now: clock::UnixTime,
+    options: Options,
+) -> Result<(Memory, TokenKey, i64), StoreError> {
+    let (nonce_key, token_key, horizon) = secret::load(connection).await?;
+    let mut nonces = UsedNonces::new(horizon);
+    sql::load_nonces(connection, |nonce| nonces.insert(&nonce)).await?;
+    let mut view = View::default();
+    let kept = i64::try_from(options.binding_retention.as_secs()).unwrap_or(now);
+    sql::load_bindings(connection, now - kept, |binding| view.put(&binding)).await?;
+    let last_id = sql::last_binding(connection).await?;
+    let mut live = Live::default();
+    sql_sessions::load(connection, |record| live.put(Arc::new(record))).await?;
+    let memory = Memory {
+        view: Mutex::new(view),
+        nonces: Mutex::new(nonces),
+        live: Arc::new(Mutex::new(live)),
+        nonce_key: Mutex::new(nonce_key),
+    };
+    Ok((memory, token_key, last_id))
+}

@@ -1,0 +1,157 @@
+//! Keys and tokens that the store makes and keeps.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use rand::RngCore;
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteConnection;
+use subtle::ConstantTimeEq;
+
+use super::clock::UnixTime;
+use super::error::StoreError;
+use super::sql;
+
+/// What is kept of a bearer's secret.
+pub(super) type TokenHash = [u8; 32];
+
+const NONCE_KEY: &str = "nonce_key";
+const TOKEN_KEY: &str = "token_key";
+const HORIZON: &str = "nonce_horizon";
+
+/// The key under which challenges are issued. It never leaves the gate.
+#[derive(Clone)]
+pub struct NonceKey(Arc<[u8; 32]>);
+
+impl NonceKey {
+    pub(crate) fn random() -> Self {
+        Self(Arc::new(random()))
+    }
+
+    /// A message authentication code under this key.
+    pub fn mac(&self) -> Hmac<Sha256> {
+        mac(&self.0)
+    }
+
+    pub(super) async fn save(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        sql::set_meta(connection, NONCE_KEY, self.0.to_vec()).await
+    }
+}
+
+impl fmt::Debug for NonceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NonceKey(…)")
+    }
+}
+
+/// Lets the bearer see and end his binding. Shown once; only a hash of its secret is kept.
+#[derive(Clone)]
+pub(super) struct Token {
+    id: i64,
+    secret: [u8; 32],
+}
+
+impl Token {
+    pub(super) fn secret() -> [u8; 32] {
+        random()
+    }
+
+    pub(super) fn hash(secret: &[u8; 32]) -> TokenHash {
+        Sha256::digest(secret).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Writes and reads tokens. A token leads to its row by the row's number, so that no index of random
+/// hashes is needed; the number is masked, so that nobody can count sign-ins by it.
+pub(super) struct TokenKey([u8; 32]);
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenKey(…)")
+    }
+}
+
+impl TokenKey {
+    pub(super) fn seal(&self, id: i64, secret: [u8; 32]) -> String {
+        let mut bytes = [0; 40];
+        let (row, rest) = bytes.split_at_mut(8);
+        row.copy_from_slice(&(id ^ self.mask(&secret)).to_be_bytes());
+        rest.copy_from_slice(&secret);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    pub(super) fn open(&self, token: &str) -> Option<Token> {
+        let mut bytes = [0; 40];
+        // Longer input does not fit and fails before it is decoded.
+        let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
+        let (row, secret) = bytes.split_first_chunk::<8>()?;
+        let secret: [u8; 32] = secret.try_into().ok()?;
+        (length == 40).then(|| Token { id: i64::from_be_bytes(*row) ^ self.mask(&secret), secret })
+    }
+
+    fn mask(&self, secret: &[u8; 32]) -> i64 {
+        let tag = mac(&self.0).chain_update(secret).finalize().into_bytes();
+        tag.iter().take(8).fold(0, |word, byte| word << 8 | i64::from(*byte))
+    }
+}
+
+impl Token {
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+
+    pub(super) fn matches(&self, hash: &[u8]) -> bool {
+        Self::hash(&self.secret).ct_eq(hash).into()
+    }
+}
+
+/// The keys and the horizon of used nonces, created on the first start.
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+) -> Result<(NonceKey, TokenKey, UnixTime), StoreError> {
+    let nonce = NonceKey(Arc::new(load_key(connection, NONCE_KEY).await?));
+    let token = TokenKey(load_key(connection, TOKEN_KEY).await?);
+    let horizon = match sql::meta(connection, HORIZON).await? {
+        Some(bytes) => i64::from_be_bytes(bytes.try_into().map_err(|_| sql::corrupt("a bad horizon"))?),
+        None => 0,
+    };
+    Ok((nonce, token, horizon))
+}
+
+async fn load_key(connection: &mut SqliteConnection, name: &'static str) -> Result<[u8; 32], StoreError> {
+    if let Some(key) = sql::meta(connection, name).await? {
+        return key.try_into().map_err(|_| sql::corrupt("a key of the wrong length"));
+    }
+    let key = random();
+    sql::set_meta(connection, name, key.to_vec()).await?;
+    Ok(key)
+}
+
+pub(super) async fn set_horizon(
+    connection: &mut SqliteConnection,
+    horizon: UnixTime,
+) -> Result<(), StoreError> {
+    sql::set_meta(connection, HORIZON, horizon.to_be_bytes().to_vec()).await
+}
+
+/// A key shorter than a block is the same key with zeros behind it.
+fn mac(key: &[u8; 32]) -> Hmac<Sha256> {
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    Hmac::new(&block.into())
+}
+
+fn random() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}

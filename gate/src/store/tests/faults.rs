@@ -1,0 +1,124 @@
+//! A failing disk is an error to the caller and nothing else.
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{ConnectOptions, Connection, Executor};
+
+use super::*;
+use crate::store::{NonceState, StoreError, schema};
+
+async fn other(home: &Path) -> SqliteConnection {
+    schema::options(&home.join("gate.db")).connect().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_database_is_an_error_and_passes() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let (_, token) = store.redeem(redemption(1, 1, 1)).await.unwrap();
+    let mut locker = other(home.path()).await;
+    locker.execute("BEGIN IMMEDIATE").await.unwrap();
+    let began = std::time::Instant::now();
+    let (first, second) = tokio::join!(store.redeem(redemption(2, 2, 2)), store.redeem(redemption(3, 3, 3)));
+    assert!(began.elapsed() < std::time::Duration::from_secs(3));
+    for refused in [first, second] {
+        assert!(matches!(refused, Err(StoreError::Locked)), "{refused:?}");
+    }
+    // Reading goes on, and nothing of the refused writes shows.
+    assert!(store.by_token(&token).await.unwrap().is_some());
+    assert!(store.bindings_of(&account(2)).is_empty());
+    assert_eq!(store.nonce_state(&redemption(2, 2, 2).nonce.unwrap()), NonceState::Fresh);
+    locker.execute("ROLLBACK").await.unwrap();
+    store.redeem(redemption(2, 2, 2)).await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_write_does_not_fail_its_neighbours() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let mut saboteur = other(home.path()).await;
+    let trigger = "CREATE TRIGGER sabotage BEFORE INSERT ON bindings WHEN NEW.wallet = \
+        X'0707070707070707070707070707070707070707' BEGIN SELECT RAISE(ABORT, 'sabotage'); END";
+    saboteur.execute(trigger).await.unwrap();
+    // The lock makes them wait for one another, so that they come as one batch.
+    saboteur.execute("BEGIN IMMEDIATE").await.unwrap();
+    let attempts: Vec<_> = (1..=20)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { (n, store.redeem(redemption(n, n, n)).await) })
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    saboteur.execute("ROLLBACK").await.unwrap();
+    for attempt in attempts {
+        let (n, result) = attempt.await.unwrap();
+        assert_eq!(result.is_ok(), n != 7, "{n}: {result:?}");
+    }
+    assert_eq!(store.nonce_state(&redemption(7, 7, 7).nonce.unwrap()), NonceState::Fresh);
+    saboteur.execute("DROP TRIGGER sabotage").await.unwrap();
+    saboteur.close().await.unwrap();
+    store.redeem(redemption(7, 7, 7)).await.unwrap();
+    assert_eq!(store.binding_count(), 20);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_nonce_that_only_the_database_knows_is_used() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let new = redemption(1, 1, 1);
+    let nonce = new.nonce.unwrap();
+    let mut behind = other(home.path()).await;
+    sqlx::query("INSERT INTO used_nonces (issued_at, nonce) VALUES ($1, $2)")
+        .bind(nonce.issued_at)
+        .bind(nonce.random.to_vec())
+        .execute(&mut behind)
+        .await
+        .unwrap();
+    assert!(matches!(store.redeem(new).await, Err(StoreError::NonceUsed)));
+    assert_eq!(store.binding_count(), 0);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_and_passes() {
+    let home = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let small = Options { max_pages: Some(24), ..Options::default() };
+    let store = Store::open_with(home.path(), small, clock).await.unwrap();
+    let big = |n| {
+        let mut new = redemption(n, n, n);
+        new.proof.signature = vec![n; 16 << 10];
+        new
+    };
+    let mut kept = Vec::new();
+    let full = loop {
+        let n = u8::try_from(kept.len()).unwrap();
+        match store.redeem(big(n)).await {
+            Ok((binding, _)) => kept.push(binding),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, StoreError::Full), "{full}");
+    assert!(!kept.is_empty());
+    let refused = u8::try_from(kept.len()).unwrap();
+    assert!(store.bindings_of(&account(refused)).is_empty());
+    // Room again: the service goes on without a restart.
+    for binding in &kept {
+        store.delete(binding).await.unwrap();
+    }
+    store.redeem(big(refused)).await.unwrap();
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!(store.binding_count(), 1);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn after_the_end_writes_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    store.close().await;
+    assert!(matches!(store.redeem(redemption(1, 1, 1)).await, Err(StoreError::Closed)));
+    store.close().await;
+}

@@ -1,0 +1,153 @@
+//! Homes: private, for one instance, and nothing foreign is touched.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::Duration;
+
+use sqlx::{ConnectOptions, Executor};
+
+use super::*;
+use crate::store::{NonceState, OpenError};
+
+/// Name, bytes of the file, and what must be said of it.
+type Case = (&'static str, Vec<u8>, fn(&OpenError) -> bool);
+
+async fn refused(home: &Path) -> OpenError {
+    Store::open(home).await.expect_err("must be refused")
+}
+
+#[tokio::test]
+async fn home_and_files_are_for_the_owner_only() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("deep/.sovereign-gate");
+    let store = open(&dir).await;
+    store.redeem(redemption(1, 1, 1)).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    store.close().await;
+    std::fs::set_permissions(dir.join("gate.db"), PermissionsExt::from_mode(0o644)).unwrap();
+    open(&dir).await.close().await;
+    assert_eq!(mode(&dir.join("gate.db")), 0o600);
+    std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o770)).unwrap();
+    assert!(matches!(refused(&dir).await, OpenError::Exposed { .. }));
+}
+
+#[tokio::test]
+async fn a_second_instance_is_refused_until_the_first_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    assert!(matches!(refused(home.path()).await, OpenError::InUse { .. }));
+    store.redeem(redemption(1, 1, 1)).await.unwrap();
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!(store.binding_count(), 1);
+    // Dropped without close: the writer still finishes and then lets go.
+    drop(store);
+    for _ in 0..200 {
+        if let Ok(store) = Store::open(home.path()).await {
+            return store.close().await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the lock was not given back");
+}
+
+#[tokio::test]
+async fn foreign_and_torn_files_are_refused_and_not_touched() {
+    let home = tempfile::tempdir().unwrap();
+    let ours = home.path().join("ours");
+    let store = open(&ours).await;
+    for n in 0..40 {
+        store.redeem(redemption(n, n, n)).await.unwrap();
+    }
+    store.close().await;
+    let good = std::fs::read(ours.join("gate.db")).unwrap();
+
+    let foreign = home.path().join("foreign.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&foreign).create_if_missing(true);
+    let mut other = options.connect().await.unwrap();
+    other.execute("CREATE TABLE sessions (id INTEGER); PRAGMA user_version = 1").await.unwrap();
+    sqlx::Connection::close(other).await.unwrap();
+
+    let mut scribbled = good.clone();
+    let middle = scribbled.len() / 2;
+    scribbled[middle..middle + 2048].fill(0xaa);
+    let mut newer = good.clone();
+    newer[60..64].copy_from_slice(&7_u32.to_be_bytes());
+    let cases: [Case; 7] = [
+        ("empty", vec![], |error| matches!(error, OpenError::Torn { .. })),
+        ("short", good[..60].to_vec(), |error| matches!(error, OpenError::Torn { .. })),
+        ("half", good[..good.len() / 2].to_vec(), |error| matches!(error, OpenError::Torn { .. })),
+        ("scribbled", scribbled, |error| matches!(error, OpenError::Torn { .. })),
+        ("text", b"[gate]\n".repeat(100), |error| matches!(error, OpenError::Foreign { .. })),
+        ("foreign", std::fs::read(&foreign).unwrap(), |error| matches!(error, OpenError::Foreign { .. })),
+        ("newer", newer, |error| matches!(error, OpenError::Newer { found: 7, known: 1, .. })),
+    ];
+    for (name, bytes, expected) in cases {
+        let dir = home.path().join(name);
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join("gate.db"), &bytes).unwrap();
+        let error = refused(&dir).await;
+        assert!(expected(&error), "{name}: {error}");
+        assert_eq!(std::fs::read(dir.join("gate.db")).unwrap(), bytes, "{name} was touched");
+    }
+
+    let orphan = home.path().join("orphan");
+    std::fs::create_dir(&orphan).unwrap();
+    std::fs::write(orphan.join("gate.db-wal"), b"log").unwrap();
+    assert!(matches!(refused(&orphan).await, OpenError::Torn { .. }));
+    assert!(!orphan.join("gate.db").exists());
+}
+
+#[tokio::test]
+async fn a_start_that_was_cut_off_leaves_nothing_in_the_way() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("gate.db.new"), b"half a database").unwrap();
+    let store = open(home.path()).await;
+    store.redeem(redemption(1, 1, 1)).await.unwrap();
+    store.close().await;
+    assert!(!home.path().join("gate.db.new").exists());
+}
+
+#[tokio::test]
+async fn old_entries_go_and_old_nonces_stay_closed() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let old = redemption(1, 1, 1);
+    let (binding, _) = store.redeem(old.clone()).await.unwrap();
+    store.close().await;
+
+    // Expired, but it is still told from an unknown one.
+    let (store, _) = open_at(home.path(), NOW + DAY + 3600).await;
+    assert!(store.bindings_of(&account(1))[0].expired(NOW + DAY + 3600));
+    assert_eq!(store.nonce_state(&old.nonce.unwrap()), NonceState::Forgotten);
+    assert!(store.redeem(old.clone()).await.is_err());
+    store.close().await;
+
+    let (store, _) = open_at(home.path(), NOW + 2 * DAY).await;
+    assert_eq!(store.binding_count(), 0);
+    assert_eq!(store.proof(&binding).await.unwrap(), None);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_clock_set_back_voids_old_challenges_instead_of_opening_them() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, _) = open_at(home.path(), NOW + DAY).await;
+    let key = store.nonce_key();
+    store.close().await;
+    // Within what is remembered nothing has to change.
+    let (store, _) = open_at(home.path(), NOW + DAY - 300).await;
+    let tag = |key: &crate::store::NonceKey| hmac::Mac::finalize(key.mac()).into_bytes();
+    assert_eq!(tag(&store.nonce_key()), tag(&key));
+    store.close().await;
+    let (store, _) = open_at(home.path(), NOW).await;
+    assert_ne!(tag(&store.nonce_key()), tag(&key), "the key that signed them is gone");
+    let fresh = redemption(1, 1, 1);
+    assert_eq!(store.nonce_state(&fresh.nonce.unwrap()), NonceState::Fresh);
+    store.redeem(fresh).await.unwrap();
+    store.close().await;
+}

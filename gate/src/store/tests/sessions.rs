@@ -1,0 +1,140 @@
+//! Sessions, tunnel keys and device counts.
+
+use super::*;
+use crate::store::{Claim, ClaimError, SessionRecord, SessionState};
+
+fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
+    SessionRecord {
+        session_id,
+        account: account(signer),
+        wallet: Some(wallet(signer)),
+        vault: vault.map(wallet),
+        card: Some("0x33fd…/7".to_owned()),
+        tier: "free".to_owned(),
+        service: "wireguard".to_owned(),
+        peer_id: format!("key {session_id}"),
+        addresses: vec!["10.8.0.2/32".to_owned(), "fd00::2/128".to_owned()],
+        handshake_hash: [signer; 32],
+        admitted_at: NOW,
+        decision_block: u64::MAX,
+        expires_at: NOW + DAY,
+        state: SessionState::Live,
+    }
+}
+
+fn claim(record: &SessionRecord, devices: usize) -> Claim {
+    Claim {
+        session_id: record.session_id,
+        wallet: record.wallet,
+        vault: record.vault,
+        service: record.service.clone(),
+        peer_id: record.peer_id.clone(),
+        devices: Some(devices),
+    }
+}
+
+#[tokio::test]
+async fn a_session_outlives_the_process_until_it_ends() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let (first, last) = (session(7, 1, Some(2)), session(u64::MAX, 3, None));
+    let probe = SessionRecord { wallet: None, card: None, addresses: vec![], ..session(8, 4, None) };
+    for (record, answer) in [(&first, "one"), (&last, "two"), (&probe, "")] {
+        store.record_session(record.clone(), answer.into()).await.unwrap();
+    }
+    store.set_session_state(7, SessionState::Evicted).await.unwrap();
+    store.close().await;
+
+    let store = open(home.path()).await;
+    let first = SessionRecord { state: SessionState::Evicted, ..first };
+    let all: Vec<_> = store.list_sessions().iter().map(|record| (**record).clone()).collect();
+    assert_eq!(all, [first, probe, last]);
+    assert_eq!(store.session_answer(u64::MAX).await.unwrap().unwrap(), b"two");
+    assert_eq!(store.peer_in_use("wireguard", "key 7"), Some(7), "an evicted key stays taken");
+    assert!(store.live_sessions_of_holder(wallet(1), None).is_empty(), "an evicted device does not count");
+    store.end_session(7).await.unwrap();
+    store.end_session(12345).await.unwrap();
+    assert_eq!(store.peer_in_use("wireguard", "key 7"), None);
+    assert_eq!((store.session(7), store.session_answer(7).await.unwrap()), (None, None));
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!(store.list_sessions().len(), 2);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn wallet_and_vault_are_one_holder() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    // Two hot wallets of one vault, the vault itself, and a stranger.
+    for record in
+        [session(1, 10, Some(9)), session(2, 11, Some(9)), session(3, 9, None), session(4, 20, None)]
+    {
+        store.record_session(record, vec![]).await.unwrap();
+    }
+    assert_eq!(store.live_sessions_of_holder(wallet(12), Some(wallet(9))), [1, 2, 3]);
+    assert_eq!(store.live_sessions_of_holder(wallet(9), None), [1, 2, 3]);
+    assert_eq!(store.live_sessions_of_holder(wallet(10), None), [1]);
+    assert_eq!(store.live_sessions_of_holder(wallet(20), None), [4]);
+    let one_more = session(5, 12, Some(9));
+    let refused = store.claim(claim(&one_more, 3)).unwrap_err();
+    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 2, 3], limit: 3 });
+    store.claim(claim(&session(6, 20, None), 3)).unwrap();
+    store.set_session_state(2, SessionState::Evicted).await.unwrap();
+    store.claim(claim(&one_more, 3)).unwrap();
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_place_and_a_key_go_to_one_only() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let tries = |make: fn(u64) -> (SessionRecord, usize)| {
+        let held: Vec<_> =
+            (1..=50).map(make).map(|(record, limit)| store.claim(claim(&record, limit))).collect();
+        held.iter().filter(|claimed| claimed.is_ok()).count()
+    };
+    assert_eq!(tries(|n| (session(n, 1, None), 3)), 3, "three devices");
+    assert_eq!(
+        tries(|n| (SessionRecord { peer_id: "same".into(), ..session(n, 1, None) }, 99)),
+        1,
+        "one key"
+    );
+    // All were dropped: nothing is taken any more.
+    assert_eq!(store.peer_in_use("wireguard", "same"), None);
+    assert!(store.live_sessions_of_holder(wallet(1), None).is_empty());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_claim_becomes_the_session_or_leaves_it_as_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let record = session(1, 1, None);
+    let reservation = store.claim(claim(&record, 1)).unwrap();
+    assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
+    store.record_session(record.clone(), vec![]).await.unwrap();
+    drop(reservation);
+    assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
+    assert_eq!(store.live_sessions_of_holder(wallet(1), None), [1]);
+
+    // The same session again, with another key, which the node then refuses.
+    let other = SessionRecord { peer_id: "key 2".into(), ..record.clone() };
+    let reservation = store.claim(claim(&other, 1)).unwrap();
+    let thief = SessionRecord { session_id: 2, ..other };
+    assert_eq!(store.claim(claim(&thief, 9)).unwrap_err(), ClaimError::PeerInUse { session_id: 1 });
+    drop(reservation);
+    assert_eq!(store.peer_in_use("wireguard", "key 2"), None);
+    assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
+    assert_eq!(store.live_sessions_of_holder(wallet(1), None), [1]);
+    // Same key in another service is another key.
+    assert_eq!(store.peer_in_use("v2ray", "key 1"), None);
+    let second = session(2, 1, None);
+    assert_eq!(
+        store.claim(claim(&second, 1)).unwrap_err(),
+        ClaimError::DeviceLimit { sessions: vec![1], limit: 1 }
+    );
+    store.end_session(1).await.unwrap();
+    store.claim(claim(&second, 1)).unwrap();
+    store.close().await;
+}

@@ -1,0 +1,163 @@
+//! The order of bindings, and that no crowd pushes the owner's out.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: UnixTime = 1_800_000_000;
+const DAY: UnixTime = 86_400;
+
+fn account(n: u8) -> AccountAddress {
+    AccountAddress::new([n; 20])
+}
+
+fn wallet(n: u64) -> Address {
+    let mut bytes = [0; 20];
+    bytes[..8].copy_from_slice(&n.to_be_bytes());
+    Address::from(bytes)
+}
+
+fn binding(id: i64, owner: u8, signer: u64, issued_at: UnixTime) -> Binding {
+    Binding {
+        id,
+        account: account(owner),
+        wallet: wallet(signer),
+        vault: None,
+        issued_at,
+        expires_at: issued_at + DAY,
+        last_used_at: None,
+        refused_at: None,
+    }
+}
+
+fn ids(view: &View, owner: u8) -> Vec<i64> {
+    view.of_account(&account(owner), NOW).iter().map(|binding| binding.id).collect()
+}
+
+#[test]
+fn used_then_newest_then_refused_then_expired() {
+    let mut view = View::default();
+    view.put(&binding(1, 1, 1, NOW - 2 * DAY));
+    view.put(&binding(2, 1, 2, NOW - 50));
+    view.put(&binding(3, 1, 3, NOW - 40));
+    view.put(&binding(4, 1, 4, NOW - 30));
+    view.put(&binding(5, 1, 5, NOW - 20));
+    view.put(&binding(6, 1, 6, NOW - 10));
+    view.put(&binding(7, 2, 7, NOW));
+    assert_eq!(ids(&view, 1), [6, 5, 4, 3, 2, 1]);
+    view.touch(&binding(2, 1, 2, 0).key(), NOW - 5);
+    view.touch(&binding(3, 1, 3, 0).key(), NOW - 4);
+    view.refuse(&binding(6, 1, 6, 0).key(), NOW - 3);
+    view.refuse(&binding(5, 1, 5, 0).key(), NOW - 2);
+    assert_eq!(ids(&view, 1), [3, 2, 4, 6, 5, 1]);
+    view.refuse(&binding(2, 1, 2, 0).key(), NOW - 1);
+    assert_eq!(ids(&view, 1), [3, 4, 2, 6, 5, 1], "one that was of use comes before the others in vain");
+    view.touch(&binding(2, 1, 2, 0).key(), NOW);
+    assert_eq!(ids(&view, 1), [2, 3, 4, 6, 5, 1]);
+    let mut written: Vec<i64> = view.take_touched().iter().map(|binding| binding.id).collect();
+    written.sort_unstable();
+    assert_eq!(written, [2, 3]);
+    assert!(view.take_touched().is_empty());
+}
+
+#[test]
+fn a_newer_one_replaces_the_older_one_of_the_same_pair_only() {
+    let mut view = View::default();
+    view.put(&binding(1, 1, 1, NOW - 50));
+    view.put(&binding(2, 1, 2, NOW - 40));
+    view.put(&binding(3, 1, 1, NOW - 30));
+    assert_eq!(ids(&view, 1), [3, 2]);
+    view.remove(&binding(1, 1, 1, 0).key(), 1);
+    assert_eq!(ids(&view, 1), [3, 2], "the older one's end does not end the newer one");
+    view.remove(&binding(3, 1, 1, 0).key(), 3);
+    assert_eq!(ids(&view, 1), [2]);
+    assert!(view.accounts_of(wallet(1), NOW).is_empty());
+    assert_eq!(view.accounts_of(wallet(2), NOW), [account(1)]);
+}
+
+#[test]
+fn expired_ones_do_not_count_and_go_in_the_end() {
+    let mut view = View::default();
+    view.put(&binding(1, 1, 9, NOW - 3 * DAY));
+    view.put(&binding(2, 2, 9, NOW - DAY));
+    view.put(&binding(3, 3, 9, NOW - DAY + 1));
+    assert_eq!(view.accounts_of(wallet(9), NOW), [account(3)], "the second it ends it has ended");
+    assert_eq!(view.ended(NOW - DAY), [1]);
+    view.forget(NOW - DAY);
+    assert_eq!((ids(&view, 1), ids(&view, 2), view.len()), (vec![], vec![2], 2));
+    assert_eq!(view.by_wallet.len(), 2);
+}
+
+/// Puts a binding as the writer does: with what gives way to it.
+fn bind(view: &mut View, new: &Binding) {
+    for gone in view.overflow(&new.key(), NOW) {
+        view.remove(&gone.key(), gone.id);
+    }
+    view.put(new);
+}
+
+#[test]
+fn a_crowd_of_strangers_never_pushes_out_what_the_owner_used() {
+    let mut view = View::default();
+    let owner = binding(1, 1, 1, NOW - 1000);
+    bind(&mut view, &owner);
+    view.touch(&owner.key(), NOW - 999);
+    for stranger in 2..1000 {
+        bind(&mut view, &binding(stranger, 1, stranger.unsigned_abs(), NOW - 500));
+    }
+    assert_eq!(view.of_account(&account(1), NOW).len(), MAX_PER_ACCOUNT);
+    assert_eq!(ids(&view, 1)[0], 1);
+    // Not even after a handshake could not use it for a while.
+    view.refuse(&owner.key(), NOW - 400);
+    for stranger in 1000..2000 {
+        bind(&mut view, &binding(stranger, 1, stranger.unsigned_abs(), NOW - 300));
+    }
+    assert!(ids(&view, 1).contains(&1));
+    // And what he signs now is tried before all of them.
+    bind(&mut view, &binding(5000, 1, 1, NOW));
+    assert_eq!(ids(&view, 1)[0], 5000);
+}
+
+#[test]
+fn strangers_that_were_tried_in_vain_go_before_the_owners_untried_one() {
+    let mut view = View::default();
+    let crowd = i64::try_from(MAX_PER_ACCOUNT).unwrap();
+    bind(&mut view, &binding(1, 1, 1, NOW - 1000));
+    for stranger in 2..=crowd {
+        let stranger = binding(stranger, 1, stranger.unsigned_abs(), NOW - 500);
+        bind(&mut view, &stranger);
+        view.refuse(&stranger.key(), NOW - 400);
+    }
+    for stranger in 0..crowd - 1 {
+        bind(&mut view, &binding(10_000 + stranger, 1, 10_000 + stranger.unsigned_abs(), NOW - 300));
+        assert!(ids(&view, 1).contains(&1));
+    }
+}
+
+proptest! {
+    /// Whatever happens, the view holds one binding a pair, at most the cap an account, and both indexes agree.
+    #[test]
+    fn indexes_agree(steps in proptest::collection::vec((0..4u8, 0..3u8, 0..40u64, 0..200i64), 0..300)) {
+        let mut view = View::default();
+        for (id, (what, owner, signer, age)) in (1..).zip(steps) {
+            let new = binding(id, owner, signer, NOW - age * 1000);
+            match what {
+                0 | 1 => bind(&mut view, &new),
+                2 => view.touch(&new.key(), NOW - age),
+                _ => {
+                    if let Some(old) = view.get(&new.key()) {
+                        view.remove(&old.key(), old.id);
+                    }
+                }
+            }
+        }
+        view.forget(NOW - DAY);
+        let pairs: BTreeSet<_> = view.bindings.keys().map(|key| (key.wallet, key.account)).collect();
+        prop_assert_eq!(&pairs, &view.by_wallet);
+        for owner in 0..3 {
+            let ranked = view.of_account(&account(owner), NOW);
+            prop_assert!(ranked.len() <= MAX_PER_ACCOUNT);
+            prop_assert!(ranked.is_sorted_by_key(|binding| rank(binding, NOW)));
+        }
+    }
+}

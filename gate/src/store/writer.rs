@@ -1,0 +1,219 @@
+//! The one writer: it drains what waits, puts it into one transaction, commits, then answers.
+//!
+//! Invariant: nobody is told "done", and nothing shows in memory, before the commit is on the disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::batch::{self, Memory, Step, Write};
+use super::clock::{Clock, UnixTime};
+use super::error::StoreError;
+use super::home::Home;
+use super::live::lock;
+use super::secret::{self, NonceKey};
+use super::{Options, schema, sql, sql_sessions};
+
+/// How many writes one transaction takes at most.
+const BATCH: usize = 512;
+/// How often last uses are written; they only order bindings.
+const TOUCH_EVERY: Duration = Duration::from_secs(10);
+/// How often old entries go.
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+
+/// Owns the connection that writes, and the home's lock.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) home: Home,
+    pub(super) connection: Option<SqliteConnection>,
+    pub(super) memory: Arc<Memory>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: Options,
+    pub(super) last_id: i64,
+}
+
+impl Writer {
+    /// The purge of the start. A disk that is full or locked at this moment does not keep what is there
+    /// from being used; a clock that was set back keeps new challenges refused until it succeeds.
+    pub(super) async fn prepare(&mut self) {
+        let done = match self.begin().await {
+            Ok(mut connection) => {
+                // Those of before are not in memory, so no later purge would find them.
+                let limit = self.before(self.options.binding_retention);
+                let done = sql::forget_bindings(&mut connection, limit).await;
+                self.end(connection, done).await
+            }
+            Err(error) => Err(error),
+        };
+        self.purge_or_warn(done).await;
+    }
+
+    /// Works until every handle of the store is gone, then closes the database.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Write>) {
+        let mut touch = interval_at(Instant::now() + TOUCH_EVERY, TOUCH_EVERY);
+        let mut purge = interval_at(Instant::now() + PURGE_EVERY, PURGE_EVERY);
+        touch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut writes = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                received = queue.recv_many(&mut writes, BATCH) => {
+                    if received == 0 {
+                        break;
+                    }
+                    self.write(&mut writes).await;
+                }
+                _ = touch.tick() => self.flush_touched().await,
+                _ = purge.tick() => self.purge_or_warn(Ok(())).await,
+            }
+        }
+        self.flush_touched().await;
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the database was not closed cleanly");
+        }
+    }
+
+    async fn write(&mut self, writes: &mut Vec<Write>) {
+        while !writes.is_empty() {
+            let now = self.clock.unix();
+            let steps = batch::plan(writes, &self.memory, now, &mut self.last_id);
+            match self.transact(&steps, now).await {
+                Ok(()) => batch::apply(steps, &self.memory),
+                // One bad write must not fail its neighbours: each gets a transaction of its own.
+                Err(error) if steps.len() > 1 && !error.is_general() => self.one_by_one(steps, now).await,
+                Err(error) => batch::fail(steps, &error),
+            }
+        }
+    }
+
+    async fn one_by_one(&mut self, steps: Vec<Step>, now: UnixTime) {
+        for step in steps {
+            let alone = vec![step];
+            match self.transact(&alone, now).await {
+                Ok(()) => batch::apply(alone, &self.memory),
+                Err(error) => batch::fail(alone, &error),
+            }
+        }
+    }
+
+    async fn transact(&mut self, steps: &[Step], now: UnixTime) -> Result<(), StoreError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.begin().await?;
+        let done = batch::execute(&mut connection, steps, now).await;
+        self.end(connection, done).await
+    }
+
+    /// Opens a transaction, on a new connection if the last one was given up.
+    async fn begin(&mut self) -> Result<SqliteConnection, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => schema::connect(&self.home.database()).await?,
+        };
+        #[cfg(test)]
+        if let Some(pages) = self.options.max_pages {
+            let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+            sqlx::raw_sql(limit).execute(&mut connection).await?;
+        }
+        match sql::begin(&mut connection).await {
+            Ok(()) => Ok(connection),
+            Err(error) => {
+                if error.is_general() {
+                    self.connection = Some(connection);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits what went well and undoes what did not. A connection on which even that fails is given
+    /// up, which undoes it too. (A full disk makes the database undo it by itself.)
+    async fn end(
+        &mut self,
+        mut connection: SqliteConnection,
+        done: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let done = match done {
+            Ok(()) => sql::commit(&mut connection).await,
+            Err(error) => Err(error),
+        };
+        match &done {
+            Ok(()) => self.connection = Some(connection),
+            Err(error) => {
+                tracing::warn!(%error, "a write to the database failed");
+                if sql::rollback(&mut connection).await.is_ok() {
+                    self.connection = Some(connection);
+                }
+            }
+        }
+        done
+    }
+
+    async fn flush_touched(&mut self) {
+        let touched = lock(&self.memory.view).take_touched();
+        for chunk in touched.chunks(BATCH) {
+            // A lost last use costs an order of trying after a restart, nothing else.
+            if let Ok(mut connection) = self.begin().await {
+                let done = sql::touch_bindings(&mut connection, chunk).await;
+                drop(self.end(connection, done).await);
+            }
+        }
+    }
+
+    async fn purge_or_warn(&mut self, before: Result<(), StoreError>) {
+        let done = match before {
+            Ok(()) => self.purge().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "old entries could not be removed");
+        }
+    }
+
+    /// So long ago.
+    fn before(&self, retention: Duration) -> UnixTime {
+        self.clock.unix() - UnixTime::try_from(retention.as_secs()).unwrap_or(UnixTime::MAX)
+    }
+
+    /// Forgets what is no longer needed, in the database first.
+    async fn purge(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.unix();
+        let ended = self.before(self.options.binding_retention);
+        let bindings = lock(&self.memory.view).ended(ended);
+        let known = lock(&self.memory.nonces).horizon();
+        let horizon = self.before(self.options.nonce_retention);
+        // The clock was set back behind what was forgotten: from then on nobody could say which nonces
+        // of the time to come were used. With a new key all old challenges are void instead.
+        let new_key = (known > now).then(NonceKey::random);
+        let horizon = if new_key.is_some() { horizon } else { horizon.max(known) };
+
+        let sessions = self.before(self.options.session_retention);
+        let mut connection = self.begin().await?;
+        let done = async {
+            sql::forget_nonces(&mut connection, horizon).await?;
+            secret::set_horizon(&mut connection, horizon).await?;
+            if let Some(key) = &new_key {
+                key.save(&mut connection).await?;
+            }
+            sql::delete_bindings(&mut connection, &bindings).await?;
+            sql_sessions::forget(&mut connection, sessions).await
+        }
+        .await;
+        self.end(connection, done).await?;
+
+        lock(&self.memory.view).forget(ended);
+        lock(&self.memory.nonces).forget(horizon);
+        if let Some(key) = new_key {
+            tracing::warn!("the clock was set back: challenges issued before are void");
+            *lock(&self.memory.nonce_key) = key;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! Access against a real EVM: every kind of card and delegation, good and bad, and what each decision costs.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod cost;
+mod delegate_xyz;
+mod faults;
+mod own_cards;
+mod six529;
+mod spam;
+mod town;
+mod worlds;

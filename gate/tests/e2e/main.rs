@@ -1,0 +1,59 @@
+//! Trials of the gate in a whole running network: real hub, real EVM, node, stock clients.
+//!
+//! `cargo test -p sovereign-gate --features e2e --test e2e -- [FILTER]`, as root. One network serves all
+//! trials. Each brings its own wallets, accounts and, where it needs another configuration, gates, so most of
+//! them run beside each other; those that stop what others need run alone, after them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![allow(clippy::print_stderr, reason = "a harness of its own says how its trials went")]
+
+mod trial;
+mod world;
+
+mod client_address;
+mod codes;
+mod cold_storage;
+mod faults;
+mod http;
+mod malformed;
+mod node_table;
+mod order;
+mod page;
+mod quorum;
+mod reads;
+mod restarts;
+mod sign_in;
+mod stories;
+mod strangers;
+mod stub;
+mod wallets;
+mod wire;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // More at once than the machine has cores: nearly all of a trial is waiting for blocks.
+    arguments.test_threads.get_or_insert(6);
+    let trials = [
+        stories::trials(),
+        malformed::trials(),
+        codes::trials(),
+        order::trials(),
+        node_table::trials(),
+        client_address::trials(),
+        http::trials(),
+        sign_in::trials(),
+        wallets::trials(),
+        cold_storage::trials(),
+        strangers::trials(),
+        quorum::trials(),
+        reads::trials(),
+        restarts::trials(),
+        page::trials(),
+        faults::trials(),
+    ];
+    trial::run(&arguments, trials.into_iter().flatten().collect())
+}

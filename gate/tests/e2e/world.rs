@@ -1,0 +1,264 @@
+//! What all trials share: the network, a stock of accounts with coins, and the steps that most of them take.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use sentinel_proto::address::AccountAddress;
+use sentinel_stack::actors::{Account, Answer, Caller, Ethereum, Handshake, Hub, Refusal, SignIn, Wallet};
+use sentinel_stack::info::{GateInfo, NodeInfo};
+use sentinel_stack::{Stack, StackOptions};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+/// Accounts that are funded at once: it costs no more than one.
+const BATCH: usize = 12;
+/// Nobody may have to wait longer for a refusal: stock clients give up after 5 s, and the node needs its part.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The network with two nodes, a gate before each, as one trial has it.
+pub(crate) struct World {
+    pub(crate) stack: Arc<Stack>,
+    pub(crate) ethereum: Ethereum,
+    accounts: Arc<Mutex<Vec<Account>>>,
+    /// Gates that the trial has added.
+    gates: Mutex<Vec<String>>,
+}
+
+/// Somebody with a card who has signed in.
+pub(crate) struct Holder {
+    pub(crate) wallet: Wallet,
+    pub(crate) account: Account,
+    /// The answer to the sign-in.
+    pub(crate) binding: Value,
+}
+
+impl Holder {
+    /// The bearer token of the binding.
+    pub(crate) fn token(&self) -> &str {
+        self.binding["token"].as_str().unwrap_or_default()
+    }
+}
+
+impl World {
+    pub(crate) async fn start() -> Result<Self> {
+        let options = StackOptions::default().gates(2).program(env!("CARGO_BIN_EXE_sovereign-gate"));
+        let stack = Stack::start(options).await?;
+        let ethereum = stack.ethereum()?;
+        Ok(Self { stack: Arc::new(stack), ethereum, accounts: Arc::default(), gates: Mutex::default() })
+    }
+
+    /// The same for one trial.
+    pub(crate) fn for_trial(&self) -> Self {
+        let (stack, accounts) = (Arc::clone(&self.stack), Arc::clone(&self.accounts));
+        Self { stack, ethereum: self.ethereum.clone(), accounts, gates: Mutex::default() }
+    }
+
+    /// Ends what the trial has added: each gate asks the node now and then, and the node's patience with their
+    /// common address is short.
+    pub(crate) async fn tidy_up(&self) {
+        for gate in self.gates.lock().await.drain(..) {
+            // One that did not come up is what the trial has told.
+            let _ = self.stack.remove_gate(&gate).await;
+        }
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        self.stack.hub()
+    }
+
+    /// The gate that has the configuration of the network.
+    pub(crate) fn gate(&self) -> &GateInfo {
+        &self.stack.info().gates[0]
+    }
+
+    /// The node behind it.
+    pub(crate) fn node(&self) -> &NodeInfo {
+        &self.stack.info().nodes[0]
+    }
+
+    /// The other node, for trials that need another node's sessions or break one.
+    pub(crate) fn other_node(&self) -> &NodeInfo {
+        &self.stack.info().nodes[1]
+    }
+
+    /// An account with coins that nobody else uses.
+    pub(crate) async fn account(&self) -> Result<Account> {
+        let mut accounts = self.accounts.lock().await;
+        if accounts.is_empty() {
+            *accounts = self.hub().accounts("trial", BATCH).await?;
+        }
+        accounts.pop().context("no account was made")
+    }
+
+    /// A session with the first node that its account pays for directly.
+    pub(crate) async fn direct_session(&self, account: &Account) -> Result<u64> {
+        self.hub().direct_session(account, &self.node().address).await
+    }
+
+    /// Lets a wallet sign in for an account; the binding.
+    pub(crate) async fn bind(&self, gate: &GateInfo, wallet: &Wallet, account: &str) -> Result<Value> {
+        SignIn::at(&gate.url)?.sign_in(wallet, account).await
+    }
+
+    /// Somebody with these cards, an account with coins, and a sign-in at the gate.
+    pub(crate) async fn holder(&self, gate: &GateInfo, cards: &[u64]) -> Result<Holder> {
+        let (wallet, account) = tokio::try_join!(self.ethereum.holder(cards), self.account())?;
+        let binding = self.bind(gate, &wallet, &account.address).await?;
+        Ok(Holder { wallet, account, binding })
+    }
+
+    /// Somebody of the paid tier.
+    pub(crate) async fn paid(&self) -> Result<Holder> {
+        self.holder(self.gate(), &[self.ethereum.other_card()]).await
+    }
+
+    /// Somebody of the free tier.
+    pub(crate) async fn free(&self) -> Result<Holder> {
+        self.holder(self.gate(), &[self.ethereum.this_card()]).await
+    }
+
+    /// A vault of the paid tier, the hot wallet that it delegated to, and an account with coins.
+    pub(crate) async fn delegated(&self) -> Result<(Wallet, Wallet, Account)> {
+        let (vault, hot) = (self.ethereum.holder(&[self.ethereum.other_card()]).await?, Wallet::fresh());
+        self.ethereum.delegate_6529(vault.address(), hot.address()).await?;
+        Ok((vault, hot, self.account().await?))
+    }
+
+    /// Restarts a gate, with its clock shifted or in real time, and waits until it can admit again.
+    pub(crate) async fn restart(&self, gate: &GateInfo, shift: Option<&str>) -> Result<()> {
+        self.stack.restart_program(&gate.name, shift).await?;
+        self.until_ready(gate).await
+    }
+
+    /// Waits until a gate can admit.
+    pub(crate) async fn until_ready(&self, gate: &GateInfo) -> Result<()> {
+        let ready = || async {
+            let missing = not_ready(gate).await?;
+            ensure!(missing.is_empty(), "missing: {missing:?}");
+            Ok(())
+        };
+        eventually("the gate is ready", Duration::from_secs(30), ready).await
+    }
+
+    /// A further gate before the first node, with a configuration of its own; it ends with the trial.
+    pub(crate) async fn gate_with(
+        &self,
+        name: &str,
+        edit: impl FnOnce(&mut toml::Table),
+    ) -> Result<GateInfo> {
+        self.gates.lock().await.push(name.to_owned());
+        self.stack.add_gate(name, 0, edit).await
+    }
+}
+
+/// An account that the hub has never heard of: enough for a sign-in.
+pub(crate) fn some_account() -> String {
+    AccountAddress::new(rand::random()).to_string()
+}
+
+/// Where holders reach a gate, as it tells them.
+pub(crate) fn public_url(gate: &GateInfo) -> Result<String> {
+    let config: toml::Table = std::fs::read_to_string(&gate.config)?.parse()?;
+    Ok(config["gate"]["public_url"].as_str().context("no public URL")?.to_owned())
+}
+
+/// Changes one key of a gate's configuration.
+pub(crate) fn set(config: &mut toml::Table, section: &str, key: &str, value: impl Into<toml::Value>) {
+    let section = config.entry(section).or_insert_with(|| toml::Table::new().into());
+    section.as_table_mut().expect("a section is a table").insert(key.to_owned(), value.into());
+}
+
+/// Sends a handshake, as somebody who never called before.
+pub(crate) async fn knock(gate: &GateInfo, handshake: &(impl Serialize + Sync)) -> Result<Answer> {
+    Caller::fresh()?.post(&format!("{}/", gate.url), handshake).await
+}
+
+/// Sends a handshake that must be taken.
+pub(crate) async fn enter(gate: &GateInfo, handshake: &Handshake) -> Result<Answer> {
+    let answer = knock(gate, handshake).await?;
+    answer.result().with_context(|| format!("session {}", handshake.id))?;
+    Ok(answer)
+}
+
+/// Requires a refusal with this status and code, in the envelope and with a sentence.
+pub(crate) fn refused(answer: &Answer, status: u16, code: u64) -> Result<()> {
+    let body = String::from_utf8_lossy(&answer.bytes);
+    ensure!(
+        answer.refusal() == (status, Some(code)),
+        "answered {} {body}, not {status} with code {code}",
+        answer.status
+    );
+    ensure!(answer.body["success"] == false && !answer.message().is_empty(), "not the envelope: {body}");
+    Ok(())
+}
+
+/// Sends a handshake that must be refused so; the sentence.
+pub(crate) async fn turned_away(
+    gate: &GateInfo,
+    handshake: &(impl Serialize + Sync),
+    status: u16,
+    code: u64,
+) -> Result<String> {
+    let answer = knock(gate, handshake).await?;
+    refused(&answer, status, code)?;
+    Ok(answer.message().to_owned())
+}
+
+/// Tries until it works.
+pub(crate) async fn eventually<T, F: Future<Output = Result<T>>>(
+    what: &str,
+    limit: Duration,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(error) if Instant::now() > deadline => bail!("{what}: not within {limit:?}: {error:#}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// What the stock client shows when it tries this session, from a machine of its own.
+pub(crate) async fn shown(
+    world: &World,
+    gate: &GateInfo,
+    session: u64,
+    account: &Account,
+) -> Result<Refusal> {
+    let client = world.stack.client().await?;
+    match client.connect(&gate.url, session, account, &gate.node).await? {
+        Err(refusal) => Ok(refusal),
+        Ok(tunnel) => bail!("a tunnel instead of a refusal: {tunnel:?}"),
+    }
+}
+
+/// What the gate's list of sessions says of one.
+pub(crate) async fn record(gate: &GateInfo, session: u64) -> Result<Option<Value>> {
+    let answer = Caller::fresh()?.get(&format!("{}/sessions", gate.admin)).await?;
+    let sessions = answer.body["sessions"].as_array().context("/sessions has no list")?;
+    Ok(sessions.iter().find(|listed| listed["session_id"] == session).cloned())
+}
+
+/// What `/ready` says is missing: the parts with the reasons.
+pub(crate) async fn not_ready(gate: &GateInfo) -> Result<Vec<(String, String)>> {
+    let answer = Caller::fresh()?.get(&format!("{}/ready", gate.admin)).await?;
+    let parts = answer.body["not_ready"].as_array().context("/ready has no list")?;
+    ensure!((answer.status == 200) == parts.is_empty(), "/ready answers {} with {parts:?}", answer.status);
+    let text = |part: &Value, key: &str| part[key].as_str().unwrap_or_default().to_owned();
+    Ok(parts.iter().map(|part| (text(part, "what"), text(part, "why"))).collect())
+}
+
+/// The sum of the samples of a metric whose line holds all of these parts.
+pub(crate) async fn metric(gate: &GateInfo, name: &str, labels: &[&str]) -> Result<f64> {
+    let answer = Caller::fresh()?.get(&format!("{}/metrics", gate.admin)).await?;
+    ensure!(answer.status == 200, "/metrics answers {}", answer.status);
+    let text = String::from_utf8(answer.bytes)?;
+    let named = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+    let lines = text.lines().filter(named).filter(|line| labels.iter().all(|label| line.contains(label)));
+    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+}
