@@ -1,0 +1,35 @@
+//! `cargo xtask bench`: measurements against the running network, as tables and as JSON.
+
+mod handshake;
+mod sample;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use sentinel_stack::interrupted;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// What the stock client does to connect, at the node and through the gate, in turns.
+    Handshake,
+}
+
+/// Runs one measurement, or all.
+pub(crate) async fn run(name: Option<Name>) -> Result<ExitCode> {
+    let names = name.map_or_else(|| Name::value_variants().to_vec(), |name| vec![name]);
+    tokio::select! {
+        done = interrupted() => done.map(|()| ExitCode::from(130)),
+        done = all(names) => done.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn all(names: Vec<Name>) -> Result<()> {
+    for name in names {
+        match name {
+            Name::Handshake => handshake::run().await?,
+        }
+    }
+    Ok(())
+}

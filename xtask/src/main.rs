@@ -1,0 +1,83 @@
+//! Development tasks: `cargo xtask demo | test | bench | stack`.
+#![allow(clippy::print_stdout, reason = "what these tasks print is what they are for")]
+
+mod bench;
+mod build;
+mod demo;
+#[cfg(test)]
+mod docker_tests;
+mod progress;
+mod stack;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Development tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(
+    bin_name = "cargo xtask",
+    after_help = "SENTINEL_DVPNX_BIN makes the nodes real; SOVEREIGN_GATE_BIN names a gate that is built already."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Tell what the gate is for, with real requests, payments and tunnels.
+    Demo {
+        /// Leave everything running until ctrl-c.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Install what the other tasks need, and build the stock side.
+    Prepare,
+    /// Run every test.
+    Test,
+    /// Measure, print tables, and write JSON under target/bench/.
+    Bench {
+        /// Only this measurement.
+        name: Option<bench::Name>,
+    },
+    /// Start the whole local network and keep it running until ctrl-c.
+    Stack {
+        /// How many gates, each before a node of its own.
+        #[arg(long, default_value_t = 1)]
+        gates: usize,
+        /// Where to write what is running where, once all of it is ready.
+        #[arg(long, value_name = "PATH")]
+        json: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    progress::install();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let done = runtime.block_on(run(Arguments::parse().task));
+    // A step of an installation may still be under way; nobody waits for it after an interrupt.
+    runtime.shutdown_background();
+    done.unwrap_or_else(|error| failed(&error))
+}
+
+async fn run(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Demo { keep } => demo::run(keep).await,
+        Task::Prepare => test::prepare().await.map(|()| ExitCode::SUCCESS),
+        Task::Test => test::run().await,
+        Task::Bench { name } => bench::run(name).await,
+        Task::Stack { gates, json } => stack::run(gates, json.as_deref()).await,
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    tracing::error!("{error:#}");
+    ExitCode::FAILURE
+}

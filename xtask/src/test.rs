@@ -1,0 +1,99 @@
+//! `cargo xtask test`: everything that can fail.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use sentinel_stack::prerequisites::{self, Need};
+use sentinel_stack::{interrupted, npm_binary, paths};
+use tokio::process::Command;
+
+/// One runner: what it is, where it runs, how.
+struct Step {
+    name: &'static str,
+    directory: PathBuf,
+    command: Vec<String>,
+}
+
+impl Step {
+    fn new(name: &'static str, directory: PathBuf, command: &[&str]) -> Self {
+        Self { name, directory, command: command.iter().map(|&word| word.to_owned()).collect() }
+    }
+}
+
+/// Installs what is missing, then runs one runner after the other; a failure does not keep the others from running.
+pub(crate) async fn run() -> Result<ExitCode> {
+    prepare().await?;
+    let mut results = Vec::new();
+    for step in steps()? {
+        println!("\n=== {} ({})", step.name, step.command.join(" "));
+        let begin = Instant::now();
+        let good = execute(&step).await?;
+        results.push((step.name, good, begin.elapsed().as_secs_f32()));
+    }
+    println!("\n=== summary");
+    for (name, good, seconds) in &results {
+        println!("{} {name:<34} {seconds:>7.1}s", if *good { "ok    " } else { "FAILED" });
+    }
+    let good = results.iter().all(|(_, good, _)| *good);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Installs what is missing.
+pub(crate) async fn prepare() -> Result<()> {
+    tokio::task::spawn_blocking(|| prerequisites::ensure(&[Need::Network, Need::Browser])).await?
+}
+
+fn steps() -> Result<Vec<Step>> {
+    let root = paths::repository();
+    let forge = npm_binary("forge").context("forge is not installed in contracts/node_modules")?;
+    let forge = forge.display().to_string();
+    let cargo = |args: &[&str]| Step::new("Rust", root.clone(), &[&[env!("CARGO")], args].concat());
+    Ok(vec![
+        Step::new("contracts", root.join("contracts"), &[&forge, "test"]),
+        Step::new("stock side, vet", root.join("sentinel"), &["go", "vet", "./..."]),
+        Step::new("stock side", root.join("sentinel"), &["go", "test", "-count=1", "./..."]),
+        // Reference node and, with SENTINEL_DVPNX_BIN, the real one: the same answers to everything.
+        Step::new(
+            "stock side, whole",
+            root.join("sentinel"),
+            &["go", "test", "-count=1", "-tags=stack", "./internal/parity"],
+        ),
+        // With all features: the tests against a real anvil, a real hub, and the whole network end to end, the
+        // sign-in page in a browser included.
+        cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]),
+    ])
+}
+
+/// Runs it with this program's streams, so that its own closing lines are seen. On an interrupt it gets time to
+/// tidy up: it sits in our process group and hears of a ctrl-c by itself, but not of a SIGTERM.
+async fn execute(step: &Step) -> Result<bool> {
+    let (program, args) = step.command.split_first().context("an empty command")?;
+    require_directory(&step.directory)?;
+    let mut child = Command::new(program)
+        .args(args)
+        .current_dir(&step.directory)
+        .env("CARGO_TARGET_DIR", paths::target())
+        .env("STOCK_DIR", paths::stock())
+        .env("SENTINELHUB_BIN", paths::stock_program("sentinelhub"))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot run {program}"))?;
+    tokio::select! {
+        status = child.wait() => Ok(status?.success()),
+        done = interrupted() => {
+            done?;
+            if let Some(id) = child.id() {
+                let _ = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
+            }
+            child.wait().await?;
+            bail!("interrupted");
+        }
+    }
+}
+
+fn require_directory(path: &Path) -> Result<()> {
+    if path.is_dir() { Ok(()) } else { bail!("{} is missing", path.display()) }
+}
