@@ -39,6 +39,10 @@ pub struct Request {
 pub enum At {
     /// The newest that the providers have.
     Latest,
+    /// The newest that cannot be undone any more.
+    Finalized,
+    /// The newest that is unlikely to be undone.
+    Safe,
     /// After the block of this number.
     Block(u64),
 }

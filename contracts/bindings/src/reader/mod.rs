@@ -8,6 +8,7 @@ mod call;
 mod config;
 mod error;
 mod health;
+mod logs;
 mod observer;
 mod pace;
 mod provider;
@@ -27,6 +28,7 @@ pub use call::{At, Block, Call, CallResult, Request, Snapshot};
 pub use config::ReaderConfig;
 pub use error::ReadError;
 pub use health::ProviderStatus;
+pub use logs::{Log, LogFilter};
 pub use observer::{Observer, Unobserved};
 
 use provider::Provider;

@@ -74,6 +74,8 @@ impl Provider {
     async fn eth_call(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, AskError> {
         let block = match at {
             At::Latest => "latest".to_owned(),
+            At::Finalized => "finalized".to_owned(),
+            At::Safe => "safe".to_owned(),
             At::Block(number) => format!("{number:#x}"),
         };
         let mut call = json!({ "data": query.data, "gas": format!("{:#x}", query.gas) });
@@ -110,7 +112,12 @@ impl Provider {
         Ok(contracts.iter().zip(codes).filter(|(_, code)| code.is_empty()).map(|(&at, _)| at).collect())
     }
 
-    async fn exchange<P, R>(&self, method: &'static str, params: P, deadline: Instant) -> Result<R, AskError>
+    pub(super) async fn exchange<P, R>(
+        &self,
+        method: &'static str,
+        params: P,
+        deadline: Instant,
+    ) -> Result<R, AskError>
     where
         P: Serialize + Sync,
         R: DeserializeOwned,

@@ -25,8 +25,8 @@ enum Round<'a> {
     Failed(Vec<(&'a Provider, AskError)>),
 }
 
-/// Providers are seldom at the very same head, so a split at the latest block is asked again at one that all of
-/// them have.
+/// Providers are seldom at the very same head, so a split at the latest (or finalized, or safe) block is asked again
+/// at one that all of them have.
 pub(in crate::reader) async fn quorum(
     providers: &[Provider],
     config: &ReaderConfig,
@@ -39,7 +39,7 @@ pub(in crate::reader) async fn quorum(
         match round(providers, config.quorum, query, at, deadline).await {
             Round::Agreed(answer) => return Ok(answer),
             Round::Failed(failed) => return Err(failure(config, &failed)),
-            Round::Split(heads) if at == At::Latest => {
+            Round::Split(heads) if !matches!(at, At::Block(_)) => {
                 at = At::Block(common_block(heads, config.quorum, config.max_lag));
             }
             Round::Split(heads) => {
