@@ -1,0 +1,99 @@
+//! Is what this process decides by still what governance approved?
+
+use std::time::{Duration, Instant};
+
+use alloy::primitives::B256;
+
+/// The configuration is not the approved one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the governed configuration has hash {ours}, {}; have it approved (`bridge-oracle config bundle`), or install \
+     the file that was", approved_text(*.approved)
+)]
+pub struct NotApproved {
+    /// Hash of the file that this process runs by.
+    pub ours: B256,
+    /// What governance approved; zero: nothing.
+    pub approved: B256,
+}
+
+fn approved_text(approved: B256) -> String {
+    if approved.is_zero() { "none is approved".to_owned() } else { format!("approved is {approved}") }
+}
+
+/// Watches the approval of one running configuration.
+#[derive(Debug)]
+pub struct ApprovalWatch {
+    ours: B256,
+    grace: Duration,
+    /// Since when it is another one. Nothing at first: whoever starts has no grace.
+    lost: Option<Instant>,
+    started: bool,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Approved.
+    Approved,
+    /// Not any more; goes on for so long.
+    Grace(NotApproved, Duration),
+    /// Stop.
+    Stop(NotApproved),
+}
+
+impl ApprovalWatch {
+    /// For a configuration with hash `ours`.
+    pub const fn new(ours: B256, grace: Duration) -> Self {
+        Self { ours, grace, lost: None, started: false }
+    }
+
+    /// What follows from `approved` at `now`.
+    pub fn check(&mut self, approved: B256, now: Instant) -> Verdict {
+        if approved == self.ours {
+            self.started = true;
+            self.lost = None;
+            return Verdict::Approved;
+        }
+        let problem = NotApproved { ours: self.ours, approved };
+        let since = *self.lost.get_or_insert(now);
+        let left = self.grace.saturating_sub(now.saturating_duration_since(since));
+        if self.started && !left.is_zero() { Verdict::Grace(problem, left) } else { Verdict::Stop(problem) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: B256 = B256::repeat_byte(1);
+    const GRACE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn whoever_is_not_approved_does_not_start() {
+        for approved in [B256::ZERO, B256::repeat_byte(2)] {
+            let verdict = ApprovalWatch::new(OURS, GRACE).check(approved, Instant::now());
+            assert_eq!(verdict, Verdict::Stop(NotApproved { ours: OURS, approved }));
+        }
+    }
+
+    #[test]
+    fn a_change_stops_after_the_grace_and_a_return_ends_it() {
+        let start = Instant::now();
+        let other = B256::repeat_byte(2);
+        let mut watch = ApprovalWatch::new(OURS, GRACE);
+        assert_eq!(watch.check(OURS, start), Verdict::Approved);
+        assert!(matches!(watch.check(other, start), Verdict::Grace(_, GRACE)));
+        let later = start + Duration::from_secs(59);
+        assert!(matches!(watch.check(B256::ZERO, later), Verdict::Grace(_, left) if left.as_secs() == 1));
+        assert_eq!(watch.check(OURS, later), Verdict::Approved);
+        assert!(matches!(watch.check(other, later), Verdict::Grace(_, GRACE)));
+        assert!(matches!(watch.check(other, later + GRACE), Verdict::Stop(_)));
+    }
+
+    #[test]
+    fn the_reason_names_both_hashes() {
+        let text = NotApproved { ours: OURS, approved: B256::ZERO }.to_string();
+        assert!(text.contains(&OURS.to_string()) && text.contains("none is approved"), "{text}");
+    }
+}
