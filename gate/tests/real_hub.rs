@@ -29,7 +29,7 @@ async fn sessions_are_learned_and_their_ends_told() {
     let mut chain = Chain::start(&["alice", "provider", "node"]);
     let node = chain.address("node").in_role::<Node>();
     let config = HubConfig {
-        grpc_addrs: vec![Chain::grpc_addr()],
+        grpc_addrs: vec![chain.grpc_addr()],
         chain_id: CHAIN.to_owned(),
         timeout: Duration::from_secs(2),
     };

@@ -2,6 +2,7 @@
 
 use std::{
     env, fs,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -12,14 +13,14 @@ use serde_json::Value;
 
 pub(crate) const CHAIN: &str = "client-test-1";
 const PRICES: [&str; 4] = ["--gigabyte-prices", "udvpn:0,1000000", "--hourly-prices", "udvpn:0,1000000"];
-const RPC: u16 = 18700;
-const P2P: u16 = 18701;
-const GRPC: u16 = 18702;
 
 /// A running chain; ends when dropped.
 pub(crate) struct Chain {
     program: PathBuf,
     home: tempfile::TempDir,
+    rpc: u16,
+    p2p: u16,
+    grpc: u16,
     process: Option<Child>,
 }
 
@@ -29,7 +30,9 @@ impl Chain {
         let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/stock/sentinelhub");
         let program = env::var_os("SENTINELHUB_BIN").map_or(default, PathBuf::from);
         assert!(program.exists(), "{} is not built; SENTINELHUB_BIN names another", program.display());
-        let mut chain = Self { program, home: tempfile::tempdir().unwrap(), process: None };
+        let [rpc, p2p, grpc] = free_ports();
+        let home = tempfile::tempdir().unwrap();
+        let mut chain = Self { program, home, rpc, p2p, grpc, process: None };
         chain.run(&["init", "val", "--chain-id", CHAIN]);
         chain.edit_genesis();
         for key in [&["val"], keys].concat() {
@@ -46,8 +49,8 @@ impl Chain {
         chain
     }
 
-    pub(crate) fn grpc_addr() -> String {
-        format!("127.0.0.1:{GRPC}")
+    pub(crate) fn grpc_addr(&self) -> String {
+        format!("127.0.0.1:{}", self.grpc)
     }
 
     /// Runs the hub on the chain as it is.
@@ -59,9 +62,9 @@ impl Chain {
             .args(["start", "--skip-overwrite-config", "--rpc.pprof_laddr", "", "--p2p.pex=false"])
             .arg("--home")
             .arg(self.home.path())
-            .args(["--rpc.laddr", &format!("tcp://127.0.0.1:{RPC}")])
-            .args(["--p2p.laddr", &format!("tcp://127.0.0.1:{P2P}")])
-            .args(["--grpc.address", &Self::grpc_addr(), "--grpc-web.enable=false"])
+            .args(["--rpc.laddr", &format!("tcp://127.0.0.1:{}", self.rpc)])
+            .args(["--p2p.laddr", &format!("tcp://127.0.0.1:{}", self.p2p)])
+            .args(["--grpc.address", &self.grpc_addr(), "--grpc-web.enable=false"])
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -85,7 +88,7 @@ impl Chain {
 
     /// Sends a transaction and waits for its block; the value of one attribute of one event.
     fn send(&self, from: &str, transaction: &[&str], wanted: Option<(&str, &str)>) -> u64 {
-        let node = format!("tcp://127.0.0.1:{RPC}");
+        let node = format!("tcp://127.0.0.1:{}", self.rpc);
         let common = ["--from", from, "--keyring-backend", "test", "--chain-id", CHAIN, "--node", &node];
         let price = ["--gas", "500000", "--gas-prices", "0.1udvpn", "-y", "-o", "json"];
         let args = [&["tx", "vpn"], transaction, &common, &price].concat();
@@ -176,6 +179,13 @@ impl Chain {
         assert!(lines.contains(&line), "{file} has no {start}");
         fs::write(&path, lines.join("\n")).unwrap();
     }
+}
+
+/// Ports that nobody had a moment ago: another chain may be running on this machine.
+fn free_ports<const N: usize>() -> [u16; N] {
+    // All are held until all are known, so that they differ.
+    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    std::array::from_fn(|at| held[at].local_addr().unwrap().port())
 }
 
 impl Drop for Chain {

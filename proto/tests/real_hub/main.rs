@@ -12,9 +12,9 @@ use sentinel_proto::{
     hub::{Cause, HubClient, HubConfig, HubError, Page, Session, SessionKind, SessionStatus},
 };
 
-fn client(chain_id: &str) -> HubClient {
+fn client(chain: &Chain, chain_id: &str) -> HubClient {
     HubClient::new(HubConfig {
-        grpc_addrs: vec![Chain::grpc_addr()],
+        grpc_addrs: vec![chain.grpc_addr()],
         chain_id: chain_id.to_owned(),
         timeout: Duration::from_secs(2),
     })
@@ -35,9 +35,9 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 #[tokio::test]
 async fn everything_that_is_asked_of_the_hub() {
     let mut chain = Chain::start(&["alice", "provider", "node"]);
-    let hub = client(CHAIN);
+    let hub = client(&chain, CHAIN);
     let height = until("the first block", async || hub.latest_height().await.ok()).await;
-    let wrong = client("another-chain").latest_height().await;
+    let wrong = client(&chain, "another-chain").latest_height().await;
     let Err(HubError::Unavailable(failures)) = wrong else { panic!("{wrong:?}") };
     assert!(matches!(failures[0].cause, Cause::WrongChain { .. }), "{failures:?}");
 
