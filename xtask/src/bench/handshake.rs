@@ -1,24 +1,28 @@
 //! The whole of what a stock client does before its tunnel comes up: `GET /`, then `POST /`, each on a new TLS
-//! connection. At the node and through the gate in turns, so that both see the same machine.
+//! connection; and both requests alone, on plain connections that are kept. At the node and through the gate in turns,
+//! so that both see the same machine.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use sentinel_stack::actors::{Account, Caller};
-use sentinel_stack::{Stack, StackOptions, paths};
+use sentinel_stack::actors::{Account, Caller, Handshake};
+use sentinel_stack::{Stack, StackOptions};
 use serde_json::json;
 
-use super::sample::Sample;
+use super::report;
+use super::sample::{Figures, Sample};
 use crate::build::{self, Profile};
 
-const PAIRS: usize = 100;
+const PAIRS: usize = 300;
 /// The first ones warm both sides up and do not count.
 const WARM_UP: usize = 5;
+/// Sessions in all: a pair of whole clients, and a pair of handshakes on kept connections.
+const SESSIONS: usize = 4 * (PAIRS + WARM_UP);
 
 pub(super) async fn run() -> Result<()> {
     let program = build::gate(Profile::Release).await?;
     let built = program.display().to_string();
-    let many = i64::try_from(2 * (PAIRS + WARM_UP))?;
+    let many = i64::try_from(SESSIONS)?;
     let options = StackOptions::default().gates(1).program(program).configure(move |_, config| {
         // All sessions are one holder's.
         let policy = config.get_mut("policy").and_then(toml::Value::as_table_mut);
@@ -30,75 +34,161 @@ pub(super) async fn run() -> Result<()> {
     let stack = Stack::start(options).await?;
     let measured = measure(&stack).await;
     stack.stop().await?;
-    let (direct, gate) = measured?;
-    report(&built, direct, gate)
+    tell(&built, measured?)
 }
 
-async fn measure(stack: &Stack) -> Result<(Sample, Sample)> {
+/// The same request at the node and through the gate.
+#[derive(Default)]
+struct Pair {
+    direct: Sample,
+    gate: Sample,
+}
+
+/// What is compared.
+#[derive(Default)]
+struct Measured {
+    client: Pair,
+    kept_get: Pair,
+    kept_post: Pair,
+}
+
+/// Where to knock.
+#[derive(Clone, Copy)]
+enum Door<'a> {
+    Node(&'a str),
+    Gate(&'a str),
+}
+
+async fn measure(stack: &Stack) -> Result<Measured> {
     let ethereum = stack.ethereum()?;
     let wallet = ethereum.holder(&[ethereum.other_card()]).await?;
     let account = stack.hub().account("bench").await?;
     stack.sign_in()?.sign_in(&wallet, &account.address).await?;
     let node = stack.info().nodes.first().context("no node")?;
-    let door = &stack.info().gates.first().context("no gate")?.url;
-    let around = node.plain_url.replacen("http://", "https://", 1);
-    tracing::info!("opening {} sessions", 2 * (PAIRS + WARM_UP));
-    let sessions = stack.hub().direct_sessions(&account, &node.address, 2 * (PAIRS + WARM_UP)).await?;
+    let gate = &stack.info().gates.first().context("no gate")?.url;
+    let [node_tls, gate_plain] =
+        [node.plain_url.replacen("http://", "https://", 1), gate.replacen("https://", "http://", 1)];
+    tracing::info!("opening {SESSIONS} sessions");
+    let sessions = stack.hub().direct_sessions(&account, &node.address, SESSIONS).await?;
     tracing::info!("measuring {PAIRS} pairs");
-    let (mut direct, mut gate) = (Sample::default(), Sample::default());
-    for (round, pair) in sessions.chunks_exact(2).enumerate() {
-        let &[first, second] = pair else { continue };
+    let mut measured = Measured::default();
+    for (round, four) in sessions.chunks_exact(4).enumerate() {
+        let &[first, second, third, fourth] = four else { continue };
+        let mut tls = [(Door::Node(&node_tls), first), (Door::Gate(gate), second)];
+        let mut plain = [(Door::Node(&node.plain_url), third), (Door::Gate(&gate_plain), fourth)];
         // Who goes first changes, so that neither profits from the other.
-        let (at_node, at_gate) = if round % 2 == 0 {
-            let at_node = connect(&around, &account, first, true).await?;
-            (at_node, connect(door, &account, second, false).await?)
-        } else {
-            let at_gate = connect(door, &account, second, false).await?;
-            (connect(&around, &account, first, true).await?, at_gate)
-        };
-        if round >= WARM_UP {
-            direct.add(at_node);
-            gate.add(at_gate);
+        if round % 2 == 1 {
+            tls.reverse();
+            plain.reverse();
+        }
+        for (door, session) in tls {
+            let time = connect(door, &account, session).await?;
+            if round >= WARM_UP {
+                measured.client.side(door).add(time);
+            }
+        }
+        for (door, session) in plain {
+            let (get, post) = kept(door, &account, session).await?;
+            if round >= WARM_UP {
+                measured.kept_get.side(door).add(get);
+                measured.kept_post.side(door).add(post);
+            }
         }
     }
-    Ok((direct, gate))
+    Ok(measured)
 }
 
-/// One client's way. At the node itself a header says who calls, so that each round is another client, as it is
-/// through the gate: the node takes five requests from one address at once, then one a second.
-async fn connect(url: &str, account: &Account, session: u64, at_node: bool) -> Result<Duration> {
-    let handshake = account.wireguard_handshake(session)?;
-    let source = Caller::fresh_address();
-    let caller = || if at_node { Caller::anywhere() } else { Caller::from_address(source) };
-    let named = |request: reqwest::RequestBuilder| {
-        if at_node { request.header("x-forwarded-for", source.to_string()) } else { request }
-    };
-    // Each has a connection of its own.
-    let (first, second) = (caller()?, caller()?);
-    let begin = Instant::now();
-    first.send(named(first.http().get(format!("{url}/")))).await?.result().context("GET /")?;
-    let answer = second.send(named(second.http().post(format!("{url}/")).json(&handshake))).await?;
-    let time = begin.elapsed();
-    answer.result().with_context(|| format!("handshake of session {session} at {url}"))?;
-    Ok(time)
-}
-
-fn report(built: &str, direct: Sample, gate: Sample) -> Result<()> {
-    let pairs = direct.len();
-    let (direct, gate) = (direct.figures(), gate.figures());
-    let ratio = [gate.p50_ms / direct.p50_ms, gate.p99_ms / direct.p99_ms];
-    println!("\nhandshake as the stock client does it, {pairs} pairs; gate: {built}");
-    println!("{:<18} {:>10} {:>10}", "", "p50", "p99");
-    for (name, figures) in [("at the node", direct), ("through the gate", gate)] {
-        println!("{name:<18} {:>7.1} ms {:>7.1} ms", figures.p50_ms, figures.p99_ms);
+impl Pair {
+    fn side(&mut self, door: Door<'_>) -> &mut Sample {
+        match door {
+            Door::Node(_) => &mut self.direct,
+            Door::Gate(_) => &mut self.gate,
+        }
     }
-    println!("{:<18} {:>9.2}x {:>9.2}x", "ratio", ratio[0], ratio[1]);
-    let directory = paths::target().join("bench");
-    std::fs::create_dir_all(&directory)?;
-    let path = directory.join("handshake.json");
-    let figures = json!({ "name": "handshake", "program": built, "pairs": pairs, "direct": direct, "gate": gate,
-        "ratio": { "p50": ratio[0], "p99": ratio[1] } });
-    std::fs::write(&path, serde_json::to_vec_pretty(&figures)?)?;
-    println!("written to {}", path.display());
-    Ok(())
+}
+
+/// A client. At the node itself a header says who calls, so that each round is another client, as it is through the
+/// gate: the node takes five requests from one address at once, then one a second.
+struct Visitor<'a> {
+    door: Door<'a>,
+    source: std::net::Ipv4Addr,
+}
+
+impl<'a> Visitor<'a> {
+    fn at(door: Door<'a>) -> Self {
+        Self { door, source: Caller::fresh_address() }
+    }
+
+    /// A connection of its own.
+    fn caller(&self) -> Result<Caller> {
+        match self.door {
+            Door::Node(_) => Caller::anywhere(),
+            Door::Gate(_) => Caller::from_address(self.source),
+        }
+    }
+
+    async fn get(&self, caller: &Caller) -> Result<()> {
+        let request = self.named(caller.http().get(self.url()));
+        caller.send(request).await?.result().map(drop).context("GET /")
+    }
+
+    async fn post(&self, caller: &Caller, handshake: &Handshake) -> Result<()> {
+        let answer = caller.send(self.named(caller.http().post(self.url()).json(handshake))).await?;
+        answer.result().map(drop).with_context(|| format!("session {} at {}", handshake.id, self.url()))
+    }
+
+    fn url(&self) -> String {
+        let (Door::Node(url) | Door::Gate(url)) = self.door;
+        format!("{url}/")
+    }
+
+    fn named(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match self.door {
+            Door::Node(_) => request.header("x-forwarded-for", self.source.to_string()),
+            Door::Gate(_) => request,
+        }
+    }
+}
+
+/// One stock client's way.
+async fn connect(door: Door<'_>, account: &Account, session: u64) -> Result<Duration> {
+    let (visitor, handshake) = (Visitor::at(door), account.wireguard_handshake(session)?);
+    let (first, second) = (visitor.caller()?, visitor.caller()?);
+    let begin = Instant::now();
+    visitor.get(&first).await?;
+    visitor.post(&second, &handshake).await?;
+    Ok(begin.elapsed())
+}
+
+/// Both requests on a connection that is open already.
+async fn kept(door: Door<'_>, account: &Account, session: u64) -> Result<(Duration, Duration)> {
+    let (visitor, handshake) = (Visitor::at(door), account.wireguard_handshake(session)?);
+    let caller = visitor.caller()?;
+    visitor.get(&caller).await?;
+    let begin = Instant::now();
+    visitor.get(&caller).await?;
+    let got = begin.elapsed();
+    let begin = Instant::now();
+    visitor.post(&caller, &handshake).await?;
+    Ok((got, begin.elapsed()))
+}
+
+fn tell(built: &str, measured: Measured) -> Result<()> {
+    println!("\nhandshakes at the node and through the gate, {PAIRS} pairs in turns; gate: {built}");
+    println!("{:<34} {:>12} {:>12} {:>9} {:>12}", "", "node", "gate", "ratio", "more");
+    let mut figures = serde_json::Map::new();
+    for (name, pair) in [
+        ("whole stock client (TLS)", measured.client),
+        ("GET / on a kept connection", measured.kept_get),
+        ("POST / on a kept connection", measured.kept_post),
+    ] {
+        let (direct, gate): (Figures, Figures) = (pair.direct.figures(), pair.gate.figures());
+        for (at, direct, gate) in [("p50", direct.p50_ms, gate.p50_ms), ("p99", direct.p99_ms, gate.p99_ms)] {
+            let (ratio, more) = (gate / direct, gate - direct);
+            println!("{name:<30} {at} {direct:>9.2} ms {gate:>9.2} ms {ratio:>8.2}x {more:>9.2} ms");
+        }
+        let ratio = json!({ "p50": gate.p50_ms / direct.p50_ms, "p99": gate.p99_ms / direct.p99_ms });
+        figures.insert(name.to_owned(), json!({ "direct": direct, "gate": gate, "ratio": ratio }));
+    }
+    report::write("handshake", &json!({ "program": built, "pairs": PAIRS, "figures": figures }))
 }

@@ -1,6 +1,10 @@
 //! `cargo xtask bench`: measurements against the running network, as tables and as JSON.
 
+mod connections;
 mod handshake;
+mod process;
+mod report;
+mod rooms;
 mod sample;
 
 use std::process::ExitCode;
@@ -14,6 +18,10 @@ use sentinel_stack::interrupted;
 pub(crate) enum Name {
     /// What the stock client does to connect, at the node and through the gate, in turns.
     Handshake,
+    /// What admission, sign-in and cold decisions cost, without the network around them.
+    Rooms,
+    /// The gate as a process: start, memory, sign-ins a second.
+    Process,
 }
 
 /// Runs one measurement, or all.
@@ -29,6 +37,8 @@ async fn all(names: Vec<Name>) -> Result<()> {
     for name in names {
         match name {
             Name::Handshake => handshake::run().await?,
+            Name::Rooms => rooms::run().await?,
+            Name::Process => process::run().await?,
         }
     }
     Ok(())

@@ -20,10 +20,6 @@ impl Sample {
         self.0.push(time);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub(super) fn figures(mut self) -> Figures {
         self.0.sort_unstable();
         let at = |percent: usize| {

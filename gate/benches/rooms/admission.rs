@@ -1,0 +1,105 @@
+//! One admission, warm: signature, binding, cards, session, device and key, for handshakes that all differ.
+
+use std::sync::Arc;
+
+use alloy::primitives::eip191_hash_message;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use secp256k1::{Message, Secp256k1, SecretKey};
+use sentinel_proto::address::NodeAddress;
+use sentinel_proto::handshake::{Handshake, Service};
+use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
+use sentinel_proto::stub::{State, StubHub};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use sovereign_gate::admission::{Admission, Outcome, Policy, Sessions};
+use sovereign_gate::config;
+use sovereign_gate::signin::{SignIn, SignInConfig};
+use sovereign_gate::store::Store;
+use sovereign_gate::store::clock::SystemClock;
+
+use crate::measure::{cpu, micros, tell};
+use crate::sign_in::{client, settings};
+use crate::town::{OTHER_CARD, Town, key, wallet_of};
+
+const HANDSHAKES: u64 = 5000;
+const ROUNDS: usize = 4;
+const CHAIN: &str = "bench-1";
+
+pub(crate) async fn run() {
+    let town = Town::open().await;
+    let holder = 1;
+    town.give(&[wallet_of(holder)], OTHER_CARD).await;
+    let access = town.access(&town.url(), |_| ()).await;
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+
+    let account_key = key(1_000_000);
+    let handshakes: Vec<Bytes> = (1..=HANDSHAKES).map(|session| handshake(&account_key, session)).collect();
+    let account = Handshake::parse(&handshakes[0]).unwrap().verify().unwrap();
+    let mut state = State::new(CHAIN);
+    for session in 1..=HANDSHAKES {
+        state.put(session, account, NodeAddress::new([9; 20]), SessionKind::Direct);
+    }
+    let hub = StubHub::start(state).unwrap();
+    let hub_config = HubConfig {
+        grpc_addrs: vec![format!("http://{}", hub.addr())],
+        chain_id: CHAIN.to_owned(),
+        ..config::Config::default().hub.client()
+    };
+    let sessions = Arc::new(Sessions::new(HubClient::new(hub_config).unwrap()));
+
+    let clock = Arc::new(SystemClock);
+    let reader = town.reader();
+    let config: SignInConfig = settings();
+    let sign_in =
+        SignIn::new(&config, store.clone(), Arc::clone(&access) as _, reader, clock.clone()).unwrap();
+    let challenge = sign_in.challenge(wallet_of(holder), account, None, client()).unwrap();
+    sign_in
+        .bind(&challenge.message, &personal_sign(&key(holder), &challenge.message), client())
+        .await
+        .unwrap();
+
+    let policy = Policy::from(&config::Config::default().policy);
+    let admission = Admission::new(access, sessions, store, policy, clock, String::new());
+    // The first round asks the hub.
+    decide_all(&admission, &handshakes).await;
+    let before = cpu();
+    for _ in 0..ROUNDS {
+        decide_all(&admission, &handshakes).await;
+    }
+    let each = micros(cpu().saturating_sub(before), ROUNDS * handshakes.len());
+    tell("admission", &json!({ "handshakes": ROUNDS * handshakes.len(), "cpu_us_each": each }));
+}
+
+async fn decide_all(admission: &Admission, handshakes: &[Bytes]) {
+    for body in handshakes {
+        let verified = admission.verify(body.clone(), Service::WireGuard).unwrap();
+        let outcome = admission.decide(verified).await.unwrap();
+        assert!(matches!(outcome, Outcome::Admitted(_)), "{outcome:?}");
+    }
+}
+
+/// The handshake of a stock client.
+fn handshake(key: &SecretKey, session: u64) -> Bytes {
+    let secp = Secp256k1::signing_only();
+    let peer = BASE64.encode(Sha256::digest(session.to_be_bytes()));
+    let data = format!(r#"{{"public_key":"{peer}"}}"#);
+    let digest = Sha256::new().chain_update(session.to_be_bytes()).chain_update(&data).finalize();
+    let signature = secp.sign_ecdsa(Message::from_digest(digest.into()), key).serialize_compact();
+    let body = json!({
+        "id": session,
+        "data": BASE64.encode(data),
+        "pub_key": format!("secp256k1:{}", BASE64.encode(key.public_key(&secp).serialize())),
+        "signature": BASE64.encode(signature),
+    });
+    body.to_string().into()
+}
+
+/// The signature of a wallet over a text.
+pub(crate) fn personal_sign(key: &SecretKey, text: &str) -> String {
+    let hash = Message::from_digest(eip191_hash_message(text).0);
+    let (id, rs) = Secp256k1::signing_only().sign_ecdsa_recoverable(hash, key).serialize_compact();
+    format!("0x{}{:02x}", hex::encode(rs), 27 + i32::from(id))
+}

@@ -1,0 +1,99 @@
+//! Sign-ins, warm: challenge, and the binding durably on the disk, of wallets that renew theirs.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use sentinel_proto::address::AccountAddress;
+use serde_json::json;
+use sovereign_gate::signin::{Client, DeviceLimits, Rate, SignIn, SignInConfig};
+use sovereign_gate::store::Store;
+use sovereign_gate::store::clock::SystemClock;
+
+use crate::admission::personal_sign;
+use crate::measure::{cpu, micros, tell};
+use crate::town::{OTHER_CARD, Town, key, wallet_of};
+
+const WALLETS: u64 = 400;
+const ACCOUNTS: u8 = 5;
+const ROUNDS: usize = 10;
+/// Sign-ins under way at the same time: what a batch can be made of.
+const AT_ONCE: usize = 512;
+
+/// One address is as good as any: the limit for addresses is the door's.
+pub(crate) fn client() -> Client {
+    IpAddr::V4(Ipv4Addr::LOCALHOST).into()
+}
+
+pub(crate) fn settings() -> SignInConfig {
+    SignInConfig {
+        public_url: "https://gate.example:8585/gate/".into(),
+        domain: None,
+        network: "bench".into(),
+        chain_id: 1,
+        ttl: Duration::from_secs(86_400),
+        challenge_ttl: Duration::from_secs(300),
+        max_accounts: ACCOUNTS.into(),
+        devices: DeviceLimits { free: 3, paid: 3 },
+        rate: Rate { burst: 1_000_000, per_minute: 1_000_000 },
+    }
+}
+
+pub(crate) async fn run() {
+    let town = Town::open().await;
+    let wallets: Vec<_> = (1..=WALLETS).map(wallet_of).collect();
+    town.give(&wallets, OTHER_CARD).await;
+    let access = town.access(&town.url(), |_| ()).await;
+    for wallet in &wallets {
+        access.entitlement(*wallet, None).await.unwrap();
+    }
+    let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let store = Store::open(home.path()).await.unwrap();
+    let clock = Arc::new(SystemClock);
+    let sign_in =
+        Arc::new(SignIn::new(&settings(), store, Arc::clone(&access) as _, town.reader(), clock).unwrap());
+
+    let (mut asking, mut binding, mut wall) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    for round in 0..=ROUNDS {
+        let (before, begin) = (cpu(), Instant::now());
+        let mut challenges = Vec::new();
+        for number in 1..=WALLETS {
+            for account in 0..ACCOUNTS {
+                let account = AccountAddress::new([account; 20]);
+                let wallet = wallets[usize::try_from(number - 1).unwrap()];
+                challenges.push((number, sign_in.challenge(wallet, account, None, client()).unwrap()));
+            }
+        }
+        let (asked, took) = (cpu().saturating_sub(before), begin.elapsed());
+        // The wallets' own work does not count.
+        let signed: Vec<_> = challenges
+            .into_iter()
+            .map(|(number, challenge)| (personal_sign(&key(number), &challenge.message), challenge.message))
+            .collect();
+        let (before, begin) = (cpu(), Instant::now());
+        let mut bound = futures::stream::iter(signed)
+            .map(|(signature, message)| {
+                let sign_in = Arc::clone(&sign_in);
+                tokio::spawn(async move { sign_in.bind(&message, &signature, client()).await.unwrap() })
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some(done) = bound.next().await {
+            done.unwrap();
+        }
+        // The first round has new bindings, the others renew: what a gate does all day.
+        if round > 0 {
+            asking += asked;
+            binding += cpu().saturating_sub(before);
+            wall += begin.elapsed() + took;
+        }
+    }
+    let count = ROUNDS * wallets.len() * usize::from(ACCOUNTS);
+    let per_second = (f64::from(u32::try_from(count).unwrap()) / wall.as_secs_f64()).round();
+    tell(
+        "sign-in",
+        &json!({ "sign_ins": count, "at_once": AT_ONCE, "challenge_cpu_us": micros(asking, count),
+            "binding_cpu_us": micros(binding, count), "cpu_us_each": micros(asking + binding, count),
+            "per_second": per_second }),
+    );
+}
