@@ -1,11 +1,12 @@
-//! The Ethereum side, read and never written: typed interfaces of the contracts that decide about access, and a
-//! reader that asks several providers for one consistent snapshot.
+//! The Ethereum side, read and never written: typed interfaces of the contracts that decide about access, a reader
+//! that asks several providers for one consistent snapshot, and a follower that tells which addresses events touch.
 //!
 //! No policy lives here: which card gives which tier is the caller's business.
 
 pub mod delegate_registry;
 #[cfg(feature = "dev")]
 pub mod dev;
+pub mod follower;
 pub mod memes;
 pub mod multicall;
 pub mod nft_delegation;

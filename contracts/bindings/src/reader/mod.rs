@@ -13,6 +13,7 @@ mod observer;
 mod pace;
 mod provider;
 mod query;
+mod raw;
 mod rpc;
 mod strategy;
 mod together;
@@ -30,6 +31,7 @@ pub use error::ReadError;
 pub use health::ProviderStatus;
 pub use logs::{Log, LogFilter};
 pub use observer::{Observer, Unobserved};
+pub(crate) use raw::RawError;
 
 use provider::Provider;
 use query::{Answer, Query};
@@ -147,4 +149,9 @@ impl Reader {
         self.observer.head_seen(answer.block.age());
         Ok(answer)
     }
+}
+
+/// What logs may say of the address of a provider.
+pub(crate) fn label_of(address: &str) -> String {
+    reqwest::Url::parse(address).map_or_else(|_| "?".to_owned(), |url| config::label(&url))
 }

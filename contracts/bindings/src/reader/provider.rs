@@ -122,9 +122,24 @@ impl Provider {
         P: Serialize + Sync,
         R: DeserializeOwned,
     {
+        self.exchange_within(method, params, self.max_response, deadline).await
+    }
+
+    /// One call whose answer has at most `limit` bytes.
+    pub(super) async fn exchange_within<P, R>(
+        &self,
+        method: &'static str,
+        params: P,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<R, AskError>
+    where
+        P: Serialize + Sync,
+        R: DeserializeOwned,
+    {
         let started = Instant::now();
         let mut told = Told { provider: self, method, started, outcome: "cancelled" };
-        let answered = rpc::exchange(&self.http, &self.url, method, params, self.max_response);
+        let answered = rpc::exchange(&self.http, &self.url, method, params, limit);
         let result = within(deadline, answered).await.and_then(|raw| {
             serde_json::from_str(raw.get()).map_err(|_| AskError::Malformed("result of the wrong type"))
         });

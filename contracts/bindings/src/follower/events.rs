@@ -1,0 +1,161 @@
+//! Which events matter, and whom they touch.
+
+use alloy::primitives::{Address, B256, Bytes};
+use alloy::sol_types::SolEvent;
+use serde::Deserialize;
+
+use crate::delegate_registry::IDelegateRegistry::{DelegateAll, DelegateContract, DelegateERC1155};
+use crate::memes::IGallery::Transfer;
+use crate::memes::IMemes::{TransferBatch, TransferSingle};
+use crate::nft_delegation::INFTDelegation::{
+    RegisterDelegation, RegisterDelegationUsingSubDelegation, RevokeDelegation,
+    RevokeDelegationUsingSubDelegation, UpdateDelegation,
+};
+
+/// What is asked for, whoever emitted it.
+pub(super) const TOPICS: [B256; 11] = [
+    TransferSingle::SIGNATURE_HASH,
+    TransferBatch::SIGNATURE_HASH,
+    Transfer::SIGNATURE_HASH,
+    RegisterDelegation::SIGNATURE_HASH,
+    RegisterDelegationUsingSubDelegation::SIGNATURE_HASH,
+    RevokeDelegation::SIGNATURE_HASH,
+    RevokeDelegationUsingSubDelegation::SIGNATURE_HASH,
+    UpdateDelegation::SIGNATURE_HASH,
+    DelegateAll::SIGNATURE_HASH,
+    DelegateContract::SIGNATURE_HASH,
+    DelegateERC1155::SIGNATURE_HASH,
+];
+
+/// A log as a provider tells it. Of the data only one old address is ever read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Log {
+    pub(super) address: Address,
+    pub(super) topics: Vec<B256>,
+    pub(super) data: Bytes,
+    #[serde(default)]
+    pub(super) block_hash: Option<B256>,
+    #[serde(default)]
+    pub(super) removed: bool,
+}
+
+impl Log {
+    /// Whose rights may have changed. A log of another form touches nobody: the contracts emit none.
+    pub(super) fn touched(&self) -> impl Iterator<Item = Address> {
+        let places: &[usize] = match self.topics.first() {
+            Some(&(TransferSingle::SIGNATURE_HASH | TransferBatch::SIGNATURE_HASH)) => &[2, 3],
+            Some(
+                &(Transfer::SIGNATURE_HASH
+                | DelegateAll::SIGNATURE_HASH
+                | DelegateContract::SIGNATURE_HASH
+                | DelegateERC1155::SIGNATURE_HASH),
+            ) => &[1, 2],
+            // From or delegator, collection, delegate.
+            Some(_) => &[1, 3],
+            None => &[],
+        };
+        let named = places.iter().filter_map(|&place| self.topics.get(place).copied());
+        // The delegate that an update replaces stands in the data, first.
+        let updated = self.topics.first() == Some(&UpdateDelegation::SIGNATURE_HASH);
+        let replaced = self.data.get(..32).filter(|_| updated).map(B256::from_slice);
+        let words: Vec<B256> = named.chain(replaced).collect();
+        words.into_iter().map(Address::from_word).filter(|address| !address.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::{LogData, U256};
+
+    use super::*;
+
+    fn log(event: &LogData) -> Log {
+        Log {
+            address: Address::ZERO,
+            topics: event.topics().to_vec(),
+            data: event.data.clone(),
+            block_hash: None,
+            removed: false,
+        }
+    }
+
+    fn touched(event: &impl SolEvent) -> Vec<Address> {
+        log(&event.encode_log_data()).touched().collect()
+    }
+
+    const A: Address = Address::repeat_byte(0xa);
+    const B: Address = Address::repeat_byte(0xb);
+    const C: Address = Address::repeat_byte(0xc);
+    const COLLECTION: Address = Address::repeat_byte(0xee);
+
+    #[test]
+    fn the_topics_are_those_of_the_contracts() {
+        let begins = |hash: B256, wanted: [u8; 4]| assert_eq!(hash[..4], wanted, "{hash}");
+        begins(RegisterDelegation::SIGNATURE_HASH, [0xcf, 0x23, 0xf2, 0xb4]);
+        begins(RegisterDelegationUsingSubDelegation::SIGNATURE_HASH, [0xbd, 0x5a, 0xf0, 0x40]);
+        begins(RevokeDelegation::SIGNATURE_HASH, [0xeb, 0x27, 0x16, 0xae]);
+        begins(RevokeDelegationUsingSubDelegation::SIGNATURE_HASH, [0x3f, 0xc9, 0x85, 0x3b]);
+        begins(UpdateDelegation::SIGNATURE_HASH, [0x36, 0x60, 0xf2, 0x98]);
+        begins(DelegateAll::SIGNATURE_HASH, [0xda, 0x3e, 0xf6, 0x41]);
+        begins(DelegateContract::SIGNATURE_HASH, [0x02, 0x1b, 0xe1, 0x5e]);
+        begins(DelegateERC1155::SIGNATURE_HASH, [0x27, 0xab, 0x1a, 0xdc]);
+    }
+
+    #[test]
+    fn transfers_touch_both_ends_and_never_nobody() {
+        let (id, value) = (U256::from(7), U256::from(1));
+        assert_eq!(touched(&TransferSingle { operator: C, from: A, to: B, id, value }), [A, B]);
+        let mint = TransferSingle { operator: C, from: Address::ZERO, to: B, id, value };
+        assert_eq!(touched(&mint), [B]);
+        let batch = TransferBatch { operator: C, from: A, to: B, ids: vec![id], values: vec![value] };
+        assert_eq!(touched(&batch), [A, B]);
+        assert_eq!(touched(&Transfer { from: A, to: B, tokenId: id }), [A, B]);
+    }
+
+    #[test]
+    fn delegations_touch_vault_and_wallet() {
+        let (case, token) = (U256::from(999), U256::ZERO);
+        let register = RegisterDelegation {
+            from: A,
+            collectionAddress: COLLECTION,
+            delegationAddress: B,
+            useCase: case,
+            allTokens: true,
+            _tokenId: token,
+        };
+        assert_eq!(touched(&register), [A, B]);
+        let by_another = RevokeDelegationUsingSubDelegation {
+            delegator: A,
+            from: C,
+            collectionAddress: COLLECTION,
+            delegationAddress: B,
+            useCase: case,
+        };
+        assert_eq!(touched(&by_another), [A, B], "who acts for the vault is not touched");
+        let update = UpdateDelegation {
+            from: A,
+            collectionAddress: COLLECTION,
+            olddelegationAddress: C,
+            newdelegationAddress: B,
+            useCase: case,
+            allTokens: true,
+            _tokenId: token,
+        };
+        assert_eq!(touched(&update), [A, B, C], "the replaced one too");
+        assert_eq!(touched(&DelegateAll { from: A, to: B, rights: B256::ZERO, enable: false }), [A, B]);
+    }
+
+    #[test]
+    fn mutilated_logs_touch_nobody_and_break_nothing() {
+        let mut update =
+            log(&DelegateAll { from: A, to: B, rights: B256::ZERO, enable: true }.encode_log_data());
+        update.topics.truncate(1);
+        assert_eq!(update.touched().count(), 0);
+        update.topics = vec![UpdateDelegation::SIGNATURE_HASH];
+        update.data = Bytes::from_static(&[1, 2, 3]);
+        assert_eq!(update.touched().count(), 0);
+        update.topics.clear();
+        assert_eq!(update.touched().count(), 0);
+    }
+}

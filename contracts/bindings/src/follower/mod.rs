@@ -1,0 +1,267 @@
+//! Follows the events that change who holds or may use a card, and tells which addresses they touch.
+//!
+//! Block by block, by hash: a block that does not follow the last one told means that something was undone, and
+//! then everybody whom the undone blocks touched is told again. After any pause, of this program, of a provider or
+//! of a socket, the blocks since the last told one are read before [`News::caught_up`] is said again.
+
+mod bell;
+mod events;
+mod news;
+mod source;
+mod trail;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256};
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+pub use news::{Cursor, Inbox, News};
+
+use crate::reader::{RawError, Reader};
+use source::{Header, Round, Source};
+use trail::Trail;
+
+/// More blocks than a day has are not read one after the other: everybody is looked at instead.
+const LONGEST_GAP: u64 = 7200;
+/// The newest blocks are read one by one, by hash; a longer gap before them in ranges.
+const ONE_BY_ONE: u64 = 32;
+/// Blocks of one range, halved while a provider finds it too much.
+const RANGE: u64 = 1000;
+const AT_ONCE: usize = 8;
+/// While the follower is behind, it tries so often.
+const RETRY: Duration = Duration::from_millis(500);
+/// A head that a socket announced, and that the providers do not have, is looked for again so often and so long.
+const AGAIN: Duration = Duration::from_millis(50);
+const LOOK_FOR: u32 = 20;
+
+/// What is followed.
+#[derive(Debug, Clone)]
+pub struct FollowerConfig {
+    /// Collections and registries.
+    pub contracts: Vec<Address>,
+    /// WebSocket addresses that announce new blocks; without any, polling alone finds them.
+    pub ws_addrs: Vec<String>,
+    /// How often is looked without an announcement.
+    pub poll: Duration,
+}
+
+/// Follows for ever.
+#[derive(Debug)]
+pub struct Follower {
+    config: FollowerConfig,
+    source: Source,
+    trail: Trail,
+    inbox: Arc<Inbox>,
+}
+
+impl Follower {
+    /// Goes on after `cursor`; without one, everybody is to be looked at first.
+    pub fn new(
+        config: FollowerConfig,
+        reader: Arc<Reader>,
+        cursor: Option<Cursor>,
+        inbox: Arc<Inbox>,
+    ) -> Self {
+        let source = Source::new(reader, config.contracts.clone());
+        Self { config, source, trail: Trail::after(cursor), inbox }
+    }
+
+    /// Follows.
+    pub async fn run(mut self) {
+        let bell = Arc::new(Notify::new());
+        let addresses = self.config.ws_addrs.clone();
+        tokio::select! {
+            () = bell::listen(&addresses, Arc::clone(&bell)) => {}
+            () = self.follow(&bell) => {}
+        }
+    }
+
+    async fn follow(&mut self, bell: &Notify) {
+        let mut rung = false;
+        let mut failing: Option<Instant> = None;
+        loop {
+            let before = self.trail.last();
+            let pause = match self.look().await {
+                Ok(()) => {
+                    if let Some(since) = failing.take() {
+                        tracing::info!(
+                            seconds = since.elapsed().as_secs(),
+                            "Ethereum's events are followed again"
+                        );
+                    }
+                    self.inbox.caught_up();
+                    if rung && self.trail.last() == before {
+                        self.look_again().await;
+                    }
+                    self.config.poll
+                }
+                Err(why) => {
+                    if failing.is_none() {
+                        failing = Some(Instant::now());
+                        tracing::warn!(why, "Ethereum's events cannot be followed");
+                    }
+                    self.inbox.gap();
+                    RETRY
+                }
+            };
+            rung = timeout(pause, bell.notified()).await.is_ok();
+        }
+    }
+
+    /// A new head was announced that the provider does not have yet.
+    async fn look_again(&mut self) {
+        let before = self.trail.last();
+        for _ in 0..LOOK_FOR {
+            tokio::time::sleep(AGAIN).await;
+            if self.look().await.is_err() || self.trail.last() != before {
+                return;
+            }
+        }
+        self.source.next_lead();
+    }
+
+    /// Reads everything up to the newest block.
+    async fn look(&mut self) -> Result<(), String> {
+        let round = self.source.round().await?;
+        let head = round.head.at();
+        let told = self.trail.last();
+        if told == Some(head) {
+            return Ok(());
+        }
+        let standing = self.standing(told, &round).await?;
+        let near = |told: &Cursor| head.number.saturating_sub(told.number) <= LONGEST_GAP;
+        let Some(told) = standing.filter(near) else {
+            self.start_over(head);
+            return Ok(());
+        };
+        let fine = head.number.saturating_sub(ONE_BY_ONE).max(told.number);
+        if fine > told.number {
+            self.ranges(&round, told.number + 1, fine).await?;
+        }
+        self.blocks(&round).await
+    }
+
+    /// Nobody knows what happened before `head`.
+    fn start_over(&mut self, head: Cursor) {
+        self.inbox.everybody(head.number);
+        self.trail = Trail::after(Some(head));
+        self.inbox.reached(head);
+    }
+
+    /// The newest told block that still stands. What fell is told again.
+    async fn standing(&mut self, told: Option<Cursor>, round: &Round) -> Result<Option<Cursor>, String> {
+        let Some(told) = told else { return Ok(None) };
+        if round.head.follows(told) {
+            return Ok(Some(told));
+        }
+        let mut fallen = HashSet::new();
+        let mut standing = self.trail.last();
+        while let Some(at) = standing {
+            if self.stands(at, round).await? {
+                break;
+            }
+            fallen.extend(
+                self.trail
+                    .pop()
+                    .into_iter()
+                    .flat_map(|mark| mark.touched.iter().copied().collect::<Vec<_>>()),
+            );
+            standing = self.trail.last();
+        }
+        if standing != Some(told) {
+            let head = round.head.at();
+            tracing::warn!(
+                from = told.number,
+                head = head.number,
+                touched = fallen.len(),
+                "blocks were undone"
+            );
+            self.inbox.reorg();
+            self.inbox.touched(fallen, head.number);
+        }
+        Ok(standing)
+    }
+
+    async fn stands(&self, at: Cursor, round: &Round) -> Result<bool, String> {
+        let head = round.head.at();
+        if at.number >= head.number {
+            return Ok(at == head);
+        }
+        Ok(self.source.header(round, at.number).await?.at() == at)
+    }
+
+    async fn ranges(&mut self, round: &Round, from: u64, to: u64) -> Result<(), String> {
+        let (mut next, mut size) = (from, RANGE);
+        while next <= to {
+            let end = to.min(next + size - 1);
+            match self.source.touched_in_range(round, next, end).await {
+                Ok(touched) => {
+                    let at = self.source.header(round, end).await?.at();
+                    self.tell(at, touched);
+                    next = end + 1;
+                }
+                Err(error) if size == 1 => return Err(error.to_string()),
+                Err(_) => size /= 2,
+            }
+        }
+        Ok(())
+    }
+
+    /// The blocks after the last told one, each of which must follow the one before.
+    async fn blocks(&mut self, round: &Round) -> Result<(), String> {
+        let head = round.head;
+        let from = self.trail.last().map_or(head.at().number, |told| told.number + 1);
+        let source = &self.source;
+        let headers: Vec<Header> = stream::iter(from..=head.at().number)
+            .map(|number| async move {
+                if number == head.at().number { Ok(head) } else { source.header(round, number).await }
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut before = self.trail.last();
+        for header in &headers {
+            if before.is_some_and(|before| !header.follows(before)) {
+                return Err("the chain changed while it was read".to_owned());
+            }
+            before = Some(header.at());
+        }
+        let mut read = stream::iter(headers)
+            .map(|header| async move { (header.at(), touched(source, round, header.at().hash).await) })
+            .buffered(AT_ONCE);
+        let mut found = Vec::new();
+        while let Some((at, touched)) = read.next().await {
+            found.push((at, touched?));
+        }
+        drop(read);
+        for (at, touched) in found {
+            match touched {
+                Some(touched) => self.tell(at, touched),
+                None => self.start_over(at),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, at: Cursor, touched: HashSet<Address>) {
+        self.inbox.touched(touched.iter().copied(), at.number);
+        self.trail.push(at, touched);
+        self.inbox.reached(at);
+    }
+}
+
+/// Whom one block touches; `None`: so many that nobody can tell.
+async fn touched(source: &Source, round: &Round, block: B256) -> Result<Option<HashSet<Address>>, String> {
+    match source.touched_in_block(round, block).await {
+        Ok(touched) => Ok(Some(touched)),
+        Err(RawError::TooLarge(why)) => {
+            tracing::warn!(why, "a block with more events than can be read");
+            Ok(None)
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}

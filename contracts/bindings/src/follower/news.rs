@@ -1,0 +1,183 @@
+//! What the follower has to tell, gathered until somebody listens: telling never waits, and a storm of events is a
+//! set of addresses.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use alloy::primitives::{Address, B256};
+use tokio::sync::Notify;
+
+/// A block, named so that another branch cannot be taken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+}
+
+/// Beyond so many addresses it is simpler to look at everybody.
+const MOST_ADDRESSES: usize = 100_000;
+
+/// What happened since the last time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct News {
+    /// Addresses that an event touched, or the undoing of one, each with the block from which on the truth about it
+    /// can be read.
+    pub touched: HashMap<Address, u64>,
+    /// Nobody can say who was touched: everybody is to be looked at, at this block or later.
+    pub everybody: Option<u64>,
+    /// Blocks were undone.
+    pub reorgs: u32,
+    /// For some time events may have been missed. What was touched meanwhile is in this or a later news.
+    pub gap: bool,
+    /// All events up to the newest block are told.
+    pub caught_up: bool,
+    /// Where to go on once all of this is done.
+    pub cursor: Option<Cursor>,
+}
+
+/// What is gathered, and what was told before.
+#[derive(Debug, Default)]
+struct Gathered {
+    news: News,
+    changed: bool,
+    /// The present gap is told.
+    behind: bool,
+}
+
+/// Between the follower and whoever acts on it.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    gathered: Mutex<Gathered>,
+    bell: Notify,
+}
+
+impl Inbox {
+    /// Everything since the last call; waits until there is something.
+    pub async fn next(&self) -> News {
+        loop {
+            let told = self.bell.notified();
+            {
+                let mut gathered = self.gathered();
+                if std::mem::take(&mut gathered.changed) {
+                    let caught_up = gathered.news.caught_up;
+                    return std::mem::replace(&mut gathered.news, News { caught_up, ..News::default() });
+                }
+            }
+            told.await;
+        }
+    }
+
+    pub(super) fn touched(&self, addresses: impl IntoIterator<Item = Address>, block: u64) {
+        self.change(|news| {
+            for address in addresses {
+                news.touched.insert(address, block);
+            }
+            if news.touched.len() > MOST_ADDRESSES {
+                news.touched = HashMap::new();
+                news.everybody = Some(block);
+            }
+        });
+    }
+
+    pub(super) fn everybody(&self, block: u64) {
+        self.change(|news| news.everybody = Some(block));
+    }
+
+    pub(super) fn reorg(&self) {
+        self.change(|news| news.reorgs += 1);
+    }
+
+    pub(super) fn reached(&self, cursor: Cursor) {
+        self.change(|news| news.cursor = Some(cursor));
+    }
+
+    pub(super) fn gap(&self) {
+        if !std::mem::replace(&mut self.gathered().behind, true) {
+            self.change(|news| (news.gap, news.caught_up) = (true, false));
+        }
+    }
+
+    pub(super) fn caught_up(&self) {
+        self.gathered().behind = false;
+        if !self.gathered().news.caught_up {
+            self.change(|news| news.caught_up = true);
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut News)) {
+        {
+            let mut gathered = self.gathered();
+            change(&mut gathered.news);
+            gathered.changed = true;
+        }
+        self.bell.notify_one();
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        // Whole at every moment.
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(number: u64) -> Address {
+        Address::left_padding_from(&number.to_be_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_storm_is_one_set_with_the_latest_block_of_each() {
+        let inbox = Inbox::default();
+        for block in 1..=100 {
+            inbox.touched((0..200).map(address), block);
+            inbox.reached(Cursor { number: block, hash: B256::ZERO });
+        }
+        inbox.caught_up();
+        let news = inbox.next().await;
+        assert_eq!(news.touched.len(), 200);
+        assert!(news.touched.values().all(|block| *block == 100));
+        assert_eq!(news.cursor.unwrap().number, 100);
+        assert!(news.caught_up && !news.gap && news.everybody.is_none());
+        assert!(!inbox.gathered().changed, "told once");
+    }
+
+    #[tokio::test]
+    async fn more_than_can_be_named_is_everybody() {
+        let inbox = Inbox::default();
+        inbox.touched((0..=MOST_ADDRESSES as u64).map(address), 9);
+        let news = inbox.next().await;
+        assert_eq!((news.touched.len(), news.everybody), (0, Some(9)));
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_told_although_it_is_closed_already() {
+        let inbox = Inbox::default();
+        inbox.caught_up();
+        assert!(inbox.next().await.caught_up);
+        inbox.gap();
+        inbox.touched([address(1)], 5);
+        inbox.caught_up();
+        let news = inbox.next().await;
+        assert!(news.gap && news.caught_up && news.touched.len() == 1);
+        inbox.gap();
+        inbox.gap();
+        let news = inbox.next().await;
+        assert!(news.gap && !news.caught_up);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_woken() {
+        let inbox = std::sync::Arc::new(Inbox::default());
+        let waiting = tokio::spawn({
+            let inbox = std::sync::Arc::clone(&inbox);
+            async move { inbox.next().await }
+        });
+        tokio::task::yield_now().await;
+        inbox.touched([address(1)], 1);
+        assert_eq!(waiting.await.unwrap().touched.len(), 1);
+    }
+}

@@ -1,0 +1,200 @@
+//! Where blocks and logs come from: the reader's providers, one in order of preference, or as many as must agree.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use alloy::primitives::{Address, B256, U64};
+use futures::future::try_join_all;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::events::{Log, TOPICS};
+use super::news::Cursor;
+use crate::reader::{RawError, Reader};
+
+/// One provider may take so long before the next one is asked.
+const ATTEMPT: Duration = Duration::from_millis(1500);
+/// Logs take longer than heads.
+const LOGS: Duration = Duration::from_secs(10);
+/// A block that is full of transfers of one collection gives about half of this.
+const MOST_LOG_BYTES: usize = 32 << 20;
+const MOST_BLOCK_BYTES: usize = 4 << 20;
+
+/// The part of a block's head that matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Header {
+    number: U64,
+    hash: B256,
+    parent_hash: B256,
+    timestamp: U64,
+}
+
+impl Header {
+    pub(super) fn at(&self) -> Cursor {
+        Cursor { number: self.number.to(), hash: self.hash }
+    }
+
+    pub(super) fn follows(&self, cursor: Cursor) -> bool {
+        self.parent_hash == cursor.hash
+    }
+
+    fn age(&self) -> Duration {
+        let time = UNIX_EPOCH.checked_add(Duration::from_secs(self.timestamp.to()));
+        time.and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default()
+    }
+}
+
+/// Providers that are asked in one round, all of which have the head.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) head: Header,
+    providers: Vec<usize>,
+}
+
+/// Asks the providers.
+#[derive(Debug)]
+pub(super) struct Source {
+    reader: Arc<Reader>,
+    contracts: Vec<Address>,
+    /// Seen to be on the right chain since its last failure.
+    checked: Vec<bool>,
+    /// The one that is asked first.
+    lead: usize,
+}
+
+impl Source {
+    pub(super) fn new(reader: Arc<Reader>, contracts: Vec<Address>) -> Self {
+        let checked = vec![false; reader.providers()];
+        Self { reader, contracts, checked, lead: 0 }
+    }
+
+    /// The one that leads does not get ahead: another one may.
+    pub(super) fn next_lead(&mut self) {
+        self.lead = (self.lead + 1) % self.checked.len().max(1);
+    }
+
+    /// The newest block that as many providers have as must agree.
+    pub(super) async fn round(&mut self) -> Result<Round, String> {
+        let round = if self.reader.config().quorum == 1 { self.first().await } else { self.several().await }?;
+        self.reader.saw_head(round.head.age());
+        Ok(round)
+    }
+
+    async fn first(&mut self) -> Result<Round, String> {
+        let mut problems = Vec::new();
+        for _ in 0..self.checked.len() {
+            let index = self.lead;
+            match head(&self.reader, index, self.checked[index]).await {
+                Ok(head) => {
+                    self.checked[index] = true;
+                    return Ok(Round { head, providers: vec![index] });
+                }
+                Err(error) => {
+                    self.checked[index] = false;
+                    problems.push(error.to_string());
+                    self.next_lead();
+                }
+            }
+        }
+        Err(problems.join("; "))
+    }
+
+    async fn several(&mut self) -> Result<Round, String> {
+        let quorum = self.reader.config().quorum;
+        let asked = (0..self.checked.len()).map(|index| head(&self.reader, index, self.checked[index]));
+        let answers = futures::future::join_all(asked).await;
+        let (mut heads, mut problems) = (Vec::new(), Vec::new());
+        for (index, answer) in answers.into_iter().enumerate() {
+            self.checked[index] = answer.is_ok();
+            match answer {
+                Ok(head) => heads.push((index, head)),
+                Err(error) => problems.push(error.to_string()),
+            }
+        }
+        heads.sort_by_key(|(_, head)| std::cmp::Reverse(head.at().number));
+        heads.truncate(quorum);
+        let Some((_, lowest)) = heads.last().filter(|_| heads.len() == quorum) else {
+            return Err(format!("{} of {quorum} providers answer: {}", heads.len(), problems.join("; ")));
+        };
+        // The order of configuration, so that the same one tells the blocks as long as it can.
+        let target = lowest.at().number;
+        let mut providers: Vec<usize> = heads.iter().map(|(index, _)| *index).collect();
+        providers.sort_unstable();
+        let round = Round { head: *lowest, providers };
+        let head = self.header(&round, target).await?;
+        Ok(Round { head, ..round })
+    }
+
+    /// A block by number, as the round's first provider has it.
+    pub(super) async fn header(&self, round: &Round, number: u64) -> Result<Header, String> {
+        let provider = round.providers.first().copied().unwrap_or_default();
+        let tag = json!(format!("{number:#x}"));
+        let header = block(&self.reader, provider, tag).await.map_err(|error| error.to_string())?;
+        if header.at().number == number { Ok(header) } else { Err("another block than asked for".to_owned()) }
+    }
+
+    /// Whom the events of one block touch, as any of the round's providers says. A provider that does not know
+    /// the block refuses, where it would tell of no events if it were asked by number.
+    pub(super) async fn touched_in_block(
+        &self,
+        round: &Round,
+        block: B256,
+    ) -> Result<HashSet<Address>, RawError> {
+        let logs = self.logs(round, json!({ "blockHash": block })).await?;
+        let foreign = |log: &Log| log.block_hash != Some(block);
+        if logs.iter().any(foreign) {
+            return Err(RawError::Failed("logs of another block than asked for".to_owned()));
+        }
+        Ok(self.touched(&logs))
+    }
+
+    /// The same for a range of blocks, so old that everybody has them.
+    pub(super) async fn touched_in_range(
+        &self,
+        round: &Round,
+        from: u64,
+        to: u64,
+    ) -> Result<HashSet<Address>, RawError> {
+        let range = json!({ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") });
+        Ok(self.touched(&self.logs(round, range).await?))
+    }
+
+    fn touched(&self, logs: &[Log]) -> HashSet<Address> {
+        let ours = |log: &&Log| !log.removed && self.contracts.contains(&log.address);
+        logs.iter().filter(ours).flat_map(Log::touched).collect()
+    }
+
+    async fn logs(&self, round: &Round, mut filter: Value) -> Result<Vec<Log>, RawError> {
+        filter["address"] = json!(self.contracts);
+        filter["topics"] = json!([TOPICS]);
+        let deadline = Instant::now() + LOGS;
+        let asked = round.providers.iter().map(|&index| {
+            let params = json!([filter]);
+            self.reader.ask_one::<_, Vec<Log>>(index, "eth_getLogs", params, MOST_LOG_BYTES, deadline)
+        });
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    }
+}
+
+async fn head(reader: &Reader, index: usize, checked: bool) -> Result<Header, RawError> {
+    if !checked {
+        reader.check_chain(index, Instant::now() + ATTEMPT).await?;
+    }
+    let head = block(reader, index, json!("latest")).await?;
+    let oldest = reader.config().max_head_age;
+    if !oldest.is_zero() && head.age() > oldest {
+        let text = format!("provider {}: its latest block is {} s old", index + 1, head.age().as_secs());
+        return Err(RawError::Failed(text));
+    }
+    Ok(head)
+}
+
+async fn block(reader: &Reader, index: usize, tag: Value) -> Result<Header, RawError> {
+    let (params, deadline) = (json!([tag, false]), Instant::now() + ATTEMPT);
+    let header: Option<Header> =
+        reader.ask_one(index, "eth_getBlockByNumber", params, MOST_BLOCK_BYTES, deadline).await?;
+    header.ok_or_else(|| RawError::Failed(format!("provider {}: has no such block", index + 1)))
+}

@@ -1,0 +1,98 @@
+//! The newest blocks that were told, and whom each touched: what is undone is looked at again. No I/O.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use alloy::primitives::Address;
+
+use super::news::Cursor;
+
+/// Blocks that are remembered; Ethereum finalizes after about 64.
+const LENGTH: usize = 256;
+/// Addresses that are remembered, all blocks together: older blocks go first.
+const MOST_ADDRESSES: usize = 200_000;
+
+/// One told block, or the last one of a told range.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    pub(super) at: Cursor,
+    pub(super) touched: Arc<HashSet<Address>>,
+}
+
+/// The marks, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    marks: VecDeque<Mark>,
+    addresses: usize,
+}
+
+impl Trail {
+    /// Goes on after `cursor`.
+    pub(super) fn after(cursor: Option<Cursor>) -> Self {
+        let mut trail = Self::default();
+        if let Some(at) = cursor {
+            trail.push(at, HashSet::new());
+        }
+        trail
+    }
+
+    /// The newest one.
+    pub(super) fn last(&self) -> Option<Cursor> {
+        self.marks.back().map(|mark| mark.at)
+    }
+
+    pub(super) fn push(&mut self, at: Cursor, touched: HashSet<Address>) {
+        self.addresses += touched.len();
+        self.marks.push_back(Mark { at, touched: Arc::new(touched) });
+        while self.marks.len() > LENGTH || (self.addresses > MOST_ADDRESSES && self.marks.len() > 1) {
+            if let Some(mark) = self.marks.pop_front() {
+                self.addresses -= mark.touched.len();
+            }
+        }
+    }
+
+    /// The newest one is undone.
+    pub(super) fn pop(&mut self) -> Option<Mark> {
+        let mark = self.marks.pop_back()?;
+        self.addresses -= mark.touched.len();
+        Some(mark)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+
+    fn at(number: u64) -> Cursor {
+        Cursor { number, hash: B256::from(alloy::primitives::U256::from(number)) }
+    }
+
+    fn people(from: u64, count: u64) -> HashSet<Address> {
+        (from..from + count).map(|number| Address::left_padding_from(&number.to_be_bytes())).collect()
+    }
+
+    #[test]
+    fn the_newest_blocks_are_remembered() {
+        let mut trail = Trail::after(None);
+        assert_eq!(trail.last(), None);
+        for number in 0..1000 {
+            trail.push(at(number), people(number, 2));
+        }
+        assert_eq!((trail.last(), trail.marks.len(), trail.addresses), (Some(at(999)), LENGTH, 2 * LENGTH));
+        let undone = trail.pop().unwrap();
+        assert_eq!((undone.at, undone.touched.len()), (at(999), 2));
+        assert_eq!(trail.last(), Some(at(998)));
+    }
+
+    #[test]
+    fn huge_blocks_push_out_old_ones_but_the_last_stays() {
+        let mut trail = Trail::after(Some(at(1)));
+        trail.push(at(2), people(0, 150_000));
+        trail.push(at(3), people(0, 250_000));
+        assert_eq!((trail.marks.len(), trail.last()), (1, Some(at(3))));
+        trail.pop();
+        assert_eq!((trail.addresses, trail.last()), (0, None));
+    }
+}
