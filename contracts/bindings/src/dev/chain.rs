@@ -107,6 +107,32 @@ impl DevChain {
         self.send(from, to, call.abi_encode().into()).await
     }
 
+    /// [`call`](Self::call) with `value` wei.
+    pub async fn pay<C: SolCall + Sync>(
+        &self,
+        from: Address,
+        to: Address,
+        call: &C,
+        value: U256,
+    ) -> Result<(), DevError> {
+        let data = Bytes::from(call.abi_encode());
+        self.transact(json!({ "from": from, "to": to, "data": data, "value": value })).await.map(drop)
+    }
+
+    /// Asks a typed view at the latest block.
+    pub async fn view<C: SolCall + Sync>(&self, to: Address, call: &C) -> Result<C::Return, DevError> {
+        let request = json!([{ "to": to, "data": Bytes::from(call.abi_encode()) }, "latest"]);
+        let answer = self.rpc("eth_call", request).await?;
+        let bytes = answer.as_str().and_then(|text| text.parse::<Bytes>().ok()).unwrap_or_default();
+        C::abi_decode_returns(&bytes).map_err(|error| refused(C::SIGNATURE, &json!(error.to_string())))
+    }
+
+    /// Whether there is code at `address`.
+    pub async fn has_code(&self, address: Address) -> Result<bool, DevError> {
+        let code = self.rpc("eth_getCode", json!([address, "latest"])).await?;
+        Ok(code.as_str().is_some_and(|code| code.len() > 2))
+    }
+
     /// Mines one block, `seconds` after the last one.
     pub async fn mine_after(&self, seconds: u64) -> Result<(), DevError> {
         self.rpc("evm_increaseTime", json!([seconds])).await?;

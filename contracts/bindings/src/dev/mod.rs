@@ -1,13 +1,20 @@
 //! For tests and the local network: bytecode of the stand-ins and test tokens, a client that places and calls
-//! them, and a runner of anvil. Never part of a release build.
+//! them, a deployer of the whole system of contracts with the people who act in it, and a runner of anvil. Never
+//! part of a release build.
 
 mod anvil;
 mod artifact;
 mod chain;
+mod deployment;
+mod key;
+mod plan;
 
 pub use anvil::Anvil;
 pub use artifact::Artifact;
 pub use chain::DevChain;
+pub use deployment::{Deployment, ether};
+pub use key::Key;
+pub use plan::{Plan, System};
 
 use alloy::primitives::Address;
 
