@@ -15,7 +15,7 @@ import {IParameterRegistry} from "../../src/interfaces/IParameterRegistry.sol";
 import {IPaymentSplitter} from "../../src/interfaces/IPaymentSplitter.sol";
 import {IReputationOracle} from "../../src/interfaces/IReputationOracle.sol";
 import {ISessionManager} from "../../src/interfaces/ISessionManager.sol";
-import {RoleTable} from "./RoleTable.sol";
+import {RoleTable} from "./roles/RoleTable.sol";
 
 /// @notice No one but the stated role can do anything: each function is called by each actor. The table is complete
 /// (compared with the contracts' ABI), and the one in the documentation is generated from it.
