@@ -121,7 +121,16 @@ contract GovernanceInvariantTest is InvariantTest {
         targetContract(address(handler));
     }
 
-    function invariant_ParametersStayWithinTheirBounds() public view {
+    /// @dev One campaign for all of them: the actions are what takes time.
+    function invariant_AllHold() public view {
+        _parametersStayWithinTheirBounds();
+        _feeSharesAndWeightsSum();
+        _delaysKeepOrderAndFloor();
+        _stayingNeverNeedsMoreThanEntering();
+        _emergencyMeasuresEnd();
+    }
+
+    function _parametersStayWithinTheirBounds() private view {
         IParameterRegistry.Parameter[] memory list = registry.parameters();
         for (uint256 i = 0; i < list.length; ++i) {
             assertGe(list[i].value, list[i].minimum, "below");
@@ -129,14 +138,14 @@ contract GovernanceInvariantTest is InvariantTest {
         }
     }
 
-    function invariant_FeeSharesAndWeightsSum() public view {
+    function _feeSharesAndWeightsSum() private view {
         (uint16 operator, uint16 treasury, uint16 staker) = registry.feeShares();
         assertEq(uint256(operator) + treasury + staker, 10_000, "fee shares");
         (uint16 uptime, uint16 quality, uint16 stake, uint16 history) = registry.reputationWeights();
         assertEq(uint256(uptime) + quality + stake + history, 1_000, "weights");
     }
 
-    function invariant_DelaysKeepOrderAndFloor() public view {
+    function _delaysKeepOrderAndFloor() private view {
         uint256 standard = registry.get(keccak256("TIMELOCK_DELAY_STANDARD"));
         uint256 major = registry.get(keccak256("TIMELOCK_DELAY_MAJOR"));
         uint256 critical = registry.get(keccak256("TIMELOCK_DELAY_CRITICAL"));
@@ -144,13 +153,13 @@ contract GovernanceInvariantTest is InvariantTest {
         assertLe(registry.get(keccak256("FEE_FLOOR")), registry.get(keccak256("FEE_CEILING")), "floor");
     }
 
-    function invariant_StayingNeverNeedsMoreThanEntering() public view {
+    function _stayingNeverNeedsMoreThanEntering() private view {
         (uint256 toEnter, uint256 toStay) = registry.minStake();
         assertLe(toStay, toEnter, "stake");
         assertGe(toStay, 0.1 ether, "hard minimum");
     }
 
-    function invariant_EmergencyMeasuresEnd() public view {
+    function _emergencyMeasuresEnd() private view {
         assertLe(handler.longestGuardianPause(), 7 days, "guardian's pause");
         assertLe(handler.longestPause(), 30 days, "pause");
         assertLe(handler.longestGuardianEntry(), 14 days, "guardian's entry");

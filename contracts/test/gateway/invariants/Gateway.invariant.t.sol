@@ -56,7 +56,16 @@ contract GatewayInvariantTest is InvariantTest {
         targetSelector(address(payments), p);
     }
 
-    function invariant_NoSessionPaysMoreThanItsDeposit() public view {
+    /// @dev One campaign for all of them: the actions are what takes time.
+    function invariant_AllHold() public view {
+        _noSessionPaysMoreThanItsDeposit();
+        _managerOwesWhatItHas();
+        _splitterOwesWhatItHas();
+        _moneyIsConserved();
+        _rewardsAreCovered();
+    }
+
+    function _noSessionPaysMoreThanItsDeposit() private view {
         for (uint256 id = 1; id <= manager.sessionCount(); ++id) {
             ISessionManager.Session memory s = manager.session(id);
             assertLe(s.claimed, s.signed, "paid more than signed");
@@ -65,7 +74,7 @@ contract GatewayInvariantTest is InvariantTest {
     }
 
     /// @dev Counted from the single claims, and compared with the contract's own sum and with what is there.
-    function invariant_ManagerOwesWhatItHas() public view {
+    function _managerOwesWhatItHas() private view {
         for (uint256 t = 0; t < 2; ++t) {
             address token = world.tokens(t);
             uint256 owed = world.credits(token) + world.deferred(token) + _held(token);
@@ -74,7 +83,7 @@ contract GatewayInvariantTest is InvariantTest {
         }
     }
 
-    function invariant_SplitterOwesWhatItHas() public view {
+    function _splitterOwesWhatItHas() private view {
         for (uint256 t = 0; t < 2; ++t) {
             address token = world.tokens(t);
             uint256 owed = world.pending(token) + splitter.stakerPool(token);
@@ -84,7 +93,7 @@ contract GatewayInvariantTest is InvariantTest {
     }
 
     /// @dev Nothing appears and nothing disappears between the way in and the ways out.
-    function invariant_MoneyIsConserved() public view {
+    function _moneyIsConserved() private view {
         for (uint256 t = 0; t < 2; ++t) {
             address token = world.tokens(t);
             uint256 into = sessions.deposited(token) + payments.paid(token);
@@ -95,7 +104,7 @@ contract GatewayInvariantTest is InvariantTest {
         }
     }
 
-    function invariant_RewardsAreCovered() public view {
+    function _rewardsAreCovered() private view {
         uint256 weights = 0;
         for (uint256 i = 0; i < 3; ++i) {
             (uint256 weight,) = splitter.staker(world.nodes(i));
@@ -143,7 +152,7 @@ contract GatewayInvariantTest is InvariantTest {
                 world.balanceOf(address(splitter), token), splitter.stakerPool(token), "only rewards wait"
             );
         }
-        invariant_MoneyIsConserved();
+        _moneyIsConserved();
     }
 
     /// @dev The invariants say nothing about what the handlers never do.
@@ -178,11 +187,7 @@ contract GatewayInvariantTest is InvariantTest {
         for (uint256 i = 0; i < others.length; ++i) {
             assertGt(payments.done(others[i]), 0, others[i]);
         }
-        invariant_NoSessionPaysMoreThanItsDeposit();
-        invariant_ManagerOwesWhatItHas();
-        invariant_SplitterOwesWhatItHas();
-        invariant_MoneyIsConserved();
-        invariant_RewardsAreCovered();
+        invariant_AllHold();
         afterInvariant();
     }
 
