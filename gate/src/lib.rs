@@ -6,6 +6,7 @@ pub mod access;
 pub mod admission;
 pub mod config;
 pub mod edge;
+pub mod enforce;
 pub mod ops;
 pub mod refusal;
 pub mod run;

@@ -57,13 +57,30 @@ fn the_gate_has_no_rights_that_it_does_not_need() {
     let compose = compose();
     let gate = &compose["services"]["gate"];
     assert_eq!(strings(&gate["cap_drop"]), ["ALL"]);
-    assert!(gate["cap_add"].is_badvalue());
+    // For the peers of the tunnel; the node's home and the sockets are root's.
+    assert_eq!(strings(&gate["cap_add"]), ["NET_ADMIN"]);
+    assert_eq!(gate["user"].as_str(), Some("0:0"));
     assert_eq!(gate["read_only"].as_bool(), Some(true));
     assert_eq!(strings(&gate["security_opt"]), ["no-new-privileges:true"]);
     let dockerfile = std::fs::read_to_string(paths::repository().join("docker/Dockerfile")).unwrap();
     let last_stage = dockerfile.rsplit("\nFROM ").next().unwrap();
-    assert!(last_stage.contains("\nUSER 10585:10585\n"), "the gate runs as root");
     assert!(last_stage.contains("\nHEALTHCHECK "));
+}
+
+#[test]
+fn the_gate_reaches_the_nodes_tunnel() {
+    let compose = compose();
+    let volumes = |name: &str| -> BTreeSet<String> {
+        let all = strings(&compose["services"][name]["volumes"]);
+        all.into_iter().filter_map(|volume| volume.rsplit(':').next().map(str::to_owned)).collect()
+    };
+    let (node, gate) = (volumes("node"), volumes("gate"));
+    for shared in ["/root/.sentinel-dvpnx", "/var/run/wireguard"] {
+        assert!(node.contains(shared) && gate.contains(shared), "{shared}: {node:?} {gate:?}");
+    }
+    let template = paths::repository().join("gate/src/config/template.toml");
+    let template = std::fs::read_to_string(template).unwrap();
+    assert!(template.contains("\nnode_home = \"/root/.sentinel-dvpnx\"\n"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The sections of `config.toml` with their defaults. `template.toml` explains each key to operators.
 
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -234,6 +234,14 @@ section! {
     Tunnel {
         /// Which service the node runs: its name, or `auto`: as the node's info says.
         service: String = "auto".into(),
+        /// Name of its interface, or path of the socket of a WireGuard outside of the kernel.
+        interface: String = "auto".into(),
+        /// Where the service takes orders.
+        api_addr: String = "auto".into(),
+        /// Home of the node.
+        node_home: PathBuf = PathBuf::from("/root/.sentinel-dvpnx"),
+        /// Path of the network namespace of the service; empty: the gate's own.
+        namespace: PathBuf = PathBuf::new(),
     }
 }
 
@@ -241,6 +249,16 @@ impl Tunnel {
     /// The configured service; `None`: as the node's info says.
     pub fn service(&self) -> Result<Option<Service>, UnknownService> {
         if self.service == "auto" { Ok(None) } else { self.service.parse().map(Some) }
+    }
+
+    /// The configured address for orders; `None`: as the node's home says.
+    pub fn api_addr(&self) -> Result<Option<SocketAddr>, AddrParseError> {
+        if self.api_addr == "auto" { Ok(None) } else { self.api_addr.parse().map(Some) }
+    }
+
+    /// The configured interface; `None`: the one that stock nodes make.
+    pub fn interface(&self) -> Option<&str> {
+        (self.interface != "auto").then_some(self.interface.as_str())
     }
 }
 

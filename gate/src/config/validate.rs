@@ -192,6 +192,7 @@ impl Config {
             "tunnel.service",
             "must be auto, wireguard, v2ray, openvpn, amneziawg, xray or hysteria2",
         );
+        self.check_tunnel(problems);
         let limits = &self.limits;
         problems.unless(
             limits.per_ip_per_second > 0 && limits.burst > 0,
@@ -214,4 +215,31 @@ impl Config {
             "must be error, warn, info, debug, trace, or a filter like \"info,sovereign_gate=debug\"",
         );
     }
+
+    fn check_tunnel(&self, problems: &mut Problems) {
+        let tunnel = &self.tunnel;
+        problems.unless(
+            tunnel.interface.starts_with('/') || is_interface(&tunnel.interface),
+            "tunnel.interface",
+            "must be auto, the name of an interface, or the absolute path of a socket",
+        );
+        problems.unless(
+            tunnel.api_addr().is_ok(),
+            "tunnel.api_addr",
+            "must be auto, or HOST:PORT with an IP address",
+        );
+        problems.unless(tunnel.node_home.is_absolute(), "tunnel.node_home", "must be an absolute path");
+        problems.unless(
+            tunnel.namespace.as_os_str().is_empty() || tunnel.namespace.is_absolute(),
+            "tunnel.namespace",
+            "must be empty or an absolute path",
+        );
+    }
+}
+
+/// Whether the kernel would take it as the name of an interface.
+fn is_interface(name: &str) -> bool {
+    (1..=15).contains(&name.len())
+        && !matches!(name, "." | "..")
+        && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':')
 }

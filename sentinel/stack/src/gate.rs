@@ -37,7 +37,13 @@ pub(crate) struct Gate {
     pub(crate) node: String,
     port: u16,
     admin_port: u16,
+    /// Where the control sockets of the node's machine are.
+    sockets: PathBuf,
 }
+
+/// A gate stands on the node's machine. Here it listens where clients of this machine find it, and enters the node's
+/// network by its configuration; the control sockets, named after the interface only, come to it by a mount.
+const ON_NODE: &str = r#"mount --bind "$0" /var/run/wireguard && exec "$@""#;
 
 impl Gate {
     /// Writes its home. `edit` may change the configuration before it is written.
@@ -59,6 +65,7 @@ impl Gate {
             node: node.address.clone(),
             port,
             admin_port: ports.next()?,
+            sockets: node.namespace.control_sockets(),
         };
         let mut config = gate.configuration(node, surroundings)?;
         edit(&mut config);
@@ -82,6 +89,12 @@ impl Gate {
     /// Starts it; ready to refuse is not enough, it must be able to admit.
     pub(crate) async fn start(&self, supervisor: &Supervisor) -> Result<()> {
         let command = [
+            "unshare".into(),
+            "--mount".into(),
+            "sh".into(),
+            "-c".into(),
+            ON_NODE.into(),
+            self.sockets.clone().into_os_string(),
             self.program.clone().into_os_string(),
             "--home".into(),
             self.home.clone().into(),
@@ -182,6 +195,13 @@ impl Gate {
                     ("allow_accounts", list(&[probe])),
                     ("free", tier(&["direct", &free])),
                     ("paid", tier(&["direct", &paid])),
+                ]),
+            ),
+            (
+                "tunnel",
+                section(&[
+                    ("node_home", node.home.display().to_string().into()),
+                    ("namespace", format!("/run/netns/{}", node.namespace.name()).into()),
                 ]),
             ),
             ("log", section(&[("level", "info,sovereign_gate=debug".into())])),

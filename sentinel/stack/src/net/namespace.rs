@@ -50,6 +50,11 @@ impl Namespace {
         self.address
     }
 
+    /// The directory that takes the place of `/var/run/wireguard` inside.
+    pub(crate) fn control_sockets(&self) -> PathBuf {
+        self.enter.with_file_name("wireguard")
+    }
+
     /// The command line that runs `command` inside.
     pub fn enter<A: Into<OsString>>(&self, command: impl IntoIterator<Item = A>) -> Vec<OsString> {
         std::iter::once(self.enter.clone().into()).chain(command.into_iter().map(Into::into)).collect()

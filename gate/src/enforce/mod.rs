@@ -1,0 +1,3 @@
+//! What happens to those who were let in and may no longer be: their peers are taken out of the node's tunnel.
+
+pub mod tunnel;

@@ -1,0 +1,46 @@
+//! Where the tunnel service lives: the gate's own network namespace, or another one.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use nix::sched::{CloneFlags, setns};
+use tokio::sync::oneshot;
+
+use super::TunnelError;
+
+/// A network namespace.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    namespace: Option<PathBuf>,
+}
+
+impl Place {
+    pub(super) fn new(namespace: Option<PathBuf>) -> Self {
+        Self { namespace }
+    }
+
+    /// Runs something that may block, in this namespace. Sockets that it opens stay there.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, TunnelError> {
+        let Some(path) = self.namespace.clone() else {
+            let done = tokio::task::spawn_blocking(work).await;
+            return done.map_err(|error| TunnelError::unreachable("the tunnel service", error));
+        };
+        let what = format!("the network namespace {}", path.display());
+        let (done, wait) = oneshot::channel();
+        // A thread of its own, which ends with the work: one that was in another namespace serves nobody else.
+        std::thread::Builder::new()
+            .name("in-namespace".into())
+            .spawn(move || {
+                let entered = File::open(path).and_then(|file| Ok(setns(file, CloneFlags::CLONE_NEWNET)?));
+                let _ = done.send(entered.map(|()| work()));
+            })
+            .map_err(|error| TunnelError::unreachable(&what, error))?;
+        match wait.await {
+            Ok(worked) => worked.map_err(|error| TunnelError::unreachable(&what, error)),
+            Err(_) => Err(TunnelError::unreachable(&what, "the thread inside broke down")),
+        }
+    }
+}

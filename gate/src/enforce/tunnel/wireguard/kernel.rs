@@ -1,0 +1,57 @@
+//! WireGuard in the kernel, over netlink. Runs in the namespace of the interface, and blocks.
+
+use wireguard_uapi::set::{self, WgPeerF};
+use wireguard_uapi::{DeviceInterface, WgSocket};
+
+use super::device::{Change, Key, Network, Seen};
+use crate::enforce::tunnel::TunnelError;
+
+/// Peers in one message; the kernel's limit is 64 KiB.
+const AT_ONCE: usize = 200;
+
+fn what(interface: &str) -> String {
+    format!("WireGuard's interface {interface}")
+}
+
+fn connect(interface: &str) -> Result<WgSocket, TunnelError> {
+    WgSocket::connect().map_err(|error| TunnelError::unreachable(what(interface), error))
+}
+
+/// The peers.
+pub(super) fn read(interface: &str) -> Result<Vec<Seen>, TunnelError> {
+    let device = connect(interface)?
+        .get_device(DeviceInterface::from_name(interface))
+        .map_err(|error| TunnelError::unreachable(what(interface), error))?;
+    let seen = |peer: wireguard_uapi::get::Peer| Seen {
+        key: Key(peer.public_key),
+        networks: peer
+            .allowed_ips
+            .iter()
+            .map(|network| Network { address: network.ipaddr, length: network.cidr_mask })
+            .collect(),
+    };
+    Ok(device.peers.into_iter().map(seen).collect())
+}
+
+/// Changes peers that are there.
+pub(super) fn write(interface: &str, changes: &[Change]) -> Result<(), TunnelError> {
+    let mut socket = connect(interface)?;
+    for some in changes.chunks(AT_ONCE) {
+        let peers = some.iter().map(peer).collect();
+        socket
+            .set_device(set::Device::from_ifname(interface).peers(peers))
+            .map_err(|error| TunnelError::refused(what(interface), error))?;
+    }
+    Ok(())
+}
+
+fn peer(change: &Change) -> set::Peer<'_> {
+    let networks = change.networks.iter();
+    set::Peer::from_public_key(&change.key.0)
+        .flags(vec![WgPeerF::UpdateOnly, WgPeerF::ReplaceAllowedIps])
+        .allowed_ips(
+            networks
+                .map(|network| set::AllowedIp { ipaddr: &network.address, cidr_mask: Some(network.length) })
+                .collect(),
+        )
+}

@@ -1,0 +1,112 @@
+//! The text protocol of WireGuard outside of the kernel (wireguard-go and its relatives).
+//!
+//! <https://www.wireguard.com/xplatform/#configuration-protocol>. The answer to `get` holds the interface's private
+//! key: nothing of an answer is ever told.
+
+use std::fmt::Write as _;
+
+use super::device::{Change, Key, Network, Seen};
+use crate::enforce::tunnel::TunnelError;
+
+const WHAT: &str = "WireGuard";
+
+/// Asks for the interface and its peers.
+pub(super) const GET: &str = "get=1\n\n";
+
+/// The order to change these peers, and to leave alone those that are not there.
+pub(super) fn set(changes: &[Change]) -> String {
+    let mut order = String::from("set=1\n");
+    for Change { key, networks } in changes {
+        // Writing to a string does not fail.
+        let _ =
+            writeln!(order, "public_key={}\nupdate_only=true\nreplace_allowed_ips=true", hex::encode(key.0));
+        for network in networks {
+            let _ = writeln!(order, "allowed_ip={network}");
+        }
+    }
+    order.push('\n');
+    order
+}
+
+/// The peers in an answer. What we do not know is what relatives of WireGuard add.
+pub(super) fn parse(answer: &str) -> Result<Vec<Seen>, TunnelError> {
+    let mut peers: Vec<Seen> = Vec::new();
+    let mut errno = None;
+    for line in answer.lines().filter(|line| !line.is_empty()) {
+        let odd = |what: &str| TunnelError::malformed(WHAT, format!("bad {what}"));
+        let (key, value) = line.split_once('=').ok_or_else(|| odd("line"))?;
+        match key {
+            "public_key" => {
+                let key = Key::from_hex(value).ok_or_else(|| odd("public key"))?;
+                peers.push(Seen { key, networks: Vec::new() });
+            }
+            "allowed_ip" => {
+                let network = Network::parse(value).ok_or_else(|| odd("network"))?;
+                peers.last_mut().ok_or_else(|| odd("order"))?.networks.push(network);
+            }
+            "errno" => errno = Some(value.parse::<i32>().map_err(|_| odd("errno"))?),
+            _ => {}
+        }
+    }
+    match errno {
+        Some(0) => Ok(peers),
+        Some(number) => {
+            Err(TunnelError::refused(WHAT, std::io::Error::from_raw_os_error(number.saturating_abs())))
+        }
+        None => Err(TunnelError::malformed(WHAT, "it has no end")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_never_adds_a_peer() {
+        let networks = vec![Network::parse("10.1.2.3/32").unwrap()];
+        let order = set(&[
+            Change { key: Key([1; 32]), networks: Vec::new() },
+            Change { key: Key([2; 32]), networks },
+        ]);
+        let (one, two) = ("01".repeat(32), "02".repeat(32));
+        assert_eq!(
+            order,
+            format!(
+                "set=1\npublic_key={one}\nupdate_only=true\nreplace_allowed_ips=true\n\
+                 public_key={two}\nupdate_only=true\nreplace_allowed_ips=true\nallowed_ip=10.1.2.3/32\n\n"
+            )
+        );
+    }
+
+    #[test]
+    fn peers_are_read_with_their_networks() {
+        let (one, two) = ("01".repeat(32), "02".repeat(32));
+        let answer = format!(
+            "private_key={one}\nlisten_port=1\njc=4\npublic_key={one}\nprotocol_version=1\nrx_bytes=7\n\
+             public_key={two}\nallowed_ip=10.1.2.3/32\nallowed_ip=fd00::3/128\nerrno=0\n\n"
+        );
+        let peers = parse(&answer).unwrap();
+        let shown: Vec<_> = peers.into_iter().map(Seen::into_present).collect();
+        assert_eq!(shown.len(), 2);
+        assert!(!shown[0].passing && shown[0].addresses.is_empty());
+        assert!(shown[1].passing);
+        assert_eq!(shown[1].addresses, ["10.1.2.3/32", "fd00::3/128"]);
+    }
+
+    #[test]
+    fn an_answer_that_is_odd_is_an_error_and_not_told() {
+        let key = "5e".repeat(32);
+        for odd in [
+            String::new(),
+            format!("private_key={key}\n\n"),
+            format!("private_key={key}\nerrno=x\n\n"),
+            format!("private_key={key}\nallowed_ip=10.1.2.3/32\nerrno=0\n\n"),
+            format!("private_key={key}\npublic_key={key}\nallowed_ip=10.1.2.3/99\nerrno=0\n\n"),
+            format!("private_key {key}\nerrno=0\n\n"),
+            format!("private_key={key}\nerrno=1\n\n"),
+        ] {
+            let error = parse(&odd).unwrap_err().to_string();
+            assert!(!error.contains("5e5e"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The drivers of the tunnel services against the real services, with running traffic.
+//!
+//! `cargo test -p sovereign-gate --features tunnel --test tunnel`, as root. Every test has network namespaces of its
+//! own, removes them at its end, and removes what killed runs have left behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![allow(clippy::print_stdout, reason = "times are of interest")]
+
+mod net;
+mod ping;
+mod wireguard;
