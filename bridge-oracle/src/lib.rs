@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod ops;
 pub mod policy;
 pub mod reconcile;
+pub mod round;
 pub mod standing;
 pub mod state;
 pub mod submit;

@@ -2,6 +2,7 @@
 
 pub mod amount;
 mod approval;
+mod bundle;
 mod canonical;
 mod finality;
 mod governed;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::B256;
 
 pub use approval::{ApprovalWatch, NotApproved, Verdict};
+pub use bundle::{Bundle, SCOPE};
 pub use finality::Finality;
 pub use governed::{Approval, Ethereum, Governed, Hub, Lease, Limits, Standing};
 pub use template::TEMPLATE;

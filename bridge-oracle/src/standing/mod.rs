@@ -1,11 +1,18 @@
 //! Ethereum at a settled block: which nodes there are, and the governed numbers that go with them.
 
+mod error;
+mod follow;
+mod registry;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{B256, U256};
 use sentinel_proto::address::NodeAddress;
 use serde::Serialize;
+
+pub use error::StandingError;
+pub use follow::Follower;
 
 /// The registry at one block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,0 +1,203 @@
+//! One round: look at both chains, decide, act.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use sentinel_proto::address::NodeAddress;
+
+use crate::ledger::{Ledger, LedgerError, ReadLedger};
+use crate::ops::health::{Health, Part};
+use crate::ops::metrics;
+use crate::policy::{ApprovalWatch, Governed, NotApproved, Verdict};
+use crate::reconcile::{Decision, Input, Memory, reconcile};
+use crate::standing::{Follower, StandingError, Standings};
+use crate::state::{State, StateError};
+use crate::submit::{Outcome, Submit, SubmitError};
+
+/// Why a round came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RoundError {
+    /// Standing is not known.
+    #[error("standing: {0}")]
+    Standing(#[from] StandingError),
+    /// The hub is not known.
+    #[error("hub: {0}")]
+    Ledger(#[from] LedgerError),
+    /// The governed configuration is not the approved one.
+    #[error(transparent)]
+    NotApproved(#[from] NotApproved),
+    /// What is remembered cannot be written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Not everything could be submitted.
+    #[error("submit: {0}")]
+    Submit(#[from] SubmitError),
+}
+
+/// What a round saw and decided.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Ethereum.
+    pub standings: Standings,
+    /// The hub.
+    pub ledger: Ledger,
+    /// What follows.
+    pub decision: Decision,
+}
+
+/// Looks at both chains and decides; changes nothing.
+#[derive(Debug)]
+pub struct Eyes<L> {
+    /// The policy.
+    pub governed: Governed,
+    /// Ethereum.
+    pub follower: Follower,
+    /// The hub.
+    pub ledger: L,
+}
+
+impl<L: ReadLedger> Eyes<L> {
+    /// What there is, and what follows from it and from `memory`.
+    pub async fn look(&mut self, memory: &Memory, allow_removals: Option<usize>) -> Result<View, RoundError> {
+        let standings = self.follower.refresh().await?.clone();
+        let wanted: BTreeSet<NodeAddress> = standings.nodes.keys().copied().collect();
+        let ledger = self.ledger.read(&wanted).await?;
+        let decision = reconcile(Input {
+            governed: &self.governed,
+            standings: &standings,
+            ledger: &ledger,
+            memory,
+            allow_removals,
+        });
+        Ok(View { standings, ledger, decision })
+    }
+}
+
+/// Makes rounds.
+#[derive(Debug)]
+pub struct Rounds<L, S> {
+    home: PathBuf,
+    eyes: Eyes<L>,
+    submit: S,
+    state: State,
+    approval: ApprovalWatch,
+    health: Health,
+}
+
+impl<L: ReadLedger, S: Submit> Rounds<L, S> {
+    /// Goes on from what `home` remembers.
+    pub fn new(home: &Path, eyes: Eyes<L>, submit: S, health: Health) -> Result<Self, StateError> {
+        let state = State::load(home)?;
+        let approval = ApprovalWatch::new(eyes.governed.hash(), eyes.governed.approval.grace);
+        Ok(Self { home: home.to_owned(), eyes, submit, state, approval, health })
+    }
+
+    /// Brings to an end what an earlier run left open.
+    pub async fn resume(&self) -> Result<(), RoundError> {
+        let outcome = self.submit.resume().await?;
+        report(&outcome);
+        Ok(())
+    }
+
+    /// One whole round.
+    pub async fn round(&mut self, allow_removals: Option<usize>) -> Result<View, RoundError> {
+        let started = Instant::now();
+        let result = self.try_round(allow_removals).await;
+        let outcome = match &result {
+            Ok(View { decision, .. }) if decision.halt.is_some() => "halted",
+            Ok(_) => "done",
+            Err(_) => "failed",
+        };
+        metrics::round(outcome, started.elapsed());
+        self.health.well(Part::Start);
+        result
+    }
+
+    async fn try_round(&mut self, allow_removals: Option<usize>) -> Result<View, RoundError> {
+        let looked = self.eyes.look(&self.state.memory, allow_removals).await;
+        self.tell_looked(&looked);
+        let view = looked?;
+        self.check_approval(&view.standings)?;
+        let newest = self.eyes.follower.newest();
+        metrics::settled(view.standings.block, newest);
+        metrics::ledger(&view.ledger);
+        metrics::decision(&view.decision);
+        match &view.decision.halt {
+            Some(halt) => self.health.trouble(Part::Operator, halt.to_string()),
+            None => self.health.well(Part::Operator),
+        }
+        // Written before anything is sent: after a crash no removal is forgotten.
+        let round = self.state.round + u64::from(!view.decision.steps.is_empty());
+        self.remember(State { round, memory: view.decision.memory.clone() })?;
+        self.act(&view.decision).await?;
+        Ok(view)
+    }
+
+    fn tell_looked(&self, looked: &Result<View, RoundError>) {
+        match looked {
+            Ok(_) => [Part::Ethereum, Part::Hub].into_iter().for_each(|part| self.health.well(part)),
+            Err(RoundError::Ledger(error)) => {
+                self.health.well(Part::Ethereum);
+                self.health.trouble(Part::Hub, error.to_string());
+            }
+            Err(error) => self.health.trouble(Part::Ethereum, error.to_string()),
+        }
+    }
+
+    fn check_approval(&mut self, standings: &Standings) -> Result<(), NotApproved> {
+        let verdict = self.approval.check(standings.parameters.config_hash, Instant::now());
+        metrics::approved(verdict == Verdict::Approved);
+        match verdict {
+            Verdict::Approved => self.health.well(Part::Approval),
+            Verdict::Grace(problem, left) => {
+                tracing::error!(stops_in_seconds = left.as_secs(), "{problem}");
+                self.health.trouble(Part::Approval, problem.to_string());
+            }
+            Verdict::Stop(problem) => return Err(problem),
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, state: State) -> Result<(), StateError> {
+        if state != self.state {
+            state.save(&self.home)?;
+            self.state = state;
+        }
+        Ok(())
+    }
+
+    async fn act(&self, decision: &Decision) -> Result<(), RoundError> {
+        if decision.steps.is_empty() {
+            return Ok(());
+        }
+        for step in &decision.steps {
+            tracing::info!(round = self.state.round, action = %step.action, reason = %step.reason, "decided");
+        }
+        let actions: Vec<_> = decision.steps.iter().map(|step| step.action.clone()).collect();
+        let result = self.submit.submit(self.state.round, &actions).await;
+        match &result {
+            Ok(_) => self.health.well(Part::Submit),
+            Err(error) => self.health.trouble(Part::Submit, error.to_string()),
+        }
+        report(&result?);
+        Ok(())
+    }
+}
+
+fn report(outcome: &Outcome) {
+    metrics::outcome(outcome);
+    for (action, words) in &outcome.refused {
+        tracing::warn!(%action, words, "the hub refused");
+    }
+    if !outcome.done.is_empty() || !outcome.transactions.is_empty() {
+        let (done, refused) = (outcome.done.len(), outcome.refused.len());
+        tracing::info!(
+            done,
+            refused,
+            gas = outcome.gas,
+            transactions = outcome.transactions.len(),
+            "submitted"
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! The two contracts, asked at one block.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy::primitives::{Address, FixedBytes, U256};
+use sentinel_proto::address::NodeAddress;
+use sovereign_contracts::reader::{At, Block, Call, CallResult, Reader, Snapshot};
+use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
+
+use super::{NodeStanding, Parameters, Settled, StandingError, Standings};
+use crate::policy::{Ethereum, Finality};
+
+/// More than the hub could ever link; a list without an end is a lie.
+const MOST_NODES: usize = 100_000;
+
+/// Reads both contracts.
+#[derive(Debug)]
+pub(super) struct Registry {
+    pub(super) reader: Reader,
+    pub(super) nodes: Address,
+    parameters: Address,
+    finality: Finality,
+    pub(super) page: usize,
+}
+
+/// The head of a reading: which block, the governed numbers, how many nodes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    pub(super) block: Block,
+    pub(super) parameters: Parameters,
+    pub(super) count: usize,
+}
+
+impl Registry {
+    pub(super) fn new(reader: Reader, ethereum: &Ethereum, page: usize) -> Self {
+        let (nodes, parameters) = (ethereum.node_registry, ethereum.parameter_registry);
+        Self { reader, nodes, parameters, finality: ethereum.finality, page }
+    }
+
+    /// The newest settled block, and what stands there beside the nodes.
+    pub(super) async fn head(&self) -> Result<Head, StandingError> {
+        let snapshot = self.reader.read(&self.head_calls(), self.settled().await?).await?;
+        head(&snapshot)
+    }
+
+    /// Everything at the newest settled block.
+    pub(super) async fn all(&self) -> Result<Standings, StandingError> {
+        let mut calls = self.head_calls();
+        calls.push(self.page_call(0));
+        let snapshot = self.reader.read(&calls, self.settled().await?).await?;
+        let head = head(&snapshot)?;
+        let mut nodes = BTreeMap::new();
+        let mut next = self.take_page(&mut nodes, result(&snapshot, 2)?, 0)?;
+        while let Some(cursor) = next {
+            let snapshot = self.at(head.block, &[self.page_call(cursor)]).await?;
+            next = self.take_page(&mut nodes, result(&snapshot, 0)?, cursor)?;
+        }
+        if nodes.len() != head.count {
+            return Err(StandingError::Inconsistent("the pages do not hold as many nodes as there are"));
+        }
+        Ok(Standings { block: settled(head.block), parameters: head.parameters, nodes })
+    }
+
+    /// Standing of `touched` at `block`; nodes that are not registered are left out.
+    pub(super) async fn some(
+        &self,
+        block: Block,
+        touched: &BTreeSet<NodeAddress>,
+    ) -> Result<BTreeMap<NodeAddress, NodeStanding>, StandingError> {
+        let call = |node: &NodeAddress| {
+            Call::new(self.nodes, &NodeRegistry::standingCall { node: FixedBytes(*node.as_bytes()) })
+        };
+        let calls: Vec<_> = touched.iter().map(call).collect();
+        let snapshot = self.at(block, &calls).await?;
+        let mut nodes = BTreeMap::new();
+        for (node, result) in touched.iter().zip(&snapshot.results) {
+            let answer = result.decode::<NodeRegistry::standingCall>()?;
+            if answer.registered {
+                let standing = NodeStanding {
+                    active: answer.active,
+                    stake: answer.stake,
+                    score: answer.score,
+                    blacklisted: answer.blacklisted,
+                    since: answer.since,
+                };
+                nodes.insert(*node, standing);
+            }
+        }
+        Ok(nodes)
+    }
+
+    async fn settled(&self) -> Result<At, StandingError> {
+        Ok(match self.finality {
+            Finality::Finalized => At::Finalized,
+            Finality::Safe => At::Safe,
+            Finality::Depth(depth) => {
+                let newest = self.reader.read(&[], At::Latest).await?.block.number;
+                At::Block(newest.saturating_sub(depth))
+            }
+        })
+    }
+
+    /// A further read of the same block: number, time and parent must be those of the first.
+    async fn at(&self, block: Block, calls: &[Call]) -> Result<Snapshot, StandingError> {
+        let snapshot = self.reader.read(calls, At::Block(block.number)).await?;
+        if snapshot.block == block {
+            Ok(snapshot)
+        } else {
+            Err(StandingError::Inconsistent("the block has changed between two reads"))
+        }
+    }
+
+    fn head_calls(&self) -> Vec<Call> {
+        vec![
+            Call::new(self.parameters, &ParameterRegistry::policyForOracleCall {}),
+            Call::new(self.nodes, &NodeRegistry::nodeCountCall {}),
+        ]
+    }
+
+    fn page_call(&self, cursor: usize) -> Call {
+        let call = NodeRegistry::standingsCall { cursor: U256::from(cursor), limit: U256::from(self.page) };
+        Call::new(self.nodes, &call)
+    }
+
+    /// Adds a page; tells where the next one starts.
+    fn take_page(
+        &self,
+        nodes: &mut BTreeMap<NodeAddress, NodeStanding>,
+        result: &CallResult,
+        cursor: usize,
+    ) -> Result<Option<usize>, StandingError> {
+        let answer = result.decode::<NodeRegistry::standingsCall>()?;
+        let wrong = StandingError::Inconsistent;
+        if answer.page.len() > self.page || nodes.len() + answer.page.len() > MOST_NODES {
+            return Err(wrong("a page is longer than asked for"));
+        }
+        for line in answer.page {
+            let standing = NodeStanding {
+                active: line.active,
+                stake: line.stake,
+                score: line.score,
+                blacklisted: line.blacklisted,
+                since: line.since,
+            };
+            if nodes.insert(NodeAddress::new(line.node.0), standing).is_some() {
+                return Err(wrong("a node is there twice"));
+            }
+        }
+        let next = usize::try_from(answer.next).map_err(|_| wrong("a cursor beyond all nodes"))?;
+        match next {
+            0 => Ok(None),
+            _ if next == cursor + self.page => Ok(Some(next)),
+            _ => Err(wrong("a cursor that does not go on")),
+        }
+    }
+}
+
+fn head(snapshot: &Snapshot) -> Result<Head, StandingError> {
+    let policy = result(snapshot, 0)?.decode::<ParameterRegistry::policyForOracleCall>()?;
+    let count = result(snapshot, 1)?.decode::<NodeRegistry::nodeCountCall>()?;
+    let parameters = Parameters {
+        paused: policy.paused,
+        min_stake: policy.minStakeToStay,
+        // A least score that no node can have is what the registry asks for then.
+        min_score: u16::try_from(policy.minScore).unwrap_or(u16::MAX),
+        config_hash: policy.configHash,
+        revision: policy.revision,
+    };
+    let count = usize::try_from(count).ok().filter(|&count| count <= MOST_NODES);
+    let count = count.ok_or(StandingError::Inconsistent("more nodes than there can be"))?;
+    Ok(Head { block: snapshot.block, parameters, count })
+}
+
+fn result(snapshot: &Snapshot, index: usize) -> Result<&CallResult, StandingError> {
+    snapshot.results.get(index).ok_or(StandingError::Inconsistent("an answer is missing"))
+}
+
+pub(super) const fn settled(block: Block) -> Settled {
+    Settled { number: block.number, timestamp: block.timestamp }
+}
