@@ -7,5 +7,7 @@
 #![allow(clippy::print_stdout, reason = "times are of interest")]
 
 mod net;
+mod openvpn;
 mod ping;
+mod service;
 mod wireguard;

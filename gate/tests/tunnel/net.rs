@@ -67,6 +67,12 @@ impl Namespace {
         run(&[&["ip", "netns", "exec", &self.name], command].concat())
     }
 
+    /// Whether a command succeeds inside.
+    pub(crate) fn succeeds(&self, command: &[&str]) -> bool {
+        let inside = Command::new("ip").args(["netns", "exec", &self.name]).args(command).output();
+        inside.is_ok_and(|output| output.status.success())
+    }
+
     /// Starts a program inside.
     pub(crate) fn spawn(&self, command: &mut Command) -> Program {
         let mut inside = Command::new("ip");
@@ -75,7 +81,7 @@ impl Namespace {
         if let Some(directory) = command.get_current_dir() {
             inside.current_dir(directory);
         }
-        inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        inside.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         Program(inside.spawn().unwrap())
     }
 }

@@ -16,6 +16,10 @@ pub(crate) struct Ping {
 impl Ping {
     /// Starts it and waits for the first answers.
     pub(crate) fn start(from: &Namespace, to: &str) -> Self {
+        // One that runs before there is a route ends at once.
+        until("the tunnel is up", Duration::from_secs(30), || {
+            from.succeeds(&["ping", "-c", "1", "-W", "1", to])
+        });
         let mut program = from.spawn(Command::new("ping").args(["-i", "0.1", "-W", "1", to]));
         let output = BufReader::new(program.0.stdout.take().unwrap());
         let answers = Arc::<Mutex<Vec<Instant>>>::default();

@@ -6,6 +6,7 @@
 mod auto;
 mod config;
 mod error;
+mod openvpn;
 mod place;
 mod wireguard;
 
@@ -84,6 +85,7 @@ pub fn open(config: &TunnelConfig, told: Told) -> Result<Arc<dyn Tunnel>, Tunnel
 fn driver(service: Service, config: &TunnelConfig) -> Result<Arc<dyn Tunnel>, TunnelError> {
     match service {
         Service::WireGuard | Service::AmneziaWg => Ok(Arc::new(wireguard::WireGuard::new(service, config))),
+        Service::OpenVpn => Ok(Arc::new(openvpn::OpenVpn::new(config))),
         other => Err(TunnelError::Unsupported(other)),
     }
 }

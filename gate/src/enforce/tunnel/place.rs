@@ -1,12 +1,18 @@
 //! Where the tunnel service lives: the gate's own network namespace, or another one.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::TunnelError;
+
+/// Longest time for a connection on the same machine.
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// A network namespace.
 #[derive(Debug, Clone)]
@@ -42,5 +48,16 @@ impl Place {
             Ok(worked) => worked.map_err(|error| TunnelError::unreachable(&what, error)),
             Err(_) => Err(TunnelError::unreachable(&what, "the thread inside broke down")),
         }
+    }
+
+    /// Connects from inside this namespace.
+    pub(super) async fn connect(&self, address: SocketAddr, what: &str) -> Result<TcpStream, TunnelError> {
+        let connected = self.run(move || {
+            let stream = std::net::TcpStream::connect_timeout(&address, CONNECT)?;
+            stream.set_nonblocking(true)?;
+            Ok::<_, std::io::Error>(stream)
+        });
+        let stream = connected.await?.and_then(TcpStream::from_std);
+        stream.map_err(|error| TunnelError::unreachable(format!("{what} at {address}"), error))
     }
 }

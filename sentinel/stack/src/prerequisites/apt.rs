@@ -32,13 +32,16 @@ impl Package {
     }
 }
 
-const NETWORK: [Package; 9] = [
+const NETWORK: [Package; 12] = [
     Package::program("iproute2", "ip"),
     Package::program("iptables", "iptables"),
     Package::program("iputils-ping", "ping"),
     Package::program("procps", "sysctl"),
     Package::program("util-linux", "setpriv"),
     Package::program("gcc", "cc"),
+    Package::program("nftables", "nft"),
+    Package::program("openssl", "openssl"),
+    Package::program("openvpn", "openvpn"),
     Package::program("wireguard-go", "wireguard-go"),
     Package::program("wireguard-tools", "wg"),
     Package { name: "faketime", sign: Sign::Library(|| crate::control::library().is_some()) },

@@ -1,0 +1,302 @@
+//! The node's directory of keys and certificates. We read all of it and write one file: the list of revoked ones.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rcgen::{Issuer, KeyPair, PublicKeyData as _};
+use time::OffsetDateTime;
+use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
+
+use super::crl::{self, Crl, Entry};
+use crate::enforce::tunnel::TunnelError;
+
+const WHAT: &str = "OpenVPN's keys";
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// Whether it is a canonical uuid, which is how the node names a peer's certificate.
+pub(super) fn is_name(text: &str) -> bool {
+    let dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
+    let fits = |(index, byte): (usize, u8)| match byte {
+        b'-' => dash(index),
+        b'0'..=b'9' | b'a'..=b'f' => !dash(index),
+        _ => false,
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
+}
+
+/// A peer that has a certificate of the node's present authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) serial: Vec<u8>,
+    /// Whether it is on the list, by us or by the node.
+    pub(super) held: bool,
+}
+
+/// What we keep in mind of the list.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Serial numbers that have to be on it.
+    held: BTreeSet<Vec<u8>>,
+    /// The file as we saw it last.
+    seen: Option<Stamp>,
+}
+
+/// Tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp(u64, u64, i64, i64);
+
+pub(super) struct Pki {
+    directory: PathBuf,
+    memory: Mutex<Memory>,
+}
+
+impl Pki {
+    pub(super) fn new(directory: PathBuf) -> Self {
+        Self { directory, memory: Mutex::default() }
+    }
+
+    /// Puts these peers on the list. Those without a certificate cannot get in anyway.
+    pub(super) fn hold(&self, names: &BTreeSet<String>) -> Result<(), TunnelError> {
+        let authority = self.authority()?;
+        let mut memory = self.memory();
+        for name in names {
+            memory.held.extend(self.serial(name, &authority.key_id)?);
+        }
+        self.merge(&authority, &mut memory, false).map(drop)
+    }
+
+    /// Takes a peer off the list, unless the node put it there, and tells whether it may connect now.
+    pub(super) fn release(&self, name: &str) -> Result<bool, TunnelError> {
+        let authority = self.authority()?;
+        let mut memory = self.memory();
+        let Some(serial) = self.serial(name, &authority.key_id)? else { return Ok(false) };
+        let mut list = self.list(&authority)?;
+        memory.held.remove(&serial);
+        match list.entries.get(&serial) {
+            Some(entry) if !entry.is_held() => return Ok(false),
+            Some(_) => list.entries.remove(&serial),
+            None => return Ok(true),
+        };
+        self.write(&authority, &list, &mut memory)?;
+        Ok(true)
+    }
+
+    /// Puts back what the node dropped from the list, and writes it anew before it runs out. Tells whether that was
+    /// needed. Without `thoroughly`, only if the file has changed.
+    pub(super) fn mend(&self, thoroughly: bool) -> Result<bool, TunnelError> {
+        let mut memory = self.memory();
+        if !thoroughly && memory.seen.is_some() && memory.seen == stamp(&self.path("ca.rl")).ok() {
+            return Ok(false);
+        }
+        let authority = self.authority()?;
+        self.merge(&authority, &mut memory, true)
+    }
+
+    /// The names of the peers that we hold.
+    pub(super) fn held_names(&self) -> Result<BTreeSet<String>, TunnelError> {
+        if self.memory().held.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let certificates = self.certificates()?;
+        let memory = self.memory();
+        let held = certificates.into_iter().filter(|known| memory.held.contains(&known.serial));
+        Ok(held.map(|known| known.name).collect())
+    }
+
+    /// Every peer with a certificate of the present authority. Those of earlier ones cannot connect.
+    pub(super) fn certificates(&self) -> Result<Vec<Known>, TunnelError> {
+        let authority = self.authority()?;
+        let list = self.list(&authority)?;
+        let mut known = Vec::new();
+        for file in fs::read_dir(&self.directory).map_err(unreachable(&self.directory))? {
+            let file = file.map_err(unreachable(&self.directory))?.file_name();
+            let name = file.to_str().and_then(|file| file.strip_suffix(".crt")).filter(|name| is_name(name));
+            let Some(name) = name else { continue };
+            if let Some(serial) = self.serial(name, &authority.key_id)? {
+                let held = list.entries.contains_key(&serial);
+                known.push(Known { name: name.to_owned(), serial, held });
+            }
+        }
+        Ok(known)
+    }
+
+    fn merge(&self, authority: &Authority, memory: &mut Memory, renew: bool) -> Result<bool, TunnelError> {
+        let mut list = self.list(authority)?;
+        // Ours from before a restart of the gate.
+        let held = list.entries.iter().filter(|(_, entry)| entry.is_held());
+        memory.held.extend(held.map(|(serial, _)| serial.clone()));
+        let now = OffsetDateTime::now_utc();
+        let missing: Vec<_> =
+            memory.held.iter().filter(|serial| !list.entries.contains_key(*serial)).cloned().collect();
+        if missing.is_empty() && !(renew && list.runs_out(now)) {
+            memory.seen = stamp(&self.path("ca.rl")).ok();
+            return Ok(false);
+        }
+        list.entries.extend(missing.into_iter().map(|serial| (serial, Entry::held(now))));
+        self.write(authority, &list, memory)?;
+        Ok(true)
+    }
+
+    fn list(&self, authority: &Authority) -> Result<Crl, TunnelError> {
+        Crl::parse(&read(&self.path("ca.rl"))?, &authority.key_id)
+    }
+
+    /// Replaces the list in one step: OpenVPN never sees half of it.
+    fn write(&self, authority: &Authority, list: &Crl, memory: &mut Memory) -> Result<(), TunnelError> {
+        let path = self.path("ca.rl");
+        let text = list.sign(&authority.issuer, &authority.key_id, OffsetDateTime::now_utc())?;
+        let back = Crl::parse(text.as_bytes(), &authority.key_id)?;
+        if back.entries.keys().ne(list.entries.keys()) {
+            return Err(TunnelError::malformed(WHAT, "the list that we wrote is another one"));
+        }
+        let replaced = replace(&path, &text).map_err(unreachable(&path))?;
+        memory.seen = Some(replaced);
+        Ok(())
+    }
+
+    /// The serial number of a peer's certificate, if the authority with this key signed it.
+    fn serial(&self, name: &str, key_id: &[u8]) -> Result<Option<Vec<u8>>, TunnelError> {
+        let path = self.path(&format!("{name}.crt"));
+        let pem = match fs::read(&path) {
+            Ok(pem) => pem,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreachable(&path)(error)),
+        };
+        with_certificate(&pem, |certificate| {
+            let ours = certificate.extensions().iter().any(|extension| {
+                matches!(extension.parsed_extension(), ParsedExtension::AuthorityKeyIdentifier(id)
+                    if id.key_identifier.as_ref().is_some_and(|id| id.0 == key_id))
+            });
+            Ok(ours.then(|| crl::plain(certificate.raw_serial())))
+        })
+    }
+
+    fn authority(&self) -> Result<Authority, TunnelError> {
+        let text = |name: &str| {
+            let bytes = read(&self.path(name))?;
+            String::from_utf8(bytes).map_err(|_| TunnelError::malformed(WHAT, format!("{name} is no text")))
+        };
+        let (certificate, key) = (text("ca.crt")?, text("ca.key")?);
+        let odd = |why: &str| TunnelError::malformed(WHAT, why);
+        let key = KeyPair::from_pem(&key).map_err(|_| odd("ca.key cannot be used"))?;
+        let key_id = with_certificate(certificate.as_bytes(), |certificate| {
+            // A node that starts writes both, one after the other.
+            if certificate.public_key().raw != key.subject_public_key_info() {
+                return Err(odd("ca.key is not the key of ca.crt"));
+            }
+            let id =
+                certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+                    ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+                    _ => None,
+                });
+            id.ok_or_else(|| odd("ca.crt has no key id"))
+        })?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(|_| odd("ca.crt cannot be used"))?;
+        Ok(Authority { issuer, key_id })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who signs certificates and the list.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    key_id: Vec<u8>,
+}
+
+fn with_certificate<T>(
+    pem: &[u8],
+    look: impl FnOnce(&X509Certificate<'_>) -> Result<T, TunnelError>,
+) -> Result<T, TunnelError> {
+    let odd = || TunnelError::malformed(WHAT, "a certificate is none");
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pem).map_err(|_| odd())?;
+    let (_, certificate) = X509Certificate::from_der(&pem.contents).map_err(|_| odd())?;
+    look(&certificate)
+}
+
+fn unreachable(path: &Path) -> impl Fn(io::Error) -> TunnelError + '_ {
+    move |error| TunnelError::unreachable(path.display(), error)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TunnelError> {
+    let long = fs::metadata(path).map_err(unreachable(path))?.len() > LONGEST;
+    if long {
+        return Err(TunnelError::malformed(path.display(), "it is too long"));
+    }
+    fs::read(path).map_err(unreachable(path))
+}
+
+fn stamp(path: &Path) -> io::Result<Stamp> {
+    let meta = fs::metadata(path)?;
+    Ok(Stamp(meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// Replaces a file by another of the same rights. OpenVPN reads its list again when size or time, in whole seconds,
+/// are others, so the time is always a later one.
+fn replace(path: &Path, text: &str) -> io::Result<Stamp> {
+    let old = fs::metadata(path)?;
+    let fresh = path.with_extension("rl.sovereign-gate");
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mode = old.permissions().mode() & 0o777;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&fresh)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    let later = old.modified()? + Duration::from_secs(1);
+    if SystemTime::now() < later {
+        file.set_modified(later)?;
+    }
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    stamp(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_canonical_uuids_are_names() {
+        assert!(is_name("0f3c1f6e-6f0a-4b7e-8d11-0123456789ab"));
+        for odd in [
+            "",
+            "server",
+            "../../../../../../../../etc/passwd-aa",
+            "0F3C1F6E-6F0A-4B7E-8D11-0123456789AB",
+            "0f3c1f6e-6f0a-4b7e-8d11-0123456789ab ",
+            "0f3c1f6e6f0a-4b7e-8d11--0123456789ab",
+        ] {
+            assert!(!is_name(odd), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_replaced_file_has_a_later_time_and_the_same_rights() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("ca.rl");
+        fs::write(&path, "one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let first = fs::metadata(&path).unwrap();
+        for text in ["two", "six"] {
+            let before = fs::metadata(&path).unwrap().mtime();
+            replace(&path, text).unwrap();
+            assert!(fs::metadata(&path).unwrap().mtime() > before);
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "six");
+        assert_eq!(fs::metadata(&path).unwrap().mode(), first.mode());
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+}

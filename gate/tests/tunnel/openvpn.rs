@@ -1,0 +1,287 @@
+//! Real OpenVPN, set up and asked every second by the SDK's own service, with real clients.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sentinel_proto::handshake::Service as Kind;
+use serde_json::Value;
+use sovereign_gate::enforce::tunnel::{self, Peer, Present, Restored, Tunnel, TunnelConfig};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::net::{Namespace, Program, run, until};
+use crate::ping::Ping;
+use crate::service::Service;
+
+/// A node with clients that are connected.
+struct World {
+    // Dropped in this order: the clients, the service, its machine.
+    clients: Vec<Client>,
+    service: Service,
+    gateway: String,
+    home: TempDir,
+    node: Namespace,
+}
+
+struct Client {
+    id: String,
+    _openvpn: Program,
+    namespace: Namespace,
+    _files: TempDir,
+}
+
+impl World {
+    fn start(clients: u8) -> Self {
+        let (node, home) = (Namespace::new(), TempDir::new().unwrap());
+        // The service looks for the way out.
+        node.run(&["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1"]);
+        node.run(&["ip", "addr", "add", "10.11.12.13/24", "dev", "eth0"]);
+        for end in ["eth0", "eth1"] {
+            node.run(&["ip", "link", "set", end, "up"]);
+        }
+        node.run(&["ip", "route", "add", "default", "via", "10.11.12.1"]);
+        let service = Service::start(&node, "openvpn", home.path());
+        let conf = fs::read_to_string(home.path().join("openvpn/server.conf")).unwrap();
+        let net =
+            conf.lines().find_map(|line| line.strip_prefix("server ")).unwrap().split(' ').next().unwrap();
+        let gateway = format!("{}.1", net.rsplit_once('.').unwrap().0);
+        let status = home.path().join("openvpn/server.log");
+        until("OpenVPN starts", Duration::from_secs(15), || status.exists());
+        let mut world = Self { clients: Vec::new(), service, gateway, home, node };
+        for number in 0..clients {
+            world.connect(number);
+        }
+        world
+    }
+
+    /// One more client; it goes on trying every second.
+    fn connect(&mut self, number: u8) {
+        let (id, answer) = self.service.add([number + 1; 16]);
+        let (namespace, files) = (Namespace::new(), TempDir::new().unwrap());
+        let net = format!("192.168.{}", number + 10);
+        self.node.join(&namespace, &net);
+        let config = configuration(&answer, &format!("{net}.1"), files.path());
+        let openvpn = namespace.spawn(Command::new("openvpn").arg("--config").arg(config));
+        self.clients.push(Client { id, _openvpn: openvpn, namespace, _files: files });
+    }
+
+    fn driver(&self) -> Arc<dyn Tunnel> {
+        let config = TunnelConfig {
+            service: Some(Kind::OpenVpn),
+            interface: None,
+            api_addr: None,
+            node_home: self.home.path().into(),
+            namespace: Some(self.node.path().into()),
+        };
+        tunnel::open(&config, Box::new(|| None)).unwrap()
+    }
+
+    fn peer(&self, client: usize) -> Peer {
+        Peer { session_id: client as u64, peer_id: self.clients[client].id.clone(), addresses: Vec::new() }
+    }
+
+    fn ping(&self, client: usize) -> Ping {
+        Ping::start(&self.clients[client].namespace, &self.gateway)
+    }
+
+    fn list(&self) -> PathBuf {
+        self.home.path().join("openvpn/pki/ca.rl")
+    }
+
+    /// The list as openssl shows it.
+    fn listed(&self) -> String {
+        run(&["openssl", "crl", "-in", self.list().to_str().unwrap(), "-noout", "-text"])
+    }
+
+    fn serial(&self, client: usize) -> String {
+        let file = self.home.path().join(format!("openvpn/pki/{}.crt", self.clients[client].id));
+        let text = run(&["openssl", "x509", "-in", file.to_str().unwrap(), "-noout", "-serial"]);
+        text.trim().strip_prefix("serial=").unwrap().to_owned()
+    }
+}
+
+fn configuration(answer: &Value, address: &str, files: &Path) -> PathBuf {
+    let server = &answer["metadata"][0];
+    let bytes = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
+    let pem = |kind: &str, value: &Value| {
+        format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", value.as_str().unwrap())
+    };
+    let secret: Vec<String> = bytes(&server["tls"]).chunks(16).map(hex::encode).collect();
+    let secret = secret.join("\n");
+    let text = format!(
+        "client\ndev tun\nproto {}\nremote {address} {}\nnobind\nconnect-retry 1 1\nhand-window 6\nauth SHA256\n\
+         cipher AES-256-GCM\ndata-ciphers AES-256-GCM:AES-128-GCM\n<ca>\n{}</ca>\n<cert>\n{}</cert>\n<key>\n{}</key>\n\
+         <tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\n{secret}\n-----END OpenVPN Static key V1-----\n</tls-crypt>\n",
+        server["protocol"].as_str().unwrap(),
+        server["port"],
+        pem("CERTIFICATE", &server["ca"]),
+        pem("CERTIFICATE", &answer["cert"]),
+        pem("PRIVATE KEY", &answer["key"]),
+    );
+    let path = files.join("client.conf");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn passing(present: &[Present]) -> Vec<&str> {
+    present.iter().filter(|peer| peer.passing).map(|peer| peer.peer_id.as_str()).collect()
+}
+
+/// Runs [`Tunnel::keep`] until it is dropped.
+struct Keeper(CancellationToken);
+
+impl Keeper {
+    fn start(tunnel: &Arc<dyn Tunnel>) -> Self {
+        let (stop, tunnel) = (CancellationToken::new(), Arc::clone(tunnel));
+        let until = stop.clone();
+        tokio::spawn(async move { tunnel.keep(until).await });
+        Self(stop)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_ping_stops_stays_stopped_and_comes_back_while_others_go_on() {
+    let world = World::start(2);
+    let tunnel = world.driver();
+    let pings = [world.ping(0), world.ping(1)];
+    let begun = Instant::now();
+
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    let (order, out) = (begun.elapsed(), Instant::now());
+    // Its client tries again every second.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(pings[0].since(out + Duration::from_millis(100)), 0, "packets pass");
+    let present = tunnel.present().await.unwrap();
+    assert_eq!(present.len(), 2);
+    assert_eq!(passing(&present), [world.peer(1).peer_id]);
+    // A second time does nothing, a gate that knows nothing yet included.
+    let before = fs::read(world.list()).unwrap();
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    world.driver().shut_out(&[world.peer(0)]).await.unwrap();
+    assert_eq!(fs::read(world.list()).unwrap(), before);
+
+    let asked = Instant::now();
+    assert_eq!(world.driver().let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    let back = pings[0].comes_back(asked, Duration::from_secs(70));
+    assert!(pings[1].gap(begun) < Duration::from_millis(1500), "the other one missed something");
+    assert!(world.service.lives());
+    println!("openvpn: order {order:?}, back after {back:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_node_writes_is_merged_and_nobody_slips_in() {
+    let mut world = World::start(2);
+    let tunnel = world.driver();
+    let pings = [world.ping(0), world.ping(1)];
+    let _keeper = Keeper::start(&tunnel);
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    let out = Instant::now() + Duration::from_millis(100);
+    let (ours, nodes) = (world.serial(0), world.serial(1));
+
+    // The session of the other one ends: the node writes the list from its memory, without ours.
+    assert_eq!(world.service.order(&format!("remove {}", world.peer(1).peer_id)), serde_json::json!({}));
+    until("the list is whole again", Duration::from_secs(2), || {
+        let list = world.listed();
+        list.contains(&ours) && list.contains(&nodes)
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(pings[0].since(out), 0, "packets pass");
+    assert_eq!(pings[1].since(Instant::now().checked_sub(Duration::from_secs(3)).unwrap()), 0);
+
+    // What the node revoked stays so; the list stays good for everybody else.
+    assert_eq!(tunnel.let_back(&world.peer(1)).await.unwrap(), Restored::NotThere);
+    world.connect(2);
+    world.ping(2);
+    let asked = Instant::now();
+    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    pings[0].comes_back(asked, Duration::from_secs(70));
+    let list = world.listed();
+    assert!(!list.contains(&ours) && list.contains(&nodes));
+    assert!(world.service.lives());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_runs_out_is_renewed_and_new_clients_get_in() {
+    let mut world = World::start(1);
+    let tunnel = world.driver();
+    world.ping(0);
+    // As the node's own list is after a day.
+    let files = TempDir::new().unwrap();
+    let text = "[ca]\ndefault_ca=c\n[c]\ndatabase=index\ndefault_md=sha384\ncrl_extensions=e\n\
+                [e]\nauthorityKeyIdentifier=keyid\n";
+    fs::write(files.path().join("conf"), text).unwrap();
+    fs::write(files.path().join("index"), "").unwrap();
+    let pki = world.home.path().join("openvpn/pki").display().to_string();
+    let script = format!(
+        "cd {} && openssl ca -config conf -gencrl -crlsec 1 -keyfile {pki}/ca.key -cert {pki}/ca.crt -out {pki}/ca.rl",
+        files.path().display()
+    );
+    run(&["sh", "-c", &script]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.connect(1);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let status = fs::read_to_string(world.home.path().join("openvpn/server.log")).unwrap();
+    assert!(!status.contains(&world.peer(1).peer_id), "a list that has run out keeps nobody out");
+
+    let _keeper = Keeper::start(&tunnel);
+    world.ping(1);
+    assert!(!world.listed().contains("Revoked Certificates:"));
+    assert!(world.service.lives());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_orders_in_a_row_do_not_harm_the_node() {
+    let world = World::start(1);
+    let tunnel = world.driver();
+    let ping = world.ping(0);
+    let begun = Instant::now();
+    let strangers: Vec<Peer> = (0..1000_u32)
+        .map(|number| Peer {
+            session_id: u64::from(number),
+            peer_id: format!("{number:08x}-6f0a-4b7e-8d11-0123456789ab"),
+            addresses: Vec::new(),
+        })
+        .collect();
+    while begun.elapsed() < Duration::from_secs(7) {
+        tunnel.shut_out(&strangers).await.unwrap();
+    }
+    assert_eq!(tunnel.let_back(&strangers[0]).await.unwrap(), Restored::NotThere);
+    let odd = Peer { peer_id: "../ca".into(), ..strangers[0].clone() };
+    tunnel.shut_out(std::slice::from_ref(&odd)).await.unwrap();
+    assert_eq!(tunnel.let_back(&odd).await.unwrap(), Restored::NotThere);
+    assert!(world.service.lives());
+    let peers = world.service.order("peers");
+    assert!(peers["peers"][world.peer(0).peer_id].as_u64().unwrap() > 0, "the node counts on");
+    assert!(ping.gap(begun) < Duration::from_millis(1500));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_management_that_is_silent_or_gone_is_an_error() {
+    let world = World::start(1);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for address in [silent.local_addr().unwrap(), gone] {
+        let config = TunnelConfig {
+            service: Some(Kind::OpenVpn),
+            interface: None,
+            api_addr: Some(address),
+            node_home: world.home.path().into(),
+            namespace: None,
+        };
+        let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
+        let asked = Instant::now();
+        tunnel.shut_out(&[world.peer(0)]).await.unwrap_err();
+        assert!(asked.elapsed() < Duration::from_secs(5));
+    }
+}
