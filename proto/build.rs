@@ -2,13 +2,22 @@
 
 use std::{env, error::Error, path::PathBuf};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 17] = [
+    "cosmos/auth.proto",
+    "cosmos/authz.proto",
+    "cosmos/bank.proto",
+    "cosmos/base/abci.proto",
+    "cosmos/base/coin.proto",
     "cosmos/base/query.proto",
     "cosmos/base/tendermint.proto",
+    "cosmos/crypto.proto",
+    "cosmos/feegrant.proto",
+    "cosmos/tx.proto",
     "sentinel/lease.proto",
     "sentinel/node.proto",
     "sentinel/plan.proto",
     "sentinel/provider.proto",
+    "sentinel/provider_v3.proto",
     "sentinel/session.proto",
     "sentinel/subscription.proto",
 ];

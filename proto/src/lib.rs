@@ -1,5 +1,5 @@
-//! Sentinel on the wire: addresses, the handshake, the node's envelope, the hub's messages and a typed
-//! client for them. No policy.
+//! Sentinel on the wire: addresses, the handshake, the node's envelope, the hub's messages,
+//! transactions, and a typed client for them. No policy.
 
 pub mod address;
 pub mod envelope;
@@ -7,4 +7,5 @@ pub mod handshake;
 pub mod hub;
 #[cfg(feature = "stub")]
 pub mod stub;
+pub mod tx;
 pub mod wire;

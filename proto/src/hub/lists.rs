@@ -3,7 +3,7 @@
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Completed, HubClient, HubError, Session,
+    Completed, HubClient, HubError, Seen, Session,
     link::Reply,
     session::{Listed, senseless},
 };
@@ -13,7 +13,7 @@ use crate::{
         cosmos::base::query::v1beta1::{PageRequest, PageResponse},
         sentinel::{
             lease::v1::{Lease, QueryLeasesForProviderRequest},
-            node::v3::{Node, QueryNodesForPlanRequest},
+            node::v3::{Node, QueryNodesForPlanRequest, QueryNodesRequest},
             session::v3::QuerySessionsForNodeRequest,
             types::v1::Status,
         },
@@ -22,8 +22,8 @@ use crate::{
 
 /// Subscriptions asked for at the same time.
 const AT_ONCE: usize = 8;
-/// Entries of a page when everything is wanted.
-const WHOLE_PAGE: u32 = 500;
+/// Entries of a page when everything is wanted: a thousand nodes are half a megabyte, and one question.
+const WHOLE_PAGE: u32 = 2000;
 /// Pages after which an endpoint that always has one more is not believed.
 const MOST_PAGES: usize = 1000;
 
@@ -85,6 +85,11 @@ impl HubClient {
 
     /// All nodes that are linked to a plan, whatever their status.
     pub async fn nodes_for_plan(&self, id: u64) -> Result<Vec<Node>, HubError> {
+        Ok(self.nodes_for_plan_seen(id).await?.value)
+    }
+
+    /// [`HubClient::nodes_for_plan`], and the lowest height at which a part of it was so.
+    pub async fn nodes_for_plan_seen(&self, id: u64) -> Result<Seen<Vec<Node>>, HubError> {
         let question = |pagination| QueryNodesForPlanRequest {
             id,
             status: Status::Unspecified.into(),
@@ -93,8 +98,22 @@ impl HubClient {
         self.whole(question, |answer| (answer.nodes, answer.pagination)).await
     }
 
+    /// All nodes with this status.
+    pub async fn nodes(&self, status: Status) -> Result<Vec<Node>, HubError> {
+        let question = |pagination| QueryNodesRequest { status: status.into(), pagination: Some(pagination) };
+        Ok(self.whole(question, |answer| (answer.nodes, answer.pagination)).await?.value)
+    }
+
     /// All leases of a provider.
     pub async fn leases_for_provider(&self, provider: &ProviderAddress) -> Result<Vec<Lease>, HubError> {
+        Ok(self.leases_for_provider_seen(provider).await?.value)
+    }
+
+    /// [`HubClient::leases_for_provider`], and the lowest height at which a part of it was so.
+    pub async fn leases_for_provider_seen(
+        &self,
+        provider: &ProviderAddress,
+    ) -> Result<Seen<Vec<Lease>>, HubError> {
         let question = |pagination| QueryLeasesForProviderRequest {
             address: provider.to_string(),
             pagination: Some(pagination),
@@ -102,21 +121,22 @@ impl HubClient {
         self.whole(question, |answer| (answer.leases, answer.pagination)).await
     }
 
-    async fn whole<Q: super::query::Query, T>(
+    pub(super) async fn whole<Q: super::query::Query, T>(
         &self,
         question: impl Fn(PageRequest) -> Q,
         parts: impl Fn(Q::Answer) -> (Vec<T>, Option<PageResponse>),
-    ) -> Result<Vec<T>, HubError> {
-        let mut all = Vec::new();
+    ) -> Result<Seen<Vec<T>>, HubError> {
+        let (mut all, mut lowest): (_, Option<u64>) = (Vec::new(), None);
         let mut page = Page { limit: WHOLE_PAGE, ..Page::default() };
         for _ in 0..MOST_PAGES {
             let question = question(request(page.clone()));
             let reply = self.pool.ask(&question, self.pool.deadline(), |answer| Ok(parts(answer))).await?;
             let Some((items, pagination)) = reply.value else { break };
+            lowest = lowest.into_iter().chain(reply.height).min();
             all.extend(items);
             match next(pagination) {
                 Some(key) => page.key = key,
-                None => return Ok(all),
+                None => return Ok(Seen { value: all, height: lowest }),
             }
         }
         Err(HubError::Inconsistent("a list without an end".into()))

@@ -5,6 +5,7 @@
 //! behind what other endpoints showed. "There is no such thing" is an answer; everything else that is no
 //! answer is an error that names each endpoint and what was wrong there.
 
+mod accounts;
 mod breaker;
 mod config;
 mod error;
@@ -13,23 +14,27 @@ mod lists;
 mod pool;
 mod query;
 mod session;
+mod transactions;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use moka::future::Cache;
 use tokio::time::Instant;
 
+pub use accounts::{AccountState, Authorization, FeeAllowance};
 pub use config::{HubConfig, HubConfigError};
 pub use error::{Cause, Failure, HubError};
 pub use lists::{Page, SessionPage};
 pub use pool::EndpointState;
 pub use session::{DIRECT_TYPE, SUBSCRIPTION_TYPE, Session, SessionKind, SessionStatus};
+pub use transactions::{Executed, Refused, Simulated};
 
 use crate::{
     address::{NodeAddress, ProviderAddress},
     wire::{
         cosmos::base::tendermint::v1beta1::{GetLatestBlockRequest, GetSyncingRequest},
         sentinel::{
+            lease::v1::{Params as LeaseParams, QueryParamsRequest, QueryParamsResponse},
             node::v3::{Node, QueryNodeRequest},
             plan::v3::{Plan, QueryPlanRequest},
             provider::v2::{Provider, QueryProviderRequest},
@@ -108,13 +113,22 @@ impl HubClient {
         if let Some(height) = self.pool.ask(&GetSyncingRequest {}, deadline, syncing).await?.height {
             return Ok(height);
         }
+        Ok(self.latest_header(deadline).await?.0)
+    }
+
+    /// The newest block: its height, and its time, which is the hub's clock.
+    pub async fn latest_block(&self) -> Result<(u64, SystemTime), HubError> {
+        self.latest_header(self.pool.deadline()).await
+    }
+
+    async fn latest_header(&self, deadline: Instant) -> Result<(u64, SystemTime), HubError> {
         let reply = self
             .pool
             .ask(&GetLatestBlockRequest {}, deadline, |answer| {
                 let header = answer.block.and_then(|block| block.header);
-                header
-                    .and_then(|header| u64::try_from(header.height).ok())
-                    .ok_or_else(|| senseless("no header in it"))
+                let header = header.ok_or_else(|| senseless("no header in it"))?;
+                let height = u64::try_from(header.height).map_err(|_| senseless("no height in it"))?;
+                Ok((height, accounts::time(header.time.unwrap_or_default())))
             })
             .await?;
         reply.value.ok_or_else(|| HubError::Inconsistent("there is no latest block".into()))
@@ -156,6 +170,14 @@ impl HubClient {
             })
             .await?;
         Ok(reply.value)
+    }
+
+    /// Bounds of leases.
+    pub async fn lease_params(&self) -> Result<LeaseParams, HubError> {
+        let deadline = self.pool.deadline();
+        let params = |answer: QueryParamsResponse| answer.params.ok_or_else(|| senseless("no parameters"));
+        let reply = self.pool.ask(&QueryParamsRequest {}, deadline, params).await?;
+        reply.value.ok_or_else(|| HubError::Inconsistent("there are no parameters of leases".into()))
     }
 
     /// The node with this address.

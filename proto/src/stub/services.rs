@@ -103,7 +103,7 @@ impl Service for Stub {
     ) -> Result<Response<GetLatestBlockResponse>, Status> {
         self.answer("GetLatestBlock", |state| {
             let height = i64::try_from(state.height).unwrap_or(i64::MAX);
-            let header = Header { chain_id: state.chain_id.clone(), height };
+            let header = Header { chain_id: state.chain_id.clone(), height, time: None };
             Some(GetLatestBlockResponse { block: Some(Block { header: Some(header) }) })
         })
         .await

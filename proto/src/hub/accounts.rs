@@ -1,0 +1,182 @@
+//! What accounts own and may do for each other.
+
+#![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use prost::Message;
+use prost_types::Timestamp;
+
+use super::{Cause, HubClient, HubError, Seen, link::Reply, session::senseless};
+use crate::{
+    address::AccountAddress,
+    tx::Typed,
+    wire::cosmos::{
+        auth::v1beta1::QueryAccountInfoRequest,
+        authz::v1beta1::{GenericAuthorization, QueryGrantsRequest},
+        bank::v1beta1::QueryBalanceRequest,
+        base::v1beta1::Coin,
+        feegrant::v1beta1::{AllowedMsgAllowance, BasicAllowance, QueryAllowanceRequest},
+    },
+};
+
+/// What a transaction of an account must name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountState {
+    /// Its number, given once.
+    pub number: u64,
+    /// Number of its next transaction.
+    pub sequence: u64,
+}
+
+/// That one account may send messages of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// The messages; `None`: an authorization of a kind that only its own module reads.
+    pub message: Option<String>,
+    /// Its kind.
+    pub kind: String,
+    /// Its end; `None`: never.
+    pub expires: Option<SystemTime>,
+}
+
+/// That one account pays fees of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeeAllowance {
+    /// Only for transactions made of these messages; `None`: for all.
+    pub messages: Option<Vec<String>>,
+    /// What is left, by coin; empty: no limit.
+    pub left: BTreeMap<String, u128>,
+    /// Its end; `None`: never.
+    pub expires: Option<SystemTime>,
+    /// Whether it is of a kind whose limits are not read here.
+    pub unknown: bool,
+}
+
+impl HubClient {
+    /// Number and sequence of an account; `None`: it never received anything.
+    pub async fn account(&self, address: &AccountAddress) -> Result<Seen<Option<AccountState>>, HubError> {
+        let address = address.to_string();
+        let question = QueryAccountInfoRequest { address: address.clone() };
+        let Reply { value, height } = self
+            .pool
+            .ask(&question, self.pool.deadline(), |answer| {
+                let found = answer.info.filter(|found| found.address == address);
+                let found = found.ok_or_else(|| senseless("another account"))?;
+                Ok(AccountState { number: found.account_number, sequence: found.sequence })
+            })
+            .await?;
+        Ok(Seen { value, height })
+    }
+
+    /// What an account has of one coin.
+    pub async fn balance(&self, address: &AccountAddress, denom: &str) -> Result<u128, HubError> {
+        let question = QueryBalanceRequest { address: address.to_string(), denom: denom.to_owned() };
+        let reply = self
+            .pool
+            .ask(&question, self.pool.deadline(), |answer| {
+                let coin = answer.balance.filter(|coin| coin.denom == denom);
+                coin.and_then(|coin| coin.amount.parse().ok()).ok_or_else(|| senseless("no balance in it"))
+            })
+            .await?;
+        Ok(reply.value.unwrap_or_default())
+    }
+
+    /// All that `granter` lets `grantee` send, expired ones too.
+    pub async fn authorizations(
+        &self,
+        granter: &AccountAddress,
+        grantee: &AccountAddress,
+    ) -> Result<Vec<Authorization>, HubError> {
+        let question = |pagination| QueryGrantsRequest {
+            granter: granter.to_string(),
+            grantee: grantee.to_string(),
+            msg_type_url: String::new(),
+            pagination: Some(pagination),
+        };
+        let grants = self.whole(question, |answer| (answer.grants, answer.pagination)).await?.value;
+        let read = grants.into_iter().filter_map(|grant| {
+            let any = grant.authorization?;
+            let generic = any.type_url == GenericAuthorization::TYPE_URL;
+            let message = generic.then(|| GenericAuthorization::decode(any.value.as_slice()).ok()).flatten();
+            let expires = grant.expiration.map(time);
+            Some(Authorization { message: message.map(|m| m.msg), kind: any.type_url, expires })
+        });
+        Ok(read.collect())
+    }
+
+    /// What `granter` pays of the fees of `grantee`.
+    pub async fn fee_allowance(
+        &self,
+        granter: &AccountAddress,
+        grantee: &AccountAddress,
+    ) -> Result<Option<FeeAllowance>, HubError> {
+        let question = QueryAllowanceRequest { granter: granter.to_string(), grantee: grantee.to_string() };
+        let reply = self
+            .pool
+            .ask(&question, self.pool.deadline(), |answer| {
+                let any = answer.allowance.and_then(|grant| grant.allowance);
+                any.as_ref().map(allowance).transpose()
+            })
+            .await?;
+        Ok(reply.value.flatten())
+    }
+}
+
+fn allowance(any: &prost_types::Any) -> Result<FeeAllowance, Cause> {
+    if any.type_url == AllowedMsgAllowance::TYPE_URL {
+        let outer: AllowedMsgAllowance = decode(any)?;
+        let inner = outer.allowance.unwrap_or_default();
+        return Ok(FeeAllowance { messages: Some(outer.allowed_messages), ..basic(&inner)? });
+    }
+    basic(any)
+}
+
+fn basic(any: &prost_types::Any) -> Result<FeeAllowance, Cause> {
+    let known = any.type_url == BasicAllowance::TYPE_URL;
+    let basic = if known { decode(any)? } else { BasicAllowance::default() };
+    let amount = |coin: Coin| {
+        let amount = coin.amount.parse().map_err(|_| senseless("fee allowance: not an amount"))?;
+        Ok((coin.denom, amount))
+    };
+    let left = basic.spend_limit.into_iter().map(amount).collect::<Result<_, Cause>>()?;
+    Ok(FeeAllowance { messages: None, left, expires: basic.expiration.map(time), unknown: !known })
+}
+
+fn decode<M: Message + Default>(any: &prost_types::Any) -> Result<M, Cause> {
+    M::decode(any.value.as_slice()).map_err(|error| senseless(format!("fee allowance: {error}")))
+}
+
+/// Times before 1970 become 1970.
+pub(super) fn time(time: Timestamp) -> SystemTime {
+    let seconds = u64::try_from(time.seconds).unwrap_or_default();
+    let nanos = u32::try_from(time.nanos).unwrap_or_default();
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanos)).unwrap_or(UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tx::any;
+
+    #[test]
+    fn allowances_are_unwrapped_and_others_named_unknown() {
+        let coin = Coin { denom: "udvpn".to_owned(), amount: "5".to_owned() };
+        let expiration = Some(Timestamp { seconds: 9, nanos: 0 });
+        let inner = BasicAllowance { spend_limit: vec![coin], expiration };
+        let outer =
+            AllowedMsgAllowance { allowance: Some(any(&inner)), allowed_messages: vec!["/a.B".to_owned()] };
+        let expires = Some(UNIX_EPOCH + Duration::from_secs(9));
+        let left = BTreeMap::from([("udvpn".to_owned(), 5)]);
+        let whole = FeeAllowance { messages: None, left, expires, unknown: false };
+        assert_eq!(allowance(&any(&inner)).unwrap(), whole);
+        let messages = Some(vec!["/a.B".to_owned()]);
+        assert_eq!(allowance(&any(&outer)).unwrap(), FeeAllowance { messages, ..whole });
+        let other = prost_types::Any { type_url: "/x.Y".to_owned(), value: vec![0xff; 3] };
+        assert!(allowance(&other).unwrap().unknown);
+        assert!(allowance(&prost_types::Any { value: vec![0xff; 3], ..any(&inner) }).is_err());
+    }
+}
