@@ -4,7 +4,11 @@
 //! ([`reconcile`]), and its ordered actions are made true ([`submit`]). What decides is governed ([`policy`]); what
 //! is local is in [`config`]. The rooms are drawn in `docs/architecture.md`, its use in `docs/oracle.md`.
 
+#![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
+
 pub mod config;
+pub mod doctor;
+pub mod grants;
 pub mod ledger;
 pub mod ops;
 pub mod policy;

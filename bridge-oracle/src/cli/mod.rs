@@ -4,6 +4,10 @@
 // The command line is the one room that prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod doctor;
+mod grants;
+mod parts;
+
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +35,14 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write the transaction by which the provider's account grants this oracle what it needs
+    Grants(grants::Grants),
+    /// Prove on the hub what the key can do and what it cannot, and warn of what ends soon
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the version
     Version {
         /// As JSON
@@ -41,14 +53,20 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let _home = match arguments.home {
+    let home = match arguments.home {
         Some(home) => home,
         None => std::env::home_dir().context("no home directory: give --home")?.join(".bridge-oracle"),
     };
     match arguments.command {
+        Command::Grants(arguments) => runtime()?.block_on(grants::run(&home, arguments))?,
+        Command::Doctor { json } => return runtime()?.block_on(doctor::run(&home, json)),
         Command::Version { json } => version(json),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().context("no runtime")
 }
 
 fn version(json: bool) {

@@ -88,12 +88,12 @@ section! {
         /// Price of a unit of gas, in the governed denomination.
         gas_price: f64 = 0.1,
         /// What a simulation's gas is multiplied with.
-        gas_adjustment: f64 = 1.3,
+        gas_adjustment: f64 = 1.1,
         /// Messages of one transaction's `MsgExec`.
         batch: usize = 90,
-        /// How long a sent transaction is waited for before it is looked up by hash and sent anew.
+        /// How long a round waits for a transaction whose fate the hub does not tell.
         #[serde(with = "humantime_serde")]
-        confirm_timeout: Duration = Duration::from_secs(60),
+        confirm_timeout: Duration = Duration::from_secs(180),
     }
 }
 

@@ -1,11 +1,15 @@
 //! The hub as the oracle sees it: provider, plans, leases, links, and the nodes that it may lease, all of one height
 //! or newer. What happens without a transaction (a node going inactive loses its leases and links) shows here.
 
+mod hub;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sentinel_proto::address::NodeAddress;
 use sentinel_proto::wire::sentinel::types::v1::RenewalPricePolicy;
 use serde::{Deserialize, Serialize};
+
+pub use hub::HubLedger;
 
 /// Policy of our leases. Under it the hub renews a lease at its end by itself, at the price that it had or less, so
 /// that a plan outlives an oracle that is down; and the oracle may renew earlier at a higher price.

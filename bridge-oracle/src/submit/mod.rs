@@ -1,6 +1,24 @@
 //! The last step: actions become true on the hub. Replaceable, so that a quorum can stand here.
 
+mod authz;
+mod batch;
+mod effect;
+pub mod failpoint;
+mod failure;
+pub mod gas;
+pub mod journal;
+mod keyfile;
+pub mod messages;
+mod send;
+mod settings;
+
+pub use authz::Authz;
+pub use batch::MOST_IN_EXEC;
+pub use keyfile::{KeyFileError, read_key};
+pub use settings::Settings;
+
 use crate::reconcile::Action;
+use journal::{End, JournalError, Open};
 
 /// What became of a round's actions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,8 +29,26 @@ pub struct Outcome {
     pub refused: Vec<(Action, String)>,
     /// Gas that was paid for.
     pub gas: u64,
+    /// Gas that was used of it.
+    pub gas_used: u64,
+    /// The newest block that one of the transactions is in.
+    pub height: u64,
     /// Hashes of the transactions, in order.
     pub transactions: Vec<String>,
+}
+
+impl Outcome {
+    /// Adds a transaction that has ended. One that failed in a block cost its fee; its actions are tried anew.
+    fn add(&mut self, open: &Open, end: &End) {
+        let End::Executed(executed) = end else { return };
+        self.gas += executed.gas_wanted;
+        self.gas_used += executed.gas_used;
+        self.height = self.height.max(executed.height);
+        self.transactions.push(open.transaction.hash().to_string());
+        if executed.outcome.is_ok() {
+            self.done.extend(open.actions.iter().cloned());
+        }
+    }
 }
 
 /// Why a round's actions were not, or not all, brought to an end. The next round starts from what the hub says.
@@ -21,12 +57,15 @@ pub enum SubmitError {
     /// The hub cannot be asked now.
     #[error(transparent)]
     Hub(#[from] sentinel_proto::hub::HubError),
+    /// The hub answers, and does not show what became of a transaction; the next start or round finds out.
+    #[error("the hub does not show what became of a transaction")]
+    Unconfirmed,
     /// The grants do not suffice: an operator must act.
     #[error("not permitted on the hub: {0}")]
     NotPermitted(String),
     /// The journal cannot be written; nothing is sent that is not written.
     #[error("journal: {0}")]
-    Journal(String),
+    Journal(#[from] JournalError),
 }
 
 /// Makes actions true.

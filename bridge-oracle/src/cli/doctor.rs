@@ -1,0 +1,37 @@
+//! `bridge-oracle doctor`: whether it can work, and that its key can do no more.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use bridge_oracle::doctor::{Patient, Verdict};
+
+use super::parts::Parts;
+
+pub(super) async fn run(home: &Path, json: bool) -> Result<ExitCode> {
+    let parts = Parts::load(home)?;
+    let patient = Patient {
+        hub: &parts.hub,
+        key: &parts.key,
+        settings: &parts.settings,
+        plans: &parts.governed.hub.plans,
+        hours: parts.governed.lease.hours,
+        budget: parts.governed.lease.max_per_day,
+    };
+    let checks = patient.examine(SystemTime::now()).await;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&checks)?);
+    } else {
+        for check in &checks {
+            let mark = match check.verdict {
+                Verdict::Good => "ok",
+                Verdict::Warning => "warn",
+                Verdict::Bad => "BAD",
+            };
+            println!("{mark:<5}{:<60} {}", check.name, check.found);
+        }
+    }
+    let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
+    Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,148 @@
+//! What the key can do, and what it cannot: each message is tried on the hub without being sent. authz looks for
+//! the grant before anything else, so its refusal says that there is none, and any other refusal that there is.
+
+use prost_types::Any;
+use sentinel_proto::address::NodeAddress;
+use sentinel_proto::hub::{AccountState, HubError, Simulated};
+use sentinel_proto::tx::{Transaction, any};
+use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, Grant, MsgExec, MsgGrant};
+use sentinel_proto::wire::cosmos::bank::v1beta1::MsgSend;
+use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
+use sentinel_proto::wire::cosmos::feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance};
+use sentinel_proto::wire::sentinel::plan::v3::{MsgCreatePlanRequest, MsgUpdatePlanDetailsRequest};
+use sentinel_proto::wire::sentinel::provider::v3::{
+    MsgRegisterProviderRequest, MsgUpdateProviderDetailsRequest, MsgUpdateProviderStatusRequest,
+};
+use sentinel_proto::wire::sentinel::types::v1::Status;
+
+use super::{Check, Patient, Verdict};
+use crate::ledger::Price;
+use crate::reconcile::Action;
+use crate::submit::messages::message;
+
+/// What authz says when there is no grant.
+const UNGRANTED: &str = "authorization not found";
+/// A plan and a lease that do not exist.
+const NOWHERE: u64 = u64::MAX;
+
+impl Patient<'_> {
+    /// Tries every message that the oracle sends, and those that a thief would.
+    pub(super) async fn power(&self) -> Result<Vec<Check>, HubError> {
+        let Some(account) = self.hub.account(&self.key.account()).await?.value else {
+            return Ok(vec![Check::new(
+                Verdict::Bad,
+                "oracle's account",
+                "not on the hub: the fee grant creates it",
+            )]);
+        };
+        let mut checks = Vec::new();
+        for message in self.needed() {
+            let name = format!("can {}", message.type_url);
+            checks.push(match self.attempt(self.wrapped(message), account).await? {
+                Simulated::Fails(words) if words.contains(UNGRANTED) => {
+                    Check::new(Verdict::Bad, name, "no: not granted")
+                }
+                Simulated::Fails(words) if !words.contains("failed to execute message") => {
+                    Check::new(Verdict::Bad, name, format!("no: {words}"))
+                }
+                _ => Check::new(Verdict::Good, name, "yes"),
+            });
+        }
+        for message in self.forbidden() {
+            let name = format!("cannot {}", message.type_url);
+            checks.push(match self.attempt(self.wrapped(message), account).await? {
+                Simulated::Fails(words) if words.contains(UNGRANTED) => {
+                    Check::new(Verdict::Good, name, "refused")
+                }
+                Simulated::Fails(words) if !words.contains("failed to execute message") => {
+                    Check::new(Verdict::Warning, name, format!("not proven: {words}"))
+                }
+                _ => Check::new(Verdict::Bad, name, "it CAN: revoke that grant"),
+            });
+        }
+        let gift = self.attempt(any(&self.send(self.key.account().to_string())), account).await?;
+        let name = "cannot spend the fee grant on other messages";
+        checks.push(match gift {
+            Simulated::Fails(words)
+                if words.contains("message not allowed") || words.contains("does not allow") =>
+            {
+                Check::new(Verdict::Good, name, "refused")
+            }
+            Simulated::Fails(words) => Check::new(Verdict::Warning, name, format!("not proven: {words}")),
+            Simulated::Gas(_) => Check::new(Verdict::Bad, name, "it CAN: give the fee grant anew"),
+        });
+        Ok(checks)
+    }
+
+    /// One of each, about things that do not exist.
+    fn needed(&self) -> Vec<Any> {
+        let node = NodeAddress::new([0; 20]);
+        let (plan, lease, hours, max_price) = (NOWHERE, NOWHERE, self.hours, Price::default());
+        let actions = [
+            Action::StartLease { node, hours, max_price },
+            Action::RenewLease { lease, node, hours, max_price },
+            Action::SetRenewal { lease, node, renews: true },
+            Action::EndLease { lease, node },
+            Action::Link { plan, node },
+            Action::Unlink { plan, node },
+            Action::ActivatePlan { plan },
+        ];
+        let of = |action| message(action, &self.settings.provider, &self.settings.denom);
+        actions.iter().map(of).collect()
+    }
+
+    fn forbidden(&self) -> Vec<Any> {
+        let (account, provider) = (self.granter().to_string(), self.settings.provider.to_string());
+        let thief = self.key.account().to_string();
+        let name = || "x".to_owned();
+        let generic = GenericAuthorization { msg: "/cosmos.bank.v1beta1.MsgSend".to_owned() };
+        vec![
+            any(&self.send(account.clone())),
+            any(&MsgGrant {
+                granter: account.clone(),
+                grantee: thief.clone(),
+                grant: Some(Grant { authorization: Some(any(&generic)), expiration: None }),
+            }),
+            any(&MsgGrantAllowance {
+                granter: account.clone(),
+                grantee: thief,
+                allowance: Some(any(&BasicAllowance::default())),
+            }),
+            any(&MsgRegisterProviderRequest { from: account, name: name(), ..Default::default() }),
+            any(&MsgUpdateProviderDetailsRequest {
+                from: provider.clone(),
+                name: name(),
+                ..Default::default()
+            }),
+            any(&MsgUpdateProviderStatusRequest { from: provider.clone(), status: Status::Inactive.into() }),
+            any(&MsgCreatePlanRequest {
+                from: provider.clone(),
+                bytes: "1".to_owned(),
+                duration: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+                prices: Vec::new(),
+                private: false,
+            }),
+            any(&MsgUpdatePlanDetailsRequest { from: provider, id: NOWHERE, private: true }),
+        ]
+    }
+
+    fn send(&self, from_address: String) -> MsgSend {
+        let coin = Coin { denom: self.settings.denom.clone(), amount: "1".to_owned() };
+        MsgSend { from_address, to_address: self.key.account().to_string(), amount: vec![coin] }
+    }
+
+    fn wrapped(&self, message: Any) -> Any {
+        any(&MsgExec { grantee: self.key.account().to_string(), msgs: vec![message] })
+    }
+
+    async fn attempt(&self, message: Any, account: AccountState) -> Result<Simulated, HubError> {
+        let transaction = Transaction {
+            messages: vec![message],
+            gas_limit: 1,
+            fee: self.settings.gas_price.fee(1),
+            granter: Some(self.granter()),
+            timeout_height: 0,
+        };
+        self.hub.simulate(&transaction.unsigned(self.key, account)).await
+    }
+}

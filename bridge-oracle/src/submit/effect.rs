@@ -1,0 +1,135 @@
+//! Whether what was executed is so: asked of the hub, not hoped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use sentinel_proto::hub::Seen;
+use sentinel_proto::wire::sentinel::types::v1::{RenewalPricePolicy, Status};
+
+use super::authz::Authz;
+use super::failpoint::{Place, reach};
+use super::{Outcome, SubmitError};
+use crate::reconcile::Action;
+
+/// The hub after a round, as far as the round touched it.
+#[derive(Default)]
+struct Facts {
+    links: BTreeMap<u64, BTreeSet<String>>,
+    /// Node and policy by number.
+    leases: BTreeMap<u64, (String, i32)>,
+    active: BTreeMap<u64, bool>,
+}
+
+impl Authz {
+    /// Moves what is done but has no effect to the refused. A later action of the same round may have undone an
+    /// earlier one: only the last word on a thing counts.
+    pub(super) async fn confirm(&self, outcome: &mut Outcome) -> Result<(), SubmitError> {
+        if outcome.done.is_empty() {
+            return Ok(());
+        }
+        reach(Place::Effects);
+        let facts = self.facts(&outcome.done, outcome.height).await?;
+        let mut said = BTreeSet::new();
+        let mut done = Vec::with_capacity(outcome.done.len());
+        for action in std::mem::take(&mut outcome.done).into_iter().rev() {
+            let last = said.insert(subject(&action));
+            if !last || facts.hold(&action) {
+                done.push(action);
+            } else {
+                outcome.refused.push((action, "executed, but without effect when looked at".to_owned()));
+            }
+        }
+        done.reverse();
+        outcome.done = done;
+        Ok(())
+    }
+
+    async fn facts(&self, actions: &[Action], height: u64) -> Result<Facts, SubmitError> {
+        let mut facts = Facts::default();
+        let (mut linked, mut activated, mut leased) = (BTreeSet::new(), BTreeSet::new(), false);
+        for action in actions {
+            match action {
+                Action::Link { plan, .. } | Action::Unlink { plan, .. } => _ = linked.insert(*plan),
+                Action::ActivatePlan { plan } => _ = activated.insert(*plan),
+                _ => leased = true,
+            }
+        }
+        let begin = Instant::now();
+        for plan in linked {
+            let nodes = loop {
+                let seen = self.hub.nodes_for_plan_seen(plan).await?;
+                if self.is_new(&seen, height, begin).await? {
+                    break seen.value;
+                }
+            };
+            facts.links.insert(plan, nodes.into_iter().map(|node| node.address).collect());
+        }
+        if leased {
+            let leases = loop {
+                let seen = self.hub.leases_for_provider_seen(&self.settings.provider).await?;
+                if self.is_new(&seen, height, begin).await? {
+                    break seen.value;
+                }
+            };
+            let known = leases.into_iter().map(|l| (l.id, (l.node_address, l.renewal_price_policy)));
+            facts.leases = known.collect();
+        }
+        for plan in activated {
+            let status = self.hub.plan(plan).await?.map(|plan| plan.status);
+            facts.active.insert(plan, status == Some(Status::Active.into()));
+        }
+        Ok(facts)
+    }
+
+    /// Whether an answer is not older than this height; waits a little if it is.
+    async fn is_new<T: Sync>(
+        &self,
+        seen: &Seen<T>,
+        height: u64,
+        begin: Instant,
+    ) -> Result<bool, SubmitError> {
+        if seen.height.is_none_or(|at| at >= height) {
+            return Ok(true);
+        }
+        if begin.elapsed() > self.settings.patience {
+            return Err(SubmitError::Unconfirmed);
+        }
+        tokio::time::sleep(self.settings.poll).await;
+        Ok(false)
+    }
+}
+
+impl Facts {
+    fn hold(&self, action: &Action) -> bool {
+        let linked = |plan, node: &dyn ToString| {
+            self.links.get(plan).is_some_and(|links| links.contains(&node.to_string()))
+        };
+        match action {
+            Action::ActivatePlan { plan } => self.active.get(plan) == Some(&true),
+            Action::Link { plan, node } => linked(plan, node),
+            Action::Unlink { plan, node } => !linked(plan, node),
+            Action::StartLease { node, .. } => {
+                let node = node.to_string();
+                self.leases.values().any(|(leased, _)| *leased == node)
+            }
+            Action::RenewLease { lease, .. } => self.leases.contains_key(lease),
+            Action::EndLease { lease, .. } => !self.leases.contains_key(lease),
+            Action::SetRenewal { lease, renews, .. } => {
+                let unspecified = i32::from(RenewalPricePolicy::Unspecified);
+                self.leases.get(lease).is_some_and(|(_, policy)| (*policy != unspecified) == *renews)
+            }
+        }
+    }
+}
+
+/// What an action is about.
+fn subject(action: &Action) -> (u8, u64, Option<sentinel_proto::address::NodeAddress>) {
+    match action {
+        Action::ActivatePlan { plan } => (0, *plan, None),
+        Action::Link { plan, node } | Action::Unlink { plan, node } => (1, *plan, Some(*node)),
+        Action::StartLease { node, .. }
+        | Action::RenewLease { node, .. }
+        | Action::SetRenewal { node, .. }
+        | Action::EndLease { node, .. } => (2, 0, Some(*node)),
+    }
+}

@@ -1,0 +1,73 @@
+//! The oracle's key, read from a file that only its owner can read.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use sentinel_proto::tx::{KeyError, SigningKey};
+
+/// A key has 64 digits; a longer file is none.
+const LONGEST: u64 = 128;
+
+/// Why there is no key. Nothing of the file is repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// Missing, or not readable.
+    #[error("cannot read the key {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Others on this machine can read it.
+    #[error("{}: others can read the key (chmod 600 it; if they may have, make a new one)", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No key in it.
+    #[error("{}: {source}", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: KeyError,
+    },
+}
+
+/// Reads the key.
+pub fn read_key(path: &Path) -> Result<SigningKey, KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.mode() & 0o077 != 0 {
+        return Err(KeyFileError::Exposed { path: path.to_owned() });
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).map_err(io)?;
+    text.trim().parse().map_err(|source| KeyFileError::NoKey { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("key");
+        std::fs::write(&path, format!("{}\n", "01".repeat(32))).unwrap();
+        for (mode, good) in [(0o644, false), (0o640, false), (0o600, true), (0o400, true)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read_key(&path).is_ok(), good, "{mode:o}");
+        }
+        let empty = home.path().join("empty");
+        std::fs::write(&empty, "").unwrap();
+        std::fs::set_permissions(&empty, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(matches!(read_key(&empty), Err(KeyFileError::NoKey { .. })));
+        assert!(matches!(read_key(&home.path().join("none")), Err(KeyFileError::Io { .. })));
+    }
+}

@@ -1,0 +1,93 @@
+//! Actions as messages of the provider.
+
+use prost_types::Any;
+use sentinel_proto::address::ProviderAddress;
+use sentinel_proto::tx::{Typed, any};
+use sentinel_proto::wire::sentinel::lease::v1::{
+    MsgEndLeaseRequest, MsgRenewLeaseRequest, MsgStartLeaseRequest, MsgUpdateLeaseRequest,
+};
+use sentinel_proto::wire::sentinel::plan::v3::{
+    MsgLinkNodeRequest, MsgUnlinkNodeRequest, MsgUpdatePlanStatusRequest,
+};
+use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, RenewalPricePolicy, Status};
+
+use crate::ledger::{Price, RENEWAL};
+use crate::reconcile::Action;
+
+/// All types that actions become: what the oracle's key must be granted while it runs.
+pub const TYPES: [&str; 7] = [
+    MsgStartLeaseRequest::TYPE_URL,
+    MsgRenewLeaseRequest::TYPE_URL,
+    MsgUpdateLeaseRequest::TYPE_URL,
+    MsgEndLeaseRequest::TYPE_URL,
+    MsgLinkNodeRequest::TYPE_URL,
+    MsgUnlinkNodeRequest::TYPE_URL,
+    MsgUpdatePlanStatusRequest::TYPE_URL,
+];
+
+/// The message of an action.
+pub fn message(action: &Action, provider: &ProviderAddress, denom: &str) -> Any {
+    let from = provider.to_string();
+    match *action {
+        Action::ActivatePlan { plan } => {
+            any(&MsgUpdatePlanStatusRequest { from, id: plan, status: Status::Active.into() })
+        }
+        Action::StartLease { node, hours, max_price } => any(&MsgStartLeaseRequest {
+            from,
+            node_address: node.to_string(),
+            hours: hours.into(),
+            max_price: Some(price(max_price, denom)),
+            renewal_price_policy: RENEWAL.into(),
+        }),
+        Action::RenewLease { lease, hours, max_price, .. } => any(&MsgRenewLeaseRequest {
+            from,
+            id: lease,
+            hours: hours.into(),
+            max_price: Some(price(max_price, denom)),
+        }),
+        Action::SetRenewal { lease, renews, .. } => {
+            let policy = if renews { RENEWAL } else { RenewalPricePolicy::Unspecified };
+            any(&MsgUpdateLeaseRequest { from, id: lease, renewal_price_policy: policy.into() })
+        }
+        Action::EndLease { lease, .. } => any(&MsgEndLeaseRequest { from, id: lease }),
+        Action::Link { plan, node } => {
+            any(&MsgLinkNodeRequest { from, id: plan, node_address: node.to_string() })
+        }
+        Action::Unlink { plan, node } => {
+            any(&MsgUnlinkNodeRequest { from, id: plan, node_address: node.to_string() })
+        }
+    }
+}
+
+fn price(price: Price, denom: &str) -> WirePrice {
+    WirePrice {
+        denom: denom.to_owned(),
+        base_value: price.base.to_string(),
+        quote_value: price.quote.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sentinel_proto::address::NodeAddress;
+
+    use super::*;
+
+    #[test]
+    fn every_action_has_a_type_that_is_granted() {
+        let node = NodeAddress::new([1; 20]);
+        let (plan, lease, hours, max_price) = (1, 2, 3, Price { base: 4, quote: 5 });
+        let actions = [
+            Action::StartLease { node, hours, max_price },
+            Action::RenewLease { lease, node, hours, max_price },
+            Action::SetRenewal { lease, node, renews: true },
+            Action::EndLease { lease, node },
+            Action::Link { plan, node },
+            Action::Unlink { plan, node },
+            Action::ActivatePlan { plan },
+        ];
+        let provider = ProviderAddress::new([2; 20]);
+        let types = actions.map(|action| message(&action, &provider, "udvpn").type_url);
+        assert_eq!(types, TYPES);
+    }
+}

@@ -1,0 +1,11 @@
+//! Submission against the real hub program: `cargo test -p bridge-oracle --features hub --test hub`.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
+
+mod chain;
+mod crash;
+mod faults;
+mod power;
+mod rounds;
+mod town;

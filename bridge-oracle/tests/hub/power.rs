@@ -1,0 +1,250 @@
+//! The grants table both ways, and what a thief of the key can do: nothing else.
+
+use std::time::{Duration, SystemTime};
+
+use bridge_oracle::doctor::{Check, Patient, Verdict};
+use bridge_oracle::grants::{Granted, SETUP_TYPES, Wanted, grant};
+use bridge_oracle::ledger::Price;
+use bridge_oracle::reconcile::Action;
+use bridge_oracle::submit::messages::TYPES;
+use bridge_oracle::submit::{Submit as _, SubmitError};
+use prost_types::Any;
+use sentinel_proto::tx::{Typed as _, any};
+use sentinel_proto::wire::cosmos::authz::v1beta1::MsgExec;
+use sentinel_proto::wire::cosmos::bank::v1beta1::MsgSend;
+use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
+use sentinel_proto::wire::sentinel::lease::v1::MsgEndLeaseRequest;
+use sentinel_proto::wire::sentinel::plan::v3::{
+    MsgCreatePlanRequest, MsgLinkNodeRequest, MsgUnlinkNodeRequest, MsgUpdatePlanDetailsRequest,
+};
+use sentinel_proto::wire::sentinel::provider::v3::{
+    MsgRegisterProviderRequest, MsgUpdateProviderDetailsRequest, MsgUpdateProviderStatusRequest,
+};
+use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, Status};
+
+use crate::chain::{CHAIN, DENOM};
+use crate::town::{HOURLY, HOURS, PLAN, Town, key};
+
+async fn examine(town: &Town) -> Vec<Check> {
+    let settings = town.settings();
+    let patient = Patient {
+        hub: &town.hub,
+        key: &town.oracle,
+        settings: &settings,
+        plans: &[PLAN],
+        hours: HOURS,
+        budget: 1,
+    };
+    patient.examine(SystemTime::now()).await
+}
+
+fn bad(checks: &[Check]) -> Vec<&str> {
+    checks.iter().filter(|check| check.verdict == Verdict::Bad).map(|check| check.name.as_str()).collect()
+}
+
+/// Sends a message as a thief of the key would; the hub's words if it refuses.
+async fn steal(town: &Town, message: Any) -> Result<(), String> {
+    let exec = MsgExec { grantee: town.oracle.account().to_string(), msgs: vec![message] };
+    let sent = town.offer_as(&town.oracle, vec![any(&exec)], 400_000, Some(town.provider.account())).await;
+    let hash = sent.map_err(|refused| refused.to_string())?;
+    town.executed(&hash).await.outcome.map_err(|refused| refused.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_granted_message_works_and_each_other_is_refused() {
+    let town = Town::start(3, "86400s").await;
+    let home = tempfile::tempdir().unwrap();
+    let oracle = town.oracle(home.path()).await;
+    let outcome = oracle.submit(1, &town.wish(0..3)).await.unwrap();
+    assert_eq!(outcome.done.len(), 6, "{outcome:?}");
+    let checks = examine(&town).await;
+    assert!(bad(&checks).is_empty(), "{checks:#?}");
+    assert!(checks.iter().any(|check| check.name == "cannot /cosmos.bank.v1beta1.MsgSend"), "{checks:#?}");
+    assert!(checks.iter().all(|check| !check.found.contains("not proven")), "{checks:#?}");
+
+    // One type after the other is taken away: that one is refused, the others work.
+    let lease = town.ledger().await.leases[&town.node(0)].id;
+    let (node, hours, max_price) = (town.node(0), HOURS, Price { base: 0, quote: HOURLY });
+    let table = [
+        Action::ActivatePlan { plan: PLAN },
+        Action::SetRenewal { lease, node, renews: true },
+        Action::RenewLease { lease, node, hours, max_price },
+        Action::Unlink { plan: PLAN, node },
+        Action::Link { plan: PLAN, node },
+        Action::EndLease { lease, node },
+        Action::StartLease { node, hours, max_price },
+    ];
+    let year = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
+    for (round, action) in table.iter().enumerate() {
+        let name = TYPES.iter().find(|name| matches_type(name, action)).unwrap();
+        town.revoke(name).await;
+        let refused = oracle.submit(10 + round as u64, std::slice::from_ref(action)).await;
+        assert!(
+            matches!(&refused, Err(SubmitError::NotPermitted(words)) if words.contains(name)),
+            "{refused:?}"
+        );
+        let names = bad(&examine(&town).await).join(" ");
+        assert!(names.contains(name) && names.contains(&format!("can {name}")), "{names}");
+        // With something that is granted beside it, only this one is refused.
+        let beside = Action::Unlink { plan: PLAN, node: town.node(2) };
+        if matches!(action, Action::ActivatePlan { .. }) {
+            let outcome = oracle.submit(20, &[action.clone(), beside]).await.unwrap();
+            assert_eq!((outcome.done.len(), outcome.refused.len()), (1, 1), "{outcome:?}");
+        }
+        town.grant(&[name], year).await;
+        let outcome = oracle.submit(30 + round as u64, std::slice::from_ref(action)).await.unwrap();
+        assert_eq!(outcome.done, std::slice::from_ref(action), "{outcome:?}");
+    }
+
+    // What a thief would try.
+    let (account, provider) = (town.provider.account().to_string(), town.provider_address().to_string());
+    let coins = vec![Coin { denom: DENOM.to_owned(), amount: "1".to_owned() }];
+    let to_address = town.oracle.account().to_string();
+    let create = MsgCreatePlanRequest {
+        from: provider.clone(),
+        bytes: "1".to_owned(),
+        duration: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+        prices: Vec::new(),
+        private: false,
+    };
+    for message in [
+        any(&MsgSend { from_address: account, to_address: to_address.clone(), amount: coins.clone() }),
+        any(&create),
+        any(&MsgUpdatePlanDetailsRequest { from: provider.clone(), id: PLAN, private: true }),
+        any(&MsgUpdateProviderDetailsRequest {
+            from: provider.clone(),
+            name: "x".into(),
+            ..Default::default()
+        }),
+        any(&MsgUpdateProviderStatusRequest { from: provider, status: Status::Inactive.into() }),
+    ] {
+        let name = message.type_url.clone();
+        let words = steal(&town, message).await.unwrap_err();
+        assert!(words.contains("authorization not found"), "{name}: {words}");
+    }
+    // Granted types about what is somebody else's: another provider's lease and plan.
+    let stranger = key(2).account().in_role::<sentinel_proto::address::Provider>().to_string();
+    let foreign = [
+        any(&MsgEndLeaseRequest { from: stranger.clone(), id: lease }),
+        any(&MsgLinkNodeRequest { from: stranger.clone(), id: PLAN, node_address: town.node(1).to_string() }),
+        any(&MsgUnlinkNodeRequest { from: stranger, id: PLAN, node_address: town.node(1).to_string() }),
+    ];
+    for message in foreign {
+        let words = steal(&town, message).await.unwrap_err();
+        assert!(words.contains("authorization not found"), "{words}");
+    }
+    // The fee grant pays for nothing else.
+    let gift = MsgSend { from_address: to_address.clone(), to_address, amount: coins };
+    let paid = town.offer_as(&town.oracle, vec![any(&gift)], 200_000, Some(town.provider.account())).await;
+    let words = paid.unwrap_err().to_string();
+    assert!(words.contains("message not allowed"), "{words}");
+}
+
+fn matches_type(name: &str, action: &Action) -> bool {
+    let part = match action {
+        Action::ActivatePlan { .. } => "UpdatePlanStatus",
+        Action::StartLease { .. } => "StartLease",
+        Action::RenewLease { .. } => "RenewLease",
+        Action::SetRenewal { .. } => "UpdateLease",
+        Action::EndLease { .. } => "EndLease",
+        Action::Link { .. } => "MsgLinkNode",
+        Action::Unlink { .. } => "UnlinkNode",
+    };
+    name.contains(part)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
+    let town = Town::start(1, "86400s").await;
+    let home = tempfile::tempdir().unwrap();
+    let oracle = town.oracle(home.path()).await;
+    // Expired: the hub itself forgets it, and so does the preflight.
+    town.grant(&TYPES, SystemTime::now() + Duration::from_secs(8)).await;
+    let soon = examine(&town).await;
+    assert!(soon.iter().any(|c| c.verdict == Verdict::Warning && c.found.contains("soon")), "{soon:#?}");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let refused = oracle.submit(1, &town.wish(0..1)).await;
+    assert!(matches!(refused, Err(SubmitError::NotPermitted(_))), "{refused:?}");
+    town.grant(&TYPES, SystemTime::now() + Duration::from_secs(86_400)).await;
+    // Dry: enough for no transaction.
+    town.take_fees().await;
+    let refused = oracle.submit(2, &town.wish(0..1)).await;
+    assert!(matches!(&refused, Err(SubmitError::NotPermitted(w)) if w.contains("not found")), "{refused:?}");
+    town.give_fees(1000).await;
+    let refused = oracle.submit(3, &town.wish(0..1)).await;
+    assert!(matches!(&refused, Err(SubmitError::NotPermitted(w)) if w.contains("fee limit")), "{refused:?}");
+    let checks = examine(&town).await;
+    assert!(checks.iter().any(|c| c.name == "fee grant" && c.found.contains("runs dry")), "{checks:#?}");
+    town.take_fees().await;
+    town.give_fees(1_000_000_000).await;
+    assert_eq!(oracle.submit(4, &town.wish(0..1)).await.unwrap().done.len(), 2);
+
+    // What `grants` prints is what a multisig of two of three signs with the hub's own command.
+    let chain = &town.chain;
+    let backend = ["--keyring-backend", "test"];
+    for name in ["one", "two", "three"] {
+        chain.run(&[&["keys", "add", name], backend.as_slice()].concat());
+    }
+    let multisig = ["keys", "add", "board", "--multisig", "one,two,three", "--multisig-threshold", "2"];
+    chain.run(&[&multisig, backend.as_slice()].concat());
+    let board = chain.run(&[&["keys", "show", "board", "-a"], backend.as_slice()].concat());
+    let board: sentinel_proto::address::AccountAddress = board.trim().parse().unwrap();
+    let amount = vec![Coin { denom: DENOM.to_owned(), amount: "1000000000".to_owned() }];
+    let (from_address, to_address) = (key(2).account().to_string(), board.to_string());
+    town.send(&key(2), vec![any(&MsgSend { from_address, to_address, amount })]).await.unwrap();
+    let wanted = Wanted {
+        granter: board,
+        grantee: town.oracle.account(),
+        expires: SystemTime::now() + Duration::from_secs(30 * 24 * 3600),
+        denom: DENOM.to_owned(),
+        fee_limit: 5_000_000,
+        setup_expires: Some(SystemTime::now() + Duration::from_secs(86_400)),
+    };
+    let unsigned = grant(&wanted, &Granted::default(), &"0.1udvpn".parse().unwrap());
+    let path = |name: &str| home.path().join(name).display().to_string();
+    std::fs::write(path("grants.json"), serde_json::to_vec(&unsigned.json).unwrap()).unwrap();
+    let rpc = chain.rpc();
+    let common = ["--chain-id", CHAIN, "--node", &rpc, "--keyring-backend", "test"];
+    let board = board.to_string();
+    for name in ["one", "two"] {
+        let (file, out) = (path("grants.json"), path(name));
+        let sign = ["tx", "sign", &file, "--multisig", &board, "--from", name, "--output-document", &out];
+        chain.run(&[&sign, common.as_slice()].concat());
+    }
+    let (file, out) = (path("grants.json"), path("signed.json"));
+    let join = ["tx", "multi-sign", &file, "board", &path("one"), &path("two"), "--output-document", &out];
+    chain.run(&[&join, common.as_slice()].concat());
+    let sent = chain.run(&["tx", "broadcast", &out, "--node", &rpc, "--output", "json"]);
+    let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
+    assert_eq!(sent["code"], 0, "{sent}");
+    town.executed(&sent["txhash"].as_str().unwrap().parse().unwrap()).await.outcome.unwrap();
+    let grants = town.hub.authorizations(&wanted.granter, &wanted.grantee).await.unwrap();
+    let fees = town.hub.fee_allowance(&wanted.granter, &wanted.grantee).await.unwrap();
+    let granted = Granted::new(grants, fees, SystemTime::now());
+    assert!(granted.missing().is_empty(), "{granted:?}");
+    assert_eq!(granted.surplus().len(), SETUP_TYPES.len(), "not needed to run: {granted:?}");
+    let fees = granted.fees.unwrap();
+    assert_eq!(fees.left[DENOM], 5_000_000);
+    assert_eq!(fees.messages.unwrap(), [MsgExec::TYPE_URL]);
+
+    // So the oracle sets the board's provider up, which the board cannot sign itself.
+    let from = wanted.granter.in_role::<sentinel_proto::address::Provider>();
+    let price =
+        WirePrice { denom: DENOM.to_owned(), base_value: "0".to_owned(), quote_value: "0".to_owned() };
+    let setup = [
+        any(&MsgRegisterProviderRequest { from: board.clone(), name: "board".into(), ..Default::default() }),
+        any(&MsgUpdateProviderStatusRequest { from: from.to_string(), status: Status::Active.into() }),
+        any(&MsgCreatePlanRequest {
+            from: from.to_string(),
+            bytes: "1000000000".to_owned(),
+            duration: Some(prost_types::Duration { seconds: 86_400, nanos: 0 }),
+            prices: vec![price],
+            private: false,
+        }),
+    ];
+    let exec = MsgExec { grantee: town.oracle.account().to_string(), msgs: setup.to_vec() };
+    let hash = town.offer_as(&town.oracle, vec![any(&exec)], 1_000_000, Some(wanted.granter)).await.unwrap();
+    town.executed(&hash).await.outcome.unwrap();
+    assert_eq!(town.hub.provider(&from).await.unwrap().unwrap().status(), Status::Active);
+    assert_eq!(town.hub.plan(PLAN + 1).await.unwrap().unwrap().prov_address, from.to_string());
+}

@@ -1,0 +1,99 @@
+//! What rounds do, and what they cost.
+
+use bridge_oracle::ledger::ProviderState;
+use bridge_oracle::reconcile::Action;
+use bridge_oracle::submit::Submit as _;
+use sentinel_proto::address::NodeAddress;
+use sentinel_proto::tx::any;
+use sentinel_proto::wire::sentinel::node::v3::MsgUpdateNodeStatusRequest;
+use sentinel_proto::wire::sentinel::types::v1::Status;
+
+use crate::town::{HOURLY, HOURS, PLAN, Town, until, wish};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_leased_and_linked_and_one_bad_node_holds_back_nobody() {
+    let town = Town::start(12, "86400s").await;
+    let home = tempfile::tempdir().unwrap();
+    let oracle = town.oracle(home.path()).await;
+    assert!(oracle.resume().await.unwrap().transactions.is_empty());
+
+    // Two strangers to the hub among them: each is refused alone, with the hub's words.
+    let strangers = [NodeAddress::new([1; 20]), NodeAddress::new([2; 20])];
+    let mut actions = town.wish(0..5);
+    actions.extend(wish(strangers[0]));
+    actions.extend(town.wish(5..9));
+    actions.extend(wish(strangers[1]));
+    let outcome = oracle.submit(1, &actions).await.unwrap();
+    assert_eq!(outcome.done.len(), 18, "{outcome:?}");
+    assert_eq!(outcome.refused.len(), 4, "{outcome:?}");
+    assert_eq!(outcome.transactions.len(), 1, "the good ones go together");
+    for (action, words) in &outcome.refused {
+        assert!(strangers.contains(&action.node().unwrap()), "{action}");
+        assert!(words.contains("does not exist"), "{words}");
+    }
+    let ledger = town.ledger().await;
+    assert_eq!(ledger.provider, ProviderState::Active);
+    let plan = &ledger.plans[&PLAN];
+    assert!(plan.active);
+    assert_eq!(plan.links, (0..9).map(|index| town.node(index)).collect());
+    assert_eq!(ledger.leases.len(), 9);
+    let lease = &ledger.leases[&town.node(0)];
+    assert_eq!((lease.price.quote, lease.hours, lease.renews), (HOURLY, HOURS, true));
+    assert!(ledger.nodes[&town.node(11)].active && ledger.nodes[&town.node(11)].hourly.is_some());
+    assert!(ledger.time.abs_diff(lease.start) < 60);
+
+    // The same again is refused by the hub, and costs nothing.
+    let again = oracle.submit(2, &town.wish(0..1)).await.unwrap();
+    assert_eq!((again.done.len(), again.transactions.len()), (0, 0), "{again:?}");
+    assert!(again.refused[0].1.contains("already exists"), "{again:?}");
+
+    // Half of what is wanted is there: the rest is done.
+    let node = town.node(9);
+    let [start, link] = wish(node);
+    oracle.submit(3, std::slice::from_ref(&start)).await.unwrap();
+    let rest = oracle.submit(4, &[start, link]).await.unwrap();
+    assert_eq!((rest.done.len(), rest.refused.len()), (1, 1), "{rest:?}");
+
+    // Everything else that there is.
+    let lease = |index: usize| ledger.leases[&town.node(index)].id;
+    let (renew, end) = (town.node(1), town.node(2));
+    let max_price = bridge_oracle::ledger::Price { base: 0, quote: HOURLY };
+    let actions = [
+        Action::Unlink { plan: PLAN, node: town.node(0) },
+        Action::RenewLease { lease: lease(1), node: renew, hours: HOURS, max_price },
+        Action::SetRenewal { lease: lease(0), node: town.node(0), renews: false },
+        Action::EndLease { lease: lease(2), node: end },
+        Action::ActivatePlan { plan: PLAN },
+    ];
+    let outcome = oracle.submit(5, &actions).await.unwrap();
+    assert_eq!((outcome.done.len(), outcome.refused.len()), (5, 0), "{outcome:?}");
+    let ledger = town.ledger().await;
+    assert!(!ledger.leases[&town.node(0)].renews);
+    assert!(!ledger.leases.contains_key(&end));
+    // The end of a lease unlinks by itself.
+    assert!(!ledger.plans[&PLAN].links.contains(&end) && !ledger.plans[&PLAN].links.contains(&town.node(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_without_a_transaction_of_ours_shows_in_the_ledger() {
+    let town = Town::start(2, "20s").await;
+    let home = tempfile::tempdir().unwrap();
+    let oracle = town.oracle(home.path()).await;
+    let outcome = oracle.submit(1, &town.wish(0..2)).await.unwrap();
+    assert_eq!(outcome.done.len(), 4, "{outcome:?}");
+    // Node 0 goes by itself; node 1 tells that it lives, as real nodes do.
+    let gone = until("the end of node 0", async || {
+        let from = town.node(1).to_string();
+        let alive = MsgUpdateNodeStatusRequest { from, status: Status::Active.into() };
+        town.send(&town.nodes[1], vec![any(&alive)]).await.unwrap();
+        let ledger = town.ledger().await;
+        (!ledger.nodes[&town.node(0)].active).then_some(ledger)
+    })
+    .await;
+    assert_eq!(gone.leases.keys().copied().collect::<Vec<_>>(), [town.node(1)]);
+    assert_eq!(gone.plans[&PLAN].links, [town.node(1)].into());
+    let back = MsgUpdateNodeStatusRequest { from: town.node(0).to_string(), status: Status::Active.into() };
+    town.send(&town.nodes[0], vec![any(&back)]).await.unwrap();
+    let outcome = oracle.submit(2, &town.wish(0..1)).await.unwrap();
+    assert_eq!(outcome.done.len(), 2, "{outcome:?}");
+}
