@@ -1,10 +1,10 @@
 //! `cargo xtask bench`: measurements against the running network, as tables and as JSON.
 
 mod connections;
+mod crates;
 mod handshake;
 mod process;
 mod report;
-mod rooms;
 mod sample;
 
 use std::process::ExitCode;
@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::ValueEnum;
 use sentinel_stack::interrupted;
+use sentinel_stack::prerequisites::{self, Need};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -20,6 +21,8 @@ pub(crate) enum Name {
     Handshake,
     /// What admission, sign-in and cold decisions cost, without the network around them.
     Rooms,
+    /// What a thousand nodes, and 300 changes on top, cost the oracle on a hub of its own.
+    Oracle,
     /// The gate as a process: start, memory, sign-ins a second.
     Process,
 }
@@ -37,9 +40,15 @@ async fn all(names: Vec<Name>) -> Result<()> {
     for name in names {
         match name {
             Name::Handshake => handshake::run().await?,
-            Name::Rooms => rooms::run().await?,
+            Name::Rooms => crates::run("sovereign-gate", "rooms", &[]).await?,
+            Name::Oracle => oracle().await?,
             Name::Process => process::run().await?,
         }
     }
     Ok(())
+}
+
+async fn oracle() -> Result<()> {
+    tokio::task::spawn_blocking(|| prerequisites::ensure(&[Need::Network])).await??;
+    crates::run("bridge-oracle", "oracle", &["hub"]).await
 }

@@ -1,4 +1,4 @@
-//! What single rooms of the gate cost: `gate/benches/rooms`, built as it is delivered.
+//! Measurements that are benches of a crate, built as it is delivered: what they print, told and kept.
 
 use std::process::Stdio;
 
@@ -9,11 +9,13 @@ use tokio::process::Command;
 
 use super::report;
 
-pub(super) async fn run() -> Result<()> {
+/// Runs the bench `name` of `package` with these features.
+pub(super) async fn run(package: &str, name: &str, features: &[&str]) -> Result<()> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["bench", "--quiet", "--package", "sovereign-gate", "--bench", "rooms", "--target-dir"]);
-    cargo.arg(paths::target()).current_dir(paths::repository());
-    tracing::info!("building and measuring the rooms of the gate");
+    cargo.args(["bench", "--quiet", "--package", package, "--bench", name, "--target-dir"]);
+    cargo.arg(paths::target()).args(["--features", &features.join(",")]).current_dir(paths::repository());
+    cargo.env("SENTINELHUB_BIN", paths::stock_program("sentinelhub"));
+    tracing::info!("building and measuring {name} of {package}");
     let output = cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).output().await;
     let output = output.context("cannot run cargo")?;
     ensure!(output.status.success(), "the measurement failed: {}", output.status);
@@ -28,5 +30,5 @@ pub(super) async fn run() -> Result<()> {
         println!("\n{}", measurement["name"].as_str().unwrap_or_default());
         report::rows(&measurement["figures"]);
     }
-    report::write("rooms", &measured.into())
+    report::write(name, &measured.into())
 }
