@@ -7,6 +7,7 @@ pub mod admission;
 pub mod config;
 pub mod edge;
 pub mod enforce;
+pub mod governance;
 pub mod ops;
 pub mod refusal;
 pub mod run;

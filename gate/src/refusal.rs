@@ -67,7 +67,7 @@ pub enum Refusal {
     #[error("denied by the operator of this node")]
     Denied,
     /// 110: no new admissions for now.
-    #[error("this gate is paused by its operator: try again later")]
+    #[error("no new sessions here for now: this gate is paused, try again later")]
     Paused,
     /// 111: no answer from Ethereum.
     #[error("Ethereum cannot be asked for your card right now: try again in a minute")]

@@ -42,26 +42,29 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let reader = parts::reader(&config)?;
     let access = parts::access(&config, Arc::clone(&reader))?;
     let sessions = parts::sessions(&config, &store)?;
+    let (governor, governance) = parts::governance(&config, Arc::clone(&reader));
     let sign_in = SignIn::new(
         &parts::sign_in(&config),
         store.clone(),
         Arc::clone(&access) as _,
         reader,
         Arc::clone(&clock),
-    )?;
-    let admission = Arc::new(Admission::new(
+    )?
+    .governed(governance.clone());
+    let admission = Admission::new(
         Arc::clone(&access),
         Arc::clone(&sessions),
         store.clone(),
         Policy::from(&config.policy),
         Arc::clone(&clock),
         parts::sign_in_page(&config),
-    ));
+    )
+    .governed(governance.clone());
     let handshakes = Arc::new(Handshakes::new(
-        admission,
+        Arc::new(admission),
         Arc::clone(&upstream),
         store.clone(),
-        Lifetime { without_binding: config.binding.ttl, clock },
+        Lifetime { without_binding: config.binding.ttl, governance: governance.clone(), clock },
         config.tunnel.service()?,
         node.clone(),
     ));
@@ -89,10 +92,15 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         "the gate is open"
     );
 
-    let health = Arc::new(Health::new(node.clone(), Arc::clone(&sessions), Arc::clone(&access)));
+    let health = Health::new(node.clone(), Arc::clone(&sessions), Arc::clone(&access), governance);
+    let health = Arc::new(health);
     let admin = Admin { health, metrics, store: store.clone() };
     tasks.spawn(admin::serve(private, admin, stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
+    if let Some(governor) = governor {
+        let access = Arc::clone(&access);
+        tasks.spawn(parts::follow_governance(governor, node.clone(), access, stop.clone()));
+    }
     tasks.spawn(parts::follow_cards(access, stop.clone()));
     tasks.spawn(parts::follow_sessions(sessions, node, store.clone(), stop.clone()));
     tasks.spawn(parts::sweep(rate, SWEEP, stop.clone()));

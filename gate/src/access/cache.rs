@@ -1,6 +1,6 @@
 //! Answers kept for a while. One flight per question; failures are not kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::Address;
@@ -26,6 +26,8 @@ pub(super) struct Answers {
     kept: Cache<Question, Kept>,
     /// Addresses about which something changed. What was read before that is worth nothing.
     touched: Touched,
+    /// What began to be read before this is worth nothing either.
+    cleared: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Answers {
             Cache::builder().max_capacity(config.capacity).expire_after(Lifetime { positive, negative });
         // Anything read before a mark may still be kept, or on its way.
         let touched = Touched::new(positive.max(negative) + Duration::from_secs(60));
-        Self { kept: kept.build(), touched }
+        Self { kept: kept.build(), touched, cleared: Mutex::new(None) }
     }
 
     /// The kept answer, if nothing happened since.
@@ -88,14 +90,19 @@ impl Answers {
         self.touched.touch(address, Instant::now());
     }
 
+    /// Nothing that was read before now counts, nor what is still being read.
     pub(super) fn clear(&self) {
+        *self.cleared.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         self.kept.invalidate_all();
     }
 
     fn is_current(&self, kept: &Kept) -> bool {
         let Entitlement { wallet, vault, .. } = &*kept.entitlement;
         let touched = |address: &Address| self.touched.since(*address, kept.begun);
-        !touched(wallet) && !vault.as_ref().is_some_and(touched)
+        let cleared = *self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
+        !touched(wallet)
+            && !vault.as_ref().is_some_and(touched)
+            && cleared.is_none_or(|cleared| kept.begun > cleared)
     }
 }
 

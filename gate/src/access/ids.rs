@@ -1,7 +1,7 @@
 //! Which card ids exist. The collection does not say how many, so supplies are asked for, window by window, and
 //! every decision reads a few ids beyond the last one known: a card counts in the block that it is minted in.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
@@ -37,7 +37,8 @@ enum Known {
 #[derive(Debug)]
 pub(super) struct CardIds {
     memes: Address,
-    this_card: U256,
+    /// Ids that are read however high they are: THIS card.
+    named: Mutex<Vec<U256>>,
     known: watch::Sender<Known>,
     wanted: Notify,
 }
@@ -45,7 +46,7 @@ pub(super) struct CardIds {
 impl CardIds {
     pub(super) fn new(memes: Address, this_card: U256) -> Self {
         let known = watch::Sender::new(Known::Nothing("not asked yet".to_owned()));
-        Self { memes, this_card, known, wanted: Notify::new() }
+        Self { memes, named: Mutex::new(vec![this_card]), known, wanted: Notify::new() }
     }
 
     /// The ids, as soon as they are known.
@@ -138,13 +139,36 @@ impl CardIds {
             if matches!(known, Known::UpTo { last, .. } if *last >= newest) {
                 return false;
             }
-            let mut ids: Vec<_> = (0..=newest + AHEAD).map(U256::from).collect();
-            if !ids.contains(&self.this_card) {
-                ids.push(self.this_card);
-            }
-            *known = Known::UpTo { last: newest, ids: Arc::new(ids) };
+            *known = Known::UpTo { last: newest, ids: self.up_to(newest) };
             true
         });
+    }
+
+    /// Reads card `id` too from now on, whether it exists yet or not.
+    pub(super) fn include(&self, id: U256) {
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.contains(&id) {
+            return;
+        }
+        named.push(id);
+        drop(named);
+        self.known.send_if_modified(|known| match known {
+            Known::Nothing(_) => false,
+            Known::UpTo { last, ids } => {
+                *ids = self.up_to(*last);
+                true
+            }
+        });
+    }
+
+    fn up_to(&self, newest: u64) -> Ids {
+        let mut ids: Vec<_> = (0..=newest + AHEAD).map(U256::from).collect();
+        for id in &*self.named.lock().unwrap_or_else(PoisonError::into_inner) {
+            if !ids.contains(id) {
+                ids.push(*id);
+            }
+        }
+        Arc::new(ids)
     }
 
     /// Once known, ids stay known: a failure then only delays the news.

@@ -21,8 +21,8 @@ mod status;
 mod touched;
 mod world;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use alloy::primitives::Address;
@@ -43,7 +43,9 @@ use world::World;
 #[derive(Debug)]
 pub struct Access {
     reader: Arc<Reader>,
-    world: World,
+    /// As the file says; the world may say otherwise where it is governed.
+    config: AccessConfig,
+    world: RwLock<Arc<World>>,
     ids: CardIds,
     answers: Answers,
     contracts_seen: AtomicBool,
@@ -55,12 +57,13 @@ impl Access {
         config.validate()?;
         let ids = CardIds::new(config.memes, config.this_card);
         let answers = Answers::new(&config);
-        Ok(Self { reader, world: World::new(config), ids, answers, contracts_seen: AtomicBool::new(false) })
+        let world = RwLock::new(Arc::new(World::new(config.clone())));
+        Ok(Self { reader, config, world, ids, answers, contracts_seen: AtomicBool::new(false) })
     }
 
     /// Learns which cards exist, for ever. Until it has done so once, there are no answers.
     pub async fn follow_ids(&self) {
-        self.ids.follow(&self.reader, self.world.config.discovery_interval).await;
+        self.ids.follow(&self.reader, self.config.discovery_interval).await;
     }
 
     /// The best that `wallet` and its vaults give, at most the configured time ago. `vault_hint` names a vault that
@@ -77,10 +80,31 @@ impl Access {
         {
             return Ok(best);
         }
-        let (world, reader, ids) = (&self.world, &*self.reader, &self.ids);
-        let evaluation = Evaluation { world, reader, ids, wallet, hint };
         // On the heap: what asks is small then, and most questions are answered from what is kept.
-        self.answers.get((wallet, hint), || Box::pin(evaluation.run())).await
+        self.answers.get((wallet, hint), || Box::pin(self.evaluate(wallet, hint))).await
+    }
+
+    async fn evaluate(&self, wallet: Address, hint: Option<Address>) -> Result<Entitlement, AccessError> {
+        let world = self.world();
+        let evaluation = Evaluation { world: &world, reader: &self.reader, ids: &self.ids, wallet, hint };
+        evaluation.run().await
+    }
+
+    /// From now on these cards and delegations count: `change` tells how they differ from the file. No answer from
+    /// before is given any more.
+    pub fn govern(&self, change: impl FnOnce(&mut AccessConfig)) -> Result<(), AccessConfigError> {
+        let mut config = self.config.clone();
+        change(&mut config);
+        config.validate()?;
+        self.ids.include(config.this_card);
+        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(config));
+        self.contracts_seen.store(false, Ordering::Relaxed);
+        self.answers.clear();
+        Ok(())
+    }
+
+    fn world(&self) -> Arc<World> {
+        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Something changed about `address`: no answer that rests on it, as wallet or as vault, is given any more.
@@ -100,7 +124,7 @@ impl Access {
             problems.push(Problem { what: "cards", why, lasting: Duration::ZERO });
         }
         if problems.is_empty() && !self.contracts_seen.load(Ordering::Relaxed) {
-            problems = status::contracts(&self.reader, &self.world).await;
+            problems = status::contracts(&self.reader, &self.world()).await;
             self.contracts_seen.store(problems.is_empty(), Ordering::Relaxed);
         }
         AccessStatus { problems, providers }

@@ -23,6 +23,7 @@ pub use self::sessions::Sessions;
 pub use self::states::{Admitted, Grant, NoSession, Outcome, Verified};
 use self::states::{NotAdmitted, Parsed};
 use crate::access::{Access, Tier};
+use crate::governance::Governance;
 use crate::refusal::Refusal;
 use crate::store::Store;
 use crate::store::clock::Clock;
@@ -39,6 +40,7 @@ pub struct Admission {
     clock: Arc<dyn Clock>,
     /// Where to sign in, for the sentence that says so.
     sign_in: String,
+    governance: Governance,
 }
 
 impl Admission {
@@ -51,7 +53,13 @@ impl Admission {
         clock: Arc<dyn Clock>,
         sign_in: String,
     ) -> Self {
-        Self { access, sessions, store, policy, clock, sign_in }
+        Self { access, sessions, store, policy, clock, sign_in, governance: Governance::none() }
+    }
+
+    /// The same, where the contracts have a say.
+    #[must_use]
+    pub fn governed(self, governance: Governance) -> Self {
+        Self { governance, ..self }
     }
 
     /// The operator's policy.
@@ -70,6 +78,10 @@ impl Admission {
         if !denied && self.policy.is_probe(&verified.account()) {
             return verified.admit_probe(self).await.map(|admitted| Outcome::Admitted(Box::new(admitted)));
         }
+        // Probes are not business: the node is measured by them, whether it takes holders now or not.
+        if let Some(refusal) = self.governance.refusal(self.clock.unix()) {
+            return Err(refusal);
+        }
         let mut bound = verified.bind(self)?;
         if denied {
             return Err(bound.denied());
@@ -81,6 +93,11 @@ impl Admission {
                 Err(NotAdmitted::Refused(refusal)) => return Err(refusal),
             }
         }
+    }
+
+    /// Devices at a time for a holder of `tier`.
+    fn devices(&self, tier: Tier) -> u32 {
+        self.governance.devices(tier, self.policy.devices(tier))
     }
 
     /// Whether the hub answers, as far as is known without asking.

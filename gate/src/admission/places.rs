@@ -21,7 +21,7 @@ pub(super) async fn take(
     verified: &Verified,
     entitlement: Option<&Entitlement>,
 ) -> Result<Reservation, Taken> {
-    let limit = entitlement.map(|entitlement| admission.policy.devices(entitlement.tier));
+    let limit = entitlement.map(|entitlement| admission.devices(entitlement.tier));
     let claim = Claim {
         session_id: verified.session_id(),
         wallet: entitlement.map(|entitlement| entitlement.wallet),

@@ -10,8 +10,8 @@ mod validate;
 use std::path::{Path, PathBuf};
 
 pub use sections::{
-    Binding, Cache, Collection, Delegation, Ethereum, Gate, Hub, Limits, Log, LogFormat, Memes, Policy,
-    SessionRule, Standard, TierName, TierPolicy, TokenId, Tunnel,
+    Binding, Cache, Collection, Delegation, Ethereum, Gate, Governance, Hub, Limits, Log, LogFormat, Memes,
+    Policy, SessionRule, Standard, TierName, TierPolicy, TokenId, Tunnel,
 };
 use serde::{Deserialize, Serialize};
 pub use template::TEMPLATE;
@@ -50,6 +50,8 @@ pub struct Config {
     pub collections: Vec<Collection>,
     /// Delegation registries.
     pub delegation: Delegation,
+    /// Policy from the chain.
+    pub governance: Governance,
     /// Cache of ownership answers.
     pub cache: Cache,
     /// Sign-in.

@@ -146,6 +146,16 @@ section! {
 }
 
 section! {
+    /// Policy from the chain, on the chain of `[ethereum]`.
+    Governance {
+        /// The `ParameterRegistry`; the zero address: this file alone counts.
+        parameters: Address = Address::ZERO,
+        /// The `AccessPolicy`; the zero address: the file says which kinds of delegation count.
+        access_policy: Address = Address::ZERO,
+    }
+}
+
+section! {
     /// Cache of ownership answers.
     Cache {
         /// How long a holder's entitlement is kept.

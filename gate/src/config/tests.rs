@@ -99,3 +99,11 @@ fn shown_addresses_hide_credentials() {
     assert!(shown.contains("eth.example"), "{shown}");
     assert!(!shown.contains("SECRET") && !shown.contains("pass"), "{shown}");
 }
+
+#[test]
+fn governance_needs_the_registry() {
+    let policy = ("SOVEREIGN_GATE__GOVERNANCE__ACCESS_POLICY", "0x00000000000000000000000000000000000000aa");
+    assert!(problems(load(TEMPLATE, &[policy])).contains("governance.parameters"));
+    let registry = ("SOVEREIGN_GATE__GOVERNANCE__PARAMETERS", "0x00000000000000000000000000000000000000bb");
+    assert!(!load(TEMPLATE, &[policy, registry]).unwrap().governance.parameters.is_zero());
+}

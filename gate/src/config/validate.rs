@@ -152,6 +152,12 @@ impl Config {
             "at most 8, and neither 998 nor 999 (sub-delegation and consolidation are no delegations)",
         );
         problems.unless(self.delegation.rights.len() <= 8, "delegation.rights", "at most 8");
+        let governance = &self.governance;
+        problems.unless(
+            governance.access_policy.is_zero() || !governance.parameters.is_zero(),
+            "governance.parameters",
+            "the ParameterRegistry is needed where an AccessPolicy is given",
+        );
         problems.within("cache.positive_ttl", self.cache.positive_ttl, Duration::from_secs(1), HOUR);
         problems.within(
             "cache.negative_ttl",

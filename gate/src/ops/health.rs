@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use super::node::NodeState;
 use crate::access::Access;
 use crate::admission::Sessions;
+use crate::governance::Governance;
 
 /// Something that an admission needs and that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// The part: `node`, `hub`, `ethereum`, `cards`, `contracts`.
+    /// The part: `node`, `hub`, `ethereum`, `cards`, `contracts`, `governance`.
     pub what: &'static str,
     /// Why, for a person.
     pub why: String,
@@ -32,12 +33,19 @@ pub struct Health {
     node: watch::Receiver<NodeState>,
     sessions: Arc<Sessions>,
     access: Arc<Access>,
+    governance: Governance,
+    started: SystemTime,
 }
 
 impl Health {
     /// Readiness of these.
-    pub fn new(node: watch::Receiver<NodeState>, sessions: Arc<Sessions>, access: Arc<Access>) -> Self {
-        Self { node, sessions, access }
+    pub fn new(
+        node: watch::Receiver<NodeState>,
+        sessions: Arc<Sessions>,
+        access: Arc<Access>,
+        governance: Governance,
+    ) -> Self {
+        Self { node, sessions, access, governance, started: SystemTime::now() }
     }
 
     /// What is not ready now.
@@ -48,6 +56,8 @@ impl Health {
         }
         let hub = self.sessions.health();
         not_ready.extend(hub.down.map(|why| NotReady::new("hub", why, hub.since)));
+        let ungoverned = self.governance.problem();
+        not_ready.extend(ungoverned.map(|why| NotReady::new("governance", why, self.started)));
         let ethereum = self.access.status().await.problems;
         not_ready.extend(
             ethereum

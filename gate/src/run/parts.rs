@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, FixedBytes};
 use sentinel_proto::hub::HubClient;
 use sovereign_contracts::reader::{Reader, ReaderConfig};
 use tokio::sync::{mpsc, watch};
@@ -15,6 +15,7 @@ use crate::admission::Sessions;
 use crate::admission::sessions::{Follower, SessionEvent};
 use crate::config::{self, Config};
 use crate::edge::PerAddress;
+use crate::governance::{self, Governance};
 use crate::ops::node::NodeState;
 use crate::signin::{DeviceLimits, Rate, SignInConfig};
 use crate::store::{SessionState, Store};
@@ -73,6 +74,35 @@ fn collection(collection: &config::Collection) -> access::Collection {
             config::TierName::Paid => Tier::Paid,
         },
     }
+}
+
+/// What the contracts say in place of the file, and who reads it; nobody where no contract is named.
+pub(super) fn governance(config: &Config, reader: Arc<Reader>) -> (Option<governance::Follower>, Governance) {
+    let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
+    let Some(parameters) = switched_on(config.governance.parameters) else {
+        return (None, Governance::none());
+    };
+    let access_policy = switched_on(config.governance.access_policy);
+    let contracts = governance::Contracts { parameters, access_policy, memes: config.memes.contract };
+    let (follower, governance) =
+        governance::Follower::new(contracts, reader, config.memes.discovery_interval);
+    (Some(follower), governance)
+}
+
+/// Follows the contracts, until `stop`; what they say of cards is applied to `access`.
+pub(super) async fn follow_governance(
+    follower: governance::Follower,
+    node: watch::Receiver<NodeState>,
+    access: Arc<Access>,
+    stop: CancellationToken,
+) {
+    let node = move || node.borrow().address.map(|address| FixedBytes::from(*address.as_bytes()));
+    let apply = |governed: &governance::Governed| {
+        if let Err(error) = access.govern(|config| governed.apply(config)) {
+            tracing::error!(%error, "the governed cards cannot be applied");
+        }
+    };
+    follower.run(node, apply, stop).await;
 }
 
 /// What is known of the node's sessions; those recorded before a restart are watched from the start.

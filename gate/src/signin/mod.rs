@@ -16,6 +16,7 @@ mod signature;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy::primitives::{Address, eip191_hash_message};
 use futures::future::{BoxFuture, FutureExt};
@@ -32,8 +33,9 @@ use self::limit::{Kind, Limits};
 use self::message::{Statement, Terms};
 use self::nonce::Issued;
 use self::signature::{KeyPairs, MAX_SIGNATURE};
-use crate::access::{Access, AccessError, Entitlement};
-use crate::store::clock::Clock;
+use crate::access::{Access, AccessError, Entitlement, Tier};
+use crate::governance::Governance;
+use crate::store::clock::{Clock, UnixTime};
 use crate::store::{Binding, NonceState, Proof, Redemption, Store, StoreError};
 
 /// A challenge from the future is one of a clock that was set back; so much may be a matter of seconds.
@@ -70,6 +72,7 @@ pub struct SignIn {
     clock: Arc<dyn Clock>,
     key_pairs: KeyPairs,
     limits: Limits,
+    governance: Governance,
 }
 
 impl SignIn {
@@ -91,7 +94,14 @@ impl SignIn {
             clock,
             key_pairs: KeyPairs::new(),
             limits: Limits::new(config.rate),
+            governance: Governance::none(),
         })
+    }
+
+    /// The same, where the contracts have a say.
+    #[must_use]
+    pub fn governed(self, governance: Governance) -> Self {
+        Self { governance, ..self }
     }
 
     /// A message for this wallet to sign. Writes nothing.
@@ -105,10 +115,11 @@ impl SignIn {
         self.limit(wallet, Kind::Ask(client))?;
         let now = self.clock.unix();
         let vault = vault.filter(|vault| *vault != wallet);
-        let expires_at = now + self.terms.ttl;
+        let terms = self.terms();
+        let expires_at = now + terms.ttl;
         let statement =
             Statement { wallet, account, vault, nonce: String::new(), issued_at: now, expires_at };
-        let blank = statement.text(&self.terms)?;
+        let blank = statement.text(&terms)?;
         let nonce = nonce::seal(&self.store.nonce_key(), &nonce::fresh(now), &blank);
         let message = nonce::fill(&blank, &nonce);
         Ok(Challenge { message, nonce, expires_at: now + self.terms.challenge_ttl })
@@ -119,7 +130,7 @@ impl SignIn {
     pub async fn bind(&self, message: &str, signature: &str, client: Client) -> Result<Bound, SignInError> {
         let parsed = message::parse(message)?;
         let issued = self.issued(&parsed.nonce)?;
-        let statement = Statement::read(message, &parsed, &self.terms)?;
+        let statement = Statement::read(message, &parsed, &self.terms())?;
         if !issued.belongs_to(&self.store.nonce_key(), message) {
             return Err(SignInError::Changed);
         }
@@ -129,7 +140,7 @@ impl SignIn {
         self.limit(statement.wallet, Kind::Signed)?;
 
         let entitlement = self.entitlements.entitlement(statement.wallet, statement.vault).await?;
-        let Some(limit) = self.devices.of(entitlement.tier) else {
+        let Some(limit) = self.devices_for(entitlement.tier) else {
             return Err(SignInError::NoCard { wallet: statement.wallet });
         };
         let redemption = Redemption {
@@ -151,7 +162,7 @@ impl SignIn {
     pub async fn binding(&self, token: &str) -> Result<Bound, SignInError> {
         let binding = self.bearer(token).await?;
         let entitlement = self.entitlements.entitlement(binding.wallet, binding.vault).await?;
-        let devices = self.devices_of(&entitlement, self.devices.of(entitlement.tier).unwrap_or(0));
+        let devices = self.devices_of(&entitlement, self.devices_for(entitlement.tier).unwrap_or(0));
         Ok(Bound { binding, entitlement, devices, token: None })
     }
 
@@ -198,6 +209,18 @@ impl SignIn {
         self.limit(statement.wallet, Kind::Contract(client))?;
         let verdict = self.contracts.verify(statement.wallet, hash, signature).await;
         if verdict.map_err(AccessError::from)? { Ok(()) } else { Err(SignInError::Signature(reason)) }
+    }
+
+    /// What is signed now.
+    fn terms(&self) -> Terms {
+        let file = Duration::from_secs(self.terms.ttl.unsigned_abs());
+        let ttl =
+            UnixTime::try_from(self.governance.credential_ttl(file).as_secs()).unwrap_or(self.terms.ttl);
+        Terms { ttl, ..self.terms.clone() }
+    }
+
+    fn devices_for(&self, tier: Tier) -> Option<u32> {
+        self.devices.of(tier).map(|file| self.governance.devices(tier, file))
     }
 
     fn devices_of(&self, holder: &Entitlement, limit: u32) -> Devices {

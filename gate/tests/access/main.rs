@@ -4,6 +4,7 @@
 mod cost;
 mod delegate_xyz;
 mod faults;
+mod governed;
 mod own_cards;
 mod six529;
 mod spam;

@@ -141,6 +141,18 @@ async fn a_change_during_a_read_has_it_read_again() {
     assert_eq!(source.reads(), 2);
 }
 
+/// So does forgetting everything: what is on its way may rest on what counted before.
+#[tokio::test]
+async fn forgetting_during_a_read_has_it_read_again() {
+    let (answers, source) = (answers(), Source::new(Tier::Paid));
+    let (answer, ()) = tokio::join!(answers.get((WALLET, None), || source.read()), async {
+        sleep(Duration::from_millis(5)).await;
+        answers.clear();
+    });
+    assert!(answer.is_ok());
+    assert_eq!(source.reads(), 2);
+}
+
 /// The one who flies may leave; the others get their answer all the same.
 #[tokio::test]
 async fn whoever_gives_up_takes_nobody_along() {

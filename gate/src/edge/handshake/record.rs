@@ -9,14 +9,17 @@ use serde::Deserialize;
 
 use crate::admission::decide::{By, Candidate};
 use crate::admission::{Admitted, Grant, PROBE};
+use crate::governance::Governance;
 use crate::refusal::Refusal;
 use crate::store::clock::{Clock, UnixTime};
 use crate::store::{SessionRecord, SessionState, Store};
 
 /// How long an admission may last.
 pub struct Lifetime {
-    /// Of an admission without a sign-in, by the key's own address or as a probe.
+    /// Of an admission without a sign-in, by the key's own address or as a probe, unless governed.
     pub without_binding: Duration,
+    /// How long a sign-in lasts where the contracts have a say.
+    pub governance: Governance,
     /// Now.
     pub clock: Arc<dyn Clock>,
 }
@@ -93,7 +96,8 @@ impl Recorder {
             }
             Grant::Card { .. } | Grant::Probe => None,
         };
-        let otherwise = || now.saturating_add_unsigned(self.lifetime.without_binding.as_secs());
+        let unbound = self.lifetime.governance.credential_ttl(self.lifetime.without_binding);
+        let otherwise = || now.saturating_add_unsigned(unbound.as_secs());
         binding.map_or_else(otherwise, |binding| binding.expires_at)
     }
 }

@@ -136,3 +136,16 @@ fn eligibility_is_told_as_the_interface_says() {
         })
     );
 }
+
+#[tokio::test]
+async fn a_governed_sign_in_lasts_and_counts_as_governed() {
+    let governed = Governance::known(crate::governance::tests::governed());
+    let mut gate = Gate::new().await;
+    let (wallet, before) = (Wallet::new(1), gate.challenge(&Wallet::new(1), 1).message);
+    gate.sign_in = gate.sign_in.governed(governed);
+    let bound = gate.sign_in(&wallet, 1).await.unwrap();
+    assert_eq!(bound.binding.expires_at, NOW + 7200);
+    assert_eq!(bound.devices.limit, 1);
+    // A longer one that was issued before is not redeemed any more.
+    assert_eq!(gate.code(&before, &wallet.sign(&before)).await, 121);
+}

@@ -1,0 +1,108 @@
+//! Reads governance again and again, and keeps the last good answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::FixedBytes;
+use sovereign_contracts::reader::{At, Reader};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Contracts, Governance, Governed, Known, Unusable};
+
+/// First wait after a failure; doubled up to the interval.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const MOST_DOUBLINGS: u32 = 16;
+
+/// Follows the contracts.
+pub struct Follower {
+    contracts: Contracts,
+    reader: Arc<Reader>,
+    interval: Duration,
+    known: watch::Sender<Known>,
+}
+
+impl Follower {
+    /// A follower, and what it will have read.
+    pub fn new(contracts: Contracts, reader: Arc<Reader>, interval: Duration) -> (Self, Governance) {
+        let (known, receiver) = watch::channel(Known::Nothing("not asked yet".to_owned()));
+        (Self { contracts, reader, interval, known }, Governance(receiver))
+    }
+
+    /// Reads until `stop`. `node` says who is behind this gate, once that is known; `apply` hears of every change
+    /// before anybody else does.
+    pub async fn run(
+        self,
+        node: impl Fn() -> Option<FixedBytes<20>>,
+        apply: impl Fn(&Governed),
+        stop: CancellationToken,
+    ) {
+        let mut failures = 0;
+        loop {
+            let asked = node();
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                answer = self.read(asked) => answer,
+            };
+            let wait = match answer {
+                Ok(governed) => {
+                    self.take(governed, &apply);
+                    failures = 0;
+                    self.interval
+                }
+                Err(error) => {
+                    self.complain(&error);
+                    failures = (failures + 1).min(MOST_DOUBLINGS);
+                    (FIRST_WAIT * 2_u32.pow(failures)).min(self.interval)
+                }
+            };
+            // The node's own entry on the blacklist is asked for as soon as it is known who the node is.
+            let news = async {
+                while node() == asked {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+                () = news => {}
+            }
+        }
+    }
+
+    async fn read(&self, node: Option<FixedBytes<20>>) -> Result<Governed, Unusable> {
+        let snapshot = self.reader.read(&self.contracts.calls(node), At::Latest).await?;
+        self.contracts.read(&snapshot.results)
+    }
+
+    fn take(&self, governed: Governed, apply: impl Fn(&Governed)) {
+        metrics::gauge!("sovereign_gate_governance_up").set(1.0);
+        if matches!(&*self.known.borrow(), Known::Last(last) if **last == governed) {
+            return;
+        }
+        tracing::info!(
+            revision = governed.revision,
+            paused = governed.paused_until.is_some(),
+            blacklisted = governed.node_blacklisted,
+            credential_ttl = governed.credential_ttl.as_secs(),
+            devices = ?(governed.free_devices, governed.paid_devices),
+            collections = governed.collections.len(),
+            "governance has changed"
+        );
+        apply(&governed);
+        self.known.send_replace(Known::Last(Arc::new(governed)));
+    }
+
+    /// What was read before stays.
+    fn complain(&self, error: &Unusable) {
+        metrics::gauge!("sovereign_gate_governance_up").set(0.0);
+        tracing::warn!(%error, "governance cannot be read, what was read last counts");
+        self.known.send_if_modified(|known| match known {
+            Known::Nothing(why) => {
+                *why = error.to_string();
+                true
+            }
+            Known::Ungoverned | Known::Last(_) => false,
+        });
+    }
+}

@@ -1,0 +1,54 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+pub(crate) fn governed() -> Governed {
+    Governed {
+        paused_until: None,
+        node_blacklisted: false,
+        credential_ttl: Duration::from_secs(7200),
+        free_devices: 2,
+        paid_devices: 1,
+        this_card: None,
+        collections: Vec::new(),
+        delegations: None,
+        revision: 1,
+    }
+}
+
+const FILE: Duration = Duration::from_secs(86_400);
+
+#[test]
+fn without_contracts_the_file_counts() {
+    let none = Governance::none();
+    assert_eq!(none.refusal(0), None);
+    assert_eq!(none.credential_ttl(FILE), FILE);
+    assert_eq!(none.devices(Tier::Free, 5), 5);
+    assert_eq!(none.problem(), None);
+}
+
+#[test]
+fn before_the_first_read_nobody_passes() {
+    let unread = Governance(watch::channel(Known::Nothing("no answer".into())).1);
+    assert_eq!(unread.refusal(0), Some(Refusal::EthereumUnavailable));
+    assert_eq!(unread.problem().unwrap(), "no answer");
+}
+
+#[test]
+fn what_was_read_counts_in_place_of_the_file() {
+    let governance = Governance::known(governed());
+    assert_eq!(governance.refusal(0), None);
+    assert_eq!(governance.credential_ttl(FILE), Duration::from_secs(7200));
+    assert_eq!(governance.devices(Tier::Free, 5), 2);
+    assert_eq!(governance.devices(Tier::Paid, 5), 1);
+    assert_eq!(governance.devices(Tier::Denied, 5), 0);
+}
+
+#[test]
+fn pause_and_blacklist_refuse() {
+    let paused = Governance::known(Governed { paused_until: Some(100), ..governed() });
+    assert_eq!(paused.refusal(99), Some(Refusal::Paused));
+    assert_eq!(paused.refusal(100), None);
+    let blacklisted = Governance::known(Governed { node_blacklisted: true, ..governed() });
+    assert_eq!(blacklisted.refusal(0), Some(Refusal::NotInGoodStanding));
+}

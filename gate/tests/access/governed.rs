@@ -1,0 +1,171 @@
+//! Policy from the chain: read, applied, kept when Ethereum is gone, and bounded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{Address, FixedBytes, U256};
+use sovereign_contracts::dev::{Artifact, Deployment, Plan};
+use sovereign_contracts::reader::{Reader, ReaderConfig};
+use sovereign_contracts::system::{AccessPolicy, ParameterRegistry};
+use sovereign_gate::access::Tier;
+use sovereign_gate::governance::{Contracts, Follower, Governance};
+use sovereign_gate::refusal::Refusal;
+use tokio_util::sync::CancellationToken;
+
+use crate::town::*;
+
+const NODE: FixedBytes<20> = FixedBytes::repeat_byte(0x17);
+const FILE: Duration = Duration::from_secs(86_400);
+
+/// The system on the town's chain, and the gate's view of it.
+struct Governed {
+    deployment: Deployment,
+    governance: Governance,
+    stop: CancellationToken,
+}
+
+impl Drop for Governed {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Governed {
+    async fn follow(town: &Town) -> Self {
+        let deployment = Deployment::make(&town.chain, Plan::local(town.memes)).await.unwrap();
+        let governed = Self::of(town, deployment, town.memes);
+        let known = eventually(|| governed.governance.problem().is_none()).await;
+        assert!(known, "{:?}", governed.governance.problem());
+        governed
+    }
+
+    fn of(town: &Town, deployment: Deployment, memes: Address) -> Self {
+        let contracts = Contracts {
+            parameters: deployment.system.parameters,
+            access_policy: Some(deployment.system.access_policy),
+            memes,
+        };
+        let reader = ReaderConfig {
+            rpc_addrs: vec![town.chain.url().to_owned()],
+            chain_id: 31337,
+            timeout: Duration::from_millis(500),
+            ..ReaderConfig::default()
+        };
+        let reader = Arc::new(Reader::new(reader, Arc::clone(&town.counter) as _).unwrap());
+        let (follower, governance) = Follower::new(contracts, reader, Duration::from_millis(50));
+        let (stop, access) = (CancellationToken::new(), Arc::clone(&town.access));
+        let until = stop.clone();
+        tokio::spawn(async move {
+            let apply = |governed: &sovereign_gate::governance::Governed| {
+                access.govern(|config| governed.apply(config)).unwrap();
+            };
+            follower.run(|| Some(NODE), apply, until).await;
+        });
+        Self { deployment, governance, stop }
+    }
+
+    fn ttl(&self) -> u64 {
+        self.governance.credential_ttl(FILE).as_secs()
+    }
+
+    async fn now(&self) -> i64 {
+        self.deployment.chain.now().await.unwrap().cast_signed()
+    }
+}
+
+async fn eventually(mut good: impl FnMut() -> bool) -> bool {
+    for _ in 0..200 {
+        if good() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn parameters_are_followed_and_kept_while_ethereum_is_gone() {
+    let town = Town::open().await;
+    let governed = Governed::follow(&town).await;
+    assert_eq!((governed.ttl(), governed.governance.devices(Tier::Free, 9)), (86_400, 3));
+
+    governed.deployment.set_parameter("CREDENTIAL_TTL", U256::from(7200)).await.unwrap();
+    governed.deployment.set_parameter("DEVICE_LIMIT_PAID", U256::from(1)).await.unwrap();
+    assert!(eventually(|| governed.ttl() == 7200).await);
+    assert!(eventually(|| governed.governance.devices(Tier::Paid, 9) == 1).await);
+
+    let Town { anvil, .. } = town;
+    drop(anvil);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((governed.ttl(), governed.governance.devices(Tier::Paid, 9)), (7200, 1));
+    assert_eq!(governed.governance.refusal(0), None);
+}
+
+#[tokio::test]
+async fn pause_and_blacklist_reach_the_gate() {
+    let town = Town::open().await;
+    let governed = Governed::follow(&town).await;
+    let Deployment { chain, system, plan, .. } = &governed.deployment;
+    let (guardian, now) = (plan.guardian, governed.now().await);
+    let refusal = || governed.governance.refusal(now);
+    assert_eq!(refusal(), None);
+
+    chain.call(guardian, system.parameters, &ParameterRegistry::pauseCall {}).await.unwrap();
+    assert!(eventually(|| refusal() == Some(Refusal::Paused)).await);
+    chain.call(guardian, system.parameters, &ParameterRegistry::unpauseCall {}).await.unwrap();
+    assert!(eventually(|| refusal().is_none()).await);
+
+    let other = FixedBytes::repeat_byte(0x18);
+    for (node, expected) in [(other, None), (NODE, Some(Refusal::NotInGoodStanding))] {
+        let call = ParameterRegistry::blacklistNodeCall { node, reason: FixedBytes::ZERO };
+        chain.call(guardian, system.parameters, &call).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(eventually(|| refusal() == expected).await, "{node}");
+    }
+}
+
+#[tokio::test]
+async fn governed_cards_open_their_tier_at_once() {
+    // Kept for long, so that only the change itself can bring the news.
+    let town = Town::open_with(|config| {
+        (config.positive_ttl, config.negative_ttl) = (Duration::from_secs(600), Duration::from_secs(600));
+    })
+    .await;
+    let governed = Governed::follow(&town).await;
+    let (chain, system) = (&governed.deployment.chain, &governed.deployment.system);
+    let gallery = chain.deploy(DEPLOYER, Artifact::TestGallery, &[]).await.unwrap();
+    let (collector, holder) = (town.somebody(), town.holder_of(3).await);
+    let mint = [
+        &alloy::primitives::keccak256("mint(address,uint256)")[..4],
+        &alloy::sol_types::SolValue::abi_encode_params(&(collector, U256::from(1))),
+    ];
+    chain.send(DEPLOYER, gallery, mint.concat().into()).await.unwrap();
+    assert_eq!(town.ask(collector).await.tier, Tier::Denied);
+    assert_eq!(town.ask(holder).await.tier, Tier::Paid);
+
+    let add = AccessPolicy::addCollectionCall { token: gallery, standard: 0, tier: 1, ids: Vec::new() };
+    chain.call(system.timelock, system.access_policy, &add).await.unwrap();
+    let choose = AccessPolicy::setThisCardTokenIdCall { tokenId: U256::from(3) };
+    chain.call(system.timelock, system.access_policy, &choose).await.unwrap();
+    let mut tiers = (Tier::Denied, Tier::Paid);
+    for _ in 0..100 {
+        tiers = (town.ask(collector).await.tier, town.ask(holder).await.tier);
+        if tiers == (Tier::Paid, Tier::Free) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(tiers, (Tier::Paid, Tier::Free));
+}
+
+#[tokio::test]
+async fn contracts_of_other_cards_are_not_followed() {
+    let town = Town::open().await;
+    let deployment = Deployment::make(&town.chain, Plan::local(town.memes)).await.unwrap();
+    let governed = Governed::of(&town, deployment, Address::repeat_byte(5));
+    let told =
+        eventually(|| governed.governance.problem().is_some_and(|why| why.contains("collection of cards")));
+    assert!(told.await, "{:?}", governed.governance.problem());
+    assert_eq!(governed.governance.refusal(0), Some(Refusal::EthereumUnavailable));
+    assert_eq!(governed.ttl(), FILE.as_secs());
+}
