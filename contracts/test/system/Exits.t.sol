@@ -142,6 +142,28 @@ contract ExitsTest is World {
         system.nodes.withdraw(stranger);
     }
 
+    function test_ADisputeAgainstTheCommitteeEnds() public {
+        bytes32 hash = keccak256("something false");
+        (address[] memory signers, bytes[] memory signatures) = _votes(hash, 1);
+        vm.prank(stranger);
+        uint256 id =
+            system.slashing.disputeAttestation{value: 0.01 ether}(hash, signers, signatures, "evidence");
+        _wait(35 days + 1);
+        system.slashing.expireAttestationDispute(id);
+        uint256 before = stranger.balance;
+        vm.prank(stranger);
+        system.slashing.withdraw(stranger);
+        assertEq(stranger.balance, before + 0.01 ether);
+    }
+
+    function test_ThePauseEndsByItself() public {
+        skip(30 days - 1);
+        assertTrue(system.parameters.paused());
+        skip(1);
+        assertFalse(system.parameters.paused());
+        _open(bytes20(0));
+    }
+
     /// @dev Time goes on, and the timelock renews the pause in time.
     function _wait(uint256 time) private {
         uint256 end = vm.getBlockTimestamp() + time;

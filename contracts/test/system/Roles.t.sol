@@ -100,28 +100,6 @@ contract RolesTest is RoleTable {
         }
     }
 
-    function _dataFor(Row memory row, address caller) private pure returns (bytes memory) {
-        if (bytes4(row.data) != IAccessControl.renounceRole.selector) return row.data;
-        return abi.encodeCall(IAccessControl.renounceRole, (keccak256("SOME_ROLE"), caller));
-    }
-
-    function _address(Actor actor) private view returns (address) {
-        if (actor == Actor.Core) return core;
-        if (actor == Actor.Executor) return executor;
-        if (actor == Actor.Timelock) return address(system.timelock);
-        if (actor == Actor.Guardian) return guardian;
-        if (actor == Actor.Deployer) return address(this);
-        if (actor == Actor.Oracle) return address(system.oracle);
-        if (actor == Actor.Slashing) return address(system.slashing);
-        if (actor == Actor.Registry) return address(system.nodes);
-        if (actor == Actor.Sessions) return address(system.sessions);
-        if (actor == Actor.Operator) return operator;
-        if (actor == Actor.User) return user;
-        if (actor == Actor.Member) return config.committee[0];
-        if (actor == Actor.LeavingMember) return config.committee[MEMBERS - 1];
-        return stranger;
-    }
-
     // ------------------------------------------------------------- completeness
 
     /// @dev Every function of the ABI that changes anything is in the table, and nothing else is.
