@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 #![allow(clippy::print_stdout, reason = "times are of interest")]
 
+mod keeper;
 mod net;
 mod openvpn;
 mod ping;
 mod service;
+mod v2ray;
 mod wireguard;

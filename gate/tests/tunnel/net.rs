@@ -67,6 +67,16 @@ impl Namespace {
         run(&[&["ip", "netns", "exec", &self.name], command].concat())
     }
 
+    /// Runs some of our own code inside. Sockets that it opens, and threads that it starts, stay there.
+    pub(crate) fn thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let file = fs::File::open(self.path()).unwrap();
+        let inside = std::thread::spawn(move || {
+            nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+            work()
+        });
+        inside.join().unwrap()
+    }
+
     /// Whether a command succeeds inside.
     pub(crate) fn succeeds(&self, command: &[&str]) -> bool {
         let inside = Command::new("ip").args(["netns", "exec", &self.name]).args(command).output();

@@ -12,8 +12,8 @@ use sentinel_proto::handshake::Service as Kind;
 use serde_json::Value;
 use sovereign_gate::enforce::tunnel::{self, Peer, Present, Restored, Tunnel, TunnelConfig};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
+use crate::keeper::Keeper;
 use crate::net::{Namespace, Program, run, until};
 use crate::ping::Ping;
 use crate::service::Service;
@@ -130,24 +130,6 @@ fn configuration(answer: &Value, address: &str, files: &Path) -> PathBuf {
 
 fn passing(present: &[Present]) -> Vec<&str> {
     present.iter().filter(|peer| peer.passing).map(|peer| peer.peer_id.as_str()).collect()
-}
-
-/// Runs [`Tunnel::keep`] until it is dropped.
-struct Keeper(CancellationToken);
-
-impl Keeper {
-    fn start(tunnel: &Arc<dyn Tunnel>) -> Self {
-        let (stop, tunnel) = (CancellationToken::new(), Arc::clone(tunnel));
-        let until = stop.clone();
-        tokio::spawn(async move { tunnel.keep(until).await });
-        Self(stop)
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod openvpn;
 mod place;
+mod v2ray;
 mod wireguard;
 
 use std::sync::Arc;
@@ -86,6 +87,7 @@ fn driver(service: Service, config: &TunnelConfig) -> Result<Arc<dyn Tunnel>, Tu
     match service {
         Service::WireGuard | Service::AmneziaWg => Ok(Arc::new(wireguard::WireGuard::new(service, config))),
         Service::OpenVpn => Ok(Arc::new(openvpn::OpenVpn::new(config))),
-        other => Err(TunnelError::Unsupported(other)),
+        Service::V2Ray | Service::Xray => Ok(Arc::new(v2ray::V2Ray::new(service, config))),
+        Service::Hysteria2 => Err(TunnelError::Unsupported(service)),
     }
 }

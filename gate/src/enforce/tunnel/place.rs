@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -52,12 +53,35 @@ impl Place {
 
     /// Connects from inside this namespace.
     pub(super) async fn connect(&self, address: SocketAddr, what: &str) -> Result<TcpStream, TunnelError> {
-        let connected = self.run(move || {
-            let stream = std::net::TcpStream::connect_timeout(&address, CONNECT)?;
-            stream.set_nonblocking(true)?;
-            Ok::<_, std::io::Error>(stream)
-        });
-        let stream = connected.await?.and_then(TcpStream::from_std);
-        stream.map_err(|error| TunnelError::unreachable(format!("{what} at {address}"), error))
+        let connected = self.run(move || std::net::TcpStream::connect_timeout(&address, CONNECT)).await?;
+        adopted(connected, address, what)
     }
+
+    /// Connects from inside this namespace, every packet with a mark that rules of the firewall see.
+    pub(super) async fn connect_marked(
+        &self,
+        address: SocketAddr,
+        mark: u32,
+        what: &str,
+    ) -> Result<TcpStream, TunnelError> {
+        let connected = self.run(move || {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_mark(mark)?;
+            socket.connect_timeout(&address.into(), CONNECT)?;
+            Ok(socket.into())
+        });
+        adopted(connected.await?, address, what)
+    }
+}
+
+fn adopted(
+    connected: std::io::Result<std::net::TcpStream>,
+    address: SocketAddr,
+    what: &str,
+) -> Result<TcpStream, TunnelError> {
+    let adopt = |stream: std::net::TcpStream| {
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
+    };
+    connected.and_then(adopt).map_err(|error| TunnelError::unreachable(format!("{what} at {address}"), error))
 }

@@ -20,6 +20,7 @@ use futures::future::{BoxFuture, FutureExt};
 use tokio_util::sync::CancellationToken;
 
 use self::pki::Pki;
+pub(super) use self::pki::is_name as is_uuid;
 use super::place::Place;
 use super::{Peer, Present, Restored, Tunnel, TunnelConfig, TunnelError};
 

@@ -19,7 +19,7 @@ const WHAT: &str = "OpenVPN's keys";
 const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// Whether it is a canonical uuid, which is how the node names a peer's certificate.
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::enforce::tunnel) fn is_name(text: &str) -> bool {
     let dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
     let fits = |(index, byte): (usize, u8)| match byte {
         b'-' => dash(index),

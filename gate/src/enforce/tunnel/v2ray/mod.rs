@@ -1,0 +1,204 @@
+//! V2Ray and Xray: a user is removed from every inbound, then the flows that are open are cut.
+//!
+//! Both are needed: without the user nobody can shake hands any more, but what is open goes on, and over a multiplexed
+//! connection even opens new streams. Which flow is whose cannot be seen from outside, so the cut ends all of them, and
+//! the other clients connect again by themselves, at once. Evictions within a few seconds share one cut.
+//!
+//! Whoever reaches the service's API can add users, and through the service everybody reaches it: [`Tunnel::keep`]
+//! closes it to all but the node and us.
+
+mod api;
+mod firewall;
+mod inbounds;
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::future::{BoxFuture, FutureExt};
+use sentinel_proto::handshake::Service;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::api::{Api, Dialect};
+use self::firewall::Firewall;
+use self::inbounds::Inbounds;
+use super::openvpn::is_uuid;
+use super::place::Place;
+use super::{Peer, Present, Restored, Tunnel, TunnelConfig, TunnelError};
+
+/// Evictions within this time share one cut.
+const SHARED: Duration = Duration::from_secs(3);
+/// How often the guard of the API is looked after.
+const EVERY: Duration = Duration::from_secs(1);
+/// The service counts its own life in whole seconds.
+const SLACK: Duration = Duration::from_secs(2);
+
+pub(super) struct V2Ray {
+    dialect: Dialect,
+    config: PathBuf,
+    api_addr: Option<SocketAddr>,
+    place: Place,
+    firewall: Firewall,
+    /// Peers whose flows are known to be cut, and when their user was removed.
+    out: tokio::sync::Mutex<HashMap<String, Instant>>,
+    /// When the last cut began.
+    cut: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl V2Ray {
+    pub(super) fn new(service: Service, config: &TunnelConfig) -> Self {
+        let (dialect, home) = match service {
+            Service::Xray => (Dialect::Xray, "xray"),
+            _ => (Dialect::V2Ray, "v2ray"),
+        };
+        let place = Place::new(config.namespace.clone());
+        Self {
+            dialect,
+            config: config.node_home.join(home).join("server.json"),
+            api_addr: config.api_addr,
+            firewall: Firewall::new(place.clone()),
+            place,
+            out: tokio::sync::Mutex::default(),
+            cut: tokio::sync::Mutex::default(),
+        }
+    }
+
+    async fn api(&self, inbounds: &Inbounds) -> Result<Api, TunnelError> {
+        let usual = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), inbounds.api_port);
+        Api::connect(self.dialect, &self.place, self.api_addr.unwrap_or(usual)).await
+    }
+
+    /// Ends every flow that was open when this was called.
+    async fn cut(&self, inbounds: &Inbounds) -> Result<(), TunnelError> {
+        let wanted = Instant::now();
+        let mut last = self.cut.lock().await;
+        // Somebody else's cut came after our user was gone.
+        if last.is_some_and(|begun| begun >= wanted) {
+            return Ok(());
+        }
+        if let Some(begun) = *last {
+            tokio::time::sleep_until(begun + SHARED).await;
+        }
+        let begun = Instant::now();
+        self.firewall.cut(inbounds).await?;
+        *last = Some(begun);
+        Ok(())
+    }
+
+    async fn evict(&self, names: &[&String]) -> Result<(), TunnelError> {
+        let inbounds = Inbounds::read(&self.config).await?;
+        let mut removed = Vec::new();
+        {
+            let mut out = self.out.lock().await;
+            let mut api = self.api(&inbounds).await?;
+            for name in names {
+                let mut found = false;
+                for inbound in &inbounds.users {
+                    found |= api.remove(&inbound.tag, name).await?;
+                }
+                // Not there and cut before: nothing is open.
+                if found || !out.contains_key(*name) {
+                    out.remove(*name);
+                    removed.push((*name, Instant::now()));
+                }
+            }
+        }
+        if removed.is_empty() {
+            return Ok(());
+        }
+        self.cut(&inbounds).await?;
+        self.out.lock().await.extend(removed.into_iter().map(|(name, when)| (name.clone(), when)));
+        Ok(())
+    }
+
+    async fn restore(&self, name: &str) -> Result<Restored, TunnelError> {
+        let inbounds = Inbounds::read(&self.config).await?;
+        let mut out = self.out.lock().await;
+        let mut api = self.api(&inbounds).await?;
+        // A node that was started again has forgotten its users, and would not count what they use.
+        let ours = match out.get(name) {
+            Some(when) => api.uptime().await? + SLACK > when.elapsed(),
+            None => false,
+        };
+        if !ours && !api.knows(name).await? {
+            return Ok(Restored::NotThere);
+        }
+        for inbound in &inbounds.users {
+            api.add(inbound, name).await?;
+        }
+        out.remove(name);
+        Ok(Restored::Passing)
+    }
+
+    async fn guard(&self) -> Result<(), TunnelError> {
+        let inbounds = Inbounds::read(&self.config).await?;
+        // Our own connections must not be taken for the node's.
+        let _out = self.out.lock().await;
+        self.firewall.guard(&inbounds).await
+    }
+}
+
+impl Tunnel for V2Ray {
+    fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>> {
+        async {
+            let inbounds = Inbounds::read(&self.config).await?;
+            let out = self.out.lock().await;
+            let users = self.api(&inbounds).await?.users().await?;
+            let present = |peer_id: String| Present {
+                passing: !out.contains_key(&peer_id),
+                peer_id,
+                addresses: Vec::new(),
+            };
+            Ok(users.into_iter().filter(|user| is_uuid(user)).map(present).collect())
+        }
+        .boxed()
+    }
+
+    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        async {
+            let names: Vec<&String> =
+                peers.iter().map(|peer| &peer.peer_id).filter(|name| is_uuid(name)).collect();
+            if names.is_empty() { Ok(()) } else { self.evict(&names).await }
+        }
+        .boxed()
+    }
+
+    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+        async {
+            if !is_uuid(&peer.peer_id) {
+                return Ok(Restored::NotThere);
+            }
+            self.restore(&peer.peer_id).await
+        }
+        .boxed()
+    }
+
+    fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
+        async move {
+            let mut trouble = String::new();
+            loop {
+                match self.guard().await {
+                    Ok(()) => trouble.clear(),
+                    Err(error) => {
+                        let told = error.to_string();
+                        if told != trouble {
+                            tracing::warn!(%error, "the API of the tunnel service is not guarded");
+                        }
+                        trouble = told;
+                    }
+                }
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = tokio::time::sleep(EVERY) => {}
+                }
+            }
+            // Without us nobody would let a node in that is started again.
+            if let Err(error) = self.firewall.open().await {
+                tracing::warn!(%error, "the API of the tunnel service stays closed to a node that is started again");
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,360 @@
+//! Real V2Ray, set up and asked every second by the SDK's own service, with real clients.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use sentinel_proto::handshake::Service as Kind;
+use sovereign_gate::enforce::tunnel::{self, Peer, Restored, Tunnel, TunnelConfig};
+use tempfile::TempDir;
+
+use crate::keeper::Keeper;
+use crate::net::{Namespace, Program, until};
+use crate::service::Service;
+
+/// Something that ticks, on the node's machine.
+const TICKER: u16 = 9000;
+/// Where a client finds it.
+const TICKS: u16 = 7000;
+/// Where a client finds the API of the service, through its own tunnel.
+const API: u16 = 7001;
+
+/// How a client comes in.
+#[derive(Clone, Copy)]
+struct Way {
+    port: u16,
+    protocol: &'static str,
+    transport: &'static str,
+    mux: bool,
+}
+
+const TCP: Way = Way { port: 10_086, protocol: "vmess", transport: "tcp", mux: false };
+const MUX: Way = Way { mux: true, ..TCP };
+const VLESS: Way = Way { port: 10_087, protocol: "vless", transport: "websocket", mux: false };
+const KCP: Way = Way { port: 10_088, protocol: "vmess", transport: "mkcp", mux: false };
+
+struct World {
+    clients: Vec<Client>,
+    service: Option<Service>,
+    home: TempDir,
+    node: Namespace,
+}
+
+struct Client {
+    id: String,
+    _v2ray: Program,
+    namespace: Namespace,
+    _files: TempDir,
+}
+
+impl World {
+    fn start(ways: &[Way]) -> Self {
+        let (node, home) = (Namespace::new(), TempDir::new().unwrap());
+        let inbound = |way: Way| {
+            format!(
+                "[[inbounds]]\nport = \"{}\"\nproxy_protocol = \"{}\"\ntransport_protocol = \"{}\"\n\
+                 transport_security = \"none\"\n",
+                way.port, way.protocol, way.transport
+            )
+        };
+        let inbounds: String = [TCP, VLESS, KCP].map(inbound).concat();
+        std::fs::create_dir(home.path().join("v2ray")).unwrap();
+        std::fs::write(home.path().join("v2ray/config.toml"), inbounds).unwrap();
+        node.thread(tick);
+        let service = Service::start_patiently(&node, "v2ray", home.path());
+        let mut world = Self { clients: Vec::new(), service: Some(service), home, node };
+        for (way, number) in ways.iter().zip(1..) {
+            world.connect(*way, number);
+        }
+        world
+    }
+
+    fn service(&self) -> &Service {
+        self.service.as_ref().unwrap()
+    }
+
+    fn connect(&mut self, way: Way, number: u8) {
+        let (id, _) = self.service().add([number; 16]);
+        let (namespace, files) = (Namespace::new(), TempDir::new().unwrap());
+        let net = format!("192.168.{}", number + 100);
+        self.node.join(&namespace, &net);
+        let config = files.path().join("client.json");
+        std::fs::write(&config, configuration(way, &id, &format!("{net}.1"))).unwrap();
+        let program = sentinel_stack::paths::stock_program("v2ray");
+        let v2ray = namespace.spawn(Command::new(program).args(["run", "--config"]).arg(&config));
+        self.clients.push(Client { id, _v2ray: v2ray, namespace, _files: files });
+    }
+
+    fn driver(&self) -> Arc<dyn Tunnel> {
+        let config = TunnelConfig {
+            service: Some(Kind::V2Ray),
+            interface: None,
+            api_addr: None,
+            node_home: self.home.path().into(),
+            namespace: Some(self.node.path().into()),
+        };
+        tunnel::open(&config, Box::new(|| None)).unwrap()
+    }
+
+    fn peer(&self, client: usize) -> Peer {
+        Peer { session_id: client as u64, peer_id: self.clients[client].id.clone(), addresses: Vec::new() }
+    }
+
+    fn stream(&self, client: usize) -> Stream {
+        Stream::start(&self.clients[client].namespace)
+    }
+}
+
+fn configuration(way: Way, id: &str, address: &str) -> String {
+    let door = |port: u16, target: u16| {
+        serde_json::json!({ "listen": "127.0.0.1", "port": port, "protocol": "dokodemo-door",
+            "settings": { "address": "127.0.0.1", "port": target, "network": "tcp" } })
+    };
+    let user = serde_json::json!({ "id": id, "encryption": "none", "security": "auto" });
+    serde_json::json!({
+        "log": { "loglevel": "none" },
+        "inbounds": [door(TICKS, TICKER), door(API, 2323)],
+        "outbounds": [{
+            "protocol": way.protocol,
+            "settings": { "vnext": [{ "address": address, "port": way.port, "users": [user] }] },
+            "streamSettings": { "network": way.transport },
+            "mux": { "enabled": way.mux },
+        }],
+    })
+    .to_string()
+}
+
+/// Sends everybody who connects a byte every 20 ms.
+fn tick() {
+    let listener = TcpListener::bind(("127.0.0.1", TICKER)).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut stream = stream;
+                while stream.write_all(b".").is_ok() {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+}
+
+/// A download that never ends; when it breaks off or falls silent, it begins anew.
+struct Stream {
+    ticks: Arc<Mutex<Vec<Instant>>>,
+    begun: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Stream {
+    fn start(from: &Namespace) -> Self {
+        let stream = Self { ticks: Arc::default(), begun: Arc::default(), stop: Arc::default() };
+        let (ticks, begun, stop) =
+            (Arc::clone(&stream.ticks), Arc::clone(&stream.begun), Arc::clone(&stream.stop));
+        from.thread(move || {
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    download(&ticks, &begun, &stop);
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+        });
+        until("it ticks", Duration::from_secs(20), || stream.ticks.lock().unwrap().len() > 10);
+        stream
+    }
+
+    fn since(&self, moment: Instant) -> usize {
+        self.ticks.lock().unwrap().iter().filter(|tick| **tick > moment).count()
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    fn comes_back(&self, moment: Instant, limit: Duration) -> Duration {
+        until("it ticks again", limit, || self.since(moment) > 0);
+        self.ticks.lock().unwrap().iter().find(|tick| **tick > moment).unwrap().duration_since(moment)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn download(ticks: &Mutex<Vec<Instant>>, begun: &AtomicUsize, stop: &AtomicBool) {
+    let address = SocketAddr::from(([127, 0, 0, 1], TICKS));
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else { return };
+    stream.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
+    let mut buffer = [0; 64];
+    let mut first = true;
+    while !stop.load(Ordering::Relaxed) && stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+        ticks.lock().unwrap().push(Instant::now());
+        if std::mem::take(&mut first) {
+            begun.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether the API of the service answers a client, by HTTP/2, through its tunnel or from outside.
+fn api_answers(from: &Namespace, address: SocketAddr) -> bool {
+    from.thread(move || {
+        let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {
+            return false;
+        };
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        // The preface and an empty frame of settings; the answer begins with settings too.
+        let hello = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat();
+        let mut answer = [0; 9];
+        stream.write_all(&hello).is_ok() && stream.read_exact(&mut answer).is_ok() && answer[3] == 4
+    })
+}
+
+async fn stops_and_comes_back(way: Way) {
+    let world = World::start(&[way, TCP]);
+    let tunnel = world.driver();
+    let _keeper = Keeper::start(&tunnel);
+    let streams = [world.stream(0), world.stream(1)];
+    let others = streams[1].begun();
+
+    let asked = Instant::now();
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    let (order, out) = (asked.elapsed(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(streams[0].since(out + Duration::from_millis(200)), 0, "packets pass");
+    assert!(streams[1].comes_back(out, Duration::from_secs(3)) < Duration::from_secs(3));
+    assert!(streams[1].begun() <= others + 1, "the other one was cut more than once");
+    let present = tunnel.present().await.unwrap();
+    let passing: Vec<_> = present.iter().filter(|peer| peer.passing).map(|peer| &peer.peer_id).collect();
+    assert_eq!(passing, [&world.peer(1).peer_id]);
+    // A second time does nothing.
+    let others = streams[1].begun();
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(streams[1].begun(), others);
+
+    let asked = Instant::now();
+    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    let back = streams[0].comes_back(asked, Duration::from_secs(70));
+    assert_eq!(streams[1].begun(), others, "letting somebody back cuts nobody");
+    assert!(world.service().lives());
+    println!("v2ray {}: order {order:?}, back after {back:?}", way.transport);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_download_over_tcp_stops_and_comes_back() {
+    stops_and_comes_back(TCP).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_download_over_a_multiplexed_connection_stops_and_comes_back() {
+    stops_and_comes_back(MUX).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_download_over_vless_and_websocket_stops_and_comes_back() {
+    stops_and_comes_back(VLESS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_download_over_mkcp_stops_and_comes_back() {
+    stops_and_comes_back(KCP).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evictions_within_a_few_seconds_share_a_cut() {
+    let world = World::start(&[TCP, TCP, TCP, TCP, TCP]);
+    let tunnel = world.driver();
+    let streams: Vec<Stream> = (0..5).map(|client| world.stream(client)).collect();
+    let before = streams[4].begun();
+    let peers: Vec<Peer> = (0..4).map(|client| world.peer(client)).collect();
+    tunnel.shut_out(&peers[..1]).await.unwrap();
+    let together = peers[1..].iter().map(|peer| tunnel.shut_out(std::slice::from_ref(peer)));
+    for done in futures::future::join_all(together).await {
+        done.unwrap();
+    }
+    let out = Instant::now() + Duration::from_millis(200);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    for stream in &streams[..4] {
+        assert_eq!(stream.since(out), 0, "packets pass");
+    }
+    assert!(streams[4].since(out) > 0);
+    assert!(streams[4].begun() <= before + 2, "cut {} times", streams[4].begun() - before);
+    assert!(world.service().lives());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_reaches_the_api_but_the_node_even_when_it_is_started_again() {
+    let mut world = World::start(&[TCP]);
+    let stream = world.stream(0);
+    let outside: SocketAddr = "192.168.101.1:2323".parse().unwrap();
+    let inside = SocketAddr::from(([127, 0, 0, 1], API));
+    let inside_node = SocketAddr::from(([127, 0, 0, 1], 2323));
+    let reached = |world: &World| {
+        let from = &world.clients[0].namespace;
+        [api_answers(from, outside), api_answers(from, inside)]
+    };
+    assert_eq!(reached(&world), [true, true], "the hole that is to be closed");
+
+    let tunnel = world.driver();
+    let keeper = Keeper::start(&tunnel);
+    until("the API is closed", Duration::from_secs(5), || reached(&world) == [false, false]);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(world.service().lives(), "the node lost its own connection");
+    let begun = stream.begun();
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    stream.comes_back(Instant::now(), Duration::from_secs(10));
+    assert!(stream.begun() > begun);
+
+    // The node is started again, with the gate and, later, without it.
+    let mut keeper = Some(keeper);
+    for again in [true, false] {
+        drop(world.service.take());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.service = Some(Service::start_patiently(&world.node, "v2ray", world.home.path()));
+        let (id, _) = world.service().add([9; 16]);
+        // It knows only what was added since: whoever it has forgotten it would not count.
+        let stranger = Peer { session_id: 9, peer_id: id, addresses: Vec::new() };
+        assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::NotThere);
+        tunnel.shut_out(std::slice::from_ref(&stranger)).await.unwrap();
+        assert!(world.service().lives());
+        if again {
+            until("the API is closed again", Duration::from_secs(5), || {
+                !api_answers(&world.node, inside_node)
+            });
+            drop(keeper.take());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_an_error_and_never_out() {
+    let world = World::start(&[TCP]);
+    let peer = world.peer(0);
+    let config = |home: &Path, api_addr: Option<&str>| TunnelConfig {
+        service: Some(Kind::V2Ray),
+        interface: None,
+        api_addr: api_addr.map(|address| address.parse().unwrap()),
+        node_home: home.into(),
+        namespace: Some(world.node.path().into()),
+    };
+    for config in [config(Path::new("/nonexistent"), None), config(world.home.path(), Some("127.0.0.1:9"))] {
+        let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
+        let asked = Instant::now();
+        tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap_err();
+        tunnel.let_back(&peer).await.unwrap_err();
+        assert!(asked.elapsed() < Duration::from_secs(5));
+    }
+    let silent = world.node.thread(|| TcpListener::bind("127.0.0.1:0").unwrap());
+    let address = silent.local_addr().unwrap().to_string();
+    let tunnel = tunnel::open(&config(world.home.path(), Some(&address)), Box::new(|| None)).unwrap();
+    let asked = Instant::now();
+    tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap_err();
+    assert!(asked.elapsed() < Duration::from_secs(5));
+}
