@@ -3,7 +3,7 @@
 
 mod power;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::HubClient;
@@ -12,10 +12,8 @@ use sentinel_proto::wire::sentinel::types::v1::Status;
 use serde::Serialize;
 
 use crate::grants::{FEE_MESSAGE, Granted};
-use crate::submit::Settings;
+use crate::submit::{SOON, Settings};
 
-/// Grants that end within this time are warned of.
-const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Gas that the fee grant must still pay for, or it is warned of: about 300 nodes from nothing to linked.
 const LOW_GAS: u64 = 20_000_000;
 
@@ -189,7 +187,7 @@ fn lifetime(name: &str, end: Option<SystemTime>, now: SystemTime) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
 

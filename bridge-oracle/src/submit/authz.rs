@@ -2,10 +2,10 @@
 //! allowance.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use sentinel_proto::address::AccountAddress;
-use sentinel_proto::hub::{AccountState, HubClient, Simulated};
+use sentinel_proto::hub::{AccountState, Authorization, HubClient, Simulated};
 use sentinel_proto::tx::{SigningKey, Transaction, Typed as _, any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec};
 
@@ -19,6 +19,8 @@ use crate::reconcile::Action;
 
 /// Attempts at one set of actions before it is given up for this round.
 const ATTEMPTS: u32 = 4;
+/// Grants that end within this time are warned of.
+pub(crate) const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Submits in the provider's name.
 #[derive(Debug)]
@@ -75,6 +77,9 @@ impl Authz {
     async fn granted(&self, actions: &[Action], outcome: &mut Outcome) -> Result<Vec<Action>, SubmitError> {
         let now = SystemTime::now();
         let grants = self.hub.authorizations(&self.granter(), &self.key.account()).await?;
+        for grant in grants.iter().filter(|grant| ends_soon(grant, now)) {
+            tracing::warn!(message = grant.message, "a grant ends soon; see `bridge-oracle doctor`");
+        }
         let live = grants.into_iter().filter(|grant| {
             grant.kind == GenericAuthorization::TYPE_URL && grant.expires.is_none_or(|end| end > now)
         });
@@ -232,6 +237,10 @@ fn halve(mut batch: Vec<Unit>, words: &str, queue: &mut VecDeque<Vec<Unit>>, out
     for unit in unit.split().into_iter().rev() {
         queue.push_front(vec![unit]);
     }
+}
+
+fn ends_soon(grant: &Authorization, now: SystemTime) -> bool {
+    grant.expires.is_some_and(|end| end > now && end < now + SOON)
 }
 
 fn flat(batch: &[Unit]) -> Vec<Action> {

@@ -13,6 +13,7 @@ mod send;
 mod settings;
 
 pub use authz::Authz;
+pub(crate) use authz::SOON;
 pub use batch::MOST_IN_EXEC;
 pub use keyfile::{KeyFileError, read_key};
 pub use settings::Settings;
