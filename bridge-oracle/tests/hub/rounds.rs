@@ -5,10 +5,13 @@ use bridge_oracle::reconcile::Action;
 use bridge_oracle::submit::Submit as _;
 use sentinel_proto::address::NodeAddress;
 use sentinel_proto::tx::any;
+use sentinel_proto::wire::cosmos::bank::v1beta1::MsgSend;
+use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
 use sentinel_proto::wire::sentinel::node::v3::MsgUpdateNodeStatusRequest;
 use sentinel_proto::wire::sentinel::types::v1::Status;
 
-use crate::town::{HOURLY, HOURS, PLAN, Town, until, wish};
+use crate::chain::DENOM;
+use crate::town::{HOURLY, HOURS, PLAN, Town, key, until, wish};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_are_leased_and_linked_and_one_bad_node_holds_back_nobody() {
@@ -72,6 +75,28 @@ async fn nodes_are_leased_and_linked_and_one_bad_node_holds_back_nobody() {
     assert!(!ledger.leases.contains_key(&end));
     // The end of a lease unlinks by itself.
     assert!(!ledger.plans[&PLAN].links.contains(&end) && !ledger.plans[&PLAN].links.contains(&town.node(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coins_for_some_lease_some_and_the_others_are_refused() {
+    let town = Town::start(6, "86400s").await;
+    let home = tempfile::tempdir().unwrap();
+    let oracle = town.oracle(home.path()).await;
+    // Half a lease more than for three of six; the fees are paid from the same coins.
+    let account = town.provider.account();
+    let left = 7 * u128::from(HOURS) * HOURLY / 2;
+    let fee = 35_000;
+    let amount = town.hub.balance(&account, DENOM).await.unwrap() - left - fee;
+    let (from_address, to_address) = (account.to_string(), key(2).account().to_string());
+    let amount = vec![Coin { denom: DENOM.to_owned(), amount: amount.to_string() }];
+    town.send(&town.provider, vec![any(&MsgSend { from_address, to_address, amount })]).await.unwrap();
+
+    let outcome = oracle.submit(1, &town.wish(0..6)).await.unwrap();
+    assert_eq!((outcome.done.len(), outcome.refused.len()), (6, 6), "{outcome:?}");
+    let short = outcome.refused.iter().filter(|(_, words)| words.contains("insufficient funds")).count();
+    assert_eq!(short, 3, "{outcome:?}");
+    assert!(outcome.gas_used > outcome.gas / 2, "what cannot be paid for is not sent: {outcome:?}");
+    assert_eq!(town.ledger().await.plans[&PLAN].links.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
