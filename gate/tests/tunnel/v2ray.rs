@@ -195,6 +195,9 @@ fn download(ticks: &Mutex<Vec<Instant>>, begun: &AtomicUsize, stop: &AtomicBool)
     let mut first = true;
     while !stop.load(Ordering::Relaxed) && stream.read(&mut buffer).is_ok_and(|read| read > 0) {
         ticks.lock().unwrap().push(Instant::now());
+        if stream.write_all(b"!").is_err() {
+            return;
+        }
         if std::mem::take(&mut first) {
             begun.fetch_add(1, Ordering::Relaxed);
         }
@@ -229,7 +232,10 @@ async fn stops_and_comes_back(way: Way) {
     assert_eq!(streams[0].since(out + Duration::from_millis(200)), 0, "packets pass");
     assert!(streams[1].comes_back(out, Duration::from_secs(3)) < Duration::from_secs(3));
     assert!(streams[1].begun() <= others + 1, "the other one was cut more than once");
+    tunnel.present().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let present = tunnel.present().await.unwrap();
+    assert!(present.iter().any(|peer| peer.peer_id == world.peer(0).peer_id));
     let passing: Vec<_> = present.iter().filter(|peer| peer.passing).map(|peer| &peer.peer_id).collect();
     assert_eq!(passing, [&world.peer(1).peer_id]);
     // A second time does nothing.

@@ -96,9 +96,17 @@ struct Account {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
+struct QueryStats {
+    #[prost(string, tag = "1")]
+    pattern: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
 struct Stat {
     #[prost(string, tag = "1")]
     name: String,
+    #[prost(int64, tag = "2")]
+    value: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -112,6 +120,9 @@ struct System {
     #[prost(uint32, tag = "10")]
     uptime: u32,
 }
+
+/// Bytes sent, by user.
+pub(super) type Traffic = std::collections::BTreeMap<String, i64>;
 
 /// A connection to the API.
 pub(super) struct Api {
@@ -166,13 +177,19 @@ impl Api {
 
     /// Whether the service has counted anything of a user since it was started.
     pub(super) async fn knows(&mut self, email: &str) -> Result<bool, TunnelError> {
-        Ok(self.stats(&format!("user>>>{email}>>>traffic>>>")).await?.next().is_some())
+        Ok(!self.stats(&format!("user>>>{email}>>>traffic>>>")).await?.is_empty())
     }
 
-    /// The users of which the service has counted something since it was started.
-    pub(super) async fn users(&mut self) -> Result<std::collections::BTreeSet<String>, TunnelError> {
-        let names = self.stats("user>>>").await?;
-        Ok(names.filter_map(|name| name.split(">>>").nth(1).map(str::to_owned)).collect())
+    /// What users have sent since the service was started, those that are gone included. What they were sent says
+    /// nothing: over mKCP the service goes on counting what it cannot get rid of any more.
+    pub(super) async fn traffic(&mut self) -> Result<Traffic, TunnelError> {
+        let mut traffic = Traffic::new();
+        for stat in self.stats("user>>>").await? {
+            let user =
+                stat.name.strip_suffix(">>>traffic>>>uplink").and_then(|name| name.strip_prefix("user>>>"));
+            traffic.extend(user.map(|user| (user.to_owned(), stat.value)));
+        }
+        Ok(traffic)
     }
 
     /// How long the service has been running.
@@ -181,10 +198,10 @@ impl Api {
         Ok(Duration::from_secs(system.uptime.into()))
     }
 
-    async fn stats(&mut self, pattern: &str) -> Result<impl Iterator<Item = String>, TunnelError> {
-        let stats: Stats =
-            self.ask("stats.command.StatsService/QueryStats", Stat { name: pattern.to_owned() }).await?;
-        Ok(stats.stats.into_iter().map(|stat| stat.name))
+    async fn stats(&mut self, pattern: &str) -> Result<Vec<Stat>, TunnelError> {
+        let query = QueryStats { pattern: pattern.to_owned() };
+        let stats: Stats = self.ask("stats.command.StatsService/QueryStats", query).await?;
+        Ok(stats.stats)
     }
 
     async fn ask<Q, A>(&mut self, method: &str, question: Q) -> Result<A, TunnelError>

@@ -11,7 +11,7 @@ mod api;
 mod firewall;
 mod inbounds;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use sentinel_proto::handshake::Service;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::api::{Api, Dialect};
+use self::api::{Api, Dialect, Traffic};
 use self::firewall::Firewall;
 use self::inbounds::Inbounds;
 use super::openvpn::is_uuid;
@@ -43,6 +43,8 @@ pub(super) struct V2Ray {
     firewall: Firewall,
     /// Peers whose flows are known to be cut, and when their user was removed.
     out: tokio::sync::Mutex<HashMap<String, Instant>>,
+    /// What users had sent when they were looked at last.
+    seen: tokio::sync::Mutex<Option<(Instant, Traffic)>>,
     /// When the last cut began.
     cut: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -61,6 +63,7 @@ impl V2Ray {
             firewall: Firewall::new(place.clone()),
             place,
             out: tokio::sync::Mutex::default(),
+            seen: tokio::sync::Mutex::default(),
             cut: tokio::sync::Mutex::default(),
         }
     }
@@ -144,14 +147,16 @@ impl Tunnel for V2Ray {
     fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>> {
         async {
             let inbounds = Inbounds::read(&self.config).await?;
-            let out = self.out.lock().await;
-            let users = self.api(&inbounds).await?.users().await?;
-            let present = |peer_id: String| Present {
-                passing: !out.contains_key(&peer_id),
-                peer_id,
-                addresses: Vec::new(),
-            };
-            Ok(users.into_iter().filter(|user| is_uuid(user)).map(present).collect())
+            let mut out = self.out.lock().await;
+            let mut seen = self.seen.lock().await;
+            let now = (Instant::now(), self.api(&inbounds).await?.traffic().await?);
+            let present = compare(seen.as_ref(), &now.1, &out);
+            // Whoever got in again has flows that are not cut.
+            for peer in present.iter().filter(|peer| peer.passing) {
+                out.remove(&peer.peer_id);
+            }
+            *seen = Some(now);
+            Ok(present)
         }
         .boxed()
     }
@@ -200,5 +205,63 @@ impl Tunnel for V2Ray {
             }
         }
         .boxed()
+    }
+}
+
+/// Who is there, of a service that counts its users, gone ones too, but does not list them: those whose count has grown
+/// since the last look, and those who are out. For an eviction between the two looks the growth says nothing.
+fn compare(
+    before: Option<&(Instant, Traffic)>,
+    now: &Traffic,
+    out: &HashMap<String, Instant>,
+) -> Vec<Present> {
+    let grown = |name: &String| {
+        let Some((looked, before)) = before else { return false };
+        let since = out.get(name).is_none_or(|evicted| evicted < looked);
+        since && now.get(name).copied().unwrap_or(0) > before.get(name).copied().unwrap_or(0)
+    };
+    let names: BTreeSet<&String> = now.keys().filter(|name| is_uuid(name)).chain(out.keys()).collect();
+    let present =
+        |name: &String| Present { peer_id: name.clone(), passing: grown(name), addresses: Vec::new() };
+    names.into_iter().map(present).filter(|peer| peer.passing || out.contains_key(&peer.peer_id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 3] = [
+        "00000001-6f0a-4b7e-8d11-0123456789ab",
+        "00000002-6f0a-4b7e-8d11-0123456789ab",
+        "00000003-6f0a-4b7e-8d11-0123456789ab",
+    ];
+
+    fn traffic(values: [i64; 3]) -> Traffic {
+        NAMES.iter().map(|name| (*name).to_owned()).zip(values).collect()
+    }
+
+    fn shown(
+        before: Option<&(Instant, Traffic)>,
+        now: [i64; 3],
+        out: &[(usize, Instant)],
+    ) -> Vec<(usize, bool)> {
+        let out = out.iter().map(|(index, when)| (NAMES[*index].to_owned(), *when)).collect();
+        let present = compare(before, &traffic(now), &out);
+        let index = |id: &str| NAMES.iter().position(|name| *name == id).unwrap();
+        present.iter().map(|peer| (index(&peer.peer_id), peer.passing)).collect()
+    }
+
+    #[test]
+    fn whoever_uses_the_tunnel_is_there() {
+        let begin = Instant::now();
+        let later = begin + Duration::from_secs(1);
+        let before = (begin, traffic([5, 5, 0]));
+        assert_eq!(shown(None, [5, 5, 5], &[]), []);
+        assert_eq!(shown(Some(&before), [5, 6, 0], &[]), [(1, true)]);
+        // Evicted after the last look, and before it.
+        assert_eq!(shown(Some(&before), [6, 5, 0], &[(0, later)]), [(0, false)]);
+        let before = (later, traffic([5, 5, 0]));
+        assert_eq!(shown(Some(&before), [5, 5, 0], &[(0, begin)]), [(0, false)]);
+        assert_eq!(shown(Some(&before), [6, 5, 0], &[(0, begin)]), [(0, true)]);
     }
 }
