@@ -1,6 +1,6 @@
 //! What rounds do, and what they cost.
 
-use bridge_oracle::ledger::ProviderState;
+use bridge_oracle::ledger::{HubLedger, ProviderState, ReadLedger as _};
 use bridge_oracle::reconcile::Action;
 use bridge_oracle::submit::Submit as _;
 use sentinel_proto::address::NodeAddress;
@@ -44,6 +44,14 @@ async fn nodes_are_leased_and_linked_and_one_bad_node_holds_back_nobody() {
     assert_eq!((lease.price.quote, lease.hours, lease.renews), (HOURLY, HOURS, true));
     assert!(ledger.nodes[&town.node(11)].active && ledger.nodes[&town.node(11)].hourly.is_some());
     assert!(ledger.time.abs_diff(lease.start) < 60);
+
+    // Once everything wanted is linked, a look costs three questions.
+    let reader = HubLedger::new(town.hub.clone(), town.provider_address(), &[PLAN], DENOM);
+    let linked = (0..9).map(|index| town.node(index)).collect();
+    reader.read(&linked).await.unwrap();
+    let before = town.hub.asked();
+    assert_eq!(reader.read(&linked).await.unwrap().leases, ledger.leases);
+    assert_eq!(town.hub.asked() - before, 3);
 
     // The same again is refused by the hub, and costs nothing.
     let again = oracle.submit(2, &town.wish(0..1)).await.unwrap();

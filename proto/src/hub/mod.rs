@@ -139,6 +139,11 @@ impl HubClient {
         self.pool.size() > 1
     }
 
+    /// Questions put to endpoints so far, each attempt for itself, without those that prove a new connection.
+    pub fn asked(&self) -> u64 {
+        self.pool.asked()
+    }
+
     /// The state of each endpoint. Heights that it finds count when answers are judged as being behind.
     pub async fn endpoints(&self) -> Vec<EndpointState> {
         self.pool.states(&GetSyncingRequest {}).await

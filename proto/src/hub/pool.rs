@@ -1,7 +1,10 @@
 //! Several endpoints as one: the first that gives an answer that counts, within the time there is.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,6 +32,7 @@ pub(super) struct Pool {
     members: Vec<Member>,
     chain_id: String,
     timeout: Duration,
+    asked: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -59,11 +63,17 @@ impl Pool {
                 Ok(Member { name, link, breaker: Mutex::default(), height: Mutex::default() })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { members, chain_id: config.chain_id, timeout: config.timeout })
+        let asked = AtomicU64::default();
+        Ok(Self { members, chain_id: config.chain_id, timeout: config.timeout, asked })
     }
 
     pub(super) fn size(&self) -> usize {
         self.members.len()
+    }
+
+    /// Questions put to endpoints so far, each attempt for itself.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Time for one question in all.
@@ -156,6 +166,7 @@ impl Member {
         share: Duration,
         pool: &Pool,
     ) -> Result<Reply<Option<Q::Answer>>, Cause> {
+        pool.asked.fetch_add(1, Ordering::Relaxed);
         let Ok(answer) = timeout(share, self.link.ask(question, &pool.chain_id)).await else {
             // A connection that swallows questions would swallow the next one too.
             if share >= FAIR {
