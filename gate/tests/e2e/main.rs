@@ -14,6 +14,7 @@ mod client_address;
 mod codes;
 mod cold_storage;
 mod faults;
+mod governed;
 mod http;
 mod malformed;
 mod node_table;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         restarts::trials(),
         page::trials(),
         faults::trials(),
+        governed::trials(),
     ];
     trial::run(&arguments, trials.into_iter().flatten().collect())
 }

@@ -112,7 +112,12 @@ impl World {
 
     /// Somebody of the paid tier.
     pub(crate) async fn paid(&self) -> Result<Holder> {
-        self.holder(self.gate(), &[self.ethereum.other_card()]).await
+        self.paid_at(self.gate()).await
+    }
+
+    /// Somebody of the paid tier, signed in at this gate.
+    pub(crate) async fn paid_at(&self, gate: &GateInfo) -> Result<Holder> {
+        self.holder(gate, &[self.ethereum.other_card()]).await
     }
 
     /// Somebody of the free tier.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, address};
 use anyhow::{Context as _, Result};
-use sovereign_contracts::dev::{Artifact, DevChain};
+use sovereign_contracts::dev::{Artifact, Deployment, DevChain, Plan};
 use sovereign_contracts::{delegate_registry, multicall, nft_delegation};
 
 use crate::info::EthereumInfo;
@@ -85,6 +85,7 @@ async fn deploy(chain: &DevChain) -> Result<BTreeMap<String, Address>> {
     let memes = chain.deploy_memes(DEPLOYER, IDS).await?;
     let gallery = chain.deploy(DEPLOYER, Artifact::TestGallery, &[]).await?;
     let wallets = chain.deploy(DEPLOYER, Artifact::WalletFactory, &[]).await?;
+    let system = Deployment::make(chain, Plan::local(memes)).await?.system;
     let contracts = [
         ("TestMemes", memes),
         ("TestGallery", gallery),
@@ -93,7 +94,7 @@ async fn deploy(chain: &DevChain) -> Result<BTreeMap<String, Address>> {
         ("NFTDelegation", nft_delegation::MAINNET),
         ("DelegateRegistry", delegate_registry::CANONICAL),
     ];
-    Ok(contracts.into_iter().map(|(name, at)| (name.to_owned(), at)).collect())
+    Ok(contracts.into_iter().chain(system.named()).map(|(name, at)| (name.to_owned(), at)).collect())
 }
 
 /// The real binary: the command of the npm package is a script that would not pass signals on.

@@ -1,0 +1,89 @@
+//! Policy from the chain: the gate follows what the contracts say, and keeps it.
+
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256, U256, address, keccak256};
+use anyhow::{Context as _, Result, ensure};
+use sentinel_stack::info::GateInfo;
+use sovereign_contracts::system::ParameterRegistry;
+
+use crate::stub::StubProvider;
+use crate::trial::{Trial, trials};
+use crate::world::{World, enter, eventually, refused, set, turned_away};
+
+/// Who may pause on the local network.
+const GUARDIAN: Address = address!("90F79bf6EB2c4f870365E785982E1f101E93b906");
+const SOON: Duration = Duration::from_secs(20);
+
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![the_gate_follows_governance]
+}
+
+fn contract(world: &World, name: &str) -> Result<Address> {
+    let contracts = &world.stack.info().ethereum.contracts;
+    Ok(contracts.get(name).with_context(|| format!("no {name}"))?.parse()?)
+}
+
+/// How long a new sign-in at the gate lasts, in seconds.
+async fn lifetime(world: &World, gate: &GateInfo) -> Result<u64> {
+    let binding = world.paid_at(gate).await?.binding;
+    let time = |key: &str| humantime::parse_rfc3339(binding[key].as_str().unwrap_or_default());
+    Ok(time("expires_at")?.duration_since(time("issued_at")?)?.as_secs())
+}
+
+/// A parameter, a pause and its end reach a gate that runs; without Ethereum the last word counts.
+async fn the_gate_follows_governance(world: &World) -> Result<()> {
+    let (registry, timelock) =
+        (contract(world, "ParameterRegistry")?, contract(world, "TimelockController")?);
+    let access_policy = contract(world, "AccessPolicy")?;
+    let provider = StubProvider::before(&world.stack.info().ethereum.rpc, None).await?;
+    let gate = world
+        .gate_with("gate-governed", |config| {
+            set(config, "ethereum", "rpc_addrs", vec![provider.url()]);
+            set(config, "memes", "discovery_interval", "1s");
+            set(config, "governance", "parameters", registry.to_string());
+            set(config, "governance", "access_policy", access_policy.to_string());
+        })
+        .await?;
+    ensure!(lifetime(world, &gate).await? == 24 * 3600, "not as governed at first");
+
+    let chain = world.ethereum.chain();
+    let parameter = |name: &str, value: u64| ParameterRegistry::setCall {
+        key: keccak256(name),
+        value: U256::from(value),
+    };
+    chain.call(timelock, registry, &parameter("CREDENTIAL_TTL", 2 * 3600)).await?;
+    let followed = || async {
+        let lasts = lifetime(world, &gate).await?;
+        ensure!(lasts == 2 * 3600, "a sign-in lasts {lasts} s");
+        Ok(())
+    };
+    eventually("the parameter is followed", SOON, followed).await?;
+
+    let holder = world.paid_at(&gate).await?;
+    let session = world.direct_session(&holder.account).await?;
+    let handshake = holder.account.wireguard_handshake(session)?;
+    chain.call(GUARDIAN, registry, &ParameterRegistry::pauseCall {}).await?;
+    let paused = || async { turned_away(&gate, &handshake, 503, 110).await };
+    eventually("the pause is followed", SOON, paused).await?;
+    chain.call(GUARDIAN, registry, &ParameterRegistry::unpauseCall {}).await?;
+    let over = || async { enter(&gate, &handshake).await };
+    eventually("the end of the pause is followed", SOON, over).await?;
+
+    let node = world.node().address.parse::<sentinel_proto::address::NodeAddress>()?;
+    let node = (*node.as_bytes()).into();
+    let entry = ParameterRegistry::blacklistNodeCall { node, reason: B256::ZERO };
+    let other = world.paid_at(&gate).await?;
+    let session = world.direct_session(&other.account).await?;
+    let handshake = other.account.wireguard_handshake(session)?;
+    chain.call(GUARDIAN, registry, &entry).await?;
+    let banned = || async { turned_away(&gate, &handshake, 503, 115).await };
+    eventually("the blacklist is followed", SOON, banned).await?;
+    // Whoever cannot be asked takes nothing back.
+    drop(provider);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let answer = crate::world::knock(&gate, &handshake).await?;
+    refused(&answer, 503, 115).context("without Ethereum")?;
+    chain.call(GUARDIAN, registry, &ParameterRegistry::clearNodeCall { node }).await?;
+    Ok(())
+}
