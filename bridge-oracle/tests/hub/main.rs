@@ -4,6 +4,7 @@
 #![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
 
 mod chain;
+mod commands;
 mod crash;
 mod faults;
 mod power;

@@ -43,9 +43,12 @@ pub(crate) struct Town {
 
 /// A key that is always the same.
 pub(crate) fn key(number: u16) -> SigningKey {
-    let mut secret = [7; 32];
-    secret[..2].copy_from_slice(&number.to_be_bytes());
-    SigningKey::new(secret).unwrap()
+    secret(number).parse().unwrap()
+}
+
+/// The same as a key file has it.
+pub(crate) fn secret(number: u16) -> String {
+    format!("{number:04x}{}", "07".repeat(30))
 }
 
 impl Town {
