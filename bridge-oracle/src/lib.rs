@@ -14,6 +14,7 @@ pub mod ops;
 pub mod policy;
 pub mod reconcile;
 pub mod round;
+pub mod run;
 pub mod standing;
 pub mod state;
 pub mod submit;

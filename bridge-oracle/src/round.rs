@@ -30,6 +30,14 @@ pub enum RoundError {
     /// What is remembered cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The hub shows a time before our last transactions: what they did would be done again.
+    #[error("the hub is at height {height}, our last transaction is in block {acted}")]
+    Behind {
+        /// What it shows.
+        height: u64,
+        /// What was confirmed.
+        acted: u64,
+    },
     /// Not everything could be submitted.
     #[error("submit: {0}")]
     Submit(#[from] SubmitError),
@@ -83,6 +91,8 @@ pub struct Rounds<L, S> {
     state: State,
     approval: ApprovalWatch,
     health: Health,
+    /// Newest block that holds a transaction of this run.
+    acted: u64,
 }
 
 impl<L: ReadLedger, S: Submit> Rounds<L, S> {
@@ -90,12 +100,13 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
     pub fn new(home: &Path, eyes: Eyes<L>, submit: S, health: Health) -> Result<Self, StateError> {
         let state = State::load(home)?;
         let approval = ApprovalWatch::new(eyes.governed.hash(), eyes.governed.approval.grace);
-        Ok(Self { home: home.to_owned(), eyes, submit, state, approval, health })
+        Ok(Self { home: home.to_owned(), eyes, submit, state, approval, health, acted: 0 })
     }
 
     /// Brings to an end what an earlier run left open.
-    pub async fn resume(&self) -> Result<(), RoundError> {
+    pub async fn resume(&mut self) -> Result<(), RoundError> {
         let outcome = self.submit.resume().await?;
+        self.acted = self.acted.max(outcome.height);
         report(&outcome);
         Ok(())
     }
@@ -115,7 +126,10 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
     }
 
     async fn try_round(&mut self, allow_removals: Option<usize>) -> Result<View, RoundError> {
-        let looked = self.eyes.look(&self.state.memory, allow_removals).await;
+        let looked = self.eyes.look(&self.state.memory, allow_removals).await.and_then(|view| {
+            let (height, acted) = (view.ledger.height, self.acted);
+            if height < acted { Err(RoundError::Behind { height, acted }) } else { Ok(view) }
+        });
         self.tell_looked(&looked);
         let view = looked?;
         self.check_approval(&view.standings)?;
@@ -137,7 +151,7 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
     fn tell_looked(&self, looked: &Result<View, RoundError>) {
         match looked {
             Ok(_) => [Part::Ethereum, Part::Hub].into_iter().for_each(|part| self.health.well(part)),
-            Err(RoundError::Ledger(error)) => {
+            Err(error @ (RoundError::Ledger(_) | RoundError::Behind { .. })) => {
                 self.health.well(Part::Ethereum);
                 self.health.trouble(Part::Hub, error.to_string());
             }
@@ -167,7 +181,7 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
         Ok(())
     }
 
-    async fn act(&self, decision: &Decision) -> Result<(), RoundError> {
+    async fn act(&mut self, decision: &Decision) -> Result<(), RoundError> {
         if decision.steps.is_empty() {
             return Ok(());
         }
@@ -180,7 +194,9 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
             Ok(_) => self.health.well(Part::Submit),
             Err(error) => self.health.trouble(Part::Submit, error.to_string()),
         }
-        report(&result?);
+        let outcome = result?;
+        self.acted = self.acted.max(outcome.height);
+        report(&outcome);
         Ok(())
     }
 }

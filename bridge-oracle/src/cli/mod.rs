@@ -5,22 +5,20 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod doctor;
+mod exit;
+mod governed;
 mod grants;
+mod init;
 mod parts;
+mod show;
+mod start;
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use bridge_oracle::config::ConfigError;
-use bridge_oracle::policy::PolicyError;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-
-const USAGE: u8 = 64;
-const NOT_PERMITTED: u8 = 77;
-const CONFIGURATION: u8 = 78;
 
 /// Makes the provider's plans on the Sentinel Hub follow the standing of nodes on Ethereum.
 #[derive(Debug, Parser)]
@@ -35,6 +33,16 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write both configuration files and a new key into the home
+    Init(init::Init),
+    /// Make rounds until interrupted
+    Start(start::Start),
+    /// Show what the next round would do, with a reason for each action; changes nothing
+    Plan(show::Show),
+    /// Explain one node: its standing, its place on the hub, and what follows
+    Why(show::Why),
+    /// Show both chains, approval and budget in short
+    Status(show::Show),
     /// Write the transaction by which the provider's account grants this oracle what it needs
     Grants(grants::Grants),
     /// Prove on the hub what the key can do and what it cannot, and warn of what ends soon
@@ -43,6 +51,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The governed configuration and its approval
+    #[command(subcommand)]
+    Config(governed::Command),
     /// Print the version
     Version {
         /// As JSON
@@ -58,15 +69,17 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None => std::env::home_dir().context("no home directory: give --home")?.join(".bridge-oracle"),
     };
     match arguments.command {
-        Command::Grants(arguments) => runtime()?.block_on(grants::run(&home, arguments))?,
-        Command::Doctor { json } => return runtime()?.block_on(doctor::run(&home, json)),
+        Command::Init(init) => init.run(&home)?,
+        Command::Start(start) => start.run(&home)?,
+        Command::Plan(show) => return show.plan(&home),
+        Command::Why(why) => why.run(&home)?,
+        Command::Status(show) => return show.status(&home),
+        Command::Grants(arguments) => block_on(grants::run(&home, arguments))??,
+        Command::Doctor { json } => return block_on(doctor::run(&home, json))?,
+        Command::Config(command) => return command.run(&home),
         Command::Version { json } => version(json),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Runtime::new().context("no runtime")
 }
 
 fn version(json: bool) {
@@ -78,32 +91,23 @@ fn version(json: bool) {
     }
 }
 
+/// Runs what asks the chains.
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    Ok(tokio::runtime::Runtime::new()?.block_on(work))
+}
+
 /// Says what is wrong with the command line.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // Nothing can be said where nothing can be printed.
     let _ = error.print();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(USAGE),
+        _ => ExitCode::from(exit::USAGE),
     }
 }
 
 /// Says what went wrong.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("bridge-oracle: {error:#}");
-    ExitCode::from(exit_code(error))
-}
-
-fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.is::<ConfigError>() || error.is::<PolicyError>() {
-        CONFIGURATION
-    } else if error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(not_permitted) {
-        NOT_PERMITTED
-    } else {
-        1
-    }
-}
-
-fn not_permitted(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::PermissionDenied
+    ExitCode::from(exit::code(error))
 }
