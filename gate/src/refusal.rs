@@ -125,6 +125,9 @@ pub enum Refusal {
     /// 124: bearer token missing or no longer valid.
     #[error("bearer token missing or no longer valid: sign in again")]
     Token,
+    /// 125: the peer of this session is out of the tunnel and does not come back.
+    #[error("the tunnel of this session cannot be brought back ({0}): open a new session")]
+    TunnelOver(&'static str),
     /// 199: a fault of ours.
     #[error("internal error, tell the operator of this node: request {request_id}")]
     Internal {
@@ -162,6 +165,7 @@ impl Refusal {
             Self::WalletSignature(_) => (S::UNAUTHORIZED, 122, "wallet_signature"),
             Self::ForeignBinding(_) => (S::UNAUTHORIZED, 123, "foreign_binding"),
             Self::Token => (S::UNAUTHORIZED, 124, "token"),
+            Self::TunnelOver(_) => (S::CONFLICT, 125, "tunnel_over"),
             Self::Internal { .. } => (S::INTERNAL_SERVER_ERROR, 199, "internal"),
         }
     }

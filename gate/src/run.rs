@@ -13,16 +13,18 @@ mod error;
 mod parts;
 
 pub use self::error::StartError;
-use crate::admission::{Admission, Policy};
+use crate::admission::{Admission, Policy, Terms};
 use crate::config::Config;
-use crate::edge::{Api, Edge, Handshakes, Lifetime, Listener, PerAddress, Upstream, tls};
+use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, Upstream, tls};
+use crate::enforce::{Enforcer, Evictor, SteadyClock, Tools};
 use crate::ops::admin::{self, Admin};
 use crate::ops::health::Health;
 use crate::ops::node::NodeWatch;
+use crate::ops::reload::Reload;
 use crate::ops::{logs, metrics};
 use crate::signin::SignIn;
 use crate::store::Store;
-use crate::store::clock::{Clock, SystemClock};
+use crate::store::clock::Clock;
 
 const SWEEP: Duration = Duration::from_secs(30);
 
@@ -35,8 +37,8 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
 
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::open(home).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
+    let store = Store::open_with(home, parts::memory(&config), Arc::clone(&clock)).await?;
     let upstream = Arc::new(Upstream::new(&config.gate.node_url)?);
     let (watch, node) = NodeWatch::new(Arc::clone(&upstream));
     let reader = parts::reader(&config)?;
@@ -47,29 +49,43 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         &parts::sign_in(&config),
         store.clone(),
         Arc::clone(&access) as _,
-        reader,
+        Arc::clone(&reader) as _,
         Arc::clone(&clock),
     )?
     .governed(governance.clone());
+    let tunnel = parts::tunnel(&config, node.clone())?;
+    let evictor = Arc::new(Evictor::new(store.clone(), Arc::clone(&tunnel)));
     let admission = Admission::new(
         Arc::clone(&access),
         Arc::clone(&sessions),
         store.clone(),
         Policy::from(&config.policy),
+        Arc::clone(&evictor),
         Arc::clone(&clock),
-        parts::sign_in_page(&config),
-    )
-    .governed(governance.clone());
+        Terms { sign_in: parts::sign_in_page(&config), without_binding: config.binding.ttl },
+    );
+    let admission = Arc::new(admission.governed(governance.clone()));
+    let enforcer = Enforcer::new(Tools {
+        store: store.clone(),
+        access: Arc::clone(&access),
+        admission: Arc::clone(&admission),
+        sessions: Arc::clone(&sessions),
+        evictor: Arc::clone(&evictor),
+        clock: Arc::clone(&clock),
+        foreign_peers: config.tunnel.foreign_peers,
+    });
+    let (follower, inbox) = parts::follower(&config, reader, &access, &store).await?;
     let handshakes = Arc::new(Handshakes::new(
-        Arc::new(admission),
+        Arc::clone(&admission),
+        Arc::clone(&enforcer),
         Arc::clone(&upstream),
         store.clone(),
-        Lifetime { without_binding: config.binding.ttl, governance: governance.clone(), clock },
+        clock,
         config.tunnel.service()?,
         node.clone(),
     ));
-    let rate = Arc::new(PerAddress::new(&config.limits));
-    let api = Api::new(sign_in, Arc::clone(&access));
+    let (rate, patience) = (Arc::new(PerAddress::new(&config.limits)), config.gate.shutdown_timeout);
+    let api = Api::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
     let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
 
     let listener = Listener::bind(
@@ -92,19 +108,19 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         "the gate is open"
     );
 
-    let health = Health::new(node.clone(), Arc::clone(&sessions), Arc::clone(&access), governance);
-    let health = Arc::new(health);
-    let admin = Admin { health, metrics, store: store.clone() };
+    let health = Arc::new(Health::new(node.clone(), Arc::clone(&sessions), Arc::clone(&access), governance));
+    let reload = Arc::new(Reload::new(home, config, admission, Arc::clone(&access), Arc::clone(&enforcer)));
+    let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
     tasks.spawn(admin::serve(private, admin, stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
-    if let Some(governor) = governor {
-        let access = Arc::clone(&access);
-        tasks.spawn(parts::follow_governance(governor, node.clone(), access, stop.clone()));
-    }
+    tasks.spawn(parts::follow_governance(governor, node.clone(), &access, &enforcer, stop.clone()));
     tasks.spawn(parts::follow_cards(access, stop.clone()));
-    tasks.spawn(parts::follow_sessions(sessions, node, store.clone(), stop.clone()));
+    tasks.spawn(parts::follow_sessions(sessions, node, store.clone(), evictor, stop.clone()));
+    tasks.spawn(parts::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));
+    tasks.spawn(enforcer.run(stop.clone()));
+    tasks.spawn(parts::keep(tunnel, stop.clone()));
     tasks.spawn(parts::sweep(rate, SWEEP, stop.clone()));
-    let serving = tasks.spawn(listener.serve(stop.clone(), config.gate.shutdown_timeout));
+    let serving = tasks.spawn(listener.serve(stop.clone(), patience));
 
     asked_to_stop().await?;
     tracing::info!("stopping: requests under way are finished");

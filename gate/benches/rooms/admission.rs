@@ -13,8 +13,10 @@ use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
 use sentinel_proto::stub::{State, StubHub};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sovereign_gate::admission::{Admission, Outcome, Policy, Sessions};
+use sovereign_gate::admission::{Admission, Outcome, Policy, Sessions, Terms};
 use sovereign_gate::config;
+use sovereign_gate::enforce::Evictor;
+use sovereign_gate::enforce::tunnel::{self, TunnelConfig};
 use sovereign_gate::signin::{SignIn, SignInConfig};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
@@ -62,7 +64,12 @@ pub(crate) async fn run() {
         .unwrap();
 
     let policy = Policy::from(&config::Config::default().policy);
-    let admission = Admission::new(access, sessions, store, policy, clock, String::new());
+    // Nobody is evicted here, so nobody asks which tunnel there is.
+    let tunnel = TunnelConfig::try_from(&config::Config::default().tunnel).unwrap();
+    let tunnel = tunnel::open(&tunnel, Box::new(|| None)).unwrap();
+    let evictor = Arc::new(Evictor::new(store.clone(), tunnel));
+    let terms = Terms { sign_in: String::new(), without_binding: config.ttl };
+    let admission = Admission::new(access, sessions, store, policy, evictor, clock, terms);
     // The first round asks the hub.
     decide_all(&admission, &handshakes).await;
     let before = cpu();

@@ -45,7 +45,7 @@ pub(crate) async fn run() {
         let (calls, _) = provider.calls();
         tell(name, &json!({ "at_once": AT_ONCE, "calls": calls, "time": spread(times) }));
     }
-    access.invalidate_all();
+    access.invalidate_all(0);
     provider.calls();
     let times = join_all((0..AT_ONCE).map(|_| ask(&access, direct[0], Tier::Paid))).await;
     tell("cold, one wallet 50 times", &json!({ "calls": provider.calls().0, "time": spread(times) }));

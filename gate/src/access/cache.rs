@@ -1,13 +1,14 @@
 //! Answers kept for a while. One flight per question; failures are not kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::Address;
 use moka::Expiry;
 use moka::future::Cache;
 
-use super::touched::Touched;
+use super::touched::{Touched, Worth};
 use super::{AccessConfig, AccessError, Entitlement, Tier};
 
 /// A wallet, and the vault that it named.
@@ -26,9 +27,13 @@ pub(super) struct Answers {
     kept: Cache<Question, Kept>,
     /// Addresses about which something changed. What was read before that is worth nothing.
     touched: Touched,
-    /// What began to be read before this is worth nothing either.
-    cleared: Mutex<Option<Instant>>,
+    /// Changes may have been missed: nothing that was kept counts.
+    distrusted: AtomicBool,
 }
+
+/// A provider that does not show a known change is asked again so often, after such a pause.
+const BEHIND: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 struct Lifetime {
@@ -38,7 +43,12 @@ struct Lifetime {
 
 impl Expiry<Question, Kept> for Lifetime {
     fn expire_after_create(&self, _: &Question, kept: &Kept, _: Instant) -> Option<Duration> {
-        Some(if kept.entitlement.tier == Tier::Denied { self.negative } else { self.positive })
+        if kept.entitlement.tier == Tier::Denied {
+            return Some(self.negative);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let until = kept.entitlement.until.map(Duration::from_secs);
+        Some(until.map_or(self.positive, |until| until.saturating_sub(now).min(self.positive)))
     }
 }
 
@@ -49,13 +59,13 @@ impl Answers {
             Cache::builder().max_capacity(config.capacity).expire_after(Lifetime { positive, negative });
         // Anything read before a mark may still be kept, or on its way.
         let touched = Touched::new(positive.max(negative) + Duration::from_secs(60));
-        Self { kept: kept.build(), touched, cleared: Mutex::new(None) }
+        Self { kept: kept.build(), touched, distrusted: AtomicBool::new(false) }
     }
 
     /// The kept answer, if nothing happened since.
     pub(super) async fn peek(&self, question: Question) -> Option<Arc<Entitlement>> {
         let kept = self.kept.get(&question).await?;
-        self.is_current(&kept).then_some(kept.entitlement)
+        (self.judge(&kept, Instant::now()) == Worth::Current).then_some(kept.entitlement)
     }
 
     /// The kept answer, or what `read` gives: once for all who ask meanwhile.
@@ -64,14 +74,22 @@ impl Answers {
         F: Fn() -> R,
         R: Future<Output = Result<Entitlement, AccessError>>,
     {
+        let asked = Instant::now();
+        let mut behind = 0;
         loop {
             let fresh = async {
                 let begun = Instant::now();
                 read().await.map(|entitlement| Kept { entitlement: Arc::new(entitlement), begun })
             };
             let kept = self.kept.try_get_with(question, fresh).await?;
-            if self.is_current(&kept) {
-                return Ok(kept.entitlement);
+            match self.judge(&kept, asked) {
+                Worth::Current => return Ok(kept.entitlement),
+                Worth::Behind if behind == BEHIND => return Err(AccessError::Behind),
+                Worth::Behind => {
+                    behind += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Worth::Old => {}
             }
             // Only the outdated answer goes: somebody may have put a new one in its place already.
             let outdated = kept.begun;
@@ -85,24 +103,30 @@ impl Answers {
         }
     }
 
-    /// Something changed about `address`, as a wallet or as a vault.
-    pub(super) fn touch(&self, address: Address) {
-        self.touched.touch(address, Instant::now());
+    /// Something changed about `address`, as a wallet or as a vault, which blocks from `block` on show.
+    pub(super) fn touch(&self, address: Address, block: u64) {
+        self.touched.touch(address, Instant::now(), block);
     }
 
-    /// Nothing that was read before now counts, nor what is still being read.
-    pub(super) fn clear(&self) {
-        *self.cleared.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// The same about everybody.
+    pub(super) fn touch_all(&self, block: u64) {
+        self.touched.touch_all(Instant::now(), block);
         self.kept.invalidate_all();
     }
 
-    fn is_current(&self, kept: &Kept) -> bool {
-        let Entitlement { wallet, vault, .. } = &*kept.entitlement;
-        let touched = |address: &Address| self.touched.since(*address, kept.begun);
-        let cleared = *self.cleared.lock().unwrap_or_else(PoisonError::into_inner);
-        !touched(wallet)
-            && !vault.as_ref().is_some_and(touched)
-            && cleared.is_none_or(|cleared| kept.begun > cleared)
+    /// Whether changes may be missed: then nothing counts that was not read for the question itself.
+    pub(super) fn distrust(&self, distrusted: bool) {
+        self.distrusted.store(distrusted, Ordering::SeqCst);
+    }
+
+    fn judge(&self, kept: &Kept, asked: Instant) -> Worth {
+        if self.distrusted.load(Ordering::SeqCst) && kept.begun < asked {
+            return Worth::Old;
+        }
+        let Entitlement { wallet, vault, block, .. } = &*kept.entitlement;
+        let judge = |address: &Address| self.touched.judge(*address, kept.begun, *block);
+        let worth = [Some(wallet), vault.as_ref()].into_iter().flatten().map(judge);
+        worth.into_iter().find(|worth| *worth != Worth::Current).unwrap_or(Worth::Current)
     }
 }
 

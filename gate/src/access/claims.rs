@@ -18,7 +18,12 @@ pub(super) struct Claim {
     pub(super) contract: Option<Address>,
     /// `None`: every token.
     pub(super) token: Option<U256>,
+    /// The second at which it ends; [`ENDLESS`]: only when it is taken back.
+    pub(super) until: u64,
 }
+
+/// A claim without an end.
+pub(super) const ENDLESS: u64 = u64::MAX;
 
 impl Claim {
     /// A limit to one token is not met by a card whose id is unknown.
@@ -43,6 +48,10 @@ impl Row {
         self.expiry > U256::from(now)
     }
 
+    fn until(&self) -> u64 {
+        u64::try_from(self.expiry).unwrap_or(ENDLESS)
+    }
+
     fn token(&self) -> Option<U256> {
         (!self.all_tokens).then_some(self.token)
     }
@@ -55,7 +64,8 @@ fn contract_of(scope: Address) -> Option<Address> {
 
 /// A delegation registered for `scope` with a use case that counts.
 pub(super) fn delegation(scope: Address, row: &Row, now: u64) -> Option<Claim> {
-    let claim = Claim { via: Via::Delegation, contract: contract_of(scope), token: row.token() };
+    let (contract, token, until) = (contract_of(scope), row.token(), row.until());
+    let claim = Claim { via: Via::Delegation, contract, token, until };
     row.is_active(now).then_some(claim)
 }
 
@@ -72,14 +82,14 @@ pub(super) fn consolidation(
         let concerns = |scope: Address, row: &Row| {
             contract_of(scope).is_none_or(|c| c == contract) && row.is_active(now)
         };
-        if !given.iter().any(|(scope, row)| concerns(*scope, row)) {
-            continue;
-        }
+        let given = given.iter().filter(|(scope, row)| concerns(*scope, row));
+        let Some(until) = given.map(|(_, row)| row.until()).max() else { continue };
         let received = received.iter().filter(|(scope, row)| concerns(*scope, row));
         claims.extend(received.map(|(_, row)| Claim {
             via: Via::Consolidation,
             contract: Some(contract),
             token: row.token(),
+            until: until.min(row.until()),
         }));
     }
     claims
@@ -94,7 +104,12 @@ pub(super) fn delegate_xyz(world: &World, row: &Delegation) -> Option<Claim> {
         TYPE_ERC1155 if known && !row.amount.is_zero() => (Some(row.contract_), Some(row.tokenId)),
         _ => return None,
     };
-    world.accepts_right(row.rights).then_some(Claim { via: Via::DelegateXyz, contract, token })
+    world.accepts_right(row.rights).then_some(Claim {
+        via: Via::DelegateXyz,
+        contract,
+        token,
+        until: ENDLESS,
+    })
 }
 
 #[cfg(test)]

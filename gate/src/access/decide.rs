@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use alloy::primitives::{Address, U256};
 
-use super::claims::Claim;
+use super::claims::{Claim, ENDLESS};
 use super::entitlement::CARDS_SHOWN;
 use super::holdings::Card;
 use super::{Entitlement, Tier, Via};
@@ -24,12 +24,25 @@ struct Way<'a> {
     via: Via,
     vault: Option<Address>,
     cards: Vec<&'a Card>,
+    claims: &'a [Claim],
     block: u64,
 }
 
 impl Way<'_> {
     fn tier(&self) -> Tier {
         self.cards.iter().map(|card| card.tier).max().unwrap_or(Tier::Denied)
+    }
+
+    /// When this tier ends by itself: with the last claim to one of the cards that give it.
+    fn until(&self) -> Option<u64> {
+        self.vault?;
+        let tier = self.tier();
+        let best = self.cards.iter().filter(|card| card.tier == tier);
+        let claims = |card: &Card| {
+            let ours = self.claims.iter().filter(|claim| claim.via == self.via && claim.covers(card));
+            ours.map(|claim| claim.until).max().unwrap_or(0)
+        };
+        best.map(|card| claims(card)).max().filter(|until| *until < ENDLESS)
     }
 }
 
@@ -53,6 +66,7 @@ pub(super) fn decide(wallet: Address, sources: &[Source], denied: &HashSet<Addre
         cards,
         more_cards,
         block: best.as_ref().map_or(newest, |best| best.block),
+        until: best.as_ref().and_then(Way::until),
         delegations_unread: false,
     }
 }
@@ -60,11 +74,13 @@ pub(super) fn decide(wallet: Address, sources: &[Source], denied: &HashSet<Addre
 fn options(source: &Source) -> Vec<Way<'_>> {
     let Source { block, cards, vault } = source;
     let Some((vault, claims)) = vault else {
-        return vec![Way { via: Via::Own, vault: None, cards: cards.iter().collect(), block: *block }];
+        let cards = cards.iter().collect();
+        return vec![Way { via: Via::Own, vault: None, cards, claims: &[], block: *block }];
     };
     let by = |via| {
         let covered = |card: &&Card| claims.iter().any(|claim| claim.via == via && claim.covers(card));
-        Way { via, vault: Some(*vault), cards: cards.iter().filter(covered).collect(), block: *block }
+        let cards = cards.iter().filter(covered).collect();
+        Way { via, vault: Some(*vault), cards, claims, block: *block }
     };
     [Via::Consolidation, Via::Delegation, Via::DelegateXyz].map(by).into()
 }

@@ -74,6 +74,8 @@ pub struct Entitlement {
     pub more_cards: bool,
     /// Number of the block that this was read at.
     pub block: u64,
+    /// The second from which on it is no longer true, when the delegation behind it has an end.
+    pub until: Option<u64>,
     /// The lists of delegations to this wallet could not be read in full, because somebody bloated them. A
     /// holder gets in by naming the vault.
     pub delegations_unread: bool,

@@ -13,6 +13,9 @@ pub enum AccessError {
     /// It is not known yet which cards exist.
     #[error("the cards of the collection are not known yet: {0}")]
     CardsUnknown(String),
+    /// Something changed about the wallet, and no provider shows that block yet.
+    #[error("the providers do not show a change that is known")]
+    Behind,
 }
 
 impl From<Arc<Self>> for AccessError {

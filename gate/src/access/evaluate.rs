@@ -1,5 +1,8 @@
 //! From a wallet to its entitlement: one read, and a second one only where vaults can improve the first answer.
 
+use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::reader::{At, Reader, Request, Snapshot};
 use tokio::time::Instant;
@@ -25,6 +28,8 @@ pub(super) struct Evaluation<'a> {
     pub(super) ids: &'a CardIds,
     pub(super) wallet: Address,
     pub(super) hint: Option<Address>,
+    /// What rests on these comes last.
+    pub(super) denied: &'a HashSet<Address>,
 }
 
 /// What the first read told.
@@ -38,7 +43,7 @@ impl Evaluation<'_> {
     pub(super) async fn run(self) -> Result<Entitlement, AccessError> {
         let deadline = self.reader.deadline();
         let First { mut sources, candidates, complete } = self.first(deadline).await?;
-        let denied = &self.world.config.deny_wallets;
+        let denied = self.denied;
         let mut entitlement = decide(self.wallet, &sources, denied);
         let settled =
             entitlement.tier == Tier::Free && entitlement.vault.is_none_or(|vault| !denied.contains(&vault));
@@ -73,6 +78,7 @@ impl Evaluation<'_> {
 
         let snapshot = self.reader.read_until(&request, At::Latest, deadline).await?;
         let Snapshot { block, results, fragile } = &snapshot;
+        let now = now(block.timestamp);
         let mut results = Results::new(results);
         let own = holdings::read(world, &ids, &mut results)?;
         let mut sources = vec![Source { block: block.number, cards: own, vault: None }];
@@ -80,7 +86,7 @@ impl Evaluation<'_> {
         let mut complete = fragile.is_some();
         if let Some(vault) = hint {
             let cards = holdings::read(world, &ids, &mut results)?;
-            let mut claims = pair::read(world, wallet, vault, &everything, &mut results, block.timestamp);
+            let mut claims = pair::read(world, wallet, vault, &everything, &mut results, now);
             if outgoing.is_some() {
                 let rows = fragile.as_mut().and_then(Results::next);
                 let rows = rows.and_then(|rows| lists::read_outgoing(world, wallet, vault, rows));
@@ -91,7 +97,7 @@ impl Evaluation<'_> {
         }
         let mut candidates = Candidates::default();
         if let Some(mut fragile) = fragile {
-            let (found, whole) = lists::read(world, wallet, &mut fragile, block.timestamp);
+            let (found, whole) = lists::read(world, wallet, &mut fragile, now);
             complete &= whole;
             candidates = found;
         }
@@ -118,10 +124,11 @@ impl Evaluation<'_> {
         }
         let snapshot = self.reader.read_until(&request, At::Latest, deadline).await?;
         let mut results = Results::new(&snapshot.results);
+        let now = now(snapshot.block.timestamp);
         let mut sources = Vec::with_capacity(vaults.len());
         for (vault, clues) in vaults {
             let cards = holdings::read(world, &ids, &mut results)?;
-            let claims = pair::read(world, wallet, *vault, clues, &mut results, snapshot.block.timestamp);
+            let claims = pair::read(world, wallet, *vault, clues, &mut results, now);
             sources.push(Source { block: snapshot.block.number, cards, vault: Some((*vault, claims)) });
         }
         Ok(sources)
@@ -137,4 +144,10 @@ impl Evaluation<'_> {
     fn gas_of_holdings(self, ids: &[U256]) -> u64 {
         GAS_PER_ID.saturating_mul((ids.len() + self.world.named_tokens().len()) as u64)
     }
+}
+
+/// The time at which delegations must be good: a chain that makes no block does not keep an ended one alive.
+fn now(block: u64) -> u64 {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    block.max(clock)
 }

@@ -21,6 +21,7 @@ mod status;
 mod touched;
 mod world;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -49,6 +50,7 @@ pub struct Access {
     ids: CardIds,
     answers: Answers,
     contracts_seen: AtomicBool,
+    denied: RwLock<Arc<HashSet<Address>>>,
 }
 
 impl Access {
@@ -57,8 +59,9 @@ impl Access {
         config.validate()?;
         let ids = CardIds::new(config.memes, config.this_card);
         let answers = Answers::new(&config);
+        let denied = RwLock::new(Arc::new(config.deny_wallets.clone()));
         let world = RwLock::new(Arc::new(World::new(config.clone())));
-        Ok(Self { reader, config, world, ids, answers, contracts_seen: AtomicBool::new(false) })
+        Ok(Self { reader, config, world, ids, answers, contracts_seen: AtomicBool::new(false), denied })
     }
 
     /// Learns which cards exist, for ever. Until it has done so once, there are no answers.
@@ -86,7 +89,9 @@ impl Access {
 
     async fn evaluate(&self, wallet: Address, hint: Option<Address>) -> Result<Entitlement, AccessError> {
         let world = self.world();
-        let evaluation = Evaluation { world: &world, reader: &self.reader, ids: &self.ids, wallet, hint };
+        let denied = Arc::clone(&self.denied.read().unwrap_or_else(PoisonError::into_inner));
+        let (reader, ids) = (&*self.reader, &self.ids);
+        let evaluation = Evaluation { world: &world, reader, ids, wallet, hint, denied: &denied };
         evaluation.run().await
     }
 
@@ -99,7 +104,7 @@ impl Access {
         self.ids.include(config.this_card);
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(config));
         self.contracts_seen.store(false, Ordering::Relaxed);
-        self.answers.clear();
+        self.answers.touch_all(0);
         Ok(())
     }
 
@@ -109,12 +114,36 @@ impl Access {
 
     /// Something changed about `address`: no answer that rests on it, as wallet or as vault, is given any more.
     pub fn invalidate(&self, address: Address) {
-        self.answers.touch(address);
+        self.answers.touch(address, 0);
     }
 
-    /// No answer from before this is given any more.
-    pub fn invalidate_all(&self) {
-        self.answers.clear();
+    /// The same, and only blocks from `block` on show what changed: an answer from an older one does not count,
+    /// whichever provider gives it.
+    pub fn invalidate_at(&self, address: Address, block: u64) {
+        self.answers.touch(address, block);
+    }
+
+    /// No answer from before this, or from an older block than `block`, is given any more.
+    pub fn invalidate_all(&self, block: u64) {
+        self.answers.touch_all(block);
+    }
+
+    /// While changes may be missed, every question is asked anew.
+    pub fn distrust(&self, distrusted: bool) {
+        self.answers.distrust(distrusted);
+    }
+
+    /// Cards of these addresses are a last resort from now on.
+    pub fn deny(&self, denied: HashSet<Address>) {
+        *self.denied.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(denied);
+        self.answers.touch_all(0);
+    }
+
+    /// The contracts whose events may change an answer.
+    pub fn watched(&self) -> Vec<Address> {
+        let world = self.world();
+        let registries = [world.config.nft_delegation, world.config.delegate_registry];
+        world.contracts.iter().copied().chain(registries.into_iter().flatten()).collect()
     }
 
     /// What keeps this room from answering. Asks the providers that have not answered lately.

@@ -10,7 +10,7 @@ use sovereign_contracts::nft_delegation::{USE_CASE_CONSOLIDATION, pair_key};
 use sovereign_contracts::reader::{Call, CallResult};
 
 use super::Via;
-use super::claims::{self, Claim, Row};
+use super::claims::{self, Claim, ENDLESS, Row};
 use super::clues::Clues;
 use super::world::{Results, World};
 
@@ -74,12 +74,14 @@ pub(super) fn read(
     if world.config.delegate_registry.is_some() {
         for &(contract, _) in &clues.contracts {
             let allowed = results.next().and_then(CallResult::optional::<checkDelegateForContractCall>);
-            let claim = Claim { via: Via::DelegateXyz, contract: Some(contract), token: None };
+            let claim =
+                Claim { via: Via::DelegateXyz, contract: Some(contract), token: None, until: ENDLESS };
             claims.extend(allowed.unwrap_or(false).then_some(claim));
         }
         for &(contract, id, _) in &clues.tokens {
             let amount = results.next().and_then(CallResult::optional::<checkDelegateForERC1155Call>);
-            let claim = Claim { via: Via::DelegateXyz, contract: Some(contract), token: Some(id) };
+            let claim =
+                Claim { via: Via::DelegateXyz, contract: Some(contract), token: Some(id), until: ENDLESS };
             claims.extend(amount.is_some_and(|amount| !amount.is_zero()).then_some(claim));
         }
     }

@@ -9,6 +9,36 @@ use alloy::primitives::Address;
 /// Old marks are swept out when so many more have come.
 const SWEEP_AFTER: usize = 1024;
 
+/// When a change was told, and the first block that shows it.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    at: Instant,
+    block: u64,
+}
+
+/// What an answer is worth after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// Nothing changed since.
+    Current,
+    /// It was begun before the change was told.
+    Old,
+    /// It was begun after it, but a provider answered that has not seen the change.
+    Behind,
+}
+
+impl Mark {
+    fn judge(&self, begun: Instant, block: u64) -> Worth {
+        if self.at >= begun {
+            Worth::Old
+        } else if block < self.block {
+            Worth::Behind
+        } else {
+            Worth::Current
+        }
+    }
+}
+
 /// The marks.
 #[derive(Debug)]
 pub(super) struct Touched {
@@ -18,7 +48,9 @@ pub(super) struct Touched {
 
 #[derive(Debug, Default)]
 struct Marks {
-    at: HashMap<Address, Instant>,
+    at: HashMap<Address, Mark>,
+    /// Something changed about everybody.
+    all: Option<Mark>,
     sweep_at: usize,
 }
 
@@ -28,19 +60,30 @@ impl Touched {
         Self { keep, marks: Mutex::default() }
     }
 
-    pub(super) fn touch(&self, address: Address, now: Instant) {
+    /// Something changed about `address`, which blocks from `block` on show.
+    pub(super) fn touch(&self, address: Address, now: Instant, block: u64) {
         let mut marks = self.marks();
-        marks.at.insert(address, now);
+        marks.at.insert(address, Mark { at: now, block });
         if marks.at.len() > marks.sweep_at {
             let keep = self.keep;
-            marks.at.retain(|_, at| now.duration_since(*at) <= keep);
+            marks.at.retain(|_, mark| now.duration_since(mark.at) <= keep);
             marks.sweep_at = marks.at.len() + SWEEP_AFTER;
         }
     }
 
-    /// Whether something changed about `address` at `begun` or later.
-    pub(super) fn since(&self, address: Address, begun: Instant) -> bool {
-        self.marks().at.get(&address).is_some_and(|at| *at >= begun)
+    /// The same about everybody.
+    pub(super) fn touch_all(&self, now: Instant, block: u64) {
+        let mut marks = self.marks();
+        marks.at.clear();
+        marks.all = Some(Mark { at: now, block });
+    }
+
+    /// What an answer about `address` is worth that was begun then and read at `block`.
+    pub(super) fn judge(&self, address: Address, begun: Instant, block: u64) -> Worth {
+        let marks = self.marks();
+        let marks = [marks.at.get(&address), marks.all.as_ref()];
+        let mut worth = marks.into_iter().flatten().map(|mark| mark.judge(begun, block));
+        worth.find(|worth| *worth != Worth::Current).unwrap_or(Worth::Current)
     }
 
     fn marks(&self) -> MutexGuard<'_, Marks> {
@@ -53,14 +96,33 @@ impl Touched {
 mod tests {
     use super::*;
 
+    const ADDRESS: Address = Address::repeat_byte(1);
+
     #[test]
     fn a_mark_spoils_what_was_begun_before_it() {
         let touched = Touched::new(Duration::from_secs(60));
-        let (address, now) = (Address::repeat_byte(1), Instant::now());
-        touched.touch(address, now);
-        assert!(touched.since(address, now));
-        assert!(!touched.since(address, now + Duration::from_millis(1)));
-        assert!(!touched.since(Address::repeat_byte(2), now));
+        let now = Instant::now();
+        let later = now + Duration::from_millis(1);
+        touched.touch(ADDRESS, now, 0);
+        assert_eq!(touched.judge(ADDRESS, now, 5), Worth::Old);
+        assert_eq!(touched.judge(ADDRESS, later, 5), Worth::Current);
+        assert_eq!(touched.judge(Address::repeat_byte(2), now, 5), Worth::Current);
+    }
+
+    #[test]
+    fn a_mark_spoils_what_an_older_block_says() {
+        let touched = Touched::new(Duration::from_secs(60));
+        let now = Instant::now();
+        let later = now + Duration::from_millis(1);
+        touched.touch(ADDRESS, now, 7);
+        assert_eq!(touched.judge(ADDRESS, later, 6), Worth::Behind);
+        assert_eq!(touched.judge(ADDRESS, later, 7), Worth::Current);
+        // Undone: the truth is in an older block.
+        touched.touch(ADDRESS, now, 5);
+        assert_eq!(touched.judge(ADDRESS, later, 6), Worth::Current);
+        touched.touch_all(later, 9);
+        assert_eq!(touched.judge(Address::repeat_byte(2), now, 9), Worth::Old);
+        assert_eq!(touched.judge(ADDRESS, later + Duration::from_millis(1), 8), Worth::Behind);
     }
 
     #[test]
@@ -70,7 +132,7 @@ mod tests {
         for second in 0..20_000_u64 {
             let mut address = [0; 20];
             address[..8].copy_from_slice(&second.to_be_bytes());
-            touched.touch(address.into(), start + Duration::from_secs(second));
+            touched.touch(address.into(), start + Duration::from_secs(second), 0);
         }
         assert!(touched.marks().at.len() < 3 * SWEEP_AFTER, "{}", touched.marks().at.len());
     }

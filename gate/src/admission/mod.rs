@@ -7,10 +7,12 @@ pub mod decide;
 mod places;
 pub mod policy;
 mod question;
+mod reconsider;
 pub mod sessions;
 pub mod states;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use alloy::primitives::Address;
 use bytes::Bytes;
@@ -19,14 +21,16 @@ use sentinel_proto::handshake::Service;
 
 use self::decide::{By, Candidate, Finding, SessionFinding};
 pub use self::policy::Policy;
+pub use self::reconsider::{Basis, Verdict};
 pub use self::sessions::Sessions;
 pub use self::states::{Admitted, Grant, NoSession, Outcome, Verified};
 use self::states::{NotAdmitted, Parsed};
 use crate::access::{Access, Tier};
+use crate::enforce::Evictor;
 use crate::governance::Governance;
 use crate::refusal::Refusal;
-use crate::store::Store;
 use crate::store::clock::Clock;
+use crate::store::{SessionState, Store};
 
 /// The tier of those who pass by the operator's list, in records and metrics.
 pub const PROBE: &str = "probe";
@@ -36,11 +40,20 @@ pub struct Admission {
     access: Arc<Access>,
     sessions: Arc<Sessions>,
     store: Store,
-    policy: Policy,
+    policy: RwLock<Arc<Policy>>,
+    evictor: Arc<Evictor>,
     clock: Arc<dyn Clock>,
-    /// Where to sign in, for the sentence that says so.
-    sign_in: String,
+    terms: Terms,
     governance: Governance,
+}
+
+/// What an admission says and how long it lasts.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Where to sign in, for the sentence that says so.
+    pub sign_in: String,
+    /// How long an admission without a sign-in lasts, by the key's own address or as a probe, unless governed.
+    pub without_binding: Duration,
 }
 
 impl Admission {
@@ -50,10 +63,13 @@ impl Admission {
         sessions: Arc<Sessions>,
         store: Store,
         policy: Policy,
+        evictor: Arc<Evictor>,
         clock: Arc<dyn Clock>,
-        sign_in: String,
+        terms: Terms,
     ) -> Self {
-        Self { access, sessions, store, policy, clock, sign_in, governance: Governance::none() }
+        let policy = RwLock::new(Arc::new(policy));
+        let governance = Governance::none();
+        Self { access, sessions, store, policy, evictor, clock, terms, governance }
     }
 
     /// The same, where the contracts have a say.
@@ -63,8 +79,13 @@ impl Admission {
     }
 
     /// The operator's policy.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The operator's policy is this one from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 
     /// Reads and verifies the bytes of a handshake for `service`.
@@ -74,11 +95,15 @@ impl Admission {
 
     /// Decides on a verified handshake.
     pub async fn decide(&self, verified: Verified) -> Result<Outcome, Refusal> {
-        let denied = self.policy.denies_account(&verified.account());
-        if !denied && self.policy.is_probe(&verified.account()) {
+        let policy = self.policy();
+        let denied = policy.denies_account(&verified.account());
+        if !denied && policy.is_probe(&verified.account()) {
             return verified.admit_probe(self).await.map(|admitted| Outcome::Admitted(Box::new(admitted)));
         }
         // Probes are not business: the node is measured by them, whether it takes holders now or not.
+        if self.store.paused().is_some() && !self.is_live(&verified) {
+            return Err(Refusal::Paused);
+        }
         if let Some(refusal) = self.governance.refusal(self.clock.unix()) {
             return Err(refusal);
         }
@@ -96,8 +121,14 @@ impl Admission {
     }
 
     /// Devices at a time for a holder of `tier`.
-    fn devices(&self, tier: Tier) -> u32 {
-        self.governance.devices(tier, self.policy.devices(tier))
+    pub fn devices(&self, tier: Tier) -> u32 {
+        self.governance.devices(tier, self.policy().devices(tier))
+    }
+
+    /// Whether this handshake was admitted already and its peer is in the tunnel.
+    fn is_live(&self, verified: &Verified) -> bool {
+        let record = self.store.session(verified.session_id());
+        record.is_some_and(|record| record.state == SessionState::Live && verified.is_of(&record))
     }
 
     /// Whether the hub answers, as far as is known without asking.
@@ -126,7 +157,7 @@ impl Admission {
             })
             .collect();
         candidates.extend(own_key.map(|wallet| Candidate { wallet, vault_hint: None, by: By::OwnKey }));
-        let (account, sign_in) = (account.to_string(), self.sign_in.clone());
+        let (account, sign_in) = (account.to_string(), self.terms.sign_in.clone());
         let unbound = if expired.is_empty() {
             Refusal::Unbound { account, sign_in }
         } else {

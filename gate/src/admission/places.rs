@@ -1,10 +1,12 @@
 //! Devices and tunnel keys: taking them, and finding out whether what stands in the way still lives.
 
+use std::time::Instant;
+
 use super::Admission;
 use super::states::Verified;
 use crate::access::Entitlement;
 use crate::refusal::Refusal;
-use crate::store::{Claim, ClaimError, Reservation};
+use crate::store::{Cause, Claim, ClaimError, Reservation};
 
 /// Why there is no place.
 pub(super) struct Taken {
@@ -22,6 +24,8 @@ pub(super) async fn take(
     entitlement: Option<&Entitlement>,
 ) -> Result<Reservation, Taken> {
     let limit = entitlement.map(|entitlement| admission.devices(entitlement.tier));
+    let newest_wins =
+        entitlement.is_some_and(|entitlement| admission.policy().drops_oldest(entitlement.tier));
     let claim = Claim {
         session_id: verified.session_id(),
         wallet: entitlement.map(|entitlement| entitlement.wallet),
@@ -41,7 +45,22 @@ pub(super) async fn take(
             }
         }
     }
-    admission.store.claim(claim).map_err(taken)
+    match admission.store.claim(claim.clone()) {
+        Err(ClaimError::DeviceLimit { sessions, limit }) if newest_wins => {
+            let oldest = oldest(admission, sessions, limit);
+            admission.evictor.evict(&oldest, Cause::DeviceLimit, Instant::now()).await;
+            admission.store.claim(claim).map_err(taken)
+        }
+        claimed => claimed.map_err(taken),
+    }
+}
+
+/// Those of a holder's sessions that have to go so that one more is within the limit.
+fn oldest(admission: &Admission, sessions: Vec<u64>, limit: usize) -> Vec<u64> {
+    let too_many = (sessions.len() + 1).saturating_sub(limit);
+    let mut live: Vec<_> = sessions.into_iter().filter_map(|id| admission.store.session(id)).collect();
+    live.sort_by_key(|record| (record.admitted_at, record.session_id));
+    live.iter().take(too_many).map(|record| record.session_id).collect()
 }
 
 /// Forgets those of the sessions in the way that no longer live on the hub; whether there were any.

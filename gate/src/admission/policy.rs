@@ -7,7 +7,7 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::SessionKind;
 
 use crate::access::{Entitlement, Tier};
-use crate::config::{self, SessionRule};
+use crate::config::{self, SessionRule, WhenFull};
 
 /// The operator's policy, ready for lookups.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +61,16 @@ impl Policy {
     /// Devices at a time for a holder of `tier`.
     pub fn devices(&self, tier: Tier) -> u32 {
         self.tier(tier).map_or(0, |tier| tier.devices)
+    }
+
+    /// Whether a holder of `tier` whose devices are all in use loses the oldest one to a new one.
+    pub fn drops_oldest(&self, tier: Tier) -> bool {
+        self.tier(tier).is_some_and(|tier| tier.when_full == WhenFull::DropOldest)
+    }
+
+    /// The accounts that pass without a card.
+    pub fn probes(&self) -> impl Iterator<Item = &AccountAddress> {
+        self.allow_accounts.iter()
     }
 
     /// Whether `account` is a probe, which passes without a card.

@@ -15,12 +15,12 @@ use super::decide::{self, By, Candidate, Finding, SessionFinding};
 use super::{Admission, places, question};
 use crate::access::Entitlement;
 use crate::refusal::Refusal;
-use crate::store::Reservation;
+use crate::store::{Reservation, SessionRecord};
 
 /// Candidates asked at the same time, after the first alone did not settle it.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 /// For Ethereum and the hub together; stock clients give up after 5 s and the node needs its part.
-const LONGEST: Duration = Duration::from_millis(2800);
+pub(super) const LONGEST: Duration = Duration::from_millis(2800);
 
 /// Bytes that have the form of a handshake.
 #[derive(Debug)]
@@ -154,6 +154,19 @@ impl Verified {
         self.parsed.service
     }
 
+    /// The Ethereum address of its key, if it has one.
+    pub fn own_key(&self) -> Option<Address> {
+        self.parsed.handshake.pub_key.ethereum().map(Address::from)
+    }
+
+    /// Whether this is the handshake that a record is of.
+    pub fn is_of(&self, record: &SessionRecord) -> bool {
+        record.session_id == self.session_id()
+            && record.handshake_hash == self.fingerprint()
+            && record.account == self.account
+            && record.peer_id == self.peer().to_string()
+    }
+
     /// The same for every spelling of this handshake, and for no other one.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.parsed.handshake.digest()
@@ -162,7 +175,7 @@ impl Verified {
     /// Finds the wallets that may speak for the account: its sign-ins, in the order of the store, then the
     /// Ethereum address of the handshake's own key.
     pub fn bind(self, admission: &Admission) -> Result<Bound, Refusal> {
-        let own_key = self.parsed.handshake.pub_key.ethereum().map(Address::from);
+        let own_key = self.own_key();
         let (candidates, unbound) = admission.candidates(&self.account, own_key);
         if candidates.is_empty() {
             return Err(unbound);
@@ -220,7 +233,7 @@ impl Bound {
         }
         drop(more);
         admission.note_in_vain(&self.findings);
-        let nearest = || decide::nearest_refusal(&admission.policy, &self.findings, session, &self.unbound);
+        let nearest = || decide::nearest_refusal(&admission.policy(), &self.findings, session, &self.unbound);
         Err(self.full.clone().unwrap_or_else(nearest))
     }
 
@@ -251,7 +264,7 @@ impl Bound {
     ) -> Option<(Candidate, Arc<Entitlement>)> {
         self.findings.iter().filter(|(candidate, _)| !self.passed_over.contains(candidate)).find_map(
             |(candidate, finding)| {
-                let settled = decide::settles(&admission.policy, finding, session);
+                let settled = decide::settles(&admission.policy(), finding, session);
                 finding.as_ref().filter(|_| settled).map(|found| (*candidate, Arc::clone(found)))
             },
         )

@@ -6,6 +6,7 @@
 
 mod check;
 mod init;
+mod operate;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use sovereign_gate::config::{Config, ConfigError};
 use sovereign_gate::run::{self, StartError};
+
+use self::operate::Gate;
 
 const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
@@ -41,6 +44,20 @@ enum Command {
     Start,
     /// Validate the configuration without touching the network, and print what is effective
     Check(check::Check),
+    /// List or drop the sessions of the running gate
+    #[command(subcommand)]
+    Sessions(operate::Sessions),
+    /// Admit nobody new; tunnels stay
+    Pause(operate::Pause),
+    /// Admit nobody new and end all tunnels
+    Lockdown(operate::Why),
+    /// Let the running gate read its policy again: tiers, devices, probes, denials
+    Reload,
+    /// Print what the operator did and why
+    Audit(operate::Audit),
+    /// Export or erase what is kept of one wallet
+    #[command(subcommand)]
+    Holder(operate::Holder),
     /// Print the version
     Version {
         /// As JSON
@@ -62,6 +79,12 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let config = Config::load(&home)?;
             tokio::runtime::Runtime::new()?.block_on(run::start(&home, config))?;
         }
+        Command::Sessions(command) => return Gate::of(&home)?.sessions(&command),
+        Command::Pause(pause) => return Gate::of(&home)?.pause(&pause),
+        Command::Lockdown(why) => return Gate::of(&home)?.lock_down(&why),
+        Command::Reload => return Gate::of(&home)?.reload(),
+        Command::Audit(audit) => return Gate::of(&home)?.audit(&audit),
+        Command::Holder(command) => return Gate::of(&home)?.holder(&command),
         Command::Version { json } => version(json),
     }
     Ok(ExitCode::SUCCESS)

@@ -10,8 +10,9 @@ mod validate;
 use std::path::{Path, PathBuf};
 
 pub use sections::{
-    Binding, Cache, Collection, Delegation, Ethereum, Gate, Governance, Hub, Limits, Log, LogFormat, Memes,
-    Policy, SessionRule, Standard, TierName, TierPolicy, TokenId, Tunnel,
+    Binding, Cache, Collection, Delegation, Ethereum, ForeignPeers, Gate, Governance, Hub, Limits, Log,
+    LogFormat, Memes, Policy, Retention, SessionRule, Standard, TierName, TierPolicy, TokenId, Tunnel,
+    WhenFull,
 };
 use serde::{Deserialize, Serialize};
 pub use template::TEMPLATE;
@@ -62,6 +63,8 @@ pub struct Config {
     pub policy: Policy,
     /// The node's tunnel service.
     pub tunnel: Tunnel,
+    /// How long things are remembered.
+    pub retention: Retention,
     /// Bounds for clients.
     pub limits: Limits,
     /// Logs.
@@ -133,6 +136,27 @@ impl Config {
             .map_err(malformed)?;
         let problems = parsed.problems();
         if problems.is_empty() { Ok(parsed) } else { Err(ConfigError::Invalid { path, problems }) }
+    }
+
+    /// Names of the sections that differ.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let sections = [
+            ("gate", self.gate == other.gate),
+            ("ethereum", self.ethereum == other.ethereum),
+            ("memes", self.memes == other.memes),
+            ("collections", self.collections == other.collections),
+            ("delegation", self.delegation == other.delegation),
+            ("cache", self.cache == other.cache),
+            ("binding", self.binding == other.binding),
+            ("hub", self.hub == other.hub),
+            ("policy", self.policy == other.policy),
+            ("governance", self.governance == other.governance),
+            ("tunnel", self.tunnel == other.tunnel),
+            ("retention", self.retention == other.retention),
+            ("limits", self.limits == other.limits),
+            ("log", self.log == other.log),
+        ];
+        sections.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
     }
 
     /// The effective configuration as TOML, fit to be shown: credentials in addresses are masked.

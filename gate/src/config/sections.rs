@@ -63,8 +63,11 @@ section! {
     Ethereum {
         /// JSON-RPC providers, in order of preference.
         rpc_addrs: Vec<String> = Vec::new(),
-        /// Reserved for live revocation by WebSocket.
+        /// WebSocket addresses that announce new blocks; without any, they are found by polling.
         ws_addrs: Vec<String> = Vec::new(),
+        /// How often new blocks are looked for without an announcement.
+        #[serde(with = "humantime_serde")]
+        poll_interval: Duration = Duration::from_secs(4),
         /// Chain id of the cards' chain.
         chain_id: u64 = 1,
         /// How many providers must give the same answer.
@@ -220,6 +223,31 @@ section! {
         sessions: Vec<SessionRule> = Vec::new(),
         /// Devices at a time for one holder.
         devices: u32 = 3,
+        /// What happens to a further device.
+        when_full: WhenFull = WhenFull::Refuse,
+    }
+}
+
+/// What happens when all devices of a holder are in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// A further one is refused.
+    #[default]
+    Refuse,
+    /// The oldest one loses its tunnel to it.
+    DropOldest,
+}
+
+section! {
+    /// How long things are remembered that are not needed any more.
+    Retention {
+        /// Sessions after they left the hub.
+        #[serde(with = "humantime_serde")]
+        sessions: Duration = Duration::from_secs(24 * 3600),
+        /// What the operator did, and why.
+        #[serde(with = "humantime_serde")]
+        audit: Duration = Duration::from_secs(90 * 24 * 3600),
     }
 }
 
@@ -227,9 +255,9 @@ section! {
     /// Policy of the operator.
     Policy {
         /// The free tier.
-        free: TierPolicy = TierPolicy { sessions: vec![SessionRule::Direct], devices: 3 },
+        free: TierPolicy = TierPolicy { sessions: vec![SessionRule::Direct], ..TierPolicy::default() },
         /// The paid tier.
-        paid: TierPolicy = TierPolicy { sessions: vec![SessionRule::Direct], devices: 3 },
+        paid: TierPolicy = TierPolicy { sessions: vec![SessionRule::Direct], ..TierPolicy::default() },
         /// Accounts that pass without a card (probes), counted apart.
         allow_accounts: Vec<AccountAddress> = Vec::new(),
         /// Wallets that open nothing.
@@ -252,7 +280,20 @@ section! {
         node_home: PathBuf = PathBuf::from("/root/.sentinel-dvpnx"),
         /// Path of the network namespace of the service; empty: the gate's own.
         namespace: PathBuf = PathBuf::new(),
+        /// What happens to peers that this gate did not admit.
+        foreign_peers: ForeignPeers = ForeignPeers::ShutOut,
     }
+}
+
+/// What happens to peers that belong to no session of this gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForeignPeers {
+    /// They came around the gate, or it could not write them down: out.
+    #[default]
+    ShutOut,
+    /// Another gate stands before the same node.
+    Keep,
 }
 
 impl Tunnel {

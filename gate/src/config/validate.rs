@@ -17,6 +17,7 @@ pub struct Invalid {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Stock clients give up after 5 s, and the node needs its part.
 const LONGEST_DECISION: Duration = Duration::from_secs(3);
@@ -106,10 +107,14 @@ impl Config {
     fn check_ethereum(&self, problems: &mut Problems) {
         let ethereum = &self.ethereum;
         problems.urls("ethereum.rpc_addrs", &ethereum.rpc_addrs, &["http", "https"]);
-        problems.unless(
-            ethereum.ws_addrs.is_empty(),
-            "ethereum.ws_addrs",
-            "not supported by this version, leave it empty",
+        if !ethereum.ws_addrs.is_empty() {
+            problems.urls("ethereum.ws_addrs", &ethereum.ws_addrs, &["ws", "wss"]);
+        }
+        problems.within(
+            "ethereum.poll_interval",
+            ethereum.poll_interval,
+            Duration::from_millis(100),
+            Duration::from_secs(60),
         );
         problems.unless(
             (1..=ethereum.rpc_addrs.len().max(1)).contains(&ethereum.quorum),
@@ -199,6 +204,9 @@ impl Config {
             "must be auto, wireguard, v2ray, openvpn, amneziawg, xray or hysteria2",
         );
         self.check_tunnel(problems);
+        let retention = &self.retention;
+        problems.within("retention.sessions", retention.sessions, HOUR, YEAR);
+        problems.within("retention.audit", retention.audit, HOUR * 24, YEAR * 5);
         let limits = &self.limits;
         problems.unless(
             limits.per_ip_per_second > 0 && limits.burst > 0,

@@ -12,6 +12,7 @@ use sentinel_proto::address::AccountAddress;
 use super::answer::{self, Body};
 use super::parameters::{self, Parameters, Wallet};
 use crate::access::Access;
+use crate::enforce::Enforcer;
 use crate::refusal::Refusal;
 use crate::signin::{Bound, Eligibility, SignIn, SignInError};
 use crate::web;
@@ -22,14 +23,15 @@ const OPENAPI: &str = include_str!("openapi.json");
 pub struct Api {
     sign_in: SignIn,
     access: Arc<Access>,
+    enforcer: Arc<Enforcer>,
 }
 
 type Answered = Result<Response<Body>, Refusal>;
 
 impl Api {
     /// Calls answered by these.
-    pub fn new(sign_in: SignIn, access: Arc<Access>) -> Self {
-        Self { sign_in, access }
+    pub fn new(sign_in: SignIn, access: Arc<Access>, enforcer: Arc<Enforcer>) -> Self {
+        Self { sign_in, access, enforcer }
     }
 
     /// Answers one call.
@@ -80,6 +82,8 @@ impl Api {
         metrics::counter!("sovereign_gate_signins_total", "outcome" => outcome, "reason" => reason)
             .increment(1);
         let bound = bound.map_err(refused)?;
+        // A newer sign-in lengthens what rests on it, and brings back what an ended one took.
+        self.enforcer.account_changed(&bound.binding.account);
         tracing::info!(wallet = %crate::ops::redact::Short(bound.binding.wallet), tier = bound.entitlement.tier.name(),
             "wallet bound");
         Ok(answer::success(StatusCode::CREATED, &bound))
@@ -91,7 +95,8 @@ impl Api {
     }
 
     async fn unbind(&self, headers: &HeaderMap) -> Answered {
-        self.sign_in.unbind(bearer(headers)?).await.map_err(refused)?;
+        let ended = self.sign_in.unbind(bearer(headers)?).await.map_err(refused)?;
+        self.enforcer.account_changed(&ended.account);
         Ok(answer::empty(StatusCode::NO_CONTENT))
     }
 }

@@ -14,13 +14,13 @@ use tracing::Instrument as _;
 use super::answer::{self, Body};
 use super::forward::Upstream;
 use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, PROBE};
+use crate::enforce::{Enforcer, Repeat};
 use crate::ops::node::NodeState;
 use crate::refusal::Refusal;
 use crate::store::Store;
+use crate::store::clock::Clock;
 
 mod record;
-
-pub use record::Lifetime;
 
 /// For a whole handshake: stock clients give up after 5 s.
 const PATIENCE: Duration = Duration::from_millis(2800);
@@ -30,6 +30,7 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 /// Handles handshakes.
 pub struct Handshakes {
     admission: Arc<Admission>,
+    enforcer: Arc<Enforcer>,
     upstream: Arc<Upstream>,
     store: Store,
     recorder: record::Recorder,
@@ -42,14 +43,15 @@ impl Handshakes {
     /// Handshakes decided by `admission` and sent to `upstream`.
     pub fn new(
         admission: Arc<Admission>,
+        enforcer: Arc<Enforcer>,
         upstream: Arc<Upstream>,
         store: Store,
-        lifetime: Lifetime,
+        clock: Arc<dyn Clock>,
         service: Option<Service>,
         node: watch::Receiver<NodeState>,
     ) -> Self {
-        let recorder = record::Recorder::new(store.clone(), lifetime);
-        Self { admission, upstream, store, recorder, service, node }
+        let recorder = record::Recorder::new(store.clone(), Arc::clone(&admission), clock);
+        Self { admission, enforcer, upstream, store, recorder, service, node }
     }
 
     /// Answers a handshake.
@@ -88,9 +90,15 @@ impl Handshakes {
         client: IpAddr,
         begun: Instant,
     ) -> Result<Response<Bytes>, Refusal> {
-        if let Some(answer) = self.recorded(&admitted).await {
-            count("admitted", "repeat", admitted.grant());
-            return Ok(answer);
+        match self.enforcer.repeat(&admitted).await {
+            Repeat::No => {}
+            Repeat::Over(refusal) => return Err(refusal),
+            Repeat::Holds => {
+                if let Some(answer) = self.recorded(admitted.verified().session_id()).await {
+                    count("admitted", "repeat", admitted.grant());
+                    return Ok(answer);
+                }
+            }
         }
         // The node would ask the hub again, in vain and for longer than clients wait.
         if !self.admission.hub_is_up() {
@@ -131,15 +139,11 @@ impl Handshakes {
 
     /// The answer to the very same handshake, if its session is live: the stock node would refuse the repeat
     /// of a client whose local start failed, and the paid session would be lost.
-    async fn recorded(&self, admitted: &Admitted) -> Option<Response<Bytes>> {
-        let record = self.store.session(admitted.verified().session_id())?;
-        if !record::is_repeat(&record, admitted) {
-            return None;
-        }
-        match self.store.session_answer(record.session_id).await {
+    async fn recorded(&self, session: u64) -> Option<Response<Bytes>> {
+        match self.store.session_answer(session).await {
             Ok(answer) => answer.map(|bytes| answer::recorded(bytes.into())),
             Err(error) => {
-                tracing::warn!(%error, session = record.session_id, "cannot read a recorded answer");
+                tracing::warn!(%error, session, "cannot read a recorded answer");
                 None
             }
         }

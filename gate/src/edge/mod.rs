@@ -26,7 +26,7 @@ use tracing::Instrument as _;
 pub use self::answer::Body;
 pub use self::api::Api;
 pub use self::forward::Upstream;
-pub use self::handshake::{Handshakes, Lifetime};
+pub use self::handshake::Handshakes;
 pub use self::listener::Listener;
 pub use self::rate::PerAddress;
 use self::rules::Destination;

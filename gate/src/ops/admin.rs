@@ -1,4 +1,5 @@
-//! The private address: health, readiness, metrics, sessions. For the operator and his monitoring only.
+//! The private address: health, readiness, metrics, sessions, and the operator's deeds ([`deeds`]). For the operator
+//! and his monitoring only.
 
 use std::sync::Arc;
 
@@ -14,11 +15,14 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::deeds;
 use super::health::Health;
+use super::reload::Reload;
 use crate::access::Tier;
 use crate::admission::PROBE;
+use crate::enforce::Enforcer;
 use crate::store::clock::rfc3339;
-use crate::store::{SessionRecord, SessionState, Store};
+use crate::store::{Cause, SessionRecord, SessionState, Store};
 
 /// What the private address shows.
 #[derive(Clone)]
@@ -29,6 +33,10 @@ pub struct Admin {
     pub metrics: PrometheusHandle,
     /// Sessions.
     pub store: Store,
+    /// What happens to them.
+    pub enforcer: Arc<Enforcer>,
+    /// Reads the configuration again.
+    pub reload: Arc<Reload>,
 }
 
 /// One admitted session.
@@ -46,6 +54,8 @@ struct Session {
     admitted_at: String,
     expires_at: String,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
 }
 
 impl From<&SessionRecord> for Session {
@@ -62,6 +72,7 @@ impl From<&SessionRecord> for Session {
             admitted_at: rfc3339(record.admitted_at),
             expires_at: rfc3339(record.expires_at),
             state: record.state.label(),
+            cause: record.cause.map(Cause::label),
         }
     }
 }
@@ -73,6 +84,7 @@ pub async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken)
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/sessions", get(sessions))
+        .merge(deeds::routes())
         .with_state(admin);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }

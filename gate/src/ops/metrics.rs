@@ -35,6 +35,12 @@ fn describe() {
         "Age of the newest block read"
     );
     describe_gauge!("sovereign_gate_live_sessions", "Live sessions by tier and service");
+    describe_counter!("sovereign_gate_evictions_total", "Peers taken out of the tunnel, by cause");
+    describe_histogram!(
+        "sovereign_gate_eviction_seconds",
+        Unit::Seconds,
+        "From the news to the peer that is out of the tunnel"
+    );
     describe_counter!("sovereign_gate_signins_total", "Sign-ins by outcome and reason");
     describe_gauge!("sovereign_gate_node_up", "1: the node behind the gate answers");
     describe_gauge!("sovereign_gate_hub_up", "1: the hub answers");

@@ -1,8 +1,10 @@
 //! Operations: health, metrics, logs, the node's own info, what may be shown.
 
 pub mod admin;
+pub mod deeds;
 pub mod health;
 pub mod logs;
 pub mod metrics;
 pub mod node;
 pub mod redact;
+pub mod reload;

@@ -17,6 +17,15 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The database cannot be read.
+    #[error("the database: {0}")]
+    Read(#[from] crate::store::StoreError),
+    /// The section on the tunnel service is unusable.
+    #[error(transparent)]
+    TunnelConfig(#[from] crate::enforce::tunnel::TunnelConfigError),
+    /// The tunnel service cannot be told anything.
+    #[error("tunnel: {0}")]
+    Tunnel(#[from] crate::enforce::tunnel::TunnelError),
     /// The node's address is none.
     #[error("gate.node_url: {0}")]
     NodeUrl(#[from] http::uri::InvalidUri),
@@ -64,6 +73,8 @@ impl StartError {
             Self::Log(_)
                 | Self::NodeUrl(_)
                 | Self::Service(_)
+                | Self::TunnelConfig(_)
+                | Self::Tunnel(_)
                 | Self::Ethereum(_)
                 | Self::Access(_)
                 | Self::Hub(_)

@@ -1,10 +1,11 @@
 //! The parts, made from the configuration, and the seams between rooms.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, FixedBytes};
 use sentinel_proto::hub::HubClient;
+use sovereign_contracts::follower::{self, FollowerConfig, Inbox};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,10 +16,12 @@ use crate::admission::Sessions;
 use crate::admission::sessions::{Follower, SessionEvent};
 use crate::config::{self, Config};
 use crate::edge::PerAddress;
+use crate::enforce::tunnel::{self, Tunnel, TunnelConfig};
+use crate::enforce::{Enforcer, Evictor};
 use crate::governance::{self, Governance};
 use crate::ops::node::NodeState;
 use crate::signin::{DeviceLimits, Rate, SignInConfig};
-use crate::store::{SessionState, Store};
+use crate::store::{Cause, Options, Store};
 
 /// Where holders sign in.
 pub(super) fn sign_in_page(config: &Config) -> String {
@@ -90,19 +93,24 @@ pub(super) fn governance(config: &Config, reader: Arc<Reader>) -> (Option<govern
 }
 
 /// Follows the contracts, until `stop`; what they say of cards is applied to `access`.
-pub(super) async fn follow_governance(
-    follower: governance::Follower,
+pub(super) fn follow_governance(
+    follower: Option<governance::Follower>,
     node: watch::Receiver<NodeState>,
-    access: Arc<Access>,
+    access: &Arc<Access>,
+    enforcer: &Arc<Enforcer>,
     stop: CancellationToken,
-) {
+) -> impl Future<Output = ()> + use<> {
+    let (access, enforcer) = (Arc::clone(access), Arc::clone(enforcer));
     let node = move || node.borrow().address.map(|address| FixedBytes::from(*address.as_bytes()));
-    let apply = |governed: &governance::Governed| {
-        if let Err(error) = access.govern(|config| governed.apply(config)) {
-            tracing::error!(%error, "the governed cards cannot be applied");
-        }
+    let apply = move |governed: &governance::Governed| match access.govern(|config| governed.apply(config)) {
+        Ok(()) => enforcer.everything_changed(),
+        Err(error) => tracing::error!(%error, "the governed cards cannot be applied"),
     };
-    follower.run(node, apply, stop).await;
+    async move {
+        if let Some(follower) = follower {
+            follower.run(node, apply, stop).await;
+        }
+    }
 }
 
 /// What is known of the node's sessions; those recorded before a restart are watched from the start.
@@ -110,6 +118,57 @@ pub(super) fn sessions(config: &Config, store: &Store) -> Result<Arc<Sessions>, 
     let sessions = Sessions::new(HubClient::new(config.hub.client())?);
     sessions.expect(store.list_sessions().iter().map(|record| record.session_id));
     Ok(Arc::new(sessions))
+}
+
+/// How long the store remembers what is not needed any more.
+pub(super) fn memory(config: &Config) -> Options {
+    let retention = &config.retention;
+    Options { session_retention: retention.sessions, audit_retention: retention.audit, ..Options::default() }
+}
+
+/// The driver of the node's tunnel service.
+pub(super) fn tunnel(
+    config: &Config,
+    node: watch::Receiver<NodeState>,
+) -> Result<Arc<dyn Tunnel>, StartError> {
+    let told = Box::new(move || node.borrow().service);
+    Ok(tunnel::open(&TunnelConfig::try_from(&config.tunnel)?, told)?)
+}
+
+/// The follower of Ethereum's events, from where it was before a restart, and where it tells them.
+pub(super) async fn follower(
+    config: &Config,
+    reader: Arc<Reader>,
+    access: &Access,
+    store: &Store,
+) -> Result<(follower::Follower, Arc<Inbox>), StartError> {
+    let ethereum = &config.ethereum;
+    let follow = FollowerConfig {
+        contracts: access.watched(),
+        ws_addrs: ethereum.ws_addrs.clone(),
+        poll: ethereum.poll_interval,
+    };
+    let inbox = Arc::new(Inbox::default());
+    let cursor = store.ethereum_cursor().await?;
+    Ok((follower::Follower::new(follow, reader, cursor, Arc::clone(&inbox)), inbox))
+}
+
+/// Follows Ethereum's events and acts on them, until `stop`.
+pub(super) async fn follow_events(
+    follower: follower::Follower,
+    inbox: Arc<Inbox>,
+    enforcer: Arc<Enforcer>,
+    stop: CancellationToken,
+) {
+    tokio::select! {
+        () = enforcer.follow(inbox, stop) => {}
+        () = follower.run() => {}
+    }
+}
+
+/// Keeps true what the node or time would undo in its tunnel, until `stop`.
+pub(super) async fn keep(tunnel: Arc<dyn Tunnel>, stop: CancellationToken) {
+    tunnel.keep(stop).await;
 }
 
 /// What the sign-in is told.
@@ -141,6 +200,7 @@ pub(super) async fn follow_sessions(
     sessions: Arc<Sessions>,
     node: watch::Receiver<NodeState>,
     store: Store,
+    evictor: Arc<Evictor>,
     stop: CancellationToken,
 ) {
     let (events, mut ended) = mpsc::channel(64);
@@ -148,13 +208,14 @@ pub(super) async fn follow_sessions(
     let follow = follower.run(stop);
     let free = async {
         while let Some(event) = ended.recv().await {
-            let (session, freed) = match event {
+            match event {
                 // Its key stays its own until it has left the hub; the device is free at once.
-                SessionEvent::Cancelled(id) => (id, store.set_session_state(id, SessionState::Evicted).await),
-                SessionEvent::Ended(id) => (id, store.end_session(id).await),
-            };
-            if let Err(error) = freed {
-                tracing::warn!(%error, session, "cannot note that a session has ended");
+                SessionEvent::Cancelled(id) => evictor.evict(&[id], Cause::Cancelled, Instant::now()).await,
+                SessionEvent::Ended(session) => {
+                    if let Err(error) = store.end_session(session).await {
+                        tracing::warn!(%error, session, "cannot note that a session has ended");
+                    }
+                }
             }
         }
     };

@@ -7,15 +7,18 @@ use alloy::primitives::Address;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
+use super::audit::{AuditEntry, Pause};
 use super::binding::{Binding, BindingKey, Redemption};
+use super::cause::Cause;
 use super::clock::UnixTime;
+use super::enforcement::PAUSE;
 use super::error::StoreError;
 use super::live::{Live, lock};
 use super::nonces::{Nonce, NonceState, UsedNonces};
 use super::secret::{NonceKey, TokenHash};
 use super::session::{SessionRecord, SessionState};
 use super::view::View;
-use super::{sql, sql_sessions};
+use super::{sql, sql_privacy, sql_sessions};
 
 /// Where the answer goes. Nobody may be there any more: the write counts all the same.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -26,8 +29,13 @@ pub(super) enum Write {
     Redeem { new: Box<Redemption>, token: TokenHash, reply: Reply<Binding> },
     Forget { key: BindingKey, id: i64, reply: Reply<()> },
     Record { record: Arc<SessionRecord>, answer: Vec<u8>, reply: Reply<()> },
-    Mark { session_id: u64, state: SessionState, reply: Reply<()> },
+    Update { record: Arc<SessionRecord>, reply: Reply<()> },
+    Mark { session_id: u64, state: SessionState, cause: Option<Cause>, reply: Reply<()> },
     End { session_id: u64, reply: Reply<()> },
+    Meta { name: &'static str, value: Vec<u8>, reply: Reply<()> },
+    Pause { pause: Option<Pause>, entry: AuditEntry, reply: Reply<()> },
+    Audit { entry: AuditEntry, reply: Reply<()> },
+    Erase { wallet: Address, entry: AuditEntry, reply: Reply<()> },
 }
 
 /// What is in memory. Only the writer changes which entries there are.
@@ -37,6 +45,7 @@ pub(super) struct Memory {
     pub(super) nonces: Mutex<UsedNonces>,
     pub(super) live: Arc<Mutex<Live>>,
     pub(super) nonce_key: Mutex<NonceKey>,
+    pub(super) pause: Mutex<Option<Pause>>,
 }
 
 /// A wish that will be done: the binding that a redemption becomes, and those that it replaces.
@@ -53,8 +62,13 @@ impl Write {
             Self::Redeem { reply, .. } => drop(reply.send(Err(error))),
             Self::Forget { reply, .. }
             | Self::Record { reply, .. }
+            | Self::Update { reply, .. }
             | Self::Mark { reply, .. }
-            | Self::End { reply, .. } => drop(reply.send(Err(error))),
+            | Self::End { reply, .. }
+            | Self::Meta { reply, .. }
+            | Self::Pause { reply, .. }
+            | Self::Audit { reply, .. }
+            | Self::Erase { reply, .. } => drop(reply.send(Err(error))),
         }
     }
 }
@@ -73,6 +87,7 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
                 new.nonce.is_some_and(|nonce| taken.contains(&nonce)) || !wallets.insert(new.wallet)
             }
             Write::Forget { key, .. } => !wallets.insert(key.wallet),
+            Write::Erase { wallet, .. } => !wallets.insert(*wallet),
             _ => false,
         };
         if later {
@@ -147,10 +162,22 @@ pub(super) async fn execute(
     for step in steps {
         match &step.write {
             Write::Record { record, answer, .. } => sql_sessions::record(connection, record, answer).await?,
-            Write::Mark { session_id, state, .. } => {
-                sql_sessions::mark(connection, *session_id, *state).await?;
+            Write::Update { record, .. } => sql_sessions::update(connection, record).await?,
+            Write::Mark { session_id, state, cause, .. } => {
+                sql_sessions::mark(connection, *session_id, *state, *cause).await?;
             }
             Write::End { session_id, .. } => sql_sessions::end(connection, *session_id, now).await?,
+            Write::Meta { name, value, .. } => sql::set_meta(connection, name, value.clone()).await?,
+            Write::Pause { pause, entry, .. } => {
+                let value = pause.as_ref().map(Pause::to_bytes).unwrap_or_default();
+                sql::set_meta(connection, PAUSE, value).await?;
+                sql_privacy::note(connection, entry).await?;
+            }
+            Write::Audit { entry, .. } => sql_privacy::note(connection, entry).await?,
+            Write::Erase { wallet, entry, .. } => {
+                sql_privacy::erase(connection, *wallet).await?;
+                sql_privacy::note(connection, entry).await?;
+            }
             Write::Redeem { .. } | Write::Forget { .. } => {}
         }
     }
@@ -181,9 +208,15 @@ pub(super) fn apply(steps: Vec<Step>, memory: &Memory) {
                 live.put(record);
                 drop(reply.send(Ok(())));
             }
-            (Write::Mark { session_id, state, reply }, _) => {
+            (Write::Update { record, reply }, _) => {
+                if live.get(record.session_id).is_some() {
+                    live.put(record);
+                }
+                drop(reply.send(Ok(())));
+            }
+            (Write::Mark { session_id, state, cause, reply }, _) => {
                 if let Some(old) = live.get(session_id) {
-                    live.put(Arc::new(SessionRecord { state, ..(*old).clone() }));
+                    live.put(Arc::new(SessionRecord { state, cause, ..(*old).clone() }));
                 }
                 drop(reply.send(Ok(())));
             }
@@ -191,6 +224,16 @@ pub(super) fn apply(steps: Vec<Step>, memory: &Memory) {
                 live.remove(session_id);
                 drop(reply.send(Ok(())));
             }
+            (Write::Pause { pause, reply, .. }, _) => {
+                *lock(&memory.pause) = pause;
+                drop(reply.send(Ok(())));
+            }
+            (Write::Erase { wallet, reply, .. }, _) => {
+                view.erase(wallet);
+                live.erase(wallet);
+                drop(reply.send(Ok(())));
+            }
+            (Write::Meta { reply, .. } | Write::Audit { reply, .. }, _) => drop(reply.send(Ok(()))),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloy::primitives::Address;
+use sentinel_proto::handshake::Service;
 
 use super::session::{Claim, ClaimError, SessionRecord, SessionState};
 
@@ -59,10 +60,46 @@ impl Live {
         users.iter().copied().find(|session| Some(*session) != except)
     }
 
-    /// The sessions that count for a holder: wallet and vault are one holder, whoever of them appears.
+    /// Whether anybody uses a key, of whatever service.
+    pub(super) fn is_peer_used(&self, peer_id: &str) -> bool {
+        Service::ALL.iter().any(|service| self.peer_in_use(service.name(), peer_id, None).is_some())
+    }
+
+    /// The sessions that count for a holder. Wallet and vault are one holder, whoever of them appears, and so is
+    /// everybody who shares either with him: a chain of wallets and vaults is no way around the limit.
     pub(super) fn devices(&self, wallet: Option<Address>, vault: Option<Address>) -> BTreeSet<u64> {
-        let of = |address: Address| self.by_holder.range((address, 0)..=(address, u64::MAX));
-        wallet.into_iter().chain(vault).flat_map(of).map(|(_, session)| *session).collect()
+        let mut found = BTreeSet::new();
+        let mut known: BTreeSet<Address> = wallet.into_iter().chain(vault).collect();
+        let mut open: Vec<Address> = known.iter().copied().collect();
+        while let Some(address) = open.pop() {
+            for (_, session) in self.by_holder.range((address, 0)..=(address, u64::MAX)) {
+                if found.insert(*session) {
+                    open.extend(self.holders(*session).filter(|holder| known.insert(*holder)));
+                }
+            }
+        }
+        found
+    }
+
+    /// The addresses for which a session's device counts.
+    fn holders(&self, session_id: u64) -> impl Iterator<Item = Address> {
+        let live = self.sessions.get(&session_id).filter(|record| record.state == SessionState::Live);
+        let recorded = live.into_iter().flat_map(|record| [record.wallet, record.vault]);
+        let claims = self.claims.values().filter(move |claim| claim.session_id == session_id);
+        recorded.chain(claims.flat_map(|claim| [claim.wallet, claim.vault])).flatten()
+    }
+
+    /// Takes a wallet out of the records. Their sessions are evicted before, so no index holds it.
+    pub(super) fn erase(&mut self, wallet: Address) {
+        let rests = |record: &&Arc<SessionRecord>| {
+            [record.wallet, record.vault, record.own_key].contains(&Some(wallet))
+        };
+        let found: Vec<_> = self.sessions.values().filter(rests).cloned().collect();
+        for record in found {
+            let nobody =
+                SessionRecord { wallet: None, vault: None, card: None, own_key: None, ..(*record).clone() };
+            self.put(Arc::new(nobody));
+        }
     }
 
     fn claim(&mut self, claim: Claim) -> Result<u64, ClaimError> {

@@ -4,9 +4,12 @@
 //! what a handshake asks is answered from it without any I/O. A write is confirmed when it is on the
 //! disk, never before. A failing disk is an error to the caller; the service goes on.
 
+mod audit;
 mod batch;
 mod binding;
+mod cause;
 pub mod clock;
+mod enforcement;
 mod error;
 mod home;
 mod live;
@@ -15,6 +18,7 @@ mod schema;
 mod secret;
 mod session;
 mod sql;
+mod sql_privacy;
 mod sql_sessions;
 mod view;
 mod writer;
@@ -32,7 +36,9 @@ use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+pub use self::audit::{AuditEntry, Kept, KeptBinding, KeptSession, MAX_REASON, Pause};
 pub use self::binding::{Binding, BindingKey, Proof, Redemption, Source};
+pub use self::cause::Cause;
 pub use self::error::{OpenError, StoreError};
 pub use self::live::Reservation;
 pub use self::nonces::{Nonce, NonceState};
@@ -64,6 +70,8 @@ pub struct Options {
     pub binding_retention: Duration,
     /// Sessions after their end.
     pub session_retention: Duration,
+    /// What the operator did.
+    pub audit_retention: Duration,
     /// Plays a disk of so many pages.
     #[cfg(test)]
     pub(crate) max_pages: Option<u32>,
@@ -76,6 +84,7 @@ impl Default for Options {
             nonce_retention: Duration::from_secs(600),
             binding_retention: day,
             session_retention: day,
+            audit_retention: 90 * day,
             #[cfg(test)]
             max_pages: None,
         }
@@ -249,7 +258,7 @@ impl Store {
 
     /// Notes that a session's peer was taken out of the tunnel, or put back.
     pub async fn set_session_state(&self, session_id: u64, state: SessionState) -> Result<(), StoreError> {
-        self.write(|reply| Write::Mark { session_id, state, reply }).await
+        self.write(|reply| Write::Mark { session_id, state, cause: None, reply }).await
     }
 
     /// Notes that a session left the hub: its key and its device's place are free.
@@ -284,11 +293,14 @@ async fn load(
     let last_id = sql::last_binding(connection).await?;
     let mut live = Live::default();
     sql_sessions::load(connection, |record| live.put(Arc::new(record))).await?;
+    let pause = sql::meta(connection, enforcement::PAUSE).await?;
+    let pause = pause.and_then(|bytes| Pause::from_bytes(&bytes));
     let memory = Memory {
         view: Mutex::new(view),
         nonces: Mutex::new(nonces),
         live: Arc::new(Mutex::new(live)),
         nonce_key: Mutex::new(nonce_key),
+        pause: Mutex::new(pause),
     };
     Ok((memory, token_key, last_id))
 }

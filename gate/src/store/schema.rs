@@ -10,9 +10,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqlSafeStr};
 use super::error::{OpenError, StoreError};
 use super::home::{APPLICATION_ID, Home, inspect};
 
-const MIGRATIONS: &[(&str, &str)] = &[("start", include_str!("migrations/0001_start.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("start", include_str!("migrations/0001_start.sql")),
+    ("enforcement", include_str!("migrations/0002_enforcement.sql")),
+];
 /// The newest schema that this program knows.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// A caller has about three seconds in all: a lock that is held longer is an error to him.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this size the start does not wait for a check of every page.

@@ -3,6 +3,7 @@
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
 
+use super::cause::Cause;
 use super::clock::UnixTime;
 
 /// What the gate remembers of an admitted handshake until the session leaves the hub.
@@ -36,6 +37,10 @@ pub struct SessionRecord {
     pub expires_at: UnixTime,
     /// Whether its peer is in the tunnel.
     pub state: SessionState,
+    /// Why it was taken out.
+    pub cause: Option<Cause>,
+    /// The Ethereum address of the key that signed the handshake: it may entitle the account too.
+    pub own_key: Option<Address>,
 }
 
 /// Whether a session's peer is in the tunnel.

@@ -4,6 +4,7 @@ use futures::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::cause::Cause;
 use super::clock::UnixTime;
 use super::error::StoreError;
 use super::session::{SessionRecord, SessionState};
@@ -15,14 +16,15 @@ type Done = Result<(), StoreError>;
 pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecord, answer: &[u8]) -> Done {
     sqlx::query(
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
-         handshake_hash, answer, admitted_at, decision_block, expires_at, state, ended_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL) \
+         handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, ended_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL) \
          ON CONFLICT (session_id) DO UPDATE SET account = excluded.account, wallet = excluded.wallet, \
          vault = excluded.vault, card = excluded.card, tier = excluded.tier, service = excluded.service, \
          peer_id = excluded.peer_id, addresses = excluded.addresses, \
          handshake_hash = excluded.handshake_hash, answer = excluded.answer, \
          admitted_at = excluded.admitted_at, decision_block = excluded.decision_block, \
-         expires_at = excluded.expires_at, state = excluded.state, ended_at = NULL",
+         expires_at = excluded.expires_at, state = excluded.state, cause = excluded.cause, \
+         own_key = excluded.own_key, ended_at = NULL",
     )
     .bind(new.session_id.cast_signed())
     .bind(new.account.as_bytes().to_vec())
@@ -39,14 +41,42 @@ pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecor
     .bind(new.decision_block.cast_signed())
     .bind(new.expires_at)
     .bind(new.state.label())
+    .bind(new.cause.map(Cause::label))
+    .bind(new.own_key.map(|key| key.to_vec()))
     .execute(connection)
     .await?;
     Ok(())
 }
 
-pub(super) async fn mark(connection: &mut SqliteConnection, session_id: u64, state: SessionState) -> Done {
-    sqlx::query("UPDATE sessions SET state = $1 WHERE session_id = $2 AND ended_at IS NULL")
+/// What a session rests on now. Its tunnel key and the answer to its handshake never change.
+pub(super) async fn update(connection: &mut SqliteConnection, new: &SessionRecord) -> Done {
+    sqlx::query(
+        "UPDATE sessions SET wallet = $1, vault = $2, card = $3, tier = $4, decision_block = $5, \
+         expires_at = $6, state = $7, cause = $8 WHERE session_id = $9 AND ended_at IS NULL",
+    )
+    .bind(new.wallet.map(|wallet| wallet.to_vec()))
+    .bind(new.vault.map(|vault| vault.to_vec()))
+    .bind(new.card.clone())
+    .bind(new.tier.clone())
+    .bind(new.decision_block.cast_signed())
+    .bind(new.expires_at)
+    .bind(new.state.label())
+    .bind(new.cause.map(Cause::label))
+    .bind(new.session_id.cast_signed())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn mark(
+    connection: &mut SqliteConnection,
+    session_id: u64,
+    state: SessionState,
+    cause: Option<Cause>,
+) -> Done {
+    sqlx::query("UPDATE sessions SET state = $1, cause = $2 WHERE session_id = $3 AND ended_at IS NULL")
         .bind(state.label())
+        .bind(cause.map(Cause::label))
         .bind(session_id.cast_signed())
         .execute(connection)
         .await?;
@@ -72,7 +102,8 @@ pub(super) async fn forget(connection: &mut SqliteConnection, limit: UnixTime) -
 pub(super) async fn load(connection: &mut SqliteConnection, mut each: impl FnMut(SessionRecord)) -> Done {
     let mut rows = sqlx::query(
         "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
-         handshake_hash, admitted_at, decision_block, expires_at, state FROM sessions WHERE ended_at IS NULL",
+         handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key FROM sessions \
+         WHERE ended_at IS NULL",
     )
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
@@ -85,6 +116,7 @@ fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
     let addresses: &str = row.try_get(8)?;
     let hash: &[u8] = row.try_get(9)?;
     let state: &str = row.try_get(13)?;
+    let cause: Option<&str> = row.try_get(14)?;
     Ok(SessionRecord {
         session_id: row.try_get::<i64, _>(0)?.cast_unsigned(),
         account: account(row, 1)?,
@@ -100,6 +132,8 @@ fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
         decision_block: row.try_get::<i64, _>(11)?.cast_unsigned(),
         expires_at: row.try_get(12)?,
         state: SessionState::parse(state).ok_or_else(|| corrupt("an unknown state"))?,
+        cause: cause.and_then(Cause::parse),
+        own_key: address(row, 15)?,
     })
 }
 

@@ -147,6 +147,16 @@ impl View {
         });
     }
 
+    /// Forgets a wallet: its bindings, and that others named it as their vault.
+    pub(super) fn erase(&mut self, wallet: Address) {
+        self.bindings.retain(|key, _| key.wallet != wallet);
+        self.touched.retain(|key| key.wallet != wallet);
+        self.by_wallet.retain(|(signer, _)| *signer != wallet);
+        for slot in self.bindings.values_mut().filter(|slot| slot.vault == Some(wallet)) {
+            slot.vault = None;
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bindings.len()
     }

@@ -16,7 +16,7 @@ use super::error::StoreError;
 use super::home::Home;
 use super::live::lock;
 use super::secret::{self, NonceKey};
-use super::{Options, schema, sql, sql_sessions};
+use super::{Options, schema, sql, sql_privacy, sql_sessions};
 
 /// How many writes one transaction takes at most.
 const BATCH: usize = 512;
@@ -195,6 +195,7 @@ impl Writer {
         let horizon = if new_key.is_some() { horizon } else { horizon.max(known) };
 
         let sessions = self.before(self.options.session_retention);
+        let deeds = self.before(self.options.audit_retention);
         let mut connection = self.begin().await?;
         let done = async {
             sql::forget_nonces(&mut connection, horizon).await?;
@@ -203,6 +204,7 @@ impl Writer {
                 key.save(&mut connection).await?;
             }
             sql::delete_bindings(&mut connection, &bindings).await?;
+            sql_privacy::forget(&mut connection, deeds).await?;
             sql_sessions::forget(&mut connection, sessions).await
         }
         .await;

@@ -58,6 +58,6 @@ async fn what_is_kept_is_told_until_something_happens() {
     assert_eq!(town.cost(town.ask(hot)).await, 0);
     town.access.invalidate(vault);
     assert_eq!(town.cost(town.ask(hot)).await, 2, "something happened to the vault");
-    town.access.invalidate_all();
+    town.access.invalidate_all(0);
     assert_eq!(town.cost(town.ask(hot)).await, 2);
 }

@@ -100,7 +100,13 @@ async fn the_node_is_told_one_address(world: &World) -> Result<()> {
 /// Byte for byte, in both directions, whatever white space and further keys there are.
 async fn a_handshake_arrives_as_it_was_sent(world: &World) -> Result<()> {
     let node = StubNode::like(&world.node().plain_url).await?;
-    let gate = world.gate_with("gate-bytes", |config| set(config, "gate", "node_url", node.url())).await?;
+    let gate = world
+        .gate_with("gate-bytes", |config| {
+            set(config, "gate", "node_url", node.url());
+            // Nobody can tell the gate that this node has no tunnel behind it.
+            set(config, "tunnel", "interface", "none0");
+        })
+        .await?;
     let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
     let session = world.direct_session(&holder.account).await?;
     let handshake = serde_json::to_string(&holder.account.wireguard_handshake(session)?)?;

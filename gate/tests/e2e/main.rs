@@ -13,6 +13,7 @@ mod world;
 mod client_address;
 mod codes;
 mod cold_storage;
+mod enforcement;
 mod faults;
 mod governed;
 mod http;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         quorum::trials(),
         reads::trials(),
         restarts::trials(),
+        enforcement::trials(),
         page::trials(),
         faults::trials(),
         governed::trials(),

@@ -19,12 +19,18 @@ async fn counted(world: &World, name: &str) -> Result<(StubProvider, GateInfo)> 
     Ok((provider, gate))
 }
 
+/// Lets the gate hear of the cards that were just given: what it read before would not count.
+async fn heard() {
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}
+
 /// One for a holder and for somebody with nothing, two with a delegation, and none while it is remembered.
 async fn calls_of_a_cold_decision(world: &World) -> Result<()> {
     let (provider, gate) = counted(world, "gate-calls").await?;
     let ethereum = &world.ethereum;
     let holder = ethereum.holder(&[ethereum.this_card()]).await?;
     let (vault, hot, _) = world.delegated().await?;
+    heard().await;
     let site = SignIn::at(&gate.url)?;
     for (name, wallet, tier, calls) in
         [("holder", &holder, "free", 1), ("nobody", &Wallet::fresh(), "denied", 1), ("hot", &hot, "paid", 2)]
@@ -42,6 +48,7 @@ async fn calls_of_a_cold_decision(world: &World) -> Result<()> {
 async fn many_at_once_are_one_read(world: &World) -> Result<()> {
     let (provider, gate) = counted(world, "gate-flight").await?;
     let wallet = world.ethereum.holder(&[world.ethereum.this_card()]).await?;
+    heard().await;
     let sign_in = || async {
         let site = SignIn::at(&gate.url)?;
         // A wallet binds six accounts: the others have asked for nothing, but as often.

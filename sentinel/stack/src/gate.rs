@@ -164,6 +164,7 @@ impl Gate {
                 "ethereum",
                 section(&[
                     ("rpc_addrs", list(&[&ethereum.rpc])),
+                    ("ws_addrs", list(&[&ethereum.ws])),
                     ("chain_id", i64::try_from(ethereum.chain_id)?.into()),
                     // The chain makes a block only when there is something to put into it.
                     ("max_head_age", "0s".into()),
@@ -200,6 +201,8 @@ impl Gate {
             (
                 "tunnel",
                 section(&[
+                    // Trials put several gates before one node.
+                    ("foreign_peers", "keep".into()),
                     ("node_home", node.home.display().to_string().into()),
                     ("namespace", format!("/run/netns/{}", node.namespace.name()).into()),
                 ]),

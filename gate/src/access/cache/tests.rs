@@ -30,6 +30,7 @@ fn entitlement(tier: Tier, vault: Option<Address>) -> Entitlement {
         cards,
         more_cards: false,
         block: 1,
+        until: None,
         delegations_unread: false,
     }
 }
@@ -115,12 +116,12 @@ async fn a_change_of_wallet_or_vault_ends_the_answer() {
     let get = || answers.get((WALLET, None), || source.read());
     get().await.unwrap();
     for (address, reads) in [(Address::repeat_byte(9), 1), (VAULT, 2), (WALLET, 3)] {
-        answers.touch(address);
+        answers.touch(address, 0);
         get().await.unwrap();
         get().await.unwrap();
         assert_eq!(source.reads(), reads);
     }
-    answers.clear();
+    answers.touch_all(0);
     get().await.unwrap();
     assert_eq!(source.reads(), 4);
 }
@@ -134,7 +135,7 @@ async fn a_change_during_a_read_has_it_read_again() {
         answers.get((WALLET, None), || source.read()),
         async {
             sleep(Duration::from_millis(5)).await;
-            answers.touch(WALLET);
+            answers.touch(WALLET, 0);
         },
     );
     assert!(first.is_ok() && second.is_ok());
@@ -147,7 +148,7 @@ async fn forgetting_during_a_read_has_it_read_again() {
     let (answers, source) = (answers(), Source::new(Tier::Paid));
     let (answer, ()) = tokio::join!(answers.get((WALLET, None), || source.read()), async {
         sleep(Duration::from_millis(5)).await;
-        answers.clear();
+        answers.touch_all(0);
     });
     assert!(answer.is_ok());
     assert_eq!(source.reads(), 2);

@@ -26,7 +26,7 @@ fn row(expiry: u64) -> Row {
 
 #[test]
 fn a_delegation_counts_until_the_second_before_its_expiry() {
-    let claim = Claim { via: Via::Delegation, contract: Some(MEMES), token: None };
+    let claim = Claim { via: Via::Delegation, contract: Some(MEMES), token: None, until: NOW + 1 };
     assert_eq!(delegation(MEMES, &row(NOW + 1), NOW), Some(claim));
     assert_eq!(delegation(MEMES, &row(NOW), NOW), None);
     assert_eq!(delegation(MEMES, &row(0), NOW), None);

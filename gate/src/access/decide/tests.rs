@@ -25,7 +25,7 @@ fn own(ids: &[u64]) -> Source {
 }
 
 fn claim(via: Via, token: Option<u64>) -> Claim {
-    Claim { via, contract: None, token: token.map(U256::from) }
+    Claim { via, contract: None, token: token.map(U256::from), until: ENDLESS }
 }
 
 fn through(number: u8, ids: &[u64], claims: &[Claim]) -> Source {
@@ -100,6 +100,19 @@ fn cards_are_shown_in_order_and_bounded() {
     assert_eq!(entitlement.block, 1);
 }
 
+/// A right through a vault ends with the last delegation to a card of that tier.
+#[test]
+fn a_tier_ends_with_the_last_claim_to_it() {
+    let claim = |token: Option<u64>, until| Claim { until, ..claim(Via::Delegation, token) };
+    let until = |source| decide(WALLET, &[own(&[]), source], &HashSet::new()).until;
+    assert_eq!(until(through(1, &[3], &[claim(None, 50)])), Some(50));
+    assert_eq!(until(through(1, &[3], &[claim(None, 50), claim(Some(3), 90)])), Some(90));
+    assert_eq!(until(through(1, &[3], &[claim(None, 50), claim(None, ENDLESS)])), None);
+    // The paid card's longer delegation does not lengthen the free tier.
+    assert_eq!(until(through(1, &[3, THIS], &[claim(Some(THIS), 50), claim(Some(3), 90)])), Some(50));
+    assert_eq!(decide(WALLET, &[own(&[THIS])], &HashSet::new()).until, None);
+}
+
 fn any_claim() -> impl Strategy<Value = Claim> {
     let via = prop::sample::select(vec![Via::Consolidation, Via::Delegation, Via::DelegateXyz]);
     let contract = prop::option::of(prop::sample::select(vec![MEMES, OTHER]));
@@ -107,6 +120,7 @@ fn any_claim() -> impl Strategy<Value = Claim> {
         via,
         contract,
         token: token.map(U256::from),
+        until: ENDLESS,
     })
 }
 

@@ -11,8 +11,12 @@ const DENIED: Address = Address::repeat_byte(0xdd);
 
 fn policy() -> Policy {
     Policy::from(&config::Policy {
-        free: TierPolicy { sessions: vec![SessionRule::Direct, SessionRule::Plan(1)], devices: 3 },
-        paid: TierPolicy { sessions: vec![SessionRule::Plan(2)], devices: 1 },
+        free: TierPolicy {
+            sessions: vec![SessionRule::Direct, SessionRule::Plan(1)],
+            devices: 3,
+            ..TierPolicy::default()
+        },
+        paid: TierPolicy { sessions: vec![SessionRule::Plan(2)], devices: 1, ..TierPolicy::default() },
         deny_wallets: vec![DENIED],
         ..config::Policy::default()
     })
@@ -29,6 +33,7 @@ fn finding(tier: Tier, vault: Option<Address>) -> Finding {
         cards: Vec::new(),
         more_cards: false,
         block: 7,
+        until: None,
         delegations_unread: false,
     }))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use sentinel_proto::address::NodeAddress;
+use sentinel_proto::address::{AccountAddress, NodeAddress};
 use sentinel_proto::hub::{Seen, Session, SessionPage, SessionStatus};
 
 use super::SessionEvent;
@@ -57,6 +57,14 @@ impl Known {
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Sessions of these accounts that are in use.
+    pub(super) fn of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
+        let sessions = self.entries.values().filter_map(|entry| entry.session);
+        let wanted = sessions
+            .filter(|session| session.status == SessionStatus::Active && accounts.contains(&session.account));
+        wanted.map(|session| session.id).collect()
     }
 
     /// Whether a complete list was seen.
@@ -146,7 +154,6 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use sentinel_proto::address::AccountAddress;
     use sentinel_proto::hub::SessionKind;
 
     use super::*;

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use moka::future::Cache;
+use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::{HubClient, HubError, Seen, Session, SessionStatus};
 
 pub use self::follow::Follower;
@@ -95,6 +96,16 @@ impl Sessions {
     /// Sessions of our node that are known.
     pub fn count(&self) -> usize {
         self.known().len()
+    }
+
+    /// Whether all sessions of our node were listed.
+    pub fn are_known(&self) -> bool {
+        self.known().is_complete()
+    }
+
+    /// Known sessions of these accounts that are in use.
+    pub fn of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
+        self.known().of_accounts(accounts)
     }
 
     /// The client underneath.

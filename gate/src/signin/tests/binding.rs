@@ -109,6 +109,7 @@ fn eligibility_is_told_as_the_interface_says() {
         cards: vec![U256::from(7), U256::MAX],
         more_cards: true,
         block: 42,
+        until: None,
         delegations_unread: false,
     };
     let told =

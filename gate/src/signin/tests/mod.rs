@@ -69,6 +69,7 @@ impl Entitlements for World {
             cards: if denied { vec![] } else { vec![U256::from(7)] },
             more_cards: false,
             block: 123,
+            until: None,
             delegations_unread: false,
         };
         let down = self.down.load(Ordering::SeqCst);

@@ -19,6 +19,8 @@ fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
         decision_block: u64::MAX,
         expires_at: NOW + DAY,
         state: SessionState::Live,
+        cause: None,
+        own_key: None,
     }
 }
 
@@ -74,8 +76,15 @@ async fn wallet_and_vault_are_one_holder() {
     }
     assert_eq!(store.live_sessions_of_holder(wallet(12), Some(wallet(9))), [1, 2, 3]);
     assert_eq!(store.live_sessions_of_holder(wallet(9), None), [1, 2, 3]);
-    assert_eq!(store.live_sessions_of_holder(wallet(10), None), [1]);
+    assert_eq!(store.live_sessions_of_holder(wallet(10), None), [1, 2, 3], "by their common vault");
     assert_eq!(store.live_sessions_of_holder(wallet(20), None), [4]);
+    // Whoever joins two holders by a session is both of them.
+    store.record_session(session(7, 11, Some(30)), vec![]).await.unwrap();
+    store.record_session(session(8, 31, Some(30)), vec![]).await.unwrap();
+    assert_eq!(store.live_sessions_of_holder(wallet(31), None), [1, 2, 3, 7, 8]);
+    for id in [7, 8] {
+        store.end_session(id).await.unwrap();
+    }
     let one_more = session(5, 12, Some(9));
     let refused = store.claim(claim(&one_more, 3)).unwrap_err();
     assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 2, 3], limit: 3 });

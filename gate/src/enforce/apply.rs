@@ -1,0 +1,203 @@
+//! Looks at the named sessions, many at a time, and applies what admission decides, one after the other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::{StreamExt, stream};
+
+use super::queue::Due;
+use super::tunnel::Restored;
+use super::{Enforcer, is_open};
+use crate::admission::{Basis, Grant, Verdict};
+use crate::store::{Cause, Claim, Reservation, SessionRecord, SessionState};
+
+/// Sessions asked about at the same time.
+const AT_ONCE: usize = 64;
+/// Sessions taken from the queue at a time.
+const BATCH: usize = 256;
+
+/// A session, and what admission says of it; nothing if it is no longer there.
+type Answer = (Due, Option<(Arc<SessionRecord>, Verdict)>);
+
+impl Enforcer {
+    pub(super) async fn work(&self) {
+        loop {
+            let due = self.queue.take(BATCH).await;
+            let asked = stream::iter(due).map(|due| async move {
+                let Some(record) = self.store.session(due.session).filter(|record| is_open(record)) else {
+                    return (due, None);
+                };
+                let verdict = self.admission.reconsider(&record).await;
+                (due, Some((record, verdict)))
+            });
+            // Whoever is slow to be told about keeps nobody in whose answer is there.
+            let mut answers = asked.buffer_unordered(AT_ONCE).ready_chunks(BATCH);
+            while let Some(answers) = answers.next().await {
+                self.apply(answers).await;
+            }
+        }
+    }
+
+    /// First those go who have to, which frees places; then the others are given theirs.
+    async fn apply(&self, answers: Vec<Answer>) {
+        let mut leaving: BTreeMap<&'static str, (Cause, Vec<Due>)> = BTreeMap::new();
+        let mut staying = Vec::new();
+        for (due, answer) in answers {
+            match answer.map(|(record, verdict)| (self.outcome(&record, verdict), record)) {
+                None | Some((Outcome::Nothing, _)) => self.queue.done(&due),
+                Some((Outcome::Later, _)) => self.queue.again(&due),
+                Some((Outcome::Leaves(cause), _)) => {
+                    leaving.entry(cause.label()).or_insert((cause, Vec::new())).1.push(due);
+                }
+                Some((Outcome::Stays(grants), record)) => staying.push((due, record, grants)),
+            }
+        }
+        for (cause, leaving) in leaving.into_values() {
+            let sessions: Vec<u64> = leaving.iter().map(|due| due.session).collect();
+            let since = leaving.iter().map(|due| due.since).min().unwrap_or_else(Instant::now);
+            self.evictor.evict(&sessions, cause, since).await;
+            for due in &leaving {
+                self.queue.done(due);
+            }
+        }
+        staying.sort_by_key(|(_, record, grants)| self.turn(record, grants));
+        for (due, record, grants) in staying {
+            match self.keep(&record, &grants).await {
+                Kept::Rests => self.queue.done(&due),
+                Kept::Later => self.queue.again(&due),
+                Kept::NoPlace(cause) => {
+                    self.evictor.evict(&[record.session_id], cause, due.since).await;
+                    self.queue.done(&due);
+                }
+            }
+        }
+    }
+
+    fn outcome(&self, record: &SessionRecord, verdict: Verdict) -> Outcome {
+        let live = record.state == SessionState::Live;
+        match verdict {
+            Verdict::Keeps(grants) => Outcome::Stays(grants),
+            Verdict::Loses(cause) if live => Outcome::Leaves(cause),
+            Verdict::Loses(_) => Outcome::Nothing,
+            // Its right has ended, and nobody can say that there is another one.
+            Verdict::Unknown if live && record.expires_at <= self.clock.unix() => {
+                Outcome::Leaves(Cause::Expired)
+            }
+            Verdict::Unknown => Outcome::Later,
+        }
+    }
+
+    /// Where a holder has too many, each is asked for room in this order: the first ones go. Who is to come back
+    /// comes after those who are in.
+    fn turn(&self, record: &SessionRecord, grants: &[Grant]) -> (bool, i64) {
+        let policy = self.admission.policy();
+        let newest_stay = grants.iter().any(|grant| match grant {
+            Grant::Card { entitlement, .. } => policy.drops_oldest(entitlement.tier),
+            Grant::Probe => false,
+        });
+        let evicted = record.state == SessionState::Evicted;
+        let oldest_first = newest_stay != evicted;
+        (evicted, if oldest_first { record.admitted_at } else { -record.admitted_at })
+    }
+
+    /// Lets a session rest on the first of `grants` whose holder has a place for it.
+    async fn keep(&self, record: &Arc<SessionRecord>, grants: &[Grant]) -> Kept {
+        let now = self.clock.unix();
+        let mut full = Cause::Expired;
+        for grant in grants {
+            let basis = self.admission.basis(grant);
+            if basis.expires_at <= now {
+                continue;
+            }
+            let Ok(place) = self.place(record, grant, &basis) else {
+                full = Cause::DeviceLimit;
+                continue;
+            };
+            let kept = self.rest(record, &basis).await;
+            drop(place);
+            return kept;
+        }
+        Kept::NoPlace(full)
+    }
+
+    /// A device's place with the holder, where the session does not have one already.
+    fn place(
+        &self,
+        record: &SessionRecord,
+        grant: &Grant,
+        basis: &Basis,
+    ) -> Result<Option<Reservation>, crate::store::ClaimError> {
+        let same = record.state == SessionState::Live
+            && (record.wallet, record.vault, record.tier.as_str()) == (basis.wallet, basis.vault, basis.tier);
+        let Grant::Card { entitlement, .. } = grant else { return Ok(None) };
+        if same {
+            return Ok(None);
+        }
+        let devices = self.admission.devices(entitlement.tier) as usize;
+        let claim = Claim {
+            session_id: record.session_id,
+            wallet: basis.wallet,
+            vault: basis.vault,
+            service: record.service.clone(),
+            peer_id: record.peer_id.clone(),
+            devices: Some(devices),
+        };
+        self.store.claim(claim).map(Some)
+    }
+
+    async fn rest(&self, record: &Arc<SessionRecord>, basis: &Basis) -> Kept {
+        let new = basis.of(record);
+        if record.state == SessionState::Live {
+            // The block alone is no reason to write.
+            if (SessionRecord { decision_block: record.decision_block, ..new.clone() }) == **record {
+                return Kept::Rests;
+            }
+            return match self.evictor.update(new).await {
+                Ok(()) => Kept::Rests,
+                Err(error) => {
+                    tracing::warn!(%error, session = record.session_id, "cannot write what a session rests on");
+                    Kept::Later
+                }
+            };
+        }
+        if self.store.paused().is_some() {
+            return Kept::Rests;
+        }
+        // Without a session on the hub nobody would count what flows, and the address may be another's.
+        match self.sessions.is_live(record.session_id).await {
+            Ok(true) => {}
+            Ok(false) => return Kept::Rests,
+            Err(_) => return Kept::Later,
+        }
+        match self.evictor.let_back(new).await {
+            Ok(Restored::Passing) => Kept::Rests,
+            Ok(restored) => {
+                tracing::info!(session = record.session_id, ?restored, "a peer cannot be let back");
+                Kept::Rests
+            }
+            Err(error) => {
+                tracing::warn!(%error, session = record.session_id, "a peer cannot be let back now");
+                Kept::Later
+            }
+        }
+    }
+}
+
+/// What a verdict means for a session as it is.
+enum Outcome {
+    Stays(Vec<Grant>),
+    Leaves(Cause),
+    Nothing,
+    Later,
+}
+
+/// What came of keeping a session.
+enum Kept {
+    /// It is settled.
+    Rests,
+    /// It is to be tried again.
+    Later,
+    /// Nobody has a place for it, for this reason.
+    NoPlace(Cause),
+}

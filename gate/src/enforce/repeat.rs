@@ -1,0 +1,77 @@
+//! The same handshake again: answered from the record as long as the tunnel behind the answer is there, or can be
+//! brought back. Without this a client whose local start failed, or whose card came back, would pay again.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::Enforcer;
+use super::tunnel::Restored;
+use crate::admission::Admitted;
+use crate::refusal::Refusal;
+use crate::store::{Cause, SessionRecord, SessionState};
+
+/// For a look at the tunnel. Who cannot be asked in time does not keep a client waiting.
+const PATIENCE: Duration = Duration::from_millis(1000);
+
+/// What to do with an admitted handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repeat {
+    /// It is a first one.
+    No,
+    /// The recorded answer holds.
+    Holds,
+    /// The tunnel does not come back.
+    Over(Refusal),
+}
+
+impl Enforcer {
+    /// Whether an admitted handshake was answered before, and whether that answer still holds.
+    pub async fn repeat(&self, admitted: &Admitted) -> Repeat {
+        let verified = admitted.verified();
+        let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
+        let Some(record) = record else { return Repeat::No };
+        let new = self.admission.basis(admitted.grant()).of(&record);
+        match record.state {
+            SessionState::Live => self.hold(new).await,
+            SessionState::Evicted => match record.cause {
+                Some(cause) if cause.answers() => self.bring_back(new).await,
+                Some(Cause::Lost) => over("the node has forgotten it"),
+                Some(Cause::Cancelled) => over("the session was cancelled"),
+                _ => over("the operator ended it"),
+            },
+        }
+    }
+
+    async fn hold(&self, new: SessionRecord) -> Repeat {
+        match timeout(PATIENCE, self.is_there(&new)).await {
+            Ok(Some(false)) => self.bring_back(new).await,
+            _ => Repeat::Holds,
+        }
+    }
+
+    async fn bring_back(&self, new: SessionRecord) -> Repeat {
+        let session = new.session_id;
+        match self.sessions.is_live(session).await {
+            Ok(true) => {}
+            Ok(false) => return over("the session has ended on the hub"),
+            Err(_) => return Repeat::Over(Refusal::HubUnavailable),
+        }
+        match self.evictor.let_back(new).await {
+            Ok(Restored::Passing) => Repeat::Holds,
+            Ok(Restored::AddressTaken) => over("its address belongs to another one now"),
+            Ok(Restored::NotThere) => {
+                self.evictor.evict(&[session], Cause::Lost, Instant::now()).await;
+                over("the node has forgotten it")
+            }
+            Err(error) => {
+                tracing::warn!(%error, session, "a peer cannot be let back");
+                Repeat::Over(Refusal::NodeUnavailable)
+            }
+        }
+    }
+}
+
+fn over(why: &'static str) -> Repeat {
+    Repeat::Over(Refusal::TunnelOver(why))
+}

@@ -1,0 +1,83 @@
+//! What the operator did: written with its reason, kept for a while, survives restarts.
+
+use super::clock::UnixTime;
+
+/// Longest text of a reason.
+pub const MAX_REASON: usize = 500;
+
+/// One deed of the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: UnixTime,
+    /// What: `drop`, `pause`, `resume`, `lockdown`, `reload`, `erase`, `export`.
+    pub action: String,
+    /// To whom: sessions, a wallet, or `all`.
+    pub subject: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+/// No new admissions, since when and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Since when.
+    pub since: UnixTime,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+impl Pause {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        [&self.since.to_be_bytes()[..], self.reason.as_bytes()].concat()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (since, reason) = bytes.split_first_chunk::<8>()?;
+        let reason = String::from_utf8_lossy(reason).into_owned();
+        Some(Self { since: UnixTime::from_be_bytes(*since), reason })
+    }
+}
+
+/// Everything that is kept of one wallet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Its bindings, with the signed texts.
+    pub bindings: Vec<KeptBinding>,
+    /// Sessions that rest or rested on it, as wallet or as vault.
+    pub sessions: Vec<KeptSession>,
+    /// Deeds of the operator about it.
+    pub audit: Vec<AuditEntry>,
+}
+
+/// A binding as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptBinding {
+    /// The account, as text.
+    pub account: String,
+    /// The wallet that signed, as text.
+    pub wallet: String,
+    /// The vault that it named.
+    pub vault: Option<String>,
+    /// When it was signed.
+    pub issued_at: UnixTime,
+    /// When it ends.
+    pub expires_at: UnixTime,
+    /// The signed text.
+    pub message: String,
+}
+
+/// A session as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSession {
+    /// The session on the hub.
+    pub session_id: u64,
+    /// The account, as text.
+    pub account: String,
+    /// When it was admitted.
+    pub admitted_at: UnixTime,
+    /// When it left the hub, if it did.
+    pub ended_at: Option<UnixTime>,
+    /// Its addresses in the tunnel.
+    pub addresses: Vec<String>,
+}

@@ -1,0 +1,76 @@
+//! Why a peer was taken out of the tunnel.
+
+/// Why a peer was taken out of the tunnel, and so what brings it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// Neither the wallet nor a vault holds a card any more.
+    NoCard,
+    /// The tier that is left may not use this kind of session.
+    SessionKind,
+    /// The right to it ended.
+    Expired,
+    /// No sign-in of the account is left.
+    Unbound,
+    /// The operator denies the wallet, its vault or the account.
+    Denied,
+    /// The holder has as many devices as one may, and this was not among those that stay.
+    DeviceLimit,
+    /// The operator dropped it.
+    Dropped,
+    /// The operator dropped everybody.
+    Lockdown,
+    /// It was cancelled on the hub and leaves it soon.
+    Cancelled,
+    /// The node has forgotten its peer.
+    Lost,
+    /// What was known of its holder was erased.
+    Erased,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::NoCard,
+        Self::SessionKind,
+        Self::Expired,
+        Self::Unbound,
+        Self::Denied,
+        Self::DeviceLimit,
+        Self::Dropped,
+        Self::Lockdown,
+        Self::Cancelled,
+        Self::Lost,
+        Self::Erased,
+    ];
+
+    /// The word for it in metrics and in the database.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoCard => "no_card",
+            Self::SessionKind => "session_kind",
+            Self::Expired => "expired",
+            Self::Unbound => "unbound",
+            Self::Denied => "denied",
+            Self::DeviceLimit => "device_limit",
+            Self::Dropped => "dropped",
+            Self::Lockdown => "lockdown",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// Whether the peer comes back by itself once the holder is entitled again.
+    pub fn heals(self) -> bool {
+        matches!(self, Self::NoCard | Self::SessionKind | Self::Expired | Self::Unbound | Self::Denied)
+    }
+
+    /// Whether an entitled holder may bring the peer back with the same handshake.
+    pub fn answers(self) -> bool {
+        self.heals() || matches!(self, Self::DeviceLimit | Self::Lockdown)
+    }
+
+    pub(super) fn parse(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.label() == label)
+    }
+}

@@ -1,0 +1,96 @@
+//! What enforcement keeps in the store: states of sessions, the place in Ethereum's events, the operator's deeds.
+
+use std::sync::Arc;
+
+use alloy::primitives::{Address, B256};
+use sovereign_contracts::follower::Cursor;
+
+use super::audit::{AuditEntry, Kept, MAX_REASON, Pause};
+use super::batch::Write;
+use super::cause::Cause;
+use super::error::StoreError;
+use super::live::lock;
+use super::session::{SessionRecord, SessionState};
+use super::{Store, sql, sql_privacy};
+
+/// Names in the table `meta`.
+const CURSOR: &str = "ethereum_cursor";
+pub(super) const PAUSE: &str = "paused";
+
+impl Store {
+    /// Notes that a session's peer has to be out of the tunnel, and why, before it is taken out.
+    pub async fn evict_session(&self, session_id: u64, cause: Cause) -> Result<(), StoreError> {
+        let (state, cause) = (SessionState::Evicted, Some(cause));
+        self.write(|reply| Write::Mark { session_id, state, cause, reply }).await
+    }
+
+    /// Writes what an admitted session rests on now, in the place of what it rested on. A session that has left
+    /// the hub meanwhile stays away.
+    pub async fn update_session(&self, record: SessionRecord) -> Result<(), StoreError> {
+        let record = Arc::new(record);
+        self.write(|reply| Write::Update { record, reply }).await
+    }
+
+    /// Whether a session uses a tunnel key, was evicted with it, or a handshake with it is under way.
+    pub fn is_peer_used(&self, peer_id: &str) -> bool {
+        lock(&self.inner.memory.live).is_peer_used(peer_id)
+    }
+
+    /// Up to which block Ethereum's events were acted on.
+    pub async fn ethereum_cursor(&self) -> Result<Option<Cursor>, StoreError> {
+        let mut reader = self.inner.readers.acquire().await?;
+        let value = sql::meta(&mut reader, CURSOR).await?;
+        Ok(value.and_then(|bytes| {
+            let (number, hash) = bytes.split_first_chunk::<8>()?;
+            Some(Cursor { number: u64::from_be_bytes(*number), hash: B256::try_from(hash).ok()? })
+        }))
+    }
+
+    /// Events up to here were acted on.
+    pub async fn set_ethereum_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
+        let value = [&cursor.number.to_be_bytes()[..], cursor.hash.as_slice()].concat();
+        self.write(|reply| Write::Meta { name: CURSOR, value, reply }).await
+    }
+
+    /// Whether and why there are no new admissions.
+    pub fn paused(&self) -> Option<Pause> {
+        lock(&self.inner.memory.pause).clone()
+    }
+
+    /// Begins or ends a pause, and writes down that and why.
+    pub async fn set_paused(&self, paused: bool, reason: &str) -> Result<(), StoreError> {
+        let action = if paused { "pause" } else { "resume" };
+        let entry = self.entry(action, "all", reason);
+        let pause = paused.then(|| Pause { since: entry.at, reason: entry.reason.clone() });
+        self.write(|reply| Write::Pause { pause, entry, reply }).await
+    }
+
+    /// Writes down what the operator did, and why.
+    pub async fn audit(&self, action: &str, subject: &str, reason: &str) -> Result<(), StoreError> {
+        let entry = self.entry(action, subject, reason);
+        self.write(|reply| Write::Audit { entry, reply }).await
+    }
+
+    /// What the operator did, the newest first.
+    pub async fn audit_log(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let mut reader = self.inner.readers.acquire().await?;
+        sql_privacy::log(&mut reader, limit).await
+    }
+
+    /// Everything that is kept of a wallet.
+    pub async fn kept_of(&self, wallet: Address) -> Result<Kept, StoreError> {
+        let mut reader = self.inner.readers.acquire().await?;
+        sql_privacy::kept(&mut reader, wallet).await
+    }
+
+    /// Forgets a wallet. Its peers must be out of the tunnel before.
+    pub async fn erase(&self, wallet: Address, reason: &str) -> Result<(), StoreError> {
+        let entry = self.entry("erase", "erased", reason);
+        self.write(|reply| Write::Erase { wallet, entry, reply }).await
+    }
+
+    fn entry(&self, action: &str, subject: &str, reason: &str) -> AuditEntry {
+        let reason = reason.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
+        AuditEntry { at: self.inner.clock.unix(), action: action.into(), subject: subject.into(), reason }
+    }
+}

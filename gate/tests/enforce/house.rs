@@ -1,0 +1,415 @@
+//! A gate's enforcement on a real EVM, with a hub that says what it is told and a tunnel that only takes notes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use alloy::primitives::{Address, U256, address, keccak256};
+use alloy::sol;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sentinel_proto::address::{AccountAddress, NodeAddress};
+use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
+use sentinel_proto::stub::{State, StubHub};
+use sovereign_contracts::dev::{Anvil, DevChain};
+use sovereign_contracts::follower::{Follower, FollowerConfig, Inbox};
+use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
+use sovereign_gate::access::{Access, AccessConfig};
+use sovereign_gate::admission::sessions::Follower as SessionFollower;
+use sovereign_gate::admission::{Admission, Policy, Sessions, Terms};
+use sovereign_gate::config::{self, ForeignPeers, SessionRule, TierPolicy};
+use sovereign_gate::enforce::tunnel::{Peer, Present, Restored, Tunnel, TunnelError};
+use sovereign_gate::enforce::{Enforcer, Evictor, Tools};
+use sovereign_gate::store::clock::{Clock, UnixTime};
+use sovereign_gate::store::{Cause, Options, Proof, Redemption, SessionRecord, SessionState, Store};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+pub(crate) const THIS: u64 = 7;
+pub(crate) const OTHER: u64 = 3;
+/// The plan that only the free tier may use.
+pub(crate) const FREE_PLAN: u64 = 1;
+const NODE: NodeAddress = NodeAddress::new([9; 20]);
+const DAY: UnixTime = 24 * 3600;
+
+sol! {
+    function safeTransferFrom(address from, address to, uint256 id, uint256 amount, bytes data) external;
+    function safeBatchTransferFrom(address from, address to, uint256[] ids, uint256[] amounts, bytes data) external;
+}
+
+/// The machine's clock, moved.
+#[derive(Debug, Default)]
+pub(crate) struct Moved(AtomicU64);
+
+impl Moved {
+    pub(crate) fn ahead(&self, seconds: u64) {
+        self.0.store(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Moved {
+    fn now(&self) -> SystemTime {
+        SystemTime::now() + Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A tunnel that notes who passes.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    passing: Mutex<BTreeMap<String, bool>>,
+    pub(crate) broken: AtomicBool,
+    pub(crate) orders: AtomicU64,
+}
+
+impl Notes {
+    pub(crate) fn peers(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
+        self.passing.lock().unwrap()
+    }
+
+    fn refuse(&self) -> Result<(), TunnelError> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(TunnelError::TooSlow { what: "the tunnel of the test".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+impl Tunnel for Notes {
+    fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>> {
+        let present = |(id, passing): (&String, &bool)| Present {
+            peer_id: id.clone(),
+            passing: *passing,
+            addresses: Vec::new(),
+        };
+        let told = self.refuse().map(|()| self.peers().iter().map(present).collect());
+        async move { told }.boxed()
+    }
+
+    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        async move {
+            self.refuse()?;
+            self.orders.fetch_add(1, Ordering::SeqCst);
+            let mut passing = self.peers();
+            for peer in peers {
+                passing.entry(peer.peer_id.clone()).and_modify(|passes| *passes = false);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+        async move {
+            self.refuse()?;
+            Ok(match self.peers().get_mut(&peer.peer_id) {
+                Some(passes) => {
+                    *passes = true;
+                    Restored::Passing
+                }
+                None => Restored::NotThere,
+            })
+        }
+        .boxed()
+    }
+}
+
+/// The parts of a running gate; dropped, it is as after `kill -9`.
+pub(crate) struct Running {
+    pub(crate) store: Store,
+    pub(crate) enforcer: Arc<Enforcer>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Running {
+    /// Ends it and lets go of the home.
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await;
+    }
+}
+
+/// Everything around a gate.
+pub(crate) struct House {
+    home: tempfile::TempDir,
+    pub(crate) anvil: Anvil,
+    pub(crate) chain: DevChain,
+    pub(crate) memes: Address,
+    pub(crate) hub: StubHub,
+    pub(crate) tunnel: Arc<Notes>,
+    pub(crate) clock: Arc<Moved>,
+    next: AtomicU64,
+}
+
+impl House {
+    pub(crate) async fn build() -> Self {
+        Self::build_with(&[]).await
+    }
+
+    pub(crate) async fn build_with(anvil: &[&str]) -> Self {
+        let (anvil, chain) = Anvil::start_with_stand_ins(anvil).await.unwrap();
+        let memes = chain.deploy_memes(DEPLOYER, 8).await.unwrap();
+        Self {
+            home: tempfile::tempdir().unwrap(),
+            anvil,
+            chain,
+            memes,
+            hub: StubHub::start(State::new("sentinel-test")).unwrap(),
+            tunnel: Arc::default(),
+            clock: Arc::default(),
+            next: AtomicU64::new(1),
+        }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A gate that follows the chain by socket, with both tiers' devices as given.
+    pub(crate) async fn gate(&self) -> Running {
+        self.gate_with(|_| {}, 60).await
+    }
+
+    pub(crate) async fn gate_with(&self, change: impl FnOnce(&mut config::Policy), poll: u64) -> Running {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        let store = Store::open_with(self.home(), Options::default(), Arc::clone(&clock)).await.unwrap();
+        let reader =
+            ReaderConfig { rpc_addrs: vec![self.anvil.url()], chain_id: 31337, ..ReaderConfig::default() };
+        let reader = Arc::new(Reader::new(reader, Arc::new(Unobserved)).unwrap());
+        let access = AccessConfig {
+            memes: self.memes,
+            this_card: U256::from(THIS),
+            discovery_interval: Duration::from_secs(3600),
+            ..AccessConfig::default()
+        };
+        let access = Arc::new(Access::new(access, Arc::clone(&reader)).unwrap());
+        let hub = HubConfig {
+            grpc_addrs: vec![format!("http://{}", self.hub.addr())],
+            chain_id: "sentinel-test".to_owned(),
+            timeout: Duration::from_secs(2),
+        };
+        let sessions = Arc::new(Sessions::new(HubClient::new(hub).unwrap()));
+        let tunnel: Arc<dyn Tunnel> = Arc::clone(&self.tunnel) as _;
+        let evictor = Arc::new(Evictor::new(store.clone(), tunnel));
+        let mut policy = config::Policy {
+            free: TierPolicy {
+                sessions: vec![SessionRule::Direct, SessionRule::Plan(FREE_PLAN)],
+                ..TierPolicy::default()
+            },
+            paid: TierPolicy { sessions: vec![SessionRule::Direct], ..TierPolicy::default() },
+            ..config::Policy::default()
+        };
+        change(&mut policy);
+        let admission = Arc::new(Admission::new(
+            Arc::clone(&access),
+            Arc::clone(&sessions),
+            store.clone(),
+            Policy::from(&policy),
+            Arc::clone(&evictor),
+            Arc::clone(&clock),
+            Terms {
+                sign_in: "https://gate.example/gate/".to_owned(),
+                without_binding: Duration::from_secs(3600),
+            },
+        ));
+        let contracts = access.watched();
+        let (events, mut ended) = tokio::sync::mpsc::channel(64);
+        let sessions_follower = SessionFollower::new(Arc::clone(&sessions), || Some(NODE), events);
+        let enforcer = Enforcer::new(Tools {
+            store: store.clone(),
+            access: Arc::clone(&access),
+            admission,
+            sessions,
+            evictor,
+            clock,
+            foreign_peers: ForeignPeers::ShutOut,
+        });
+        let inbox = Arc::new(Inbox::default());
+        let follow = FollowerConfig {
+            contracts,
+            ws_addrs: vec![format!("ws://127.0.0.1:{}", self.anvil.port())],
+            poll: Duration::from_secs(poll),
+        };
+        let cursor = store.ethereum_cursor().await.unwrap();
+        let follower = Follower::new(follow, reader, cursor, Arc::clone(&inbox));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let until = |stop: CancellationToken, work: BoxFuture<'static, ()>| async move {
+            tokio::select! { () = stop.cancelled() => {}, () = work => {} }
+        };
+        tasks.spawn(until(stop.clone(), async move { access.follow_ids().await }.boxed()));
+        tasks.spawn(until(stop.clone(), follower.run().boxed()));
+        tasks.spawn(until(stop.clone(), async move { while ended.recv().await.is_some() {} }.boxed()));
+        tasks.spawn(sessions_follower.run(stop.clone()));
+        tasks.spawn(Arc::clone(&enforcer).follow(inbox, stop.clone()));
+        tasks.spawn(Arc::clone(&enforcer).run(stop.clone()));
+        Running { store, enforcer, stop, tasks }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::SeqCst)
+    }
+
+    pub(crate) fn somebody(&self) -> Address {
+        Address::from_word(keccak256(self.number().to_be_bytes()))
+    }
+
+    pub(crate) async fn give(&self, to: Address, card: u64) {
+        self.chain.mint(DEPLOYER, self.memes, to, card).await.unwrap();
+    }
+
+    pub(crate) async fn holder(&self, cards: &[u64]) -> Address {
+        let wallet = self.somebody();
+        for card in cards {
+            self.give(wallet, *card).await;
+        }
+        wallet
+    }
+
+    pub(crate) async fn transfer(&self, from: Address, to: Address, card: u64) {
+        let (id, amount) = (U256::from(card), U256::from(1));
+        let call = safeTransferFromCall { from, to, id, amount, data: Vec::new().into() };
+        self.chain.call(from, self.memes, &call).await.unwrap();
+    }
+
+    /// A sign-in of `wallet` for `account`, which ends in `seconds`.
+    pub(crate) async fn bind(&self, gate: &Running, account: AccountAddress, wallet: Address, seconds: i64) {
+        let now = self.clock.unix();
+        let redemption = Redemption {
+            nonce: None,
+            account,
+            wallet,
+            vault: None,
+            proof: Proof { message: "signed".to_owned(), signature: vec![1] },
+            issued_at: now,
+            expires_at: now + seconds,
+            max_accounts: 6,
+        };
+        gate.store.redeem(redemption).await.unwrap();
+        gate.enforcer.account_changed(&account);
+    }
+
+    /// A live session of an account, as admission would have recorded it.
+    pub(crate) async fn session(
+        &self,
+        gate: &Running,
+        account: AccountAddress,
+        wallet: Address,
+        vault: Option<Address>,
+        (tier, kind): (&str, SessionKind),
+    ) -> u64 {
+        let id = self.number();
+        self.hub.state().put(id, account, NODE, kind);
+        let peer_id = format!("peer {id}");
+        self.tunnel.peers().insert(peer_id.clone(), true);
+        let now = self.clock.unix();
+        let bindings = gate.store.bindings_of(&account);
+        let binding = bindings.iter().find(|binding| binding.wallet == wallet);
+        let record = SessionRecord {
+            session_id: id,
+            account,
+            wallet: Some(wallet),
+            vault,
+            card: None,
+            tier: tier.to_owned(),
+            service: "wireguard".to_owned(),
+            peer_id,
+            addresses: vec![format!("10.0.0.{id}/32")],
+            handshake_hash: [1; 32],
+            admitted_at: now + i64::try_from(id).unwrap() - 1_000_000,
+            decision_block: 1,
+            expires_at: binding.map_or(now + DAY, |binding| binding.expires_at),
+            state: SessionState::Live,
+            cause: None,
+            own_key: None,
+        };
+        gate.store.record_session(record, b"answer".to_vec()).await.unwrap();
+        id
+    }
+
+    /// A session that is on the hub only.
+    pub(crate) fn unrecorded(&self, account: AccountAddress) -> u64 {
+        let id = self.number();
+        let mut hub = self.hub.state();
+        hub.put(id, account, NODE, SessionKind::Direct);
+        hub.height += 1;
+        id
+    }
+
+    /// A holder of these cards with a sign-in and a direct session.
+    pub(crate) async fn guest(&self, gate: &Running, cards: &[u64]) -> (Address, u64) {
+        let wallet = self.holder(cards).await;
+        let tier = if cards.contains(&THIS) { "free" } else { "paid" };
+        let account = self.account();
+        self.bind(gate, account, wallet, DAY).await;
+        (wallet, self.session(gate, account, wallet, None, (tier, SessionKind::Direct)).await)
+    }
+
+    pub(crate) fn account(&self) -> AccountAddress {
+        let mut bytes = [7; 20];
+        bytes[..8].copy_from_slice(&self.number().to_be_bytes());
+        AccountAddress::new(bytes)
+    }
+
+    pub(crate) fn passes(&self, session: u64) -> bool {
+        self.tunnel.peers().get(&format!("peer {session}")).copied().unwrap_or(false)
+    }
+
+    /// Waits until a session's peer is out, and says for which cause.
+    pub(crate) async fn out(&self, gate: &Running, session: u64) -> Option<Cause> {
+        self.until(&format!("session {session} is out"), || {
+            let record = gate.store.session(session);
+            !self.passes(session) && record.is_some_and(|record| record.state == SessionState::Evicted)
+        })
+        .await;
+        gate.store.session(session).and_then(|record| record.cause)
+    }
+
+    /// Waits until a session's peer is in.
+    pub(crate) async fn is_in(&self, gate: &Running, session: u64) {
+        self.until(&format!("session {session} is in"), || {
+            let record = gate.store.session(session);
+            self.passes(session) && record.is_some_and(|record| record.state == SessionState::Live)
+        })
+        .await;
+    }
+
+    pub(crate) async fn until(&self, what: &str, done: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !done() {
+            assert!(Instant::now() < deadline, "not in time: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until everything that happened up to now was acted on.
+    pub(crate) async fn settled(&self, gate: &Running) {
+        let head = self.chain.rpc("eth_blockNumber", serde_json::json!([])).await.unwrap();
+        let head: U256 = head.as_str().unwrap().parse().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let cursor = gate.store.ethereum_cursor().await.unwrap();
+            if cursor.is_some_and(|cursor| U256::from(cursor.number) >= head) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "events are not acted on: {cursor:?} of {head}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Seconds since 1970 by the machine's clock.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+pub(crate) fn counted<T: std::hash::Hash + Eq>(items: impl IntoIterator<Item = T>) -> HashMap<T, usize> {
+    items.into_iter().fold(HashMap::new(), |mut counts, item| {
+        *counts.entry(item).or_default() += 1;
+        counts
+    })
+}
