@@ -5,6 +5,7 @@ mod cost;
 mod delegate_xyz;
 mod faults;
 mod governed;
+mod on_chain;
 mod own_cards;
 mod six529;
 mod spam;

@@ -79,15 +79,28 @@ impl Ledger {
     }
 }
 
-struct Player<'a> {
+/// A world in the making.
+pub(crate) struct Player<'a> {
     town: &'a Town,
     random: StdRng,
-    people: Vec<Address>,
+    pub(crate) people: Vec<Address>,
     ledger: Ledger,
     now: u64,
 }
 
-impl Player<'_> {
+impl<'a> Player<'a> {
+    /// The world of this seed, with people of its own.
+    pub(crate) async fn play(town: &'a Town, seed: u64) -> Self {
+        let people = (0..PEOPLE).map(|_| town.somebody()).collect();
+        let now = town.chain.now().await.unwrap();
+        let random = StdRng::seed_from_u64(seed);
+        let mut player = Self { town, random, people, ledger: Ledger::default(), now };
+        for _ in 0..STEPS {
+            player.step().await;
+        }
+        player
+    }
+
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         *from.choose(&mut self.random).unwrap()
     }
@@ -162,13 +175,7 @@ async fn random_worlds_obey_the_rule() {
     let town = Town::open().await;
     let mut seen = BTreeMap::new();
     for seed in 0..WORLDS {
-        let people = (0..PEOPLE).map(|_| town.somebody()).collect();
-        let now = town.chain.now().await.unwrap();
-        let random = StdRng::seed_from_u64(seed);
-        let mut player = Player { town: &town, random, people, ledger: Ledger::default(), now };
-        for _ in 0..STEPS {
-            player.step().await;
-        }
+        let player = Player::play(&town, seed).await;
         let now = town.chain.now().await.unwrap();
         for &wallet in &player.people {
             let expected = player.ledger.expected(wallet, town.memes, now);
