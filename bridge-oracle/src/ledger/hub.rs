@@ -116,6 +116,9 @@ impl HubLedger {
 
 impl ReadLedger for HubLedger {
     async fn read(&self, wanted: &BTreeSet<NodeAddress>) -> Result<Ledger, LedgerError> {
+        // Alone: an endpoint that failed is tried by one question, and those beside it, refused at once, would end the
+        // read before that one is answered; the endpoint would rest for ever.
+        let (mut height, time) = self.hub.latest_block().await?;
         let links = stream::iter(self.plans.clone())
             .map(|plan| {
                 let hub = self.hub.clone();
@@ -124,8 +127,7 @@ impl ReadLedger for HubLedger {
             .buffered(AT_ONCE)
             .try_collect::<Vec<_>>();
         let leases = self.hub.leases_for_provider_seen(&self.provider);
-        let (block, links, leases) = futures::try_join!(self.hub.latest_block(), links, leases)?;
-        let (mut height, time) = block;
+        let (links, leases) = futures::try_join!(links, leases)?;
         height = leases.height.map_or(height, |seen| seen.min(height));
         let leases = leases.value.iter().map(lease).collect::<Result<BTreeMap<_, _>, _>>()?;
         let provider = self.provider(!leases.is_empty()).await?;

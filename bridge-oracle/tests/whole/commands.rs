@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::world::World;
 
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
@@ -19,7 +19,7 @@ impl Ended {
     }
 }
 
-async fn oracle(home: &Path, arguments: &[&str]) -> Ended {
+pub(crate) async fn oracle(home: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bridge-oracle"));
     command.arg("--home").arg(home).args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -31,7 +31,7 @@ async fn oracle(home: &Path, arguments: &[&str]) -> Ended {
 }
 
 impl World {
-    fn write_home(&self) {
+    pub(crate) fn write_home(&self) {
         let home = self.home.path();
         let config = bridge_oracle::config::TEMPLATE
             .replace(

@@ -1,0 +1,76 @@
+//! The program as a service: it follows, tells how it is, and ends when asked.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::commands::oracle;
+use crate::world::World;
+
+/// Status line, headers and body.
+async fn get(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_follows_tells_and_ends_when_asked() {
+    let mut world = World::open(1).await;
+    let admin = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    world.write_home();
+    let home = world.home.path().to_owned();
+    let mut service = tokio::process::Command::new(env!("CARGO_BIN_EXE_bridge-oracle"))
+        .arg("--home")
+        .arg(&home)
+        .arg("start")
+        .env("BRIDGE_ORACLE__ORACLE__ADMIN_ADDR", &admin)
+        .env("BRIDGE_ORACLE__ORACLE__INTERVAL", "300ms")
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let shows = async |path: &str, wanted: &str| {
+        let since = std::time::Instant::now();
+        loop {
+            let answer = get(&admin, path).await.unwrap_or_default();
+            if answer.contains(wanted) {
+                return answer;
+            }
+            assert!(since.elapsed() < Duration::from_secs(60), "{path} does not show {wanted}: {answer}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    shows("/ready", "200 OK").await;
+    let second = oracle(&home, &["start", "--once"]).await;
+    assert_eq!(second.code, 69, "{}", second.err);
+    assert_eq!(oracle(&home, &["plan"]).await.code, 0, "looking takes no turn");
+
+    world.register(0).await;
+    world.ethereum.settle().await;
+    // Confirmed, so that the hub is asked by rounds again and no longer for a transaction.
+    let done = "bridge_oracle_actions_total{action=\"link\",outcome=\"done\"} 1";
+    let metrics = shows("/metrics", done).await;
+    assert!(world.is_linked(0).await);
+    assert!(get(&admin, "/health").await.unwrap().contains("true"));
+    for line in ["bridge_oracle_approved 1", "bridge_oracle_halted 0", "bridge_oracle_refused 0"] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+
+    world.hub.chain.halt();
+    let trouble = shows("/ready", "503 Service Unavailable").await;
+    assert!(trouble.contains("\"hub\""), "{trouble}");
+    world.hub.chain.resume();
+    shows("/ready", "200 OK").await;
+    let id = i32::try_from(service.id().unwrap()).unwrap();
+    kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();
+    assert_eq!(service.wait().await.unwrap().code(), Some(0));
+    assert!(get(&admin, "/health").await.is_none());
+}
