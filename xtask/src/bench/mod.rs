@@ -2,6 +2,7 @@
 
 mod connections;
 mod crates;
+mod enforce;
 mod handshake;
 mod process;
 mod report;
@@ -25,6 +26,8 @@ pub(crate) enum Name {
     Oracle,
     /// The gate as a process: start, memory, sign-ins a second.
     Process,
+    /// From the transfer of the only card to the peer that is out of the tunnel.
+    Enforce,
 }
 
 /// Runs one measurement, or all.
@@ -43,6 +46,7 @@ async fn all(names: Vec<Name>) -> Result<()> {
             Name::Rooms => crates::run("sovereign-gate", "rooms", &[]).await?,
             Name::Oracle => oracle().await?,
             Name::Process => process::run().await?,
+            Name::Enforce => enforce::run().await?,
         }
     }
     Ok(())
