@@ -60,7 +60,9 @@ pub(crate) async fn run() {
         let mut challenges = Vec::new();
         for number in 1..=WALLETS {
             for account in 0..ACCOUNTS {
-                let account = AccountAddress::new([account; 20]);
+                let mut bytes = [account; 20];
+                bytes[..8].copy_from_slice(&number.to_be_bytes());
+                let account = AccountAddress::new(bytes);
                 let wallet = wallets[usize::try_from(number - 1).unwrap()];
                 challenges.push((number, sign_in.challenge(wallet, account, None, client()).unwrap()));
             }

@@ -30,7 +30,7 @@ pub struct ReaderConfig {
     pub max_response: usize,
     /// Gas that one read may use.
     pub gas: u64,
-    /// Calls a second (and at once) from which on reads share calls; zero: never.
+    /// Calls in any second beyond which reads share calls; zero: no bound, and never.
     pub calls_per_second: u32,
     /// Address of Multicall3.
     pub aggregator: Address,
