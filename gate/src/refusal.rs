@@ -76,7 +76,7 @@ pub enum Refusal {
     #[error("the Sentinel Hub cannot be asked for your session right now: try again in a minute")]
     HubUnavailable,
     /// 113: too many requests.
-    #[error("too many requests: try again in {} s", retry_after.as_secs().max(1))]
+    #[error("too many requests: try again in {} s", whole_seconds(*retry_after))]
     TooMany {
         /// When to try again.
         retry_after: Duration,
@@ -128,12 +128,9 @@ pub enum Refusal {
     /// 125: the peer of this session is out of the tunnel and does not come back.
     #[error("the tunnel of this session cannot be brought back ({0}): open a new session")]
     TunnelOver(&'static str),
-    /// 199: a fault of ours.
-    #[error("internal error, tell the operator of this node: request {request_id}")]
-    Internal {
-        /// What to look for in the log.
-        request_id: String,
-    },
+    /// 199: a fault of ours. The answer says the number of the request too, by which the log tells the cause.
+    #[error("internal error, tell the operator of this node")]
+    Internal,
 }
 
 impl Refusal {
@@ -166,7 +163,7 @@ impl Refusal {
             Self::ForeignBinding(_) => (S::UNAUTHORIZED, 123, "foreign_binding"),
             Self::Token => (S::UNAUTHORIZED, 124, "token"),
             Self::TunnelOver(_) => (S::CONFLICT, 125, "tunnel_over"),
-            Self::Internal { .. } => (S::INTERNAL_SERVER_ERROR, 199, "internal"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, 199, "internal"),
         }
     }
 
@@ -188,8 +185,13 @@ impl Refusal {
     /// When the client may come back, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooMany { retry_after } => Some((*retry_after).max(Duration::from_secs(1))),
+            Self::TooMany { retry_after } => Some(Duration::from_secs(whole_seconds(*retry_after))),
             _ => None,
         }
     }
+}
+
+/// Rounded up: who comes back at that time is not too early.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0 || time.is_zero())
 }

@@ -91,8 +91,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let listener = Listener::bind(
         config.gate.listen_addr,
         tls::server_config(home, &config.gate)?,
-        config.gate.max_connections,
-        config.limits.header_bytes,
+        parts::bounds(&config),
         edge,
     )
     .await
@@ -108,7 +107,9 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         "the gate is open"
     );
 
-    let health = Arc::new(Health::new(node.clone(), Arc::clone(&sessions), Arc::clone(&access), governance));
+    let health =
+        Health::new(node.clone(), Arc::clone(&sessions), Arc::clone(&access), governance, store.clone());
+    let health = Arc::new(health);
     let reload = Arc::new(Reload::new(home, config, admission, Arc::clone(&access), Arc::clone(&enforcer)));
     let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
     tasks.spawn(admin::serve(private, admin, stop.clone()));

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use sentinel_proto::address::AccountAddress;
 use serde_json::json;
-use sovereign_gate::signin::{Client, DeviceLimits, Rate, SignIn, SignInConfig};
+use sovereign_gate::client::Client;
+use sovereign_gate::signin::{DeviceLimits, Rate, SignIn, SignInConfig};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
 

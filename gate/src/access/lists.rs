@@ -1,5 +1,7 @@
 //! The registries' lists of those who delegated to a wallet. Anybody may append to them, so these calls may fail.
 
+use std::collections::HashMap;
+
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::delegate_registry::IDelegateRegistry::{
     Delegation, getIncomingDelegationsCall, getOutgoingDelegationsCall,
@@ -58,8 +60,14 @@ pub(super) fn read(
             for &case in &world.config.use_cases {
                 candidates.start_list();
                 let rows = note(results.next().and_then(self::received));
+                // The pair's own rows are looked at from the first one on, so those that have expired count too.
+                let mut of_vault = HashMap::<_, usize>::new();
+                for row in &rows {
+                    *of_vault.entry(row.other).or_default() += 1;
+                }
                 for row in rows.iter().filter(|row| row.is_active(now) && is_vault(row.other, wallet)) {
-                    candidates.clues_of(row.other).add_row(scope, case);
+                    let count = of_vault.get(&row.other).copied().unwrap_or(1);
+                    candidates.clues_of(row.other).look_at_rows(scope, case, count);
                 }
             }
             received

@@ -4,6 +4,7 @@
 //! hub ends as [`NoSession`], which is the node's to refuse.
 
 pub mod decide;
+pub mod path;
 mod places;
 pub mod policy;
 mod question;
@@ -168,7 +169,12 @@ impl Admission {
 
     /// What Ethereum says of a candidate.
     async fn finding(&self, candidate: &Candidate) -> Finding {
-        match self.access.entitlement(candidate.wallet, candidate.vault_hint).await {
+        let Candidate { wallet, vault_hint, .. } = *candidate;
+        if let Some(known) = self.access.known(wallet, vault_hint).await {
+            return Some(known);
+        }
+        path::asks();
+        match self.access.entitlement(wallet, vault_hint).await {
             Ok(entitlement) => Some(entitlement),
             Err(error) => {
                 tracing::warn!(%error, "Ethereum cannot be asked for a wallet's cards");

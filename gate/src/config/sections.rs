@@ -320,6 +320,8 @@ section! {
         per_ip_per_second: u32 = 5,
         /// Requests at once from one address before the rate counts.
         burst: u32 = 20,
+        /// Connections open at the same time from one address (IPv6: one /64); 0: no limit.
+        connections_per_ip: usize = 256,
         /// Largest body of a handshake or sign-in.
         body_bytes: usize = 64 * 1024,
         /// Largest head of a request.

@@ -43,15 +43,54 @@ pub(super) fn success<T: Serialize>(status: StatusCode, result: &T) -> Response<
     json(status, &Success { success: true, result })
 }
 
-/// `{"success":false,"error":{"code":…,"message":…}}`.
-pub(super) fn refusal(refusal: &Refusal) -> Response<Body> {
-    let message = refusal.to_string();
-    let reason = Reason { code: refusal.code(), message: &message };
-    let mut answer = json(refusal.status(), &Failure { success: false, error: reason });
-    if let Some(after) = refusal.retry_after() {
-        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+/// A refusal on its way out: every one becomes an answer here, and only here.
+#[derive(Debug)]
+pub(super) struct Refused {
+    reason: Refusal,
+    /// What follows on the connection cannot be trusted.
+    close: bool,
+    /// A page of any origin may read it, as it may the node's own answers.
+    everywhere: bool,
+}
+
+impl From<Refusal> for Refused {
+    fn from(reason: Refusal) -> Self {
+        Self { reason, close: false, everywhere: true }
     }
-    answer
+}
+
+impl Refused {
+    /// After this one the connection ends.
+    pub(super) fn and_close(reason: Refusal) -> Self {
+        Self { reason, close: true, everywhere: true }
+    }
+
+    /// For our own page only.
+    pub(super) fn to_our_page(reason: Refusal) -> Self {
+        Self { reason, close: false, everywhere: false }
+    }
+
+    /// `{"success":false,"error":{"code":…,"message":…}}`; `request` is the number of the request.
+    pub(super) fn answer(self, request: &str) -> Response<Body> {
+        let Self { reason, close, everywhere } = self;
+        let mut message = reason.to_string();
+        if reason == Refusal::Internal {
+            message = format!("{message}: request {request}");
+        }
+        let error = Reason { code: reason.code(), message: &message };
+        let mut answer = json(reason.status(), &Failure { success: false, error });
+        let headers = answer.headers_mut();
+        if let Some(after) = reason.retry_after() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        }
+        if close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if everywhere {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+        answer
+    }
 }
 
 /// No body at all.
@@ -59,19 +98,6 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
     let mut answer = Response::new(full(Bytes::new()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
-}
-
-/// A refusal after which the connection ends, because what follows on it cannot be trusted.
-pub(super) fn refuse_and_close(reason: &Refusal) -> Response<Body> {
-    let mut answer = refusal(reason);
-    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
-}
-
-/// Lets a page of any origin read this answer, as the node's own answers do.
-pub(super) fn readable_everywhere(mut answer: Response<Body>) -> Response<Body> {
-    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer
 }
 
@@ -92,4 +118,37 @@ fn json<T: Serialize>(status: StatusCode, value: &T) -> Response<Body> {
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn told(refused: Refused) -> (Response<()>, serde_json::Value) {
+        let (parts, body) = refused.answer("0123456789abcdef").into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (Response::from_parts(parts, ()), serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_ours_is_told_with_the_number_of_the_request() {
+        let (answer, body) = told(Refusal::Internal.into()).await;
+        assert_eq!((answer.status().as_u16(), &body["error"]["code"]), (500, &199.into()));
+        assert!(body["error"]["message"].as_str().unwrap().ends_with("request 0123456789abcdef"), "{body}");
+        let (_, body) = told(Refused::to_our_page(Refusal::Denied)).await;
+        assert!(!body["error"]["message"].as_str().unwrap().contains("0123"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn what_a_refusal_means_for_connection_and_page() {
+        let (answer, _) = told(Refused::and_close(Refusal::TooSlow)).await;
+        assert_eq!(answer.headers()[CONNECTION], "close");
+        let (answer, _) = told(Refused::to_our_page(Refusal::Token)).await;
+        assert!(answer.headers().get(CONNECTION).is_none());
+        assert!(answer.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).is_none());
+        let retry_after = std::time::Duration::from_millis(2500);
+        let (answer, _) = told(Refusal::TooMany { retry_after }.into()).await;
+        assert_eq!(answer.headers()[RETRY_AFTER], "3");
+        assert_eq!(answer.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+    }
 }

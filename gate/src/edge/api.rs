@@ -35,9 +35,9 @@ impl Api {
     }
 
     /// Answers one call.
-    pub(super) async fn answer(&self, client: IpAddr, parts: &Parts, body: &Bytes) -> Response<Body> {
+    pub(super) async fn answer(&self, client: IpAddr, parts: &Parts, body: &Bytes) -> Answered {
         let path = parts.uri.path();
-        let answered = match (&parts.method, path) {
+        match (&parts.method, path) {
             (&Method::GET, "/gate/eligibility") => self.eligibility(parts).await,
             (&Method::GET, "/gate/challenge") => self.challenge(client, parts),
             (&Method::POST, "/gate/bindings") => self.bind(client, body).await,
@@ -48,8 +48,7 @@ impl Api {
                 web::asset(page).map(|asset| page_of(asset, &parts.headers)).ok_or(Refusal::NoSuchPath)
             }
             _ => Err(Refusal::NoSuchPath),
-        };
-        answered.unwrap_or_else(|refusal| answer::refusal(&refusal))
+        }
     }
 
     async fn eligibility(&self, parts: &Parts) -> Answered {
@@ -77,7 +76,7 @@ impl Api {
         let bound = self.sign_in.bind(&signed.message, &signed.signature, client.into()).await;
         let (outcome, reason) = match &bound {
             Ok(_) => ("bound", "signed"),
-            Err(error) => ("refused", error.clone().refusal("").label()),
+            Err(error) => ("refused", error.clone().refusal().label()),
         };
         metrics::counter!("sovereign_gate_signins_total", "outcome" => outcome, "reason" => reason)
             .increment(1);
@@ -111,11 +110,10 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
 
 /// The refusal for a sign-in error; the cause of an internal one goes to the log only.
 fn refused(error: SignInError) -> Refusal {
-    let request_id = super::request_id();
     if let SignInError::Store(cause) = &error {
-        tracing::error!(%cause, request_id, "the store refuses a sign-in");
+        tracing::error!(%cause, "the store refuses a sign-in");
     }
-    error.refusal(&request_id)
+    error.refusal()
 }
 
 fn document(text: &'static str) -> Response<Body> {

@@ -25,6 +25,8 @@ use crate::refusal::Refusal;
 const CONNECT: Duration = Duration::from_secs(1);
 /// Stock clients give up after 5 s; the node may need a while for its chain query and tunnel command.
 const ANSWER: Duration = Duration::from_secs(15);
+/// For the head of every other answer.
+const PATIENCE: Duration = Duration::from_millis(2800);
 const IDLE: Duration = Duration::from_secs(60);
 /// A handshake's answer is kept whole; the node's are below 2 KiB.
 const LARGEST_KEPT: usize = 256 * 1024;
@@ -73,7 +75,8 @@ impl Upstream {
         body: Bytes,
         client: IpAddr,
     ) -> Result<Response<Body>, Refusal> {
-        let answer = self.send(request, body, client).await?;
+        let answer = tokio::time::timeout(PATIENCE, self.send(request, body, client)).await;
+        let answer = answer.map_err(|_| unavailable(&"no answer in time"))??;
         Ok(answer.map(BodyExt::boxed_unsync))
     }
 
@@ -91,11 +94,9 @@ impl Upstream {
     pub async fn ask_about(
         &self,
         missing: &NoSession,
-        mut request: Parts,
+        request: Parts,
         client: IpAddr,
     ) -> Result<Response<Bytes>, Refusal> {
-        // The length is that of other bytes.
-        request.headers.remove(CONTENT_LENGTH);
         self.whole(request, missing.question(), client).await
     }
 
@@ -150,6 +151,8 @@ impl Upstream {
             .build()
             .map_err(|error| Refusal::Malformed(format!("path: {error}")))?;
         remove_hop_by_hop(&mut parts.headers);
+        // It is told again, once, by the length of what is sent.
+        parts.headers.remove(CONTENT_LENGTH);
         client_address::replace(&mut parts.headers, client);
         // HTTP/2 names the host in the target only.
         if let (false, Some(authority)) = (parts.headers.contains_key(HOST), authority)

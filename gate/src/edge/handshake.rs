@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::answer::{self, Body};
 use super::forward::Upstream;
-use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, PROBE};
+use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, PROBE, path};
 use crate::enforce::{Enforcer, Repeat};
 use crate::ops::node::NodeState;
 use crate::refusal::Refusal;
@@ -26,6 +26,10 @@ mod record;
 const PATIENCE: Duration = Duration::from_millis(2800);
 /// For the node, however long the decision took.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a session that could not be recorded is tried again, and how often.
+const LONGEST_MEMORY: Duration = Duration::from_secs(3600);
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// Handles handshakes.
 pub struct Handshakes {
@@ -64,7 +68,7 @@ impl Handshakes {
         let begun = Instant::now();
         let answered = match Box::pin(self.decide(body)).await {
             Ok(Outcome::Admitted(admitted)) => self.let_in(*admitted, parts, client, begun).await,
-            Ok(Outcome::NoSession(missing)) => self.explain(&missing, parts, client).await,
+            Ok(Outcome::NoSession(missing)) => self.explain(&missing, parts, client, begun).await,
             Err(refusal) => Err(refusal),
         };
         metrics::histogram!("sovereign_gate_handshake_seconds").record(begun.elapsed());
@@ -75,8 +79,8 @@ impl Handshakes {
         let begun = Instant::now();
         let service = self.service.or_else(|| self.node.borrow().service).ok_or(Refusal::NodeUnavailable)?;
         let verified = self.admission.verify(body, service)?;
-        let outcome = Box::pin(self.admission.decide(verified)).await;
-        metrics::histogram!("sovereign_gate_admission_seconds").record(begun.elapsed());
+        let (outcome, path) = path::observe(Box::pin(self.admission.decide(verified))).await;
+        metrics::histogram!("sovereign_gate_admission_seconds", "path" => path).record(begun.elapsed());
         outcome
     }
 
@@ -104,16 +108,17 @@ impl Handshakes {
         if !self.admission.hub_is_up() {
             return Err(Refusal::HubUnavailable);
         }
-        let patience = PATIENCE.saturating_sub(begun.elapsed()).max(LEAST_PATIENCE);
-        let gate = Arc::clone(&self);
-        let work =
-            tokio::spawn(async move { gate.forward(&admitted, parts, client).await }.in_current_span());
-        match tokio::time::timeout(patience, work).await {
+        // What the node takes must be written down.
+        if let Some(trouble) = self.store.trouble() {
+            tracing::error!(why = trouble.why, "nobody new is let in, because nothing can be recorded");
+            return Err(Refusal::Internal);
+        }
+        let work = tokio::spawn(Arc::clone(&self).forward(admitted, parts, client).in_current_span());
+        match tokio::time::timeout(patience(begun), work).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                let request_id = super::request_id();
-                tracing::error!(%error, request_id, "a handshake broke down");
-                Err(Refusal::Internal { request_id })
+                tracing::error!(%error, "a handshake broke down");
+                Err(Refusal::Internal)
             }
             Err(_) if self.admission.hub_is_up() => Err(Refusal::NodeUnavailable),
             Err(_) => Err(Refusal::HubUnavailable),
@@ -121,20 +126,37 @@ impl Handshakes {
     }
 
     async fn forward(
-        &self,
-        admitted: &Admitted,
+        self: Arc<Self>,
+        admitted: Admitted,
         parts: Parts,
         client: IpAddr,
     ) -> Result<Response<Bytes>, Refusal> {
-        let answer = self.upstream.forward_admitted(admitted, parts, client).await?;
+        let answer = self.upstream.forward_admitted(&admitted, parts, client).await?;
         if answer.status() == StatusCode::OK {
-            self.recorder.record(admitted, answer.body()).await?;
+            if let Err(error) = self.recorder.record(&admitted, answer.body()).await {
+                tracing::error!(%error, "the node took a session that cannot be recorded");
+                tokio::spawn(self.record_later(admitted, answer.into_body()).in_current_span());
+                return Err(Refusal::Internal);
+            }
             self.admission.note_used(admitted.grant());
             count("admitted", "entitled", admitted.grant());
         } else {
             count("refused", "node", admitted.grant());
         }
         Ok(answer)
+    }
+
+    /// Tries again until it works: the peer is in the tunnel and its key stays taken, so it must be known. The
+    /// client's next try is answered from the record.
+    async fn record_later(self: Arc<Self>, admitted: Admitted, answer: Bytes) {
+        let begun = Instant::now();
+        while begun.elapsed() < LONGEST_MEMORY {
+            tokio::time::sleep(TRY_AGAIN).await;
+            if self.recorder.record(&admitted, &answer).await.is_ok() {
+                return count("admitted", "entitled", admitted.grant());
+            }
+        }
+        tracing::error!("a session that the node took was never recorded");
     }
 
     /// The answer to the very same handshake, if its session is live: the stock node would refuse the repeat
@@ -154,8 +176,11 @@ impl Handshakes {
         missing: &NoSession,
         parts: Parts,
         client: IpAddr,
+        begun: Instant,
     ) -> Result<Response<Bytes>, Refusal> {
-        let answer = self.upstream.ask_about(missing, parts, client).await?;
+        // Nothing rests on this one, so it is given up in time.
+        let asked = tokio::time::timeout(patience(begun), self.upstream.ask_about(missing, parts, client));
+        let answer = asked.await.map_err(|_| Refusal::NodeUnavailable)??;
         // The session has appeared since: the client's next try will be decided on what it is.
         if answer.status().is_success() || answer.status() == StatusCode::UNAUTHORIZED {
             return Err(Refusal::HubUnavailable);
@@ -165,6 +190,11 @@ impl Handshakes {
         .increment(1);
         Ok(answer)
     }
+}
+
+/// How long the node may take for a handshake that came at `begun`.
+fn patience(begun: Instant) -> Duration {
+    PATIENCE.saturating_sub(begun.elapsed()).max(LEAST_PATIENCE)
 }
 
 fn counted(refusal: Refusal) -> Refusal {

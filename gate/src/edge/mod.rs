@@ -13,6 +13,7 @@ mod listener;
 mod parameters;
 mod rate;
 mod rules;
+mod seats;
 pub mod tls;
 
 use std::convert::Infallible;
@@ -24,13 +25,13 @@ use hyper::body::Incoming;
 use tracing::Instrument as _;
 
 pub use self::answer::Body;
+use self::answer::Refused;
 pub use self::api::Api;
 pub use self::forward::Upstream;
 pub use self::handshake::Handshakes;
-pub use self::listener::Listener;
+pub use self::listener::{Bounds, Listener};
 pub use self::rate::PerAddress;
 use self::rules::Destination;
-use crate::refusal::Refusal;
 
 /// Everything behind the listener.
 pub struct Edge {
@@ -59,37 +60,29 @@ impl Edge {
         client: IpAddr,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        // Everything that is logged on the way carries the number of the request.
-        let span = tracing::info_span!("request", id = request_id());
-        Ok(self.route(client.to_canonical(), request).instrument(span).await)
+        // Everything that is logged on the way carries the number of the request; so does the answer to one
+        // that we failed.
+        let id = format!("{:016x}", rand::random::<u64>());
+        let span = tracing::info_span!("request", id);
+        let answered = self.route(client.to_canonical(), request).instrument(span).await;
+        Ok(answered.unwrap_or_else(|refused| refused.answer(&id)))
     }
 
-    async fn route(&self, client: IpAddr, request: Request<Incoming>) -> Response<Body> {
-        let destination = match rules::destination(&request) {
-            Ok(destination) => destination,
-            Err(refusal) => return answer::refuse_and_close(&refusal),
-        };
-        if let Err(refusal) = self.rate.check(client) {
-            return answer::readable_everywhere(answer::refusal(&refusal));
-        }
+    async fn route(&self, client: IpAddr, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
+        let destination = rules::destination(&request).map_err(Refused::and_close)?;
+        self.rate.check(client.into())?;
         // A body that did not arrive whole leaves the connection in the middle of it.
-        let (parts, body) = match body::read(request, self.body_bytes).await {
-            Ok(read) => read,
-            Err(refusal) => return answer::readable_everywhere(answer::refuse_and_close(&refusal)),
-        };
-        let answered: Result<Response<Body>, Refusal> = match destination {
-            Destination::Gate => return self.api.answer(client, &parts, &body).await,
+        let (parts, body) = body::read(request, self.body_bytes).await.map_err(Refused::and_close)?;
+        let answered = match destination {
+            Destination::Gate => {
+                return self.api.answer(client, &parts, &body).await.map_err(Refused::to_our_page);
+            }
             Destination::Handshake => {
                 // Boxed, because it is much larger than what every other request needs.
                 Box::pin(Arc::clone(&self.handshakes).answer(client, parts, body)).await
             }
             Destination::Node(proof) => self.upstream.forward(proof, parts, body, client).await,
         };
-        answered.unwrap_or_else(|refusal| answer::readable_everywhere(answer::refusal(&refusal)))
+        answered.map_err(Refused::from)
     }
-}
-
-/// What an operator finds a request by in the log.
-fn request_id() -> String {
-    format!("{:016x}", rand::random::<u64>())
 }

@@ -1,18 +1,17 @@
 //! A limit per client address, before anything costs anything.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
-use super::client_address;
+use crate::client::Client;
 use crate::config;
 use crate::refusal::Refusal;
 
 /// Requests per second and client, with a burst.
 pub struct PerAddress {
-    limiter: DefaultKeyedRateLimiter<IpAddr>,
+    limiter: DefaultKeyedRateLimiter<Client>,
     clock: DefaultClock,
 }
 
@@ -26,9 +25,9 @@ impl PerAddress {
     }
 
     /// Counts one request of `client`.
-    pub fn check(&self, client: IpAddr) -> Result<(), Refusal> {
+    pub fn check(&self, client: Client) -> Result<(), Refusal> {
         self.limiter
-            .check_key(&client_address::bucket(client))
+            .check_key(&client)
             .map_err(|until| Refusal::TooMany { retry_after: until.wait_time_from(self.clock.now()) })
     }
 
@@ -41,19 +40,21 @@ impl PerAddress {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     #[test]
     fn a_burst_passes_and_the_next_is_told_when_to_come_back() {
         let limits = config::Limits { per_ip_per_second: 1, burst: 3, ..Default::default() };
         let limiter = PerAddress::new(&limits);
-        let client = "192.0.2.1".parse().unwrap();
+        let client = |last: u8| Client::from(IpAddr::from([192, 0, 2, last]));
         for _ in 0..3 {
-            assert_eq!(limiter.check(client), Ok(()));
+            assert_eq!(limiter.check(client(1)), Ok(()));
         }
-        let refused = limiter.check(client).unwrap_err();
+        let refused = limiter.check(client(1)).unwrap_err();
         assert_eq!(refused.code(), 113);
         assert_eq!(refused.retry_after().unwrap().as_secs(), 1);
-        assert_eq!(limiter.check("192.0.2.2".parse().unwrap()), Ok(()));
+        assert_eq!(limiter.check(client(2)), Ok(()));
     }
 }

@@ -54,8 +54,15 @@ fn refuse_ambiguous_framing<B>(request: &Request<B>) -> Result<(), Refusal> {
     if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
         return malformed("no Host");
     }
-    if request.method() == Method::CONNECT || request.uri().path() == "*" {
+    let (method, uri) = (request.method(), request.uri());
+    // A host alone is a target for proxies; `/` would be read into it.
+    let host_alone = uri.scheme().is_none() && uri.authority().is_some();
+    if method == Method::CONNECT || uri.path() == "*" || host_alone {
         return malformed("this is no proxy");
+    }
+    // Methods have a case. Who folds it would see a handshake where we see none.
+    if method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return malformed("no such method");
     }
     Ok(())
 }
@@ -99,6 +106,15 @@ mod tests {
         assert_eq!(sorted("POST", "/other"), Some(Destination::Node(NotAHandshake(()))));
         assert_eq!(sorted("POST", "/gate/bindings"), Some(Destination::Gate));
         assert_eq!(sorted("GET", "/gatehouse"), Some(Destination::Node(NotAHandshake(()))));
+    }
+
+    #[test]
+    fn hosts_alone_and_methods_in_small_letters_are_refused() {
+        for (method, uri) in
+            [("GET", "mx"), ("POST", "x:80"), ("post", "/"), ("Post", "/x"), ("OPTIONS", "*")]
+        {
+            assert_eq!(sorted(method, uri), None, "{method} {uri}");
+        }
     }
 
     #[test]

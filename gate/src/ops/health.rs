@@ -10,11 +10,12 @@ use super::node::NodeState;
 use crate::access::Access;
 use crate::admission::Sessions;
 use crate::governance::Governance;
+use crate::store::Store;
 
 /// Something that an admission needs and that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// The part: `node`, `hub`, `ethereum`, `cards`, `contracts`, `governance`.
+    /// The part: `store`, `node`, `hub`, `ethereum`, `cards`, `contracts`, `governance`.
     pub what: &'static str,
     /// Why, for a person.
     pub why: String,
@@ -35,6 +36,7 @@ pub struct Health {
     access: Arc<Access>,
     governance: Governance,
     started: SystemTime,
+    store: Store,
 }
 
 impl Health {
@@ -44,13 +46,15 @@ impl Health {
         sessions: Arc<Sessions>,
         access: Arc<Access>,
         governance: Governance,
+        store: Store,
     ) -> Self {
-        Self { node, sessions, access, governance, started: SystemTime::now() }
+        Self { node, sessions, access, governance, started: SystemTime::now(), store }
     }
 
     /// What is not ready now.
     pub async fn not_ready(&self) -> Vec<NotReady> {
-        let mut not_ready = Vec::new();
+        let trouble = self.store.trouble().map(|trouble| NotReady::new("store", trouble.why, trouble.since));
+        let mut not_ready: Vec<_> = trouble.into_iter().collect();
         if let Some((why, since)) = self.node.borrow().down.clone() {
             not_ready.push(NotReady::new("node", why, since));
         }

@@ -1,7 +1,8 @@
-//! Operations: health, metrics, logs, the node's own info, what may be shown.
+//! Operations: health, metrics, logs, descriptors, the node's own info, what may be shown.
 
 pub mod admin;
 pub mod deeds;
+pub mod descriptors;
 pub mod health;
 pub mod logs;
 pub mod metrics;

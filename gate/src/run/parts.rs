@@ -15,10 +15,11 @@ use crate::access::{self, Access, AccessConfig, EthereumMetrics, Tier};
 use crate::admission::Sessions;
 use crate::admission::sessions::{Follower, SessionEvent};
 use crate::config::{self, Config};
-use crate::edge::PerAddress;
+use crate::edge::{Bounds, PerAddress};
 use crate::enforce::tunnel::{self, Tunnel, TunnelConfig};
 use crate::enforce::{Enforcer, Evictor};
 use crate::governance::{self, Governance};
+use crate::ops::descriptors;
 use crate::ops::node::NodeState;
 use crate::signin::{DeviceLimits, Rate, SignInConfig};
 use crate::store::{Cause, Options, Store};
@@ -26,6 +27,15 @@ use crate::store::{Cause, Options, Store};
 /// Where holders sign in.
 pub(super) fn sign_in_page(config: &Config) -> String {
     format!("{}/gate/", config.gate.public_url.trim_end_matches('/'))
+}
+
+/// What the listener gives to clients.
+pub(super) fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        connections: descriptors::connections(config.gate.max_connections, descriptors::take_all()),
+        connections_per_client: config.limits.connections_per_ip,
+        header_bytes: config.limits.header_bytes,
+    }
 }
 
 /// The reader of Ethereum.

@@ -76,8 +76,8 @@ pub enum NonceError {
 }
 
 impl SignInError {
-    /// The refusal to answer with. Logging the cause is the caller's part: `request_id` leads to the cause of an internal error in the log.
-    pub fn refusal(self, request_id: &str) -> Refusal {
+    /// The refusal to answer with. Logging the cause of an internal one is the caller's part.
+    pub fn refusal(self) -> Refusal {
         match self {
             Self::Malformed(what) => Refusal::Malformed(what.to_owned()),
             Self::Message(error) => Refusal::Message(error.to_string()),
@@ -94,7 +94,7 @@ impl SignInError {
             Self::TooMany { retry_after } => Refusal::TooMany { retry_after },
             Self::Ethereum(_) => Refusal::EthereumUnavailable,
             Self::Token => Refusal::Token,
-            Self::Store(_) => Refusal::Internal { request_id: request_id.to_owned() },
+            Self::Store(_) => Refusal::Internal,
         }
     }
 }

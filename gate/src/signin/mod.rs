@@ -25,7 +25,6 @@ use sentinel_proto::address::AccountAddress;
 pub use self::answer::{Bound, Challenge, Devices, Eligibility};
 pub use self::config::{ConfigError, DeviceLimits, Rate, SignInConfig};
 pub use self::error::{NonceError, SignInError};
-pub use self::limit::Client;
 pub use self::message::MessageError;
 pub use self::signature::{ContractSignatures, SignatureError};
 
@@ -34,6 +33,7 @@ use self::message::{Statement, Terms};
 use self::nonce::Issued;
 use self::signature::{KeyPairs, MAX_SIGNATURE};
 use crate::access::{Access, AccessError, Entitlement, Tier};
+use crate::client::Client;
 use crate::governance::Governance;
 use crate::store::clock::{Clock, UnixTime};
 use crate::store::{Binding, NonceState, Proof, Redemption, Store, StoreError};

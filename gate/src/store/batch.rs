@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use alloy::primitives::Address;
 use sqlx::sqlite::SqliteConnection;
@@ -46,6 +47,31 @@ pub(super) struct Memory {
     pub(super) live: Arc<Mutex<Live>>,
     pub(super) nonce_key: Mutex<NonceKey>,
     pub(super) pause: Mutex<Option<Pause>>,
+    pub(super) trouble: Mutex<Option<Trouble>>,
+}
+
+/// Why nothing can be written, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What the database said.
+    pub why: String,
+    /// Since when.
+    pub since: SystemTime,
+}
+
+impl Memory {
+    /// A transaction ended so. An error of one write alone says nothing about the next one.
+    pub(super) fn note(&self, ended: &Result<(), StoreError>) {
+        let mut trouble = lock(&self.trouble);
+        match ended {
+            Ok(()) => *trouble = None,
+            Err(error) if error.is_general() => {
+                let since = trouble.as_ref().map_or_else(SystemTime::now, |trouble| trouble.since);
+                *trouble = Some(Trouble { why: error.to_string(), since });
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 /// A wish that will be done: the binding that a redemption becomes, and those that it replaces.

@@ -28,6 +28,9 @@ pub enum StoreError {
     /// The disk or the quota is full.
     #[error("the disk is full")]
     Full,
+    /// The disk fails, or may not be written to.
+    #[error("the disk does not take it: {0}")]
+    Disk(String),
     /// The row is there already.
     #[error("the database has this entry already")]
     Duplicate,
@@ -42,7 +45,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the failure is of the whole database, so that neighbours in a batch fail alike.
     pub(super) fn is_general(&self) -> bool {
-        matches!(self, Self::Locked | Self::Full | Self::Closed)
+        matches!(self, Self::Locked | Self::Full | Self::Disk(_) | Self::Closed)
     }
 }
 
@@ -59,6 +62,8 @@ impl From<sqlx::Error> for StoreError {
         match code.map(|code| code & 0xff) {
             Some(5 | 6) => Self::Locked,
             Some(13) => Self::Full,
+            // Read-only, input or output, cannot be opened.
+            Some(8 | 10 | 14) => Self::Disk(error.to_string()),
             _ => Self::Database(error.to_string()),
         }
     }

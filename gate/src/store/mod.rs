@@ -46,6 +46,7 @@ pub use self::secret::NonceKey;
 pub use self::session::{Claim, ClaimError, SessionRecord, SessionState};
 pub use self::view::MAX_PER_ACCOUNT;
 
+pub use self::batch::Trouble;
 use self::batch::{Memory, Reply, Write};
 use self::clock::{Clock, SystemClock};
 use self::home::Home;
@@ -154,6 +155,11 @@ impl Store {
         {
             tracing::error!(%error, "the writer of the store failed");
         }
+    }
+
+    /// Why nothing can be written at the moment, as far as it was tried.
+    pub fn trouble(&self) -> Option<Trouble> {
+        lock(&self.inner.memory.trouble).clone()
     }
 
     /// The key under which challenges are issued.
@@ -301,6 +307,7 @@ async fn load(
         live: Arc::new(Mutex::new(live)),
         nonce_key: Mutex::new(nonce_key),
         pause: Mutex::new(pause),
+        trouble: Mutex::default(),
     };
     Ok((memory, token_key, last_id))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::batch::{self, Memory, Step, Write};
 use super::clock::{Clock, UnixTime};
@@ -24,6 +24,9 @@ const BATCH: usize = 512;
 const TOUCH_EVERY: Duration = Duration::from_secs(10);
 /// How often old entries go.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
+
+/// While nothing can be written: time until that is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// Owns the connection that writes, and the home's lock.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ impl Writer {
                     self.write(&mut writes).await;
                 }
                 _ = touch.tick() => self.flush_touched().await,
+                // Nobody may be let in meanwhile, so nobody else would find out that it is over.
+                () = sleep(TRY_AGAIN), if lock(&self.memory.trouble).is_some() => drop(self.purge().await),
                 _ = purge.tick() => self.purge_or_warn(Ok(())).await,
             }
         }
@@ -113,6 +118,14 @@ impl Writer {
 
     /// Opens a transaction, on a new connection if the last one was given up.
     async fn begin(&mut self) -> Result<SqliteConnection, StoreError> {
+        let begun = self.try_begin().await;
+        if let Err(error) = &begun {
+            self.memory.note(&Err(error.clone()));
+        }
+        begun
+    }
+
+    async fn try_begin(&mut self) -> Result<SqliteConnection, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => schema::connect(&self.home.database()).await?,
@@ -144,6 +157,7 @@ impl Writer {
             Ok(()) => sql::commit(&mut connection).await,
             Err(error) => Err(error),
         };
+        self.memory.note(&done);
         match &done {
             Ok(()) => self.connection = Some(connection),
             Err(error) => {

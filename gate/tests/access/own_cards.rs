@@ -96,7 +96,7 @@ async fn a_sold_card_counts_no_more() {
 async fn further_collections_give_their_tier() {
     let (gallery, editions) = (created_by_deployer(CARDS + 1), created_by_deployer(CARDS + 2));
     let ids = vec![U256::from(5), U256::from(6)];
-    let town = Town::open_unasked(|config| {
+    let town = Town::open_unasked(&[], CARDS, |config| {
         config.collections = vec![
             Collection { contract: gallery, standard: Standard::Erc721, tier: Tier::Paid },
             Collection { contract: editions, standard: Standard::Erc1155 { ids }, tier: Tier::Free },

@@ -33,6 +33,20 @@ async fn delegations_that_count() {
     }
 }
 
+/// What ran out stays in the contract, before what came in its place.
+#[tokio::test]
+async fn a_delegation_that_was_renewed_counts() {
+    let town = Town::open().await;
+    let (vault, hot) = vault_and_hot(&town).await;
+    for expired in [1, 2, 3] {
+        town.register(vault, hot, (town.memes, 1), expired, None).await;
+    }
+    assert_eq!(gist(&town.ask(hot).await), DENIED);
+    town.register(vault, hot, (town.memes, 1), FOREVER, None).await;
+    assert_eq!(gist(&town.ask(hot).await), (Tier::Free, DELEGATED, Some(vault)));
+    assert_eq!(gist(&town.ask_naming(hot, vault).await), (Tier::Free, DELEGATED, Some(vault)), "named");
+}
+
 #[tokio::test]
 async fn delegations_that_do_not_count() {
     let town = Town::open().await;

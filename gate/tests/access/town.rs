@@ -54,15 +54,24 @@ impl Town {
 
     /// Answers are not kept, so that each question is a decision, unless `change` says otherwise.
     pub(crate) async fn open_with(change: impl FnOnce(&mut AccessConfig)) -> Self {
-        let town = Self::open_unasked(change).await;
+        Self::open_on(&[], CARDS, change).await
+    }
+
+    /// The same on a chain that is started with these arguments, with so many cards.
+    pub(crate) async fn open_on(args: &[&str], cards: u64, change: impl FnOnce(&mut AccessConfig)) -> Self {
+        let town = Self::open_unasked(args, cards, change).await;
         town.ask(town.somebody()).await;
         town
     }
 
     /// Where not even the first question can be answered yet.
-    pub(crate) async fn open_unasked(change: impl FnOnce(&mut AccessConfig)) -> Self {
-        let (anvil, chain) = Anvil::start_with_stand_ins(&[]).await.unwrap();
-        let memes = chain.deploy_memes(DEPLOYER, CARDS).await.unwrap();
+    pub(crate) async fn open_unasked(
+        args: &[&str],
+        cards: u64,
+        change: impl FnOnce(&mut AccessConfig),
+    ) -> Self {
+        let (anvil, chain) = Anvil::start_with_stand_ins(args).await.unwrap();
+        let memes = chain.deploy_memes(DEPLOYER, cards).await.unwrap();
         let counter = Arc::new(Counter::default());
         let access = access(&chain, memes, Arc::clone(&counter), change);
         let town = Self { anvil, chain, memes, access, counter, next: Mutex::new(0) };

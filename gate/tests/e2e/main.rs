@@ -14,17 +14,26 @@ mod client_address;
 mod codes;
 mod cold_storage;
 mod enforcement;
+mod ethereum_faults;
 mod faults;
+mod floods;
+mod frames;
 mod governed;
 mod http;
+mod http2;
+mod hub_faults;
 mod malformed;
 mod node_table;
 mod order;
 mod page;
+mod process;
+mod providers;
 mod quorum;
 mod reads;
+mod recorder;
 mod restarts;
 mod sign_in;
+mod smuggling;
 mod stories;
 mod strangers;
 mod stub;
@@ -47,6 +56,9 @@ fn main() -> ExitCode {
         node_table::trials(),
         client_address::trials(),
         http::trials(),
+        smuggling::trials(),
+        http2::trials(),
+        floods::trials(),
         sign_in::trials(),
         wallets::trials(),
         cold_storage::trials(),
@@ -56,6 +68,8 @@ fn main() -> ExitCode {
         restarts::trials(),
         enforcement::trials(),
         page::trials(),
+        ethereum_faults::trials(),
+        hub_faults::trials(),
         faults::trials(),
         governed::trials(),
     ];

@@ -39,6 +39,15 @@ impl Drop for Served {
     }
 }
 
+/// What the node at this URL says of itself; asked as somebody whom it has not seen before.
+pub(crate) async fn node_info(url: &str) -> Result<Vec<u8>> {
+    let caller = Caller::anywhere()?;
+    let address = Caller::fresh_address().to_string();
+    let info = caller.send(caller.http().get(url).header("x-forwarded-for", address)).await?;
+    info.result().context("the node tells nothing of itself")?;
+    Ok(info.bytes)
+}
+
 /// What a node was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -74,10 +83,9 @@ struct NodeState {
 impl StubNode {
     /// Says the same of itself as the node at this URL.
     pub(crate) async fn like(url: &str) -> Result<Self> {
-        let info = Caller::anywhere()?.get(url).await?;
-        info.result().context("the node tells nothing of itself")?;
+        let info = node_info(url).await?;
         let state = Arc::new(NodeState {
-            info: info.bytes.into(),
+            info: info.into(),
             seen: Mutex::default(),
             slow_came: Notify::new(),
             slow_may_end: Notify::new(),

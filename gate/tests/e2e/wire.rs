@@ -1,5 +1,6 @@
 //! Connections by hand, for what an HTTP library would not say.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use sentinel_stack::info::GateInfo;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::client::TlsStream;
 
 /// An answer takes no longer than this.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -30,11 +32,41 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects without TLS, from an address that nobody else uses.
     pub(crate) async fn plain(gate: &GateInfo) -> Result<Self> {
-        Ok(Self { stream: connect(gate).await?, rest: Vec::new() })
+        Self::from_address(gate, Caller::fresh_address()).await
+    }
+
+    /// The same from this address of the loopback range.
+    pub(crate) async fn from_address(gate: &GateInfo, source: Ipv4Addr) -> Result<Self> {
+        Ok(Self { stream: connect(gate, source, None).await?, rest: Vec::new() })
+    }
+
+    /// One that takes little of what it is sent.
+    pub(crate) async fn narrow(gate: &GateInfo) -> Result<Self> {
+        let stream = connect(gate, Caller::fresh_address(), Some(4096)).await?;
+        Ok(Self { stream, rest: Vec::new() })
+    }
+
+    /// Whether the other side hangs up within this time, without a word.
+    pub(crate) async fn ends_within(&mut self, time: Duration) -> bool {
+        matches!(tokio::time::timeout(time, self.more()).await, Ok(Ok(0)))
     }
 
     pub(crate) async fn send(&mut self, text: &str) -> Result<()> {
         Ok(self.stream.write_all(text.as_bytes()).await?)
+    }
+
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(bytes).await?)
+    }
+
+    /// All until the connection ends or nothing more has come for so long. What is no text is shown as well as
+    /// it can be.
+    pub(crate) async fn until_quiet(&mut self, quiet: Duration) -> Result<String> {
+        let mut patience = Duration::from_secs(5);
+        while let Ok(Ok(1..)) = tokio::time::timeout(patience, self.more()).await {
+            patience = quiet;
+        }
+        Ok(String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned())
     }
 
     /// The head of the next answer.
@@ -100,10 +132,13 @@ impl Wire {
     }
 }
 
-async fn connect(gate: &GateInfo) -> Result<TcpStream> {
+async fn connect(gate: &GateInfo, source: Ipv4Addr, buffer: Option<u32>) -> Result<TcpStream> {
     let port: u16 = gate.url.rsplit(':').next().context("a port")?.parse()?;
     let socket = TcpSocket::new_v4()?;
-    socket.bind((Caller::fresh_address(), 0).into())?;
+    socket.bind((source, 0).into())?;
+    if let Some(buffer) = buffer {
+        socket.set_recv_buffer_size(buffer)?;
+    }
     Ok(socket.connect(([127, 0, 0, 1], port).into()).await?)
 }
 
@@ -128,16 +163,24 @@ impl Http2Answer {
     }
 }
 
-/// Connects with TLS and asks for HTTP/2 there.
-pub(crate) async fn http2(gate: &GateInfo) -> Result<Http2> {
+/// Connects with TLS and insists on this protocol.
+pub(crate) async fn tls(gate: &GateInfo, protocol: &[u8]) -> Result<TlsStream<TcpStream>> {
     let mut config = rustls::ClientConfig::builder()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(certificate::Any::new()))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let stream = connector.connect(ServerName::try_from("gate.example")?, connect(gate).await?).await?;
-    ensure!(stream.get_ref().1.alpn_protocol() == Some(b"h2"), "HTTP/2 is not spoken");
+    let stream = connector
+        .connect(ServerName::try_from("gate.example")?, connect(gate, Caller::fresh_address(), None).await?)
+        .await?;
+    ensure!(stream.get_ref().1.alpn_protocol() == Some(protocol), "{protocol:?} is not spoken");
+    Ok(stream)
+}
+
+/// Connects with TLS and asks for HTTP/2 there.
+pub(crate) async fn http2(gate: &GateInfo) -> Result<Http2> {
+    let stream = tls(gate, b"h2").await?;
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(Http2 { sender, authority: "gate.example".to_owned() })

@@ -138,6 +138,11 @@ impl Stack {
         self.supervisor.resume(name)
     }
 
+    /// The id of a program's process, if it runs.
+    pub fn process_id(&self, name: &str) -> Option<i32> {
+        self.supervisor.list().get(name).copied().flatten()
+    }
+
     /// Restarts a program, with its clock shifted (`Some("+25h")`) or in real time.
     pub async fn restart_program(&self, name: &str, shift: Option<&str>) -> Result<()> {
         control::restart(&self.supervisor, name, shift).await

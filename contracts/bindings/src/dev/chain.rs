@@ -40,6 +40,24 @@ impl DevChain {
         }
     }
 
+    /// Many JSON-RPC calls in one exchange, in this order.
+    pub async fn batch(&self, calls: &[(&str, Value)]) -> Result<(), DevError> {
+        let request: Vec<_> = (1_u64..)
+            .zip(calls)
+            .map(|(id, (method, params))| {
+                json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
+            })
+            .collect();
+        let http_error = |source| DevError::Http { method: "batch".to_owned(), source };
+        let response = self.http.post(&self.url).json(&request).send().await.map_err(http_error)?;
+        let answers: Vec<Value> = response.json().await.map_err(http_error)?;
+        match answers.iter().find_map(|answer| answer.get("error")) {
+            Some(error) => Err(refused("batch", error)),
+            None if answers.len() < calls.len() => Err(refused("batch", &json!("an answer is missing"))),
+            None => Ok(()),
+        }
+    }
+
     /// Puts the stand-ins at their canonical addresses.
     pub async fn place_stand_ins(&self) -> Result<(), DevError> {
         for (address, artifact) in placements() {

@@ -19,6 +19,7 @@ pub use self::follow::Follower;
 use self::health::Health;
 pub use self::health::HubHealth;
 use self::known::Known;
+use super::path;
 
 /// Sessions to remember that were asked for; those of our node are learned ahead, so few are other than foreign.
 const MOST_ASKED: u64 = 10_000;
@@ -60,6 +61,10 @@ impl Sessions {
         if let Some(session) = self.known().get(id) {
             return Ok(Some(session));
         }
+        if let Some(session) = self.asked.get(&id).await {
+            return Ok(Some(session));
+        }
+        path::asks();
         let ask = async {
             let seen = self.hub.session_seen(id).await.map_err(Unkept::Failed)?;
             let session = seen.value.ok_or(Unkept::Missing)?;
@@ -77,6 +82,7 @@ impl Sessions {
 
     /// Whether the session is in use right now; always asks.
     pub async fn is_live(&self, id: u64) -> Result<bool, HubError> {
+        path::asks();
         Ok(self.hub.session(id).await?.is_some_and(|session| session.status == SessionStatus::Active))
     }
 

@@ -7,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use crate::admission::{Admission, Admitted};
-use crate::refusal::Refusal;
 use crate::store::clock::Clock;
-use crate::store::{SessionRecord, SessionState, Store};
+use crate::store::{SessionRecord, SessionState, Store, StoreError};
 
 /// Writes session records.
 pub(super) struct Recorder {
@@ -41,15 +40,12 @@ impl Recorder {
     }
 
     /// Records an admission with the node's answer, durably, before the client sees it.
-    pub(super) async fn record(&self, admitted: &Admitted, answer: &[u8]) -> Result<(), Refusal> {
+    pub(super) async fn record(&self, admitted: &Admitted, answer: &[u8]) -> Result<(), StoreError> {
         let record = self.of(admitted, answer);
-        let session = record.session_id;
-        tracing::info!(session, tier = record.tier, service = record.service, "session admitted");
-        self.store.record_session(record, answer.to_vec()).await.map_err(|error| {
-            let request_id = crate::edge::request_id();
-            tracing::error!(%error, session, request_id, "the node took a session that cannot be recorded");
-            Refusal::Internal { request_id }
-        })
+        let (session, tier, service) = (record.session_id, record.tier.clone(), record.service.clone());
+        self.store.record_session(record, answer.to_vec()).await?;
+        tracing::info!(session, tier, service, "session admitted");
+        Ok(())
     }
 
     fn of(&self, admitted: &Admitted, answer: &[u8]) -> SessionRecord {

@@ -155,7 +155,7 @@ impl Gate {
     async fn code(&self, message: &str, signature: &str) -> u32 {
         match self.bind(message, signature).await {
             Ok(_) => 0,
-            Err(error) => error.refusal("test").code(),
+            Err(error) => error.refusal().code(),
         }
     }
 

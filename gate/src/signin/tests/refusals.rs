@@ -142,7 +142,7 @@ async fn of_a_hundred_uses_of_one_nonce_exactly_one_wins() {
 async fn without_a_card_or_without_ethereum_nobody_is_bound() {
     let gate = Gate::new().await;
     let (denied, wallet) = (Wallet::new(66), Wallet::new(1));
-    assert_eq!(gate.sign_in(&denied, 1).await.unwrap_err().refusal("test").code(), 105);
+    assert_eq!(gate.sign_in(&denied, 1).await.unwrap_err().refusal().code(), 105);
     let message = gate.challenge(&wallet, 1).message;
     let signature = wallet.sign(&message);
     gate.world.down.store(true, Ordering::SeqCst);
@@ -161,7 +161,7 @@ async fn a_wallet_frees_an_account_before_it_binds_too_many() {
     gate.sign_in(&wallet, 2).await.unwrap();
     let message = gate.challenge(&wallet, 3).message;
     let signature = wallet.sign(&message);
-    let refused = gate.bind(&message, &signature).await.unwrap_err().refusal("test");
+    let refused = gate.bind(&message, &signature).await.unwrap_err().refusal();
     assert_eq!(refused.code(), 119);
     assert!(refused.to_string().contains(&account(1).to_string()), "{refused}");
     gate.sign_in(&wallet, 2).await.unwrap();
@@ -178,7 +178,7 @@ async fn after_too_many_attempts_only_the_one_who_made_them_waits() {
     for _ in 0..3 {
         assert_eq!(gate.code(&message, "0x").await, 122);
     }
-    let refused = gate.bind(&message, "0x").await.unwrap_err().refusal("test");
+    let refused = gate.bind(&message, "0x").await.unwrap_err().refusal();
     assert_eq!(refused.code(), 113);
     assert!(refused.retry_after().is_some());
     let owner: Client = std::net::IpAddr::from([192, 0, 2, 2]).into();
