@@ -12,6 +12,8 @@ use sovereign_contracts::reader::{At, Call, ReadError, Reader, ReaderConfig, Req
 use stub::{Mood, Stub, config};
 
 const PER_SECOND: u32 = 10;
+/// The others of a second are for those who come a little later.
+const AT_ONCE: u64 = 8;
 
 async fn start(mood: Mood) -> (Stub, Arc<Reader>) {
     let stub = Stub::start(mood).await;
@@ -42,9 +44,9 @@ async fn echo_all(reader: &Reader, count: u64) {
 async fn few_reads_wait_for_nobody() {
     let (stub, reader) = start(Mood::Echoes(Duration::from_millis(50))).await;
     let started = Instant::now();
-    echo_all(&reader, u64::from(PER_SECOND)).await;
+    echo_all(&reader, AT_ONCE).await;
     assert!(started.elapsed() < Duration::from_millis(300));
-    assert_eq!(stub.calls(), 10, "one call each");
+    assert_eq!(stub.calls(), 8, "one call each");
 }
 
 #[tokio::test]
@@ -63,8 +65,8 @@ async fn many_reads_share_few_calls() {
 async fn whoever_spoils_the_company_is_asked_alone() {
     let (stub, reader) = start(Mood::SpoiltBy(20)).await;
     echo_all(&reader, 40).await;
-    // Ten go at once, thirty together, one of them alone and those after it together again.
-    assert_eq!(stub.calls(), 13);
+    // Eight go at once, the others together, one of them alone and those after it together again.
+    assert_eq!(stub.calls(), 11);
 }
 
 #[tokio::test]
