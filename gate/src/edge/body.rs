@@ -12,6 +12,10 @@ use crate::refusal::Refusal;
 /// Stock clients send less than a kilobyte; who needs longer than this is not sending.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// What is taken off, and for how long, of a body that is refused by its announced length.
+const LINGER_BYTES: usize = 256 * 1024;
+const LINGER: Duration = Duration::from_millis(300);
+
 /// Reads the body of `request`, at most `limit` bytes.
 pub(super) async fn read<B>(
     request: Request<B>,
@@ -23,6 +27,10 @@ where
 {
     let (parts, body) = request.into_parts();
     if announced(&parts.headers).is_some_and(|length| length > limit as u64) {
+        // Who is cut off while sending may never see the answer: what is on its way is taken off first.
+        let rest = Limited::new(body, LINGER_BYTES).collect();
+        // How that ends makes no difference to the answer.
+        let _ = tokio::time::timeout(LINGER, rest).await;
         return Err(Refusal::TooLarge { limit });
     }
     match tokio::time::timeout(LONGEST, Limited::new(body, limit).collect()).await {
