@@ -181,8 +181,7 @@ async fn a_full_node_and_a_broken_tunnel(world: &World) -> Result<()> {
     same(gate, node, &handshakes[1], (409, 1)).await?;
     limit_peers(world, 250).await?;
     taken(&handshakes[1]).await?;
-    let namespace = &world.stack.nodes()[1].namespace;
-    run(&namespace.enter(["ip", "link", "delete", &node.interface])).await?;
+    on_interface(world, &["ip", "link", "delete"]).await?;
     same(gate, node, &handshakes[2], (500, 7)).await?;
     if std::env::var_os("SENTINEL_DVPNX_BIN").is_some() {
         // The stock node leaves its broken interface behind; its next start is its operator's to mend.
@@ -202,7 +201,10 @@ async fn limit_peers(world: &World, limit: i64) -> Result<()> {
     eventually("the node answers", Duration::from_secs(10), up).await.map(drop)
 }
 
-async fn run(command: &[std::ffi::OsString]) -> Result<()> {
+/// Runs a command on the other node's tunnel interface.
+async fn on_interface(world: &World, command: &[&str]) -> Result<()> {
+    let (namespace, interface) = (&world.stack.nodes()[1].namespace, &world.other_node().interface);
+    let command = namespace.enter(command.iter().copied().chain([interface.as_str()]));
     let output = tokio::process::Command::new(&command[0]).args(&command[1..]).output().await?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
@@ -310,9 +312,21 @@ async fn a_stock_client_may_start_again(world: &World) -> Result<()> {
 }
 
 /// Between stop and start the hub works off what the node has sent, or its next transaction has a stale number.
+/// Restarts the other node and waits for its tunnel. The node answers before that, and ends where the tunnel of its
+/// former life is in the way: its operator starts it once more.
 async fn restart_node(world: &World) -> Result<()> {
-    let name = &world.stack.nodes()[1].name;
-    world.stack.stop_program(name).await?;
-    world.hub().wait_for_blocks(2).await?;
-    world.stack.start_program(name).await
+    const STARTS: usize = 3;
+    let node = &world.stack.nodes()[1];
+    let is_up = || on_interface(world, &["ip", "link", "show", "up", "dev"]);
+    for start in 1..=STARTS {
+        world.stack.stop_program(&node.name).await?;
+        world.hub().wait_for_blocks(2).await?;
+        world.stack.start_program(&node.name).await?;
+        match eventually("the node has its tunnel", Duration::from_secs(10), is_up).await {
+            Err(error) if start == STARTS => return Err(error),
+            Err(_) => {}
+            Ok(()) => break,
+        }
+    }
+    Ok(())
 }
