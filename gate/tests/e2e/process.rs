@@ -33,3 +33,16 @@ impl Process {
         Ok(links.filter(|link| link.to_string_lossy().starts_with("socket:")).count())
     }
 }
+
+/// Connections with a gate that both ends hold open.
+pub(crate) fn connections(gate: &GateInfo) -> Result<usize> {
+    const ESTABLISHED: &str = "01";
+    let port: u16 = gate.url.rsplit(':').next().context("no port")?.parse()?;
+    let at_gate = format!(":{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/tcp")?;
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = rows.filter(|row| {
+        row.get(1).is_some_and(|local| local.ends_with(&at_gate)) && row.get(3) == Some(&ESTABLISHED)
+    });
+    Ok(ours.count())
+}
