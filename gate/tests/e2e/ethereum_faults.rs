@@ -29,7 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// Wallets that ask at the same time.
 const MANY: usize = 12;
 /// What the gate asks for itself meanwhile.
-const OWN: usize = 10;
+const OWN: usize = 20;
 
 async fn gate(world: &World, name: &str, provider: &Provider) -> Result<GateInfo> {
     let change = |config: &mut toml::Table| {
