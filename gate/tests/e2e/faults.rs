@@ -151,7 +151,8 @@ async fn without_hub(world: &World, fault: Fault) -> Result<()> {
     let act = async {
         let answer = in_time("a session that nobody knows", knock(gate, &unknown)).await?;
         refused(&answer, 503, 112)?;
-        // The gate may know this one already, but the node has to ask again.
+        says_why(gate, "hub").await?;
+        // The gate knows this one already, but the node has to ask again: in vain, and for longer than clients wait.
         let answer = in_time("a session that is known", knock(gate, &handshake)).await?;
         refused(&answer, 503, 112)?;
         let shown = shown(world, gate, unknown.id, &holder.account).await?;
@@ -160,7 +161,7 @@ async fn without_hub(world: &World, fault: Fault) -> Result<()> {
         let (newcomer, challenge) = newcomer(world, gate).await?;
         let answer = in_time("a sign-in", redeem(gate, &newcomer, &challenge)).await?;
         ensure!(answer.status == 201, "{}", String::from_utf8_lossy(&answer.bytes));
-        says_why(gate, "hub").await
+        Ok(())
     };
     fault.during(world, "hub", act).await?;
     enter(gate, &handshake).await?;
