@@ -52,45 +52,32 @@ contract SessionManagerClaimTest is SessionTest {
 
     function test_ClaimBySettlerPaysTheOperator() public {
         uint256 id = openDollar();
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(stranger);
-        vm.expectRevert(ISessionManager.SessionManagerNotOperator.selector);
-        manager.claim(id, 40e6, signed);
+        claimRefused(stranger, id, 40e6, ISessionManager.SessionManagerNotOperator.selector);
 
         vm.expectEmit(address(manager));
         emit ISessionManager.SettlerUpdated(operator, stranger, true);
         vm.prank(operator);
         manager.setSettler(stranger, true);
         assertTrue(manager.isSettler(operator, stranger));
-        vm.prank(stranger);
-        manager.claim(id, 40e6, signed);
+        claimAs(stranger, id, 40e6);
         assertSplit(address(dollar), 40e6);
         assertEq(splitter.pending(stranger, address(dollar)), 0);
 
         vm.prank(operator);
         manager.setSettler(stranger, false);
         skip(60);
-        signed = receipt(id, 50e6);
-        vm.prank(stranger);
-        vm.expectRevert(ISessionManager.SessionManagerNotOperator.selector);
-        manager.claim(id, 50e6, signed);
+        claimRefused(stranger, id, 50e6, ISessionManager.SessionManagerNotOperator.selector);
     }
 
     /// @dev The user could otherwise use up the interval with crumbs.
     function test_ClaimByTheUserReverts() public {
         uint256 id = openDollar();
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(user);
-        vm.expectRevert(ISessionManager.SessionManagerNotOperator.selector);
-        manager.claim(id, 40e6, signed);
+        claimRefused(user, id, 40e6, ISessionManager.SessionManagerNotOperator.selector);
     }
 
     function test_ClaimByAnotherOperatorReverts() public {
         uint256 id = openDollar();
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(otherOperator);
-        vm.expectRevert(ISessionManager.SessionManagerNotOperator.selector);
-        manager.claim(id, 40e6, signed);
+        claimRefused(otherOperator, id, 40e6, ISessionManager.SessionManagerNotOperator.selector);
     }
 
     function test_ClaimOfUnknownSessionReverts() public {
@@ -120,28 +107,19 @@ contract SessionManagerClaimTest is SessionTest {
         uint256 id = openDollar();
         claim(id, 40e6);
         skip(60);
-        bytes memory signed = receipt(id, 39e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerStaleReceipt.selector);
-        manager.claim(id, 39e6, signed);
+        claimRefused(operator, id, 39e6, ISessionManager.SessionManagerStaleReceipt.selector);
     }
 
     function test_ClaimTwiceWithSameReceiptReverts() public {
         uint256 id = openDollar();
         claim(id, 40e6);
         skip(60);
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNothingToClaim.selector);
-        manager.claim(id, 40e6, signed);
+        claimRefused(operator, id, 40e6, ISessionManager.SessionManagerNothingToClaim.selector);
     }
 
     function test_ClaimOfNothingReverts() public {
         uint256 id = openDollar();
-        bytes memory signed = receipt(id, 0);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNothingToClaim.selector);
-        manager.claim(id, 0, signed);
+        claimRefused(operator, id, 0, ISessionManager.SessionManagerNothingToClaim.selector);
     }
 
     /// @dev A receipt already on record needs no second proof.
@@ -158,13 +136,9 @@ contract SessionManagerClaimTest is SessionTest {
         uint256 id = openDollar();
         claim(id, 10e6);
         skip(59);
-        bytes memory signed = receipt(id, 20e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerTooSoon.selector);
-        manager.claim(id, 20e6, signed);
+        claimRefused(operator, id, 20e6, ISessionManager.SessionManagerTooSoon.selector);
         skip(1);
-        vm.prank(operator);
-        manager.claim(id, 20e6, signed);
+        claim(id, 20e6);
     }
 
     function test_ClaimFollowsTheGovernedInterval() public {
@@ -172,13 +146,9 @@ contract SessionManagerClaimTest is SessionTest {
         uint256 id = openDollar();
         claim(id, 10e6);
         skip(1 hours - 1);
-        bytes memory signed = receipt(id, 20e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerTooSoon.selector);
-        manager.claim(id, 20e6, signed);
+        claimRefused(operator, id, 20e6, ISessionManager.SessionManagerTooSoon.selector);
         skip(1);
-        vm.prank(operator);
-        manager.claim(id, 20e6, signed);
+        claim(id, 20e6);
     }
 
     function test_ClaimAfterCloseWithinThePeriod() public {
@@ -194,10 +164,7 @@ contract SessionManagerClaimTest is SessionTest {
         uint256 id = openDollar();
         close(id);
         skip(3 days);
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotSettleable.selector);
-        manager.claim(id, 40e6, signed);
+        claimRefused(operator, id, 40e6, ISessionManager.SessionManagerNotSettleable.selector);
     }
 
     /// @dev Expiry ends a session, also when nobody closed it.
@@ -206,10 +173,7 @@ contract SessionManagerClaimTest is SessionTest {
         skip(4 days - 1);
         claim(id, 40e6);
         skip(1);
-        bytes memory signed = receipt(id, 50e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotSettleable.selector);
-        manager.claim(id, 50e6, signed);
+        claimRefused(operator, id, 50e6, ISessionManager.SessionManagerNotSettleable.selector);
     }
 
     function test_ClaimInFinalOrDisputedStateReverts() public {
@@ -218,22 +182,13 @@ contract SessionManagerClaimTest is SessionTest {
         disputeAs(user, disputed);
         vm.prank(operator);
         manager.complete(completed, 0, "");
-        bytes memory signed = receipt(disputed, 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotSettleable.selector);
-        manager.claim(disputed, 40e6, signed);
-        signed = receipt(completed, 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotSettleable.selector);
-        manager.claim(completed, 40e6, signed);
+        claimRefused(operator, disputed, 40e6, ISessionManager.SessionManagerNotSettleable.selector);
+        claimRefused(operator, completed, 40e6, ISessionManager.SessionManagerNotSettleable.selector);
     }
 
     function test_ClaimOfAttestedSessionReverts() public {
         uint256 id = openAttested();
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotByReceipt.selector);
-        manager.claim(id, 40e6, signed);
+        claimRefused(operator, id, 40e6, ISessionManager.SessionManagerNotByReceipt.selector);
     }
 
     function test_ClaimWhilePaused() public {

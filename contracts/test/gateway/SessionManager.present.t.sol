@@ -27,32 +27,22 @@ contract SessionManagerPresentTest is SessionTest {
 
     function test_PresentBySettler() public {
         uint256 id = openDollar();
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(stranger);
-        vm.expectRevert(ISessionManager.SessionManagerNotOperator.selector);
-        manager.present(id, 40e6, signed);
+        presentRefused(stranger, id, 40e6, ISessionManager.SessionManagerNotOperator.selector);
         vm.prank(operator);
         manager.setSettler(stranger, true);
-        vm.prank(stranger);
-        manager.present(id, 40e6, signed);
+        presentAs(stranger, id, 40e6);
     }
 
     function test_PresentTwiceReverts() public {
         uint256 id = openDollar();
         present(id, 40e6);
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerStaleReceipt.selector);
-        manager.present(id, 40e6, signed);
+        presentRefused(operator, id, 40e6, ISessionManager.SessionManagerStaleReceipt.selector);
     }
 
     function test_PresentOlderReverts() public {
         uint256 id = openDollar();
         present(id, 40e6);
-        bytes memory signed = receipt(id, 39e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerStaleReceipt.selector);
-        manager.present(id, 39e6, signed);
+        presentRefused(operator, id, 39e6, ISessionManager.SessionManagerStaleReceipt.selector);
     }
 
     function test_PresentInvalidReverts() public {
@@ -65,10 +55,7 @@ contract SessionManagerPresentTest is SessionTest {
 
     function test_PresentForAttestedReverts() public {
         uint256 id = openAttested();
-        bytes memory signed = receipt(id, 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotByReceipt.selector);
-        manager.present(id, 40e6, signed);
+        presentRefused(operator, id, 40e6, ISessionManager.SessionManagerNotByReceipt.selector);
     }
 
     function test_PresentUnknownReverts() public {
@@ -82,10 +69,7 @@ contract SessionManagerPresentTest is SessionTest {
         skip(7 days - 1);
         present(id, 40e6);
         skip(1);
-        bytes memory signed = receipt(id, 50e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotSettleable.selector);
-        manager.present(id, 50e6, signed);
+        presentRefused(operator, id, 50e6, ISessionManager.SessionManagerNotSettleable.selector);
         manager.resolveTimedOut(id);
         assertSplit(address(dollar), 40e6);
     }
@@ -96,14 +80,9 @@ contract SessionManagerPresentTest is SessionTest {
         skip(3 days - 1);
         present(id, 40e6);
         skip(1);
-        bytes memory signed = receipt(id, 50e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotSettleable.selector);
-        manager.present(id, 50e6, signed);
+        presentRefused(operator, id, 50e6, ISessionManager.SessionManagerNotSettleable.selector);
         manager.finalize(id);
         assertSplit(address(dollar), 40e6);
-        vm.prank(operator);
-        vm.expectRevert(ISessionManager.SessionManagerNotSettleable.selector);
-        manager.present(id, 50e6, signed);
+        presentRefused(operator, id, 50e6, ISessionManager.SessionManagerNotSettleable.selector);
     }
 }

@@ -127,14 +127,38 @@ abstract contract SessionTest is BaseTest {
     }
 
     function claim(uint256 id, uint256 amount) internal {
+        claimAs(operator, id, amount);
+    }
+
+    function claimAs(address who, uint256 id, uint256 amount) internal {
         bytes memory signed = receipt(id, amount);
-        vm.prank(operator);
+        vm.prank(who);
         manager.claim(id, amount, signed);
     }
 
     function present(uint256 id, uint256 amount) internal {
+        presentAs(operator, id, amount);
+    }
+
+    function presentAs(address who, uint256 id, uint256 amount) internal {
         bytes memory signed = receipt(id, amount);
-        vm.prank(operator);
+        vm.prank(who);
+        manager.present(id, amount, signed);
+    }
+
+    /// @dev A good receipt, and yet not for `who` or not now.
+    function claimRefused(address who, uint256 id, uint256 amount, bytes4 why) internal {
+        bytes memory signed = receipt(id, amount);
+        vm.prank(who);
+        vm.expectRevert(why);
+        manager.claim(id, amount, signed);
+    }
+
+    /// @dev A good receipt, and yet not for `who` or not now.
+    function presentRefused(address who, uint256 id, uint256 amount, bytes4 why) internal {
+        bytes memory signed = receipt(id, amount);
+        vm.prank(who);
+        vm.expectRevert(why);
         manager.present(id, amount, signed);
     }
 
