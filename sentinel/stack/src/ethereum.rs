@@ -68,7 +68,10 @@ fn spec(run: &Path, port: u16, rpc: &str) -> Result<Spec> {
     let state = run.join("anvil.json").display().to_string();
     let program = program().context("anvil is not installed in contracts/node_modules")?;
     let (port, chain) = (port.to_string(), CHAIN_ID.to_string());
-    let args = ["--port", &port, "--chain-id", &chain, "--state", &state, "--state-interval", "1"];
+    let mut args = vec!["--port", &port, "--chain-id", &chain, "--state", &state, "--state-interval", "1"];
+    // A killed anvil leaves its old states behind: not in the person's own cache.
+    let states = run.join("anvil-states").display().to_string();
+    args.extend(["--cache-path", &states]);
     let command = std::iter::once(program.into_os_string()).chain(args.into_iter().map(Into::into));
     Ok(Spec {
         name: "anvil".to_owned(),

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use super::{DevChain, DevError};
 
 /// A running anvil, which ends when this is dropped.
@@ -12,6 +14,8 @@ use super::{DevChain, DevError};
 pub struct Anvil {
     child: Child,
     port: u16,
+    /// Old states of a killed anvil would stay in the person's own cache for ever.
+    _states: TempDir,
 }
 
 impl Anvil {
@@ -33,8 +37,11 @@ impl Anvil {
     /// Starts one on `port`.
     pub async fn start_on(port: u16, args: &[&str]) -> Result<Self, DevError> {
         let binary = Self::binary();
+        let states = tempfile::tempdir().map_err(|error| DevError::Anvil(error.to_string()))?;
         let child = Command::new(&binary)
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .arg("--cache-path")
+            .arg(states.path())
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -44,7 +51,7 @@ impl Anvil {
                 DevError::Anvil(format!("{}: {error}; run npm ci in contracts/", binary.display()))
             })?;
         // From here on dropping ends the child, also when it never tells its port.
-        let mut anvil = Self { child, port: 0 };
+        let mut anvil = Self { child, port: 0, _states: states };
         let stdout = anvil.child.stdout.take();
         let told =
             tokio::task::spawn_blocking(move || stdout.and_then(|out| listening_port(BufReader::new(out))));
