@@ -5,11 +5,12 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sovereign_program::exit;
 
 fn main() -> ExitCode {
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return cli::usage(&error),
+        Err(error) => return exit::usage(&error),
     };
     cli::run(arguments).unwrap_or_else(|error| cli::failed(&error))
 }

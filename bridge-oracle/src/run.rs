@@ -1,7 +1,9 @@
 //! Wiring: everything the oracle is made of, on one screen.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use sovereign_program::{admin, logs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -12,9 +14,9 @@ pub mod parts;
 pub use self::error::StartError;
 use crate::config::Config;
 use crate::ledger::HubLedger;
-use crate::ops::admin::{self, Admin};
+use crate::ops::admin::Admin;
 use crate::ops::health::Health;
-use crate::ops::{logs, metrics};
+use crate::ops::metrics;
 use crate::policy::Governed;
 use crate::round::{RoundError, Rounds};
 use crate::submit::journal::Journal;
@@ -31,7 +33,7 @@ pub struct Mode {
 
 /// Runs the oracle in `home` until it is told to stop, or may not go on.
 pub async fn start(home: &Path, config: Config, governed: Governed, mode: Mode) -> Result<(), StartError> {
-    logs::start(&config.log)?;
+    logs::start(config.log.format, &config.log.level)?;
     let metrics = metrics::install()?;
     let health = Health::default();
     let stop = CancellationToken::new();
@@ -59,7 +61,8 @@ pub async fn start(home: &Path, config: Config, governed: Governed, mode: Mode) 
     let private = TcpListener::bind(config.oracle.admin_addr)
         .await
         .map_err(StartError::bind(config.oracle.admin_addr))?;
-    let serving = tokio::spawn(admin::serve(private, Admin { health, metrics }, stop.clone()));
+    let routes = admin::routes(Arc::new(Admin { health, metrics }));
+    let serving = tokio::spawn(admin::serve(private, routes, stop.clone()));
     let ended = tokio::select! {
         ended = rounds_for_ever(&mut rounds, &config, mode) => ended,
         asked = asked_to_stop() => asked,

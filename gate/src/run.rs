@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sovereign_program::{admin, logs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,11 +18,11 @@ use crate::admission::{Admission, Policy, Terms};
 use crate::config::Config;
 use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, Upstream, tls};
 use crate::enforce::{Enforcer, Evictor, SteadyClock, Tools};
-use crate::ops::admin::{self, Admin};
+use crate::ops::admin::Admin;
 use crate::ops::health::Health;
+use crate::ops::metrics;
 use crate::ops::node::NodeWatch;
 use crate::ops::reload::Reload;
-use crate::ops::{logs, metrics};
 use crate::signin::SignIn;
 use crate::store::Store;
 use crate::store::clock::Clock;
@@ -32,7 +33,7 @@ const SWEEP: Duration = Duration::from_secs(30);
 pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     // Fails only where a provider is installed already, which then is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    logs::start(&config.log)?;
+    logs::start(config.log.format, &config.log.level)?;
     let metrics = metrics::install()?;
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -112,7 +113,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let health = Arc::new(health);
     let reload = Arc::new(Reload::new(home, config, admission, Arc::clone(&access), Arc::clone(&enforcer)));
     let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
-    tasks.spawn(admin::serve(private, admin, stop.clone()));
+    tasks.spawn(admin::serve(private, admin.routes(), stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(parts::follow_governance(governor, node.clone(), &access, &enforcer, stop.clone()));
     tasks.spawn(parts::follow_cards(access, stop.clone()));

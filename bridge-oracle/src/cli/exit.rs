@@ -1,19 +1,12 @@
 //! What an error comes to for whoever called.
 
-use std::io;
-
-use bridge_oracle::config::ConfigError;
 use bridge_oracle::policy::{NotApproved, PolicyError};
 use bridge_oracle::round::RoundError;
 use bridge_oracle::run::StartError;
 use sentinel_proto::hub::HubError;
 use sovereign_contracts::reader::ReadError;
-
-pub(super) const FAILED: u8 = 1;
-pub(super) const USAGE: u8 = 64;
-const UNAVAILABLE: u8 = 69;
-const NOT_PERMITTED: u8 = 77;
-pub(super) const CONFIGURATION: u8 = 78;
+use sovereign_program::exit::{CONFIGURATION, FAILED, NOT_PERMITTED, UNAVAILABLE, is_not_permitted};
+use sovereign_program::settings::ConfigError;
 
 /// The exit code for `error`.
 pub(super) fn code(error: &anyhow::Error) -> u8 {
@@ -24,7 +17,7 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
         || start.is_some_and(StartError::is_configuration)
     {
         CONFIGURATION
-    } else if start.is_some_and(StartError::is_not_permitted) || error.chain().any(not_permitted) {
+    } else if start.is_some_and(StartError::is_not_permitted) || error.chain().any(is_not_permitted) {
         NOT_PERMITTED
     } else if start.is_some_and(StartError::is_unavailable)
         || error.is::<RoundError>()
@@ -35,9 +28,4 @@ pub(super) fn code(error: &anyhow::Error) -> u8 {
     } else {
         FAILED
     }
-}
-
-fn not_permitted(cause: &(dyn std::error::Error + 'static)) -> bool {
-    let error = cause.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }

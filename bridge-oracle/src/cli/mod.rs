@@ -1,5 +1,4 @@
-//! Commands, and what their exit codes mean: 0 done, 1 failed, 64 usage, 69 a service is unavailable,
-//! 77 not permitted, 78 configuration.
+//! Commands. What their exit codes mean is in [`sovereign_program::exit`].
 
 // The command line is the one room that prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -17,7 +16,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 /// Makes the provider's plans on the Sentinel Hub follow the standing of nodes on Ethereum.
@@ -94,16 +92,6 @@ fn version(json: bool) {
 /// Runs what asks the chains.
 fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     Ok(tokio::runtime::Runtime::new()?.block_on(work))
-}
-
-/// Says what is wrong with the command line.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    // Nothing can be said where nothing can be printed.
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(exit::USAGE),
-    }
 }
 
 /// Says what went wrong.

@@ -6,24 +6,8 @@ use std::time::Duration;
 
 use sentinel_proto::hub::HubConfig;
 use serde::{Deserialize, Serialize};
-
-/// Defaults stand beside their keys.
-macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $name {
-            $($(#[$field_doc])* pub $field: $type,)*
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-    };
-}
+use sovereign_program::logs::LogFormat;
+use sovereign_program::section;
 
 section! {
     /// The process.
@@ -95,17 +79,6 @@ section! {
         #[serde(with = "humantime_serde")]
         confirm_timeout: Duration = Duration::from_secs(180),
     }
-}
-
-/// Form of the log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// One JSON object a line.
-    #[default]
-    Json,
-    /// For eyes.
-    Text,
 }
 
 section! {

@@ -1,3 +1,5 @@
+use sovereign_program::settings::ConfigError;
+
 use super::*;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {

@@ -2,27 +2,16 @@
 
 use std::time::Duration;
 
-use super::Config;
+use sovereign_program::logs;
+use sovereign_program::settings::{Invalid, Problems};
 
-/// One problem: where, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct Invalid {
-    /// The key.
-    pub key: &'static str,
-    /// What is wrong and what would be right.
-    pub problem: &'static str,
-}
+use super::Config;
 
 impl Config {
     /// Every problem of this configuration.
-    pub(super) fn problems(&self) -> Vec<Invalid> {
-        let mut problems = Vec::new();
-        let mut unless = |good: bool, key, problem| {
-            if !good {
-                problems.push(Invalid { key, problem });
-            }
-        };
+    pub(super) fn check(&self) -> Vec<Invalid> {
+        let mut problems = Problems::default();
+        let mut unless = |good, key, problem: &str| problems.unless(good, key, problem);
         let second = Duration::from_secs(1);
         let (oracle, ethereum, tx) = (&self.oracle, &self.ethereum, &self.tx);
         unless(oracle.interval >= second / 10, "oracle.interval", "must be at least 100ms");
@@ -42,10 +31,10 @@ impl Config {
         unless((1..=99).contains(&tx.batch), "tx.batch", "must be between 1 and 99");
         unless(tx.confirm_timeout >= second, "tx.confirm_timeout", "must be at least 1s");
         unless(
-            self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
+            logs::is_level(&self.log.level),
             "log.level",
             "must be error, warn, info, debug, trace, or a filter like \"info,bridge_oracle=debug\"",
         );
-        problems
+        problems.found()
     }
 }

@@ -1,6 +1,5 @@
-//! Operations: health, metrics, logs, the private address.
+//! Operations: health, metrics, the private address.
 
 pub mod admin;
 pub mod health;
-pub mod logs;
 pub mod metrics;

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
-use sovereign_gate::config::{Config, ConfigError};
+use sovereign_gate::config::Config;
+use sovereign_program::exit;
+use sovereign_program::settings::{ConfigError, Settings as _};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -37,6 +39,6 @@ impl Check {
             }
         };
         println!("{answer}");
-        Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(super::CONFIGURATION) })
+        Ok(if loaded.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(exit::CONFIGURATION) })
     }
 }

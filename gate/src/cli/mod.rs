@@ -1,5 +1,4 @@
-//! Commands, and what their exit codes mean: 0 done, 1 failed, 64 usage, 69 a service is unavailable,
-//! 77 not permitted, 78 configuration.
+//! Commands. What their exit codes mean is in [`exit`].
 
 // The command line is the one room that prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -8,22 +7,17 @@ mod check;
 mod init;
 mod operate;
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use sovereign_gate::config::{Config, ConfigError};
+use sovereign_gate::config::Config;
 use sovereign_gate::run::{self, StartError};
+use sovereign_program::exit;
+use sovereign_program::settings::{ConfigError, Settings as _};
 
 use self::operate::Gate;
-
-const USAGE: u8 = 64;
-const UNAVAILABLE: u8 = 69;
-const NOT_PERMITTED: u8 = 77;
-const CONFIGURATION: u8 = 78;
 
 /// Gates a Sentinel node by The Memes by 6529: holders of a card pass with their stock client.
 #[derive(Debug, Parser)]
@@ -99,16 +93,6 @@ fn version(json: bool) {
     }
 }
 
-/// Says what is wrong with the command line.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    // Nothing can be said where nothing can be printed.
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ => ExitCode::from(USAGE),
-    }
-}
-
 /// Says what went wrong.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("sovereign-gate: {error:#}");
@@ -118,16 +102,12 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> u8 {
     let start = error.downcast_ref::<StartError>();
     if error.is::<ConfigError>() || start.is_some_and(StartError::is_configuration) {
-        CONFIGURATION
+        exit::CONFIGURATION
     } else if start.is_some_and(StartError::is_unavailable) {
-        UNAVAILABLE
-    } else if error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(not_permitted) {
-        NOT_PERMITTED
+        exit::UNAVAILABLE
+    } else if error.chain().any(exit::is_not_permitted) {
+        exit::NOT_PERMITTED
     } else {
-        1
+        exit::FAILED
     }
-}
-
-fn not_permitted(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::PermissionDenied
 }

@@ -9,8 +9,8 @@ use clap::{Args, Subcommand};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sovereign_gate::config::Config;
-
-use super::UNAVAILABLE;
+use sovereign_program::exit::UNAVAILABLE;
+use sovereign_program::settings::Settings as _;
 
 /// Dropping a thousand peers takes a while.
 const PATIENCE: Duration = Duration::from_secs(60);

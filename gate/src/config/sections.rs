@@ -9,25 +9,13 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::{Service, UnknownService};
 use sentinel_proto::hub::HubConfig;
 use serde::{Deserialize, Serialize};
+use sovereign_program::logs::LogFormat;
+use sovereign_program::section;
 
 mod session_rule;
 mod token_id;
 pub use session_rule::SessionRule;
 pub use token_id::TokenId;
-
-macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
-        impl Default for $name {
-            fn default() -> Self {
-                Self { $($field: $default,)* }
-            }
-        }
-    };
-}
 
 const fn socket(ip: [u8; 4], port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3])), port)
@@ -327,17 +315,6 @@ section! {
         /// Largest head of a request.
         header_bytes: usize = 32 * 1024,
     }
-}
-
-/// Form of the log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For eyes.
-    #[default]
-    Text,
 }
 
 section! {

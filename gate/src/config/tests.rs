@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use alloy::primitives::U256;
 
+use sovereign_program::settings::ConfigError;
+
 use super::*;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {

@@ -3,18 +3,9 @@
 use std::time::Duration;
 
 use http::Uri;
+use sovereign_program::settings::{Invalid, Problems};
 
 use super::{Config, Standard};
-
-/// One problem: where, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct Invalid {
-    /// The key.
-    pub key: &'static str,
-    /// What is wrong and what would be right.
-    pub problem: String,
-}
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -24,16 +15,13 @@ const LONGEST_DECISION: Duration = Duration::from_secs(3);
 const OLDEST_CHALLENGE: Duration = Duration::from_secs(300);
 const MOST_IDS: usize = 1000;
 
-#[derive(Default)]
-struct Problems(Vec<Invalid>);
+/// Problems of values that come in several sections.
+trait Checks {
+    fn within(&mut self, key: &'static str, value: Duration, least: Duration, most: Duration);
+    fn urls(&mut self, key: &'static str, urls: &[String], schemes: &[&str]);
+}
 
-impl Problems {
-    fn unless(&mut self, good: bool, key: &'static str, problem: impl Into<String>) {
-        if !good {
-            self.0.push(Invalid { key, problem: problem.into() });
-        }
-    }
-
+impl Checks for Problems {
     fn within(&mut self, key: &'static str, value: Duration, least: Duration, most: Duration) {
         let text = format!(
             "must be between {} and {}",
@@ -63,14 +51,14 @@ fn scheme_of(url: &str) -> Option<String> {
 
 impl Config {
     /// Every problem of this configuration.
-    pub(super) fn problems(&self) -> Vec<Invalid> {
+    pub(super) fn check(&self) -> Vec<Invalid> {
         let mut problems = Problems::default();
         self.check_gate(&mut problems);
         self.check_ethereum(&mut problems);
         self.check_cards(&mut problems);
         self.check_binding(&mut problems);
         self.check_hub_and_limits(&mut problems);
-        problems.0
+        problems.found()
     }
 
     fn check_gate(&self, problems: &mut Problems) {
@@ -224,7 +212,7 @@ impl Config {
             "must be between 8192 and 1048576",
         );
         problems.unless(
-            self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
+            sovereign_program::logs::is_level(&self.log.level),
             "log.level",
             "must be error, warn, info, debug, trace, or a filter like \"info,sovereign_gate=debug\"",
         );

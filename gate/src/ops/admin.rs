@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -12,11 +11,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_proto::handshake::Service;
 use serde::Serialize;
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use sovereign_program::admin::{self, Observed};
 
 use super::deeds;
-use super::health::Health;
+use super::health::{Health, NotReady};
 use super::reload::Reload;
 use crate::access::Tier;
 use crate::admission::PROBE;
@@ -77,29 +75,26 @@ impl From<&SessionRecord> for Session {
     }
 }
 
-/// Serves until `stop`.
-pub async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken) -> std::io::Result<()> {
-    let router = Router::new()
-        .route("/health", get(|| async { Json(json!({ "alive": true })) }))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/sessions", get(sessions))
-        .merge(deeds::routes())
-        .with_state(admin);
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+impl Admin {
+    /// All that is served there.
+    pub fn routes(self) -> Router {
+        let own =
+            Router::new().route("/sessions", get(sessions)).merge(deeds::routes()).with_state(self.clone());
+        admin::routes(Arc::new(self)).merge(own)
+    }
 }
 
-async fn ready(State(admin): State<Admin>) -> Response {
-    let not_ready = admin.health.not_ready().await;
-    let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "not_ready": not_ready }))).into_response()
-}
+impl Observed for Admin {
+    type NotReady = NotReady;
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    count_live(&admin.store);
-    admin.metrics.run_upkeep();
-    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (headers, admin.metrics.render()).into_response()
+    async fn not_ready(&self) -> Vec<NotReady> {
+        self.health.not_ready().await
+    }
+
+    fn metrics(&self) -> &PrometheusHandle {
+        count_live(&self.store);
+        &self.metrics
+    }
 }
 
 /// Live sessions are counted when somebody asks: a gauge that is kept up by hand drifts.

@@ -1,10 +1,9 @@
-//! Operations: health, metrics, logs, descriptors, the node's own info, what may be shown.
+//! Operations: health, metrics, descriptors, the node's own info, what may be shown.
 
 pub mod admin;
 pub mod deeds;
 pub mod descriptors;
 pub mod health;
-pub mod logs;
 pub mod metrics;
 pub mod node;
 pub mod redact;

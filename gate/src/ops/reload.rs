@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sovereign_program::settings::{ConfigError, Settings as _};
+
 use crate::access::Access;
 use crate::admission::{Admission, Policy};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::enforce::Enforcer;
 
 /// What a new configuration is given to.

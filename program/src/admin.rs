@@ -1,0 +1,53 @@
+//! What every private address shows: health, readiness, metrics.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// A program as its operator's monitoring sees it.
+pub trait Observed: Send + Sync + 'static {
+    /// Something that the program needs and that is not there.
+    type NotReady: Serialize + Send;
+
+    /// What is not ready now.
+    fn not_ready(&self) -> impl Future<Output = Vec<Self::NotReady>> + Send;
+
+    /// The metrics, counted up to now.
+    fn metrics(&self) -> &PrometheusHandle;
+}
+
+/// `/health`, `/ready` and `/metrics`.
+pub fn routes<P: Observed>(program: Arc<P>) -> Router {
+    Router::new()
+        .route("/health", get(|| async { Json(json!({ "alive": true })) }))
+        .route("/ready", get(ready::<P>))
+        .route("/metrics", get(metrics::<P>))
+        .with_state(program)
+}
+
+/// Serves `routes` until `stop`.
+pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn ready<P: Observed>(State(program): State<Arc<P>>) -> Response {
+    let not_ready = program.not_ready().await;
+    let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "not_ready": not_ready }))).into_response()
+}
+
+async fn metrics<P: Observed>(State(program): State<Arc<P>>) -> Response {
+    let metrics = program.metrics();
+    metrics.run_upkeep();
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (headers, metrics.render()).into_response()
+}

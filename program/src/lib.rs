@@ -1,0 +1,9 @@
+//! What the gate and the bridge oracle share as programs, and nothing of what they do: a home with a configuration
+//! file, logs, a private address, exit codes.
+
+pub mod admin;
+pub mod exit;
+pub mod home;
+pub mod logs;
+mod section;
+pub mod settings;

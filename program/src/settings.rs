@@ -1,0 +1,183 @@
+//! A configuration: `config.toml` in the program's home, overridden by `PREFIX__SECTION__KEY`.
+//!
+//! Reading and validating touch no network.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+/// The file in the home.
+pub const FILE: &str = "config.toml";
+
+/// What can be read from a home. The type itself refuses unknown keys: a misspelt key must not silently become a
+/// default.
+pub trait Settings: DeserializeOwned {
+    /// The program's command.
+    const PROGRAM: &'static str;
+    /// Prefix of the environment variables that override the file.
+    const ENV_PREFIX: &'static str;
+    /// Keys that hold a list; their environment override is separated by commas.
+    const LIST_KEYS: &'static [&'static str];
+
+    /// Every problem between keys, without any I/O.
+    fn problems(&self) -> Vec<Invalid>;
+
+    /// Reads `home/config.toml` and the process's environment.
+    fn load(home: &Path) -> Result<Self, ConfigError> {
+        Self::load_with(home, None)
+    }
+
+    /// Like [`Settings::load`], with `environment` in place of the process's own.
+    fn load_with(home: &Path, environment: Option<config::Map<String, String>>) -> Result<Self, ConfigError> {
+        let path = home.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(reason) => return Err(ConfigError::Unreadable { path, reason, program: Self::PROGRAM }),
+        };
+        let mut overrides = config::Environment::with_prefix(Self::ENV_PREFIX)
+            .prefix_separator("__")
+            .separator("__")
+            .list_separator(",")
+            .try_parsing(true)
+            .source(environment);
+        for key in Self::LIST_KEYS {
+            overrides = overrides.with_list_parse_key(key);
+        }
+        let parsed = config::Config::builder()
+            .add_source(config::File::from_str(&text, config::FileFormat::Toml))
+            .add_source(overrides)
+            .build()
+            .and_then(config::Config::try_deserialize::<Self>);
+        let parsed = match parsed {
+            Ok(parsed) => parsed,
+            Err(reason) => return Err(ConfigError::Malformed { path, reason: Box::new(reason) }),
+        };
+        let problems = parsed.problems();
+        if problems.is_empty() { Ok(parsed) } else { Err(ConfigError::Invalid { path, problems }) }
+    }
+}
+
+/// Why there is no usable configuration. Each says its whole reason, once.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is missing or cannot be read.
+    #[error("cannot read {path}: {reason}; `{program} init` writes one")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+        /// Whose file it is.
+        program: &'static str,
+    },
+    /// The file or an override does not parse.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the key.
+        reason: Box<config::ConfigError>,
+    },
+    /// The values contradict each other or a bound.
+    #[error("{path}: {}", joined(.problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Every problem found.
+        problems: Vec<Invalid>,
+    },
+}
+
+/// One problem: where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct Invalid {
+    /// The key.
+    pub key: &'static str,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+/// Problems while they are collected.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<Invalid>);
+
+impl Problems {
+    /// Notes the problem unless all is `good`.
+    pub fn unless(&mut self, good: bool, key: &'static str, problem: impl Into<String>) {
+        if !good {
+            self.0.push(Invalid { key, problem: problem.into() });
+        }
+    }
+
+    /// All of them.
+    pub fn found(self) -> Vec<Invalid> {
+        self.0
+    }
+}
+
+fn joined(problems: &[Invalid]) -> String {
+    let mut text = String::new();
+    for (at, problem) in problems.iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{}{problem}", if at == 0 { "" } else { "; " });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Lamp {
+        rooms: Vec<String>,
+        watts: u32,
+    }
+
+    impl Settings for Lamp {
+        const PROGRAM: &'static str = "lamp";
+        const ENV_PREFIX: &'static str = "LAMP";
+        const LIST_KEYS: &'static [&'static str] = &["rooms"];
+
+        fn problems(&self) -> Vec<Invalid> {
+            let mut problems = Problems::default();
+            problems.unless(self.watts < 100, "watts", "must be below 100");
+            problems.unless(!self.rooms.is_empty(), "rooms", "at least one is needed");
+            problems.found()
+        }
+    }
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Lamp, ConfigError> {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join(FILE), text).unwrap();
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Lamp::load_with(home.path(), Some(environment))
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let lamp = load("rooms = []\nwatts = 5", &[("LAMP__ROOMS", "hall,attic"), ("OTHER", "x")]).unwrap();
+        assert_eq!(lamp, Lamp { rooms: vec!["hall".to_owned(), "attic".to_owned()], watts: 5 });
+    }
+
+    #[test]
+    fn problems_are_told_together_and_each_reason_once() {
+        let told = load("rooms = []\nwatts = 100", &[]).unwrap_err().to_string();
+        assert!(told.ends_with("watts: must be below 100; rooms: at least one is needed"), "{told}");
+        let error = load("rooms = []\nwats = 5", &[]).unwrap_err();
+        assert!(error.to_string().contains("wats"), "{error}");
+        assert!(std::error::Error::source(&error).is_none());
+    }
+
+    #[test]
+    fn a_missing_file_says_how_to_get_one() {
+        let home = tempfile::tempdir().unwrap();
+        let told = Lamp::load(home.path()).unwrap_err().to_string();
+        assert!(told.contains("config.toml") && told.contains("`lamp init` writes one"), "{told}");
+    }
+}
