@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use futures::future::try_join_all;
+
 use super::Admission;
 use super::states::Verified;
 use crate::access::Entitlement;
@@ -69,21 +71,26 @@ async fn forget_ended(admission: &Admission, conflict: &ClaimError) -> Result<bo
         ClaimError::PeerInUse { session_id } => std::slice::from_ref(session_id),
         ClaimError::DeviceLimit { sessions, .. } => sessions.as_slice(),
     };
-    let asked = in_the_way.iter().map(|session| async move {
-        let live = admission.sessions.is_live(*session).await;
-        live.map(|live| (*session, live)).map_err(|error| {
-            tracing::warn!(%error, session, "cannot tell whether a session in the way still lives");
-            Taken { refusal: Refusal::HubUnavailable, by_own_devices: false }
-        })
-    });
+    // After a failure the hub's client lets one question through to see: the others wait for the first one's answer.
+    let (first, others) = in_the_way.split_at(in_the_way.len().min(1));
     let mut ended = false;
-    for (session, live) in futures::future::try_join_all(asked).await? {
-        if !live {
-            admission.forget(session).await;
-            ended = true;
+    for at_once in [first, others] {
+        for (session, live) in try_join_all(at_once.iter().map(|id| is_live(admission, *id))).await? {
+            if !live {
+                admission.forget(session).await;
+                ended = true;
+            }
         }
     }
     Ok(ended)
+}
+
+async fn is_live(admission: &Admission, session: u64) -> Result<(u64, bool), Taken> {
+    let live = admission.sessions.is_live(session).await;
+    live.map(|live| (session, live)).map_err(|error| {
+        tracing::warn!(%error, session, "cannot tell whether a session in the way still lives");
+        Taken { refusal: Refusal::HubUnavailable, by_own_devices: false }
+    })
 }
 
 fn taken(conflict: ClaimError) -> Taken {
