@@ -16,6 +16,7 @@ mod cold;
 mod measure;
 mod provider;
 mod sign_in;
+mod signatures;
 mod town;
 
 fn main() {
