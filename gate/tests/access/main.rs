@@ -3,6 +3,7 @@
 
 mod cost;
 mod delegate_xyz;
+mod differential;
 mod faults;
 mod governed;
 mod on_chain;

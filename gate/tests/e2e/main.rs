@@ -23,6 +23,7 @@ mod http;
 mod http2;
 mod hub_faults;
 mod malformed;
+mod node_faults;
 mod node_table;
 mod order;
 mod page;
@@ -34,6 +35,7 @@ mod recorder;
 mod restarts;
 mod sign_in;
 mod smuggling;
+mod storage;
 mod stories;
 mod strangers;
 mod stub;
@@ -68,6 +70,8 @@ fn main() -> ExitCode {
         restarts::trials(),
         enforcement::trials(),
         page::trials(),
+        node_faults::trials(),
+        storage::trials(),
         ethereum_faults::trials(),
         hub_faults::trials(),
         faults::trials(),

@@ -1,0 +1,298 @@
+//! A disk that fails, a database that is somebody else's, a process that is killed: what was confirmed is there
+//! afterwards, and nobody is let in of whom nothing could be written down.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use sentinel_stack::actors::{Caller, Challenge, SignIn, Wallet};
+use sentinel_stack::info::GateInfo;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Executor as _};
+
+use crate::stub::StubNode;
+use crate::trial::{Trial, trials};
+use crate::world::{
+    PATIENCE, World, enter, eventually, knock, not_ready, record, refused, set, some_account,
+};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![
+        a_full_disk,
+        a_locked_database,
+        a_second_instance,
+        files_that_are_not_ours_to_change,
+        killed_while_it_works,
+    ]
+}
+
+/// A small file system at a place, gone when this is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(path: &Path) -> Result<Self> {
+        std::fs::create_dir_all(path)?;
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1536k,mode=0700", "tmpfs"])
+            .arg(path)
+            .status()
+            .context("mount")?;
+        ensure!(mounted.success(), "cannot mount a small disk at {}", path.display());
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Takes all that is left.
+    fn fill(&self) -> Result<()> {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.0.join("filler"))?;
+        while file.write_all(&[0; 4096]).is_ok() {}
+        Ok(())
+    }
+
+    fn clear(&self) -> Result<()> {
+        Ok(std::fs::remove_file(self.0.join("filler"))?)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a gate that did not end yet still has files there.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+async fn challenge(world: &World, gate: &GateInfo) -> Result<(Wallet, Challenge)> {
+    let wallet = world.ethereum.holder(&[world.ethereum.other_card()]).await?;
+    let challenge = SignIn::at(&gate.url)?.challenge(wallet.address(), &some_account(), None).await?;
+    Ok((wallet, challenge))
+}
+
+async fn redeem(
+    gate: &GateInfo,
+    (wallet, challenge): &(Wallet, Challenge),
+) -> Result<sentinel_stack::actors::Answer> {
+    SignIn::at(&gate.url)?.bind(&challenge.message, &wallet.sign(&challenge.message)?).await
+}
+
+async fn a_full_disk(world: &World) -> Result<()> {
+    let name = "gate-disk";
+    let disk = SmallDisk::at(&Path::new(&world.stack.info().directory).join(name).join("home"))?;
+    let node = StubNode::like(&world.node().plain_url).await?;
+    let gate = world.gate_with(name, |config| set(config, "gate", "node_url", node.url())).await?;
+    let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    let first = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
+    let second = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
+    enter(&gate, &first).await?;
+
+    disk.fill()?;
+    // There may be room for some in what the database has of the disk already.
+    let mut bound = Vec::new();
+    let unbound = loop {
+        let newcomer = challenge(world, &gate).await?;
+        let (answer, begun) = (redeem(&gate, &newcomer).await?, Instant::now());
+        ensure!(begun.elapsed() < PATIENCE, "a sign-in took {:?}", begun.elapsed());
+        if answer.status == 201 {
+            bound.push(answer.result()?["token"].as_str().context("a token")?.to_owned());
+            ensure!(bound.len() < 2000, "the disk is never full");
+            continue;
+        }
+        refused(&answer, 500, 199)?;
+        ensure!(answer.message().contains("request "), "says {}", answer.message());
+        break newcomer;
+    };
+    // Nobody new is let in, and the node is not even asked, because nothing could be written down.
+    let before = node.seen("/").iter().filter(|seen| seen.method == "POST").count();
+    refused(&knock(&gate, &second).await?, 500, 199)?;
+    let after = node.seen("/").iter().filter(|seen| seen.method == "POST").count();
+    ensure!(before == after, "the node was asked");
+    let missing = not_ready(&gate).await?;
+    ensure!(missing.iter().any(|(what, _)| what == "store"), "/ready says {missing:?}");
+    // What is there is there.
+    let site = SignIn::at(&gate.url)?;
+    site.eligibility(holder.wallet.address()).await?.result()?;
+
+    disk.clear()?;
+    world.until_ready(&gate).await?;
+    ensure!(redeem(&gate, &unbound).await?.status == 201, "the nonce was used up");
+    enter(&gate, &second).await?;
+    world.stack.kill_program(name).await?;
+    world.stack.start_program(name).await?;
+    world.until_ready(&gate).await?;
+    for token in bound.iter().map(String::as_str).chain([holder.token()]) {
+        SignIn::at(&gate.url)?.binding(token).await?.result().context("a confirmed binding is gone")?;
+    }
+    refused(&redeem(&gate, &unbound).await?, 401, 120)?;
+    world.stack.stop_program(name).await?;
+    drop(disk);
+    Ok(())
+}
+
+/// Somebody copies the database in a way that locks it.
+async fn a_locked_database(world: &World) -> Result<()> {
+    let node = StubNode::like(&world.node().plain_url).await?;
+    let gate = world.gate_with("gate-locked", |config| set(config, "gate", "node_url", node.url())).await?;
+    let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    let handshake = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
+    let newcomer = challenge(world, &gate).await?;
+    let path = Path::new(&gate.home).join("gate.db");
+    let mut locker = SqliteConnectOptions::new().filename(path).connect().await?;
+    locker.execute("BEGIN IMMEDIATE").await?;
+    // The first one goes to the node, because nobody knows of the lock yet; it is written down later.
+    let begun = Instant::now();
+    let (bound, entered) = tokio::try_join!(redeem(&gate, &newcomer), knock(&gate, &handshake))?;
+    ensure!(begun.elapsed() < PATIENCE, "it took {:?}", begun.elapsed());
+    refused(&bound, 500, 199)?;
+    refused(&entered, 500, 199)?;
+    SignIn::at(&gate.url)?.binding(holder.token()).await?.result().context("reading goes on")?;
+    locker.execute("ROLLBACK").await?;
+    drop(locker);
+    world.until_ready(&gate).await?;
+    ensure!(redeem(&gate, &newcomer).await?.status == 201, "the nonce was used up");
+    let written = || async { record(&gate, handshake.id).await?.context("the session is not listed") };
+    let asked = || node.seen("/").iter().filter(|seen| seen.method == "POST").count();
+    if asked() == 0 {
+        enter(&gate, &handshake).await?;
+    }
+    eventually("what the node took is written down", Duration::from_secs(15), written).await?;
+    ensure!(asked() == 1, "the node was asked {} times", asked());
+    Ok(())
+}
+
+/// The program on a home, until it ends by itself.
+async fn start(home: PathBuf) -> Result<Output> {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sovereign-gate"));
+    command.arg("--home").arg(home).arg("start").kill_on_drop(true);
+    let ended = tokio::time::timeout(Duration::from_secs(20), command.output());
+    Ok(ended.await.context("it goes on running")??)
+}
+
+async fn a_second_instance(world: &World) -> Result<()> {
+    let gate = world.gate_with("gate-twins", |_| ()).await?;
+    let ended = start(PathBuf::from(&gate.home)).await?;
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    ensure!(
+        ended.status.code() == Some(69) && said.contains("another instance"),
+        "{:?}: {said}",
+        ended.status
+    );
+    // The first one has not noticed.
+    world.holder(&gate, &[world.ethereum.other_card()]).await.map(drop)
+}
+
+async fn files_that_are_not_ours_to_change(world: &World) -> Result<()> {
+    let gate = world.gate_with("gate-files", |_| ()).await?;
+    let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    world.stack.stop_program(&gate.name).await?;
+    let home = Path::new(&gate.home);
+    let path = home.join("gate.db");
+    let good = std::fs::read(&path)?;
+    let changed = |at: std::ops::Range<usize>, with: &[u8]| {
+        let mut bytes = good.clone();
+        bytes[at].copy_from_slice(with);
+        bytes
+    };
+    for (name, bytes, says) in [
+        ("of a newer version", changed(60..64, &99_u32.to_be_bytes()), "newer"),
+        ("of another program", changed(68..72, b"else"), "not a database of this program"),
+        ("no database", b"[gate]\n".repeat(1000), "not a database of this program"),
+        ("torn", good[..good.len() / 2].to_vec(), "damaged"),
+        ("empty", Vec::new(), "damaged"),
+    ] {
+        std::fs::write(&path, &bytes)?;
+        let ended = start(home.to_owned()).await.with_context(|| format!("a file that is {name}"))?;
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        ensure!(ended.status.code() == Some(69) && said.contains(says), "{name}: {:?}: {said}", ended.status);
+        ensure!(std::fs::read(&path)? == bytes, "a file that is {name} was changed");
+    }
+    std::fs::write(&path, &good)?;
+    world.stack.start_program(&gate.name).await?;
+    SignIn::at(&gate.url)?.binding(holder.token()).await?.result().map(drop)
+}
+
+/// What somebody was told before the end.
+#[derive(Default)]
+struct Confirmed {
+    tokens: Mutex<Vec<String>>,
+    redeemed: Mutex<Vec<(Wallet, Challenge)>>,
+    admitted: Mutex<Vec<u64>>,
+}
+
+fn push<T>(list: &Mutex<Vec<T>>, item: T) {
+    list.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(item);
+}
+
+async fn killed_while_it_works(world: &World) -> Result<()> {
+    const ROUNDS: usize = 4;
+    let node = StubNode::like(&world.node().plain_url).await?;
+    let gate = world
+        .gate_with("gate-killed", |config| {
+            set(config, "binding", "max_accounts", 10_000);
+            set(config, "gate", "node_url", node.url());
+            set(config, "cache", "positive_ttl", "60s");
+        })
+        .await?;
+    let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    let sessions = world.hub().direct_sessions(&holder.account, &world.node().address, 3).await?;
+    let wallets = futures::future::try_join_all(
+        (0..8).map(|_| async { world.ethereum.holder(&[world.ethereum.other_card()]).await }),
+    )
+    .await?;
+    let confirmed = Confirmed::default();
+    for round in 0..ROUNDS {
+        let work = wallets.iter().map(|wallet| async {
+            // Until the gate is gone.
+            loop {
+                let site = SignIn::at(&gate.url)?;
+                let challenge = site.challenge(wallet.address(), &some_account(), None).await?;
+                let answer = site.bind(&challenge.message, &wallet.sign(&challenge.message)?).await?;
+                if let Ok(binding) = answer.result() {
+                    push(&confirmed.tokens, binding["token"].as_str().context("a token")?.to_owned());
+                    push(&confirmed.redeemed, (wallet.clone(), challenge));
+                }
+            }
+            #[expect(unreachable_code, reason = "says of which type the errors are")]
+            Ok::<(), anyhow::Error>(())
+        });
+        let entering = async {
+            if let Some(session) = sessions.get(round) {
+                let handshake = holder.account.wireguard_handshake(*session)?;
+                if knock(&gate, &handshake).await?.result().is_ok() {
+                    push(&confirmed.admitted, *session);
+                }
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        let kill = async {
+            tokio::time::sleep(Duration::from_millis(400 + 170 * round as u64)).await;
+            world.stack.kill_program(&gate.name).await
+        };
+        // Errors are what a killed gate answers.
+        let (_, _, killed) = tokio::join!(futures::future::join_all(work), entering, kill);
+        killed?;
+        world.stack.start_program(&gate.name).await?;
+        world.until_ready(&gate).await?;
+        all_there(&gate, &confirmed).await.with_context(|| format!("round {round}"))?;
+    }
+    let redeemed = confirmed.redeemed.into_inner().unwrap_or_default().len();
+    ensure!(redeemed > ROUNDS, "only {redeemed} were bound");
+    Ok(())
+}
+
+async fn all_there(gate: &GateInfo, confirmed: &Confirmed) -> Result<()> {
+    let copy = |list: &Mutex<Vec<String>>| list.lock().map(|list| list.clone()).unwrap_or_default();
+    for token in copy(&confirmed.tokens) {
+        let binding = SignIn::at(&gate.url)?.binding(&token).await?;
+        binding.result().context("a confirmed binding is gone")?;
+    }
+    let redeemed = confirmed.redeemed.lock().map(|list| list.clone()).unwrap_or_default();
+    for used in redeemed {
+        refused(&redeem(gate, &used).await?, 401, 120).context("a used nonce is good again")?;
+    }
+    let admitted = confirmed.admitted.lock().map(|list| list.clone()).unwrap_or_default();
+    for session in admitted {
+        record(gate, session).await?.with_context(|| format!("session {session} is forgotten"))?;
+    }
+    Caller::fresh()?.get(&format!("{}/gate/openapi.json", gate.url)).await.map(drop)
+}
