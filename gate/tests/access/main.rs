@@ -8,6 +8,7 @@ mod faults;
 mod governed;
 mod on_chain;
 mod own_cards;
+mod reorg;
 mod six529;
 mod spam;
 mod town;
