@@ -131,7 +131,9 @@ pub(super) fn parse(text: &str) -> Result<Message, MessageError> {
     }
     let message: Message =
         text.parse().map_err(|error: siwe::ParseError| MessageError::Form(error.to_string()))?;
-    if message.address_raw.is_some() {
+    // Kept when its letters are of one case, which a few addresses' are with their checksum too.
+    let checksummed = Address::from(message.address).to_checksum(None);
+    if message.address_raw.as_ref().is_some_and(|given| checksummed[2..] != *given) {
         return Err(MessageError::Form("the address has no EIP-55 checksum".into()));
     }
     if message.to_string() == text {

@@ -79,6 +79,13 @@ fn other_spellings_and_fields_are_refused() {
         ("gate.example:8585 wants", "https://gate.example:8585 wants"),
         ("gate.example:8585 wants", "gate.exarnple:8585 wants"),
         ("gate.example:8585 wants", "gate.example:8585. wants"),
+        ("gate.example:8585 wants", "gate.example:08585 wants"),
+        ("gate.example:8585 wants", "gate.example.:8585 wants"),
+        ("gate.example:8585 wants", "gate.example:8585@evil.example wants"),
+        ("gate.example:8585 wants", "gate.example.evil.example:8585 wants"),
+        ("gate.example:8585 wants", "gate%2eexample:8585 wants"),
+        ("gate.example:8585 wants", "g\u{430}te.example:8585 wants"),
+        ("gate.example:8585 wants", "xn--gte-5cd.example:8585 wants"),
         ("0xABaB", "0xabab"),
         ("0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB", "0xabababababababababababababababababababab"),
         ("0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB", "0xABABABABABABABABABABABABABABABABABABABAB"),
@@ -143,6 +150,29 @@ fn other_spellings_and_fields_are_refused() {
     assert!(read(&format!("{good}\n{good}")).is_err());
     assert!(read(&format!("\u{feff}{good}")).is_err());
     assert_eq!(read(&good.repeat(9)), Err(MessageError::TooLong));
+}
+
+/// A few addresses are with their checksum as they are without: all their letters are of one case.
+#[test]
+fn an_address_whose_letters_are_of_one_case_has_a_checksum_too() {
+    let mut seen = [0, 0];
+    for n in 0..200_u8 {
+        let mut wallet = [0x11; 20];
+        wallet[18..].copy_from_slice(&[n, 0x1c]);
+        let statement = Statement { wallet: wallet.into(), ..statement(None) };
+        let digits = statement.wallet.to_checksum(None)[2..].to_owned();
+        let [lower, upper] = [digits.to_ascii_lowercase(), digits.to_ascii_uppercase()];
+        let text = statement.text(&terms()).unwrap();
+        assert_eq!(read(&text), Ok(statement));
+        for (other, seen) in [lower, upper].into_iter().zip(&mut seen) {
+            if other == digits {
+                *seen += 1;
+            } else {
+                assert!(read(&text.replace(&digits, &other)).is_err(), "{other}");
+            }
+        }
+    }
+    assert!(seen.iter().all(|seen| *seen > 5), "{seen:?}");
 }
 
 #[test]
