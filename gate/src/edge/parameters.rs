@@ -83,6 +83,8 @@ fn malformed(what: &str, detail: impl Display) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -122,6 +124,49 @@ mod tests {
             b"\xff",
         ] {
             assert_eq!(signed_message(bad).unwrap_err().code(), 101);
+        }
+    }
+
+    const KNOWN: [&str; 3] = ["wallet", "account", "vault"];
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_without_harm(query in "\\PC{0,200}") {
+            let _ = Parameters::parse(Some(&query), &KNOWN);
+        }
+
+        /// What is read is what was written, however it was escaped; one more of anything is refused.
+        #[test]
+        fn what_is_written_is_read(values in prop::collection::vec("\\PC{1,40}", 3), again in 0..3_usize) {
+            let mut written = form_urlencoded::Serializer::new(String::new());
+            written.extend_pairs(KNOWN.iter().zip(&values));
+            let query = written.finish();
+            let read = Parameters::parse(Some(&query), &KNOWN).unwrap();
+            for (name, value) in KNOWN.into_iter().zip(&values) {
+                prop_assert_eq!(&read.required::<String>(name).unwrap(), value);
+            }
+            let twice = format!("{query}&{}=x", KNOWN[again]);
+            prop_assert!(Parameters::parse(Some(&twice), &KNOWN).is_err());
+            let escaped = format!("{query}&%{:02x}{}=x", KNOWN[again].as_bytes()[0], &KNOWN[again][1..]);
+            prop_assert!(Parameters::parse(Some(&escaped), &KNOWN).is_err(), "{}", escaped);
+        }
+
+        /// An address has these spellings and no others: small letters, capitals, its checksum.
+        #[test]
+        fn an_address_has_three_spellings(bytes: [u8; 20], flips in prop::collection::vec(any::<bool>(), 40)) {
+            let address = Address::from(bytes);
+            let (checksum, small) = (address.to_checksum(None), hex::encode(bytes));
+            let flipped: String = small.chars().zip(&flips)
+                .map(|(digit, flip)| if *flip { digit.to_ascii_uppercase() } else { digit }).collect();
+            let good = [&checksum[2..], &small, &small.to_uppercase()].contains(&flipped.as_str());
+            let read = format!("0x{flipped}").parse::<Wallet>().ok().map(|wallet| wallet.0);
+            prop_assert_eq!(read, good.then_some(address));
+            prop_assert!(checksum.parse::<Wallet>().is_ok() && small.parse::<Wallet>().is_err());
+        }
+
+        #[test]
+        fn any_body_is_read_without_harm(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = signed_message(&body);
         }
     }
 }

@@ -155,3 +155,36 @@ fn random() -> [u8; 32] {
     rand::rng().fill_bytes(&mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_harm(text in "\\PC{0,80}") {
+            let _ = TokenKey([7; 32]).open(&text);
+        }
+
+        /// A token leads to its row and nowhere else, and has one spelling.
+        #[test]
+        fn a_token_reads_back(id: i64, secret: [u8; 32], at in 0..54_usize, letter in "[A-Za-z0-9_=+/. -]") {
+            let key = TokenKey([7; 32]);
+            let text = key.seal(id, secret);
+            let token = key.open(&text).unwrap();
+            prop_assert_eq!(token.id(), id);
+            prop_assert!(token.matches(&Token::hash(&secret)));
+            prop_assert!(!token.matches(&Token::hash(&[0; 32])) || secret == [0; 32]);
+            let mut other = text.clone();
+            other.replace_range(at..=at, &letter);
+            let same = key.open(&other).is_some_and(|found| found.id() == id && found.matches(&Token::hash(&secret)));
+            prop_assert_eq!(same, other == text, "{} is read as {}", other, text);
+            for longer in [format!("{text}A"), format!("{text}="), format!(" {text}"), text[1..].to_owned()] {
+                prop_assert!(key.open(&longer).is_none(), "{}", longer);
+            }
+            prop_assert!(TokenKey([8; 32]).open(&text).is_some_and(|token| token.id() != id), "the number is not masked");
+        }
+    }
+}
