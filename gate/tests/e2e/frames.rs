@@ -117,13 +117,4 @@ impl Frames {
             }
         }
     }
-
-    /// All frames until the connection ends or nothing comes for so long.
-    pub(crate) async fn until_quiet(&mut self, patience: Duration) -> Vec<Frame> {
-        let mut frames = Vec::new();
-        while let Some(frame) = self.next(patience).await {
-            frames.push(frame);
-        }
-        frames
-    }
 }
