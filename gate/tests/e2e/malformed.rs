@@ -1,6 +1,8 @@
 //! 101 and 102: what is no handshake, and what its key did not sign. Nobody signed in here: whatever is wrong
 //! with the form is said before anything else.
 
+use std::time::Instant;
+
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,7 +10,7 @@ use sentinel_stack::actors::{Account, Answer, Caller, Handshake};
 use serde_json::{Value, json};
 
 use crate::trial::{Trial, trials};
-use crate::world::{World, knock, refused};
+use crate::world::{PATIENCE, World, knock, refused};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
@@ -19,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         bodies_that_are_not_text,
         signatures_and_keys_that_do_not_fit,
         keys_that_nobody_knows_pass,
+        deep_and_doubled_json_everywhere,
     ]
 }
 
@@ -203,4 +206,50 @@ async fn keys_that_nobody_knows_pass(world: &World) -> Result<()> {
     let mut body = serde_json::to_value(&good)?;
     body["version"] = json!({ "id": 1, "data": [] });
     refused(&knock(world.gate(), &body).await?, 401, 103)
+}
+
+/// As deep as a body may be long, at every call that reads JSON, and every key of each given twice. Nothing comes of it,
+/// and it takes no time.
+async fn deep_and_doubled_json_everywhere(world: &World) -> Result<()> {
+    // Together as long as a body may be.
+    const ARRAYS: usize = 30_000;
+    const OBJECTS: usize = 10_000;
+    let gate = world.gate_with("gate-json", |_| ()).await?;
+    let arrays = format!("{}{}", "[".repeat(ARRAYS), "]".repeat(ARRAYS));
+    let objects = format!("{}1{}", "{\"x\":".repeat(OBJECTS), "}".repeat(OBJECTS));
+    let values = [arrays, objects, "[".repeat(2 * ARRAYS)];
+    let (public, private) = (gate.url.clone(), gate.admin.clone());
+    let calls: [(String, &[&str]); 7] = [
+        (format!("{public}/"), &["id", "data", "pub_key", "signature"]),
+        (format!("{public}/gate/bindings"), &["message", "signature"]),
+        (format!("{private}/pause"), &["reason"]),
+        (format!("{private}/resume"), &["reason"]),
+        (format!("{private}/lockdown"), &["reason"]),
+        (format!("{private}/sessions/drop"), &["target", "reason"]),
+        (format!("{private}/holder/0x{}/erase", "11".repeat(20)), &["reason"]),
+    ];
+    for (url, keys) in &calls {
+        let good: Vec<_> = keys.iter().map(|key| format!("\"{key}\":\"x\"")).collect();
+        let mut bodies: Vec<String> = values.to_vec();
+        bodies.extend(values.iter().map(|value| format!("{{\"{}\":{value}}}", keys[0])));
+        bodies.extend(values.iter().map(|value| format!("{{{},\"more\":{value}}}", good.join(","))));
+        bodies.extend(good.iter().map(|field| format!("{{{},{field}}}", good.join(","))));
+        for body in bodies {
+            let begun = Instant::now();
+            let caller = Caller::fresh()?;
+            let request =
+                caller.http().post(url).header("content-type", "application/json").body(body.clone());
+            let answer = caller.send(request).await?;
+            let name = format!("{url} {}", body.chars().take(80).collect::<String>());
+            ensure!((400..500).contains(&answer.status), "{name}: {} {}", answer.status, answer.body);
+            if url.starts_with(&public) {
+                refused(&answer, 400, 101).with_context(|| name.clone())?;
+            }
+            ensure!(begun.elapsed() < PATIENCE, "{name} took {:?}", begun.elapsed());
+        }
+    }
+    let answer = Caller::anywhere()?.get(&format!("{private}/audit")).await?;
+    ensure!(answer.body["audit"] == json!([]), "the operator has done {}", answer.body);
+    ensure!(crate::world::not_ready(&gate).await?.is_empty(), "the gate is not ready any more");
+    Ok(())
 }

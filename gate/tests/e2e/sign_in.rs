@@ -17,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         signatures_that_do_not_verify,
         both_ways_to_write_v,
         requests_of_another_form,
-        one_of_fifty_redemptions_wins,
+        one_of_a_hundred_redemptions_wins,
         a_wallet_binds_six_accounts,
         bearers_that_are_none,
         an_account_that_was_unbound,
@@ -122,6 +122,7 @@ async fn messages_that_were_not_issued(world: &World) -> Result<()> {
     let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
     let replaced = |from: &str, to: &str| text.replacen(from, to, 1);
     let (domain, _) = text.split_once(' ').context("a domain")?;
+    let (host, _) = domain.split_once(':').context("a port")?;
     let (issued, expires) = (line("Issued At: "), line("Expiration Time: "));
     let later = |line: &str| line.replacen("20", "21", 1);
     let address = visitor.wallet.address().to_string();
@@ -129,6 +130,14 @@ async fn messages_that_were_not_issued(world: &World) -> Result<()> {
         ("domain", replaced(domain, "evil.example")),
         ("domain with a user", replaced(domain, &format!("user@{domain}"))),
         ("domain in capitals", replaced(domain, &format!("{domain}.").to_uppercase())),
+        ("domain with another port", replaced(domain, &format!("{host}:1"))),
+        ("domain without its port", replaced(domain, host)),
+        ("domain with a zero before its port", replaced(domain, &domain.replace(':', ":0"))),
+        ("domain with a dot behind", replaced(domain, &domain.replace(':', ".:"))),
+        ("domain as a user", replaced(domain, &format!("{domain}@evil.example"))),
+        ("domain as a part of another", replaced(domain, &format!("{host}.evil.example"))),
+        ("look-alike", replaced(domain, &format!("g\u{430}te.{domain}"))),
+        ("look-alike in ASCII", replaced(domain, &format!("xn--gte-5cd.{domain}"))),
         ("scheme", format!("https://{text}")),
         ("lower-case address", replaced(&address, &address.to_lowercase())),
         ("another address", replaced(&address, &Wallet::fresh().address().to_string())),
@@ -302,12 +311,12 @@ async fn requests_of_another_form(world: &World) -> Result<()> {
     visitor.must_bind(&challenge.message).await.map(drop)
 }
 
-async fn one_of_fifty_redemptions_wins(world: &World) -> Result<()> {
+async fn one_of_a_hundred_redemptions_wins(world: &World) -> Result<()> {
     let visitor = Visitor::with_a_card(world).await?;
     let challenge = visitor.challenge().await?;
-    let answers = futures::future::try_join_all((0..50).map(|_| visitor.send(&challenge.message))).await?;
+    let answers = futures::future::try_join_all((0..100).map(|_| visitor.send(&challenge.message))).await?;
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    ensure!(won.len() == 1, "{} of 50 have won", won.len());
+    ensure!(won.len() == 1, "{} of 100 have won", won.len());
     lost.into_iter().try_for_each(|answer| refused(answer, 401, 120))?;
     let token = won[0].result()?["token"].as_str().context("a token")?.to_owned();
     visitor.site.binding(&token).await?.result().map(drop)

@@ -12,7 +12,7 @@ use sentinel_stack::info::GateInfo;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _};
 
-use crate::stub::StubNode;
+use crate::stub::{StubNode, TAKEN};
 use crate::trial::{Trial, trials};
 use crate::world::{
     PATIENCE, World, enter, eventually, knock, not_ready, record, refused, set, some_account,
@@ -63,6 +63,12 @@ impl Drop for SmallDisk {
     }
 }
 
+fn before_a_stub(config: &mut toml::Table, node: &StubNode) {
+    set(config, "gate", "node_url", node.url());
+    // Nobody can tell the gate that this node has no tunnel behind it.
+    set(config, "tunnel", "interface", "none0");
+}
+
 async fn challenge(world: &World, gate: &GateInfo) -> Result<(Wallet, Challenge)> {
     let wallet = world.ethereum.holder(&[world.ethereum.other_card()]).await?;
     let challenge = SignIn::at(&gate.url)?.challenge(wallet.address(), &some_account(), None).await?;
@@ -80,7 +86,7 @@ async fn a_full_disk(world: &World) -> Result<()> {
     let name = "gate-disk";
     let disk = SmallDisk::at(&Path::new(&world.stack.info().directory).join(name).join("home"))?;
     let node = StubNode::like(&world.node().plain_url).await?;
-    let gate = world.gate_with(name, |config| set(config, "gate", "node_url", node.url())).await?;
+    let gate = world.gate_with(name, |config| before_a_stub(config, &node)).await?;
     let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
     let first = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
     let second = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
@@ -116,7 +122,8 @@ async fn a_full_disk(world: &World) -> Result<()> {
     disk.clear()?;
     world.until_ready(&gate).await?;
     ensure!(redeem(&gate, &unbound).await?.status == 201, "the nonce was used up");
-    enter(&gate, &second).await?;
+    let taken = enter(&gate, &second).await?;
+    ensure!(enter(&gate, &second).await?.bytes == taken.bytes, "a repeat is answered in another way");
     world.stack.kill_program(name).await?;
     world.stack.start_program(name).await?;
     world.until_ready(&gate).await?;
@@ -132,7 +139,7 @@ async fn a_full_disk(world: &World) -> Result<()> {
 /// Somebody copies the database in a way that locks it.
 async fn a_locked_database(world: &World) -> Result<()> {
     let node = StubNode::like(&world.node().plain_url).await?;
-    let gate = world.gate_with("gate-locked", |config| set(config, "gate", "node_url", node.url())).await?;
+    let gate = world.gate_with("gate-locked", |config| before_a_stub(config, &node)).await?;
     let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
     let handshake = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
     let newcomer = challenge(world, &gate).await?;
@@ -156,6 +163,9 @@ async fn a_locked_database(world: &World) -> Result<()> {
         enter(&gate, &handshake).await?;
     }
     eventually("what the node took is written down", Duration::from_secs(15), written).await?;
+    // The same handshake once more is answered with what the node said then, and the node is not asked again.
+    let again = enter(&gate, &handshake).await?;
+    ensure!(again.bytes == TAKEN.as_bytes(), "another answer: {}", again.body);
     ensure!(asked() == 1, "the node was asked {} times", asked());
     Ok(())
 }
@@ -184,9 +194,15 @@ async fn a_second_instance(world: &World) -> Result<()> {
 async fn files_that_are_not_ours_to_change(world: &World) -> Result<()> {
     let gate = world.gate_with("gate-files", |_| ()).await?;
     let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    let begun = Instant::now();
     world.stack.stop_program(&gate.name).await?;
+    let ended = begun.elapsed();
     let home = Path::new(&gate.home);
     let path = home.join("gate.db");
+    ensure!(
+        !home.join("gate.db-wal").exists(),
+        "its log is still beside the database {ended:?} after the end began"
+    );
     let good = std::fs::read(&path)?;
     let changed = |at: std::ops::Range<usize>, with: &[u8]| {
         let mut bytes = good.clone();

@@ -2,6 +2,7 @@
 //! loses nothing by it.
 
 use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
 use sentinel_stack::actors::{SignIn, Wallet};
 
 use crate::trial::{Trial, trials};
@@ -90,15 +91,23 @@ async fn a_stranger_who_sells_his_card_is_in_nobodys_way(world: &World) -> Resul
 }
 
 async fn many_strangers(world: &World) -> Result<()> {
+    const MANY: usize = 100;
     let (gate, owner) = (world.gate(), world.paid().await?);
-    for _ in 0..30 {
-        let wallet = stranger(world).await?;
-        world.bind(gate, &wallet, &owner.account.address).await?;
-        world
-            .ethereum
-            .transfer(wallet.address(), Wallet::fresh().address(), world.ethereum.other_card())
-            .await?;
-    }
+    let card = world.ethereum.other_card();
+    let strangers = (0..MANY).map(|number| {
+        let account = &owner.account.address;
+        async move {
+            let wallet = stranger(world).await?;
+            world.bind(gate, &wallet, account).await?;
+            // Half of them sell their cards, half of them keep them.
+            if number % 2 == 0 {
+                world.ethereum.transfer(wallet.address(), Wallet::fresh().address(), card).await?;
+            }
+            Ok::<_, anyhow::Error>(())
+        }
+    });
+    let bound: Vec<()> = futures::stream::iter(strangers).buffer_unordered(10).try_collect().await?;
+    ensure!(bound.len() == MANY, "{} have bound the account", bound.len());
     let session = world.direct_session(&owner.account).await?;
     let begun = std::time::Instant::now();
     enter(gate, &owner.account.wireguard_handshake(session)?).await?;

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256, Bytes, U256, hex};
 use alloy::sol_types::SolValue as _;
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::{Answer, SignIn, Wallet};
-use sovereign_contracts::dev::Artifact;
+use sovereign_contracts::dev::{Anvil, Artifact};
 
 use crate::trial::{Trial, trials};
 use crate::world::{PATIENCE, World, refused, some_account};
@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![
         a_contract_wallet,
         contract_wallets_that_do_not_say_yes,
+        a_contract_wallet_of_another_chain,
         a_wallet_that_is_not_deployed_yet,
         wallets_that_would_not_be_deployed_like_that,
     ]
@@ -90,6 +91,19 @@ async fn contract_wallets_that_do_not_say_yes(world: &World) -> Result<()> {
         ensure!(begun.elapsed() < PATIENCE, "mood {mood} took {:?}", begun.elapsed());
     }
     Ok(())
+}
+
+/// It says yes there, and its card is here, where there is no code at its address.
+async fn a_contract_wallet_of_another_chain(world: &World) -> Result<()> {
+    let (ethereum, owner) = (&world.ethereum, Wallet::fresh());
+    let elsewhere = Anvil::start(&["--chain-id", "5"]).await?;
+    let argument = owner.address().into_word();
+    let somebody = Wallet::fresh().address();
+    let wallet = elsewhere.chain().deploy(somebody, Artifact::SmartWallet, argument.as_slice()).await?;
+    ensure!(!ethereum.chain().has_code(wallet).await?, "{wallet} is here too");
+    ethereum.mint(wallet, ethereum.this_card()).await?;
+    let answer = sign_in(world, wallet, |text| owner.sign(text)).await?;
+    refused(&answer, 401, 122)
 }
 
 async fn a_wallet_that_is_not_deployed_yet(world: &World) -> Result<()> {
