@@ -3,6 +3,7 @@
 
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::{Method, Request, Version};
+use percent_encoding::{percent_decode, percent_decode_str};
 
 use crate::refusal::Refusal;
 
@@ -69,18 +70,18 @@ fn refuse_ambiguous_framing<B>(request: &Request<B>) -> Result<(), Refusal> {
 
 /// Whether some server could read `path` as `/`: after decoding, only slashes, dots and parameters remain.
 fn may_mean_root(path: &str) -> bool {
-    let mut decoded = path.to_ascii_lowercase();
-    // Twice, for servers that decode twice.
-    for _ in 0..2 {
-        for (code, plain) in [("%25", "%"), ("%2e", "."), ("%2f", "/"), ("%5c", "\\"), ("%3b", ";")] {
-            decoded = decoded.replace(code, plain);
-        }
-    }
+    let once: Vec<u8> = percent_decode_str(path).collect();
+    // For servers that decode twice.
+    let twice: Vec<u8> = percent_decode(&once).collect();
+    [path.as_bytes(), &once, &twice].into_iter().any(walks_to_root)
+}
+
+fn walks_to_root(path: &[u8]) -> bool {
     let mut depth = 0_usize;
-    for segment in decoded.split(['/', '\\']) {
-        match segment.split(';').next().unwrap_or_default() {
-            "" | "." => {}
-            ".." => depth = depth.saturating_sub(1),
+    for segment in path.split(|byte| matches!(byte, b'/' | b'\\')) {
+        match segment.split(|byte| *byte == b';').next().unwrap_or_default() {
+            b"" | b"." => {}
+            b".." => depth = depth.saturating_sub(1),
             _ => depth += 1,
         }
     }
@@ -89,6 +90,8 @@ fn may_mean_root(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn sorted(method: &str, uri: &str) -> Option<Destination> {
@@ -127,6 +130,9 @@ mod tests {
             "/%2e",
             "/%2F",
             "/%252f",
+            "/%%32%65",
+            "/x%2f..",
+            "/x/..%3by",
             "/a/..",
             "/a/%2e%2e/",
             "/;x",
@@ -162,5 +168,45 @@ mod tests {
         assert!(build(&[], Version::HTTP_10).is_ok());
         assert_eq!(sorted("CONNECT", "node.example:443"), None);
         assert_eq!(sorted("OPTIONS", "*"), None);
+    }
+
+    const PARTS: [&str; 16] =
+        ["/", "//", ".", "..", "%2e", "%2F", "%5C", "%3B", ";x", "%25", "2e", "2f", "%", "a", "gate", ""];
+
+    /// Ways to write `/` and what surrounds it, of which a path may be made.
+    fn spelling() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(&PARTS[..]), 0..8)
+            .prop_map(|parts| format!("/{}", parts.concat()))
+    }
+
+    proptest! {
+        /// Whoever decodes up to twice, and then walks, finds the handshake only where it was found here.
+        #[test]
+        fn nothing_else_walks_to_the_handshake(path in spelling(), twice: bool) {
+            let mut plain = percent_decode_str(&path).decode_utf8_lossy().into_owned();
+            if twice {
+                plain = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
+            }
+            let mut walked = Vec::new();
+            for segment in plain.split(['/', '\\']).map(|segment| segment.split(';').next().unwrap()) {
+                match segment {
+                    "" | "." => {}
+                    ".." => drop(walked.pop()),
+                    other => walked.push(other),
+                }
+            }
+            match sorted("POST", &path) {
+                Some(Destination::Handshake) => prop_assert_eq!(path, "/"),
+                Some(Destination::Gate) => prop_assert!(path.starts_with("/gate/")),
+                Some(Destination::Node(_)) => prop_assert!(!walked.is_empty(), "{path} is {plain}"),
+                None => {}
+            }
+        }
+
+        #[test]
+        fn any_other_method_is_no_handshake(method in "[A-Z]{1,9}", path in spelling()) {
+            prop_assume!(method != "POST");
+            prop_assert_ne!(sorted(&method, &path), Some(Destination::Handshake));
+        }
     }
 }
