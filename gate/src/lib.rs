@@ -13,5 +13,6 @@ pub mod ops;
 pub mod refusal;
 pub mod run;
 pub mod signin;
+pub mod standing;
 pub mod store;
 pub mod web;

@@ -46,6 +46,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let access = parts::access(&config, Arc::clone(&reader))?;
     let sessions = parts::sessions(&config, &store)?;
     let (governor, governance) = parts::governance(&config, Arc::clone(&reader));
+    let (registrar, standing) = parts::standing(&config, &reader, &sessions)?;
     let sign_in = SignIn::new(
         &parts::sign_in(&config),
         store.clone(),
@@ -65,7 +66,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         Arc::clone(&clock),
         Terms { sign_in: parts::sign_in_page(&config), without_binding: config.binding.ttl },
     );
-    let admission = Arc::new(admission.governed(governance.clone()));
+    let admission = Arc::new(admission.governed(governance.clone()).standing(standing));
     let enforcer = Enforcer::new(Tools {
         store: store.clone(),
         access: Arc::clone(&access),
@@ -89,28 +90,17 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let api = Api::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
     let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
 
-    let listener = Listener::bind(
-        config.gate.listen_addr,
-        tls::server_config(home, &config.gate)?,
-        parts::bounds(&config),
-        edge,
-    )
-    .await
-    .map_err(StartError::bind(config.gate.listen_addr))?;
-    let private =
-        TcpListener::bind(config.gate.admin_addr).await.map_err(StartError::bind(config.gate.admin_addr))?;
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        clients = %config.gate.listen_addr,
-        private = %config.gate.admin_addr,
-        node = config.gate.node_url,
-        sign_in = parts::sign_in_page(&config),
-        "the gate is open"
-    );
+    let (listener, private) = listen(home, &config, edge).await?;
 
-    let health =
-        Health::new(node.clone(), Arc::clone(&sessions), Arc::clone(&access), governance, store.clone());
-    let health = Arc::new(health);
+    let health = Arc::new(Health::new(
+        node.clone(),
+        Arc::clone(&sessions),
+        Arc::clone(&access),
+        governance,
+        Arc::clone(&admission),
+        store.clone(),
+    ));
+    tasks.spawn(parts::follow_standing(registrar, node.clone(), &admission, stop.clone()));
     let reload = Arc::new(Reload::new(home, config, admission, Arc::clone(&access), Arc::clone(&enforcer)));
     let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
     tasks.spawn(admin::serve(private, admin.routes(), stop.clone()));
@@ -134,6 +124,33 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     tasks.wait().await;
     store.close().await;
     Ok(())
+}
+
+/// Takes both addresses, so that who finds one taken has not begun.
+async fn listen(
+    home: &Path,
+    config: &Config,
+    edge: Arc<Edge>,
+) -> Result<(Listener, TcpListener), StartError> {
+    let listener = Listener::bind(
+        config.gate.listen_addr,
+        tls::server_config(home, &config.gate)?,
+        parts::bounds(config),
+        edge,
+    )
+    .await
+    .map_err(StartError::bind(config.gate.listen_addr))?;
+    let private =
+        TcpListener::bind(config.gate.admin_addr).await.map_err(StartError::bind(config.gate.admin_addr))?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        clients = %config.gate.listen_addr,
+        private = %config.gate.admin_addr,
+        node = config.gate.node_url,
+        sign_in = parts::sign_in_page(config),
+        "the gate is open"
+    );
+    Ok((listener, private))
 }
 
 async fn asked_to_stop() -> Result<(), StartError> {

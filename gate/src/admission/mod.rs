@@ -13,12 +13,13 @@ pub mod sessions;
 pub mod states;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use alloy::primitives::Address;
 use bytes::Bytes;
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::Service;
+use sentinel_proto::hub::SessionKind;
 
 use self::decide::{By, Candidate, Finding, SessionFinding};
 pub use self::policy::Policy;
@@ -30,6 +31,7 @@ use crate::access::{Access, Tier};
 use crate::enforce::Evictor;
 use crate::governance::Governance;
 use crate::refusal::Refusal;
+use crate::standing::Standing;
 use crate::store::clock::Clock;
 use crate::store::{SessionState, Store};
 
@@ -46,6 +48,7 @@ pub struct Admission {
     clock: Arc<dyn Clock>,
     terms: Terms,
     governance: Governance,
+    standing: Standing,
 }
 
 /// What an admission says and how long it lasts.
@@ -69,14 +72,20 @@ impl Admission {
         terms: Terms,
     ) -> Self {
         let policy = RwLock::new(Arc::new(policy));
-        let governance = Governance::none();
-        Self { access, sessions, store, policy, evictor, clock, terms, governance }
+        let (governance, standing) = (Governance::none(), Standing::none());
+        Self { access, sessions, store, policy, evictor, clock, terms, governance, standing }
     }
 
     /// The same, where the contracts have a say.
     #[must_use]
     pub fn governed(self, governance: Governance) -> Self {
         Self { governance, ..self }
+    }
+
+    /// The same, where the node's own standing has one.
+    #[must_use]
+    pub fn standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
     }
 
     /// The operator's policy.
@@ -124,6 +133,22 @@ impl Admission {
     /// Devices at a time for a holder of `tier`.
     pub fn devices(&self, tier: Tier) -> u32 {
         self.governance.devices(tier, self.policy().devices(tier))
+    }
+
+    /// Why a session of this kind is not let in by this node now, if so. Who is in already stays.
+    fn in_bad_standing(&self, verified: &Verified, kind: SessionKind) -> Option<Refusal> {
+        match kind {
+            SessionKind::Plan(plan) if self.policy().requires_standing() && !self.is_live(verified) => {
+                self.standing.refusal(plan)
+            }
+            SessionKind::Plan(_) | SessionKind::Direct => None,
+        }
+    }
+
+    /// What keeps the node from taking sessions of a plan, and since when; if so, and if policy asks for it.
+    pub fn standing_problem(&self) -> Option<(String, SystemTime)> {
+        let policy = self.policy();
+        policy.requires_standing().then(|| self.standing.problem(&policy.plans())).flatten()
     }
 
     /// Whether this handshake was admitted already and its peer is in the tunnel.

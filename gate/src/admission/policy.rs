@@ -1,6 +1,6 @@
 //! What the operator allows: which sessions each tier may use, and who passes or never passes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
@@ -17,6 +17,7 @@ pub struct Policy {
     allow_accounts: HashSet<AccountAddress>,
     deny_wallets: HashSet<Address>,
     deny_accounts: HashSet<AccountAddress>,
+    require_standing: bool,
 }
 
 impl From<&config::Policy> for Policy {
@@ -27,6 +28,7 @@ impl From<&config::Policy> for Policy {
             allow_accounts: policy.allow_accounts.iter().copied().collect(),
             deny_wallets: policy.deny_wallets.iter().copied().collect(),
             deny_accounts: policy.deny_accounts.iter().copied().collect(),
+            require_standing: policy.require_standing,
         }
     }
 }
@@ -66,6 +68,22 @@ impl Policy {
     /// Whether a holder of `tier` whose devices are all in use loses the oldest one to a new one.
     pub fn drops_oldest(&self, tier: Tier) -> bool {
         self.tier(tier).is_some_and(|tier| tier.when_full == WhenFull::DropOldest)
+    }
+
+    /// Whether sessions of plans are for a node in good standing only.
+    pub const fn requires_standing(&self) -> bool {
+        self.require_standing
+    }
+
+    /// The plans whose sessions some tier may use.
+    pub fn plans(&self) -> BTreeSet<u64> {
+        let rules = self.free.sessions.iter().chain(&self.paid.sessions);
+        rules
+            .filter_map(|rule| match rule {
+                SessionRule::Plan(plan) => Some(*plan),
+                SessionRule::Direct => None,
+            })
+            .collect()
     }
 
     /// The accounts that pass without a card.

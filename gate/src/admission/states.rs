@@ -279,11 +279,14 @@ impl Entitled {
             return Ok(Outcome::NoSession(Box::new(NoSession { verified: bound.verified })));
         }
         match places::take(admission, &bound.verified, Some(&entitlement)).await {
-            Ok(place) => Ok(Outcome::Admitted(Box::new(Admitted {
-                verified: bound.verified,
-                grant: Grant::Card { candidate, entitlement },
-                _place: place,
-            }))),
+            Ok(place) => match in_bad_standing(admission, &bound) {
+                Some(refusal) => Err(NotAdmitted::Refused(refusal)),
+                None => Ok(Outcome::Admitted(Box::new(Admitted {
+                    verified: bound.verified,
+                    grant: Grant::Card { candidate, entitlement },
+                    _place: place,
+                }))),
+            },
             Err(taken) if taken.by_own_devices => {
                 admission.note_full(&candidate);
                 bound.passed_over.push(candidate);
@@ -292,6 +295,13 @@ impl Entitled {
             }
             Err(taken) => Err(NotAdmitted::Refused(taken.refusal)),
         }
+    }
+}
+
+fn in_bad_standing(admission: &Admission, bound: &Bound) -> Option<Refusal> {
+    match bound.session {
+        Some(SessionFinding::Kind(kind)) => admission.in_bad_standing(&bound.verified, kind),
+        Some(SessionFinding::Missing | SessionFinding::Unavailable) | None => None,
     }
 }
 

@@ -6,7 +6,8 @@ mod validate;
 
 pub use sections::{
     Binding, Cache, Collection, Delegation, Ethereum, ForeignPeers, Gate, Governance, Hub, Limits, Log,
-    Memes, Policy, Retention, SessionRule, Standard, TierName, TierPolicy, TokenId, Tunnel, WhenFull,
+    Memes, Policy, Registry, Retention, SessionRule, Standard, StandingSource, TierName, TierPolicy, TokenId,
+    Tunnel, WhenFull,
 };
 use serde::{Deserialize, Serialize};
 use sovereign_program::settings::{Invalid, Settings};
@@ -36,6 +37,8 @@ pub struct Config {
     pub hub: Hub,
     /// What each tier may do.
     pub policy: Policy,
+    /// Standing of the node.
+    pub registry: Registry,
     /// The node's tunnel service.
     pub tunnel: Tunnel,
     /// How long things are remembered.
@@ -57,6 +60,7 @@ impl Settings for Config {
         "binding.accepted_domains",
         "binding.relays",
         "hub.grpc_addrs",
+        "registry.rpc_addrs",
         "policy.allow_accounts",
         "policy.deny_wallets",
         "policy.deny_accounts",
@@ -83,6 +87,7 @@ impl Config {
             ("hub", self.hub == other.hub),
             ("policy", self.policy == other.policy),
             ("governance", self.governance == other.governance),
+            ("registry", self.registry == other.registry),
             ("tunnel", self.tunnel == other.tunnel),
             ("retention", self.retention == other.retention),
             ("limits", self.limits == other.limits),
@@ -95,7 +100,7 @@ impl Config {
     pub fn effective(&self) -> Result<String, toml::ser::Error> {
         let mut shown = self.clone();
         let addresses = shown.ethereum.rpc_addrs.iter_mut().chain(&mut shown.ethereum.ws_addrs);
-        for address in addresses.chain(&mut shown.hub.grpc_addrs) {
+        for address in addresses.chain(&mut shown.hub.grpc_addrs).chain(&mut shown.registry.rpc_addrs) {
             *address = crate::ops::redact::url(address);
         }
         toml::to_string_pretty(&shown)

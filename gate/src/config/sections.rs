@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use sovereign_program::logs::LogFormat;
 use sovereign_program::section;
 
+mod registry;
 mod session_rule;
 mod token_id;
+pub use registry::{Registry, StandingSource};
 pub use session_rule::SessionRule;
 pub use token_id::TokenId;
 
@@ -252,6 +254,8 @@ section! {
         deny_wallets: Vec<Address> = Vec::new(),
         /// Accounts that never pass.
         deny_accounts: Vec<AccountAddress> = Vec::new(),
+        /// Sessions of plans are for a node in good standing only; `[registry]` says who knows.
+        require_standing: bool = false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Uri;
 use sovereign_program::settings::{Invalid, Problems};
 
-use super::{Config, Standard};
+use super::{Config, Standard, StandingSource};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -58,6 +58,7 @@ impl Config {
         self.check_cards(&mut problems);
         self.check_binding(&mut problems);
         self.check_hub_and_limits(&mut problems);
+        self.check_registry(&mut problems);
         problems.found()
     }
 
@@ -215,6 +216,27 @@ impl Config {
             sovereign_program::logs::is_level(&self.log.level),
             "log.level",
             "must be error, warn, info, debug, trace, or a filter like \"info,sovereign_gate=debug\"",
+        );
+    }
+
+    fn check_registry(&self, problems: &mut Problems) {
+        let registry = &self.registry;
+        if !registry.rpc_addrs.is_empty() {
+            problems.urls("registry.rpc_addrs", &registry.rpc_addrs, &["http", "https"]);
+        }
+        problems.unless(
+            (1..=registry.rpc_addrs.len().max(1)).contains(&registry.quorum),
+            "registry.quorum",
+            format!("must be between 1 and the number of rpc_addrs ({})", registry.rpc_addrs.len()),
+        );
+        problems.unless(registry.min_score <= 1000, "registry.min_score", "must be between 0 and 1000");
+        problems.within("registry.interval", registry.interval, Duration::from_secs(1), HOUR);
+        problems.within("registry.max_age", registry.max_age, registry.interval, HOUR * 24);
+        let known = registry.source == StandingSource::Hub || !registry.contract.is_zero();
+        problems.unless(
+            known || !self.policy.require_standing,
+            "registry.contract",
+            "the NodeRegistry, or source = \"hub\", is needed where policy.require_standing is on",
         );
     }
 

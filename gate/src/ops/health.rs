@@ -8,14 +8,14 @@ use tokio::sync::watch;
 
 use super::node::NodeState;
 use crate::access::Access;
-use crate::admission::Sessions;
+use crate::admission::{Admission, Sessions};
 use crate::governance::Governance;
 use crate::store::Store;
 
 /// Something that an admission needs and that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// The part: `store`, `node`, `hub`, `ethereum`, `cards`, `contracts`, `governance`.
+    /// The part: `store`, `node`, `hub`, `ethereum`, `cards`, `contracts`, `governance`, `standing`.
     pub what: &'static str,
     /// Why, for a person.
     pub why: String,
@@ -35,6 +35,7 @@ pub struct Health {
     sessions: Arc<Sessions>,
     access: Arc<Access>,
     governance: Governance,
+    admission: Arc<Admission>,
     started: SystemTime,
     store: Store,
 }
@@ -46,9 +47,10 @@ impl Health {
         sessions: Arc<Sessions>,
         access: Arc<Access>,
         governance: Governance,
+        admission: Arc<Admission>,
         store: Store,
     ) -> Self {
-        Self { node, sessions, access, governance, started: SystemTime::now(), store }
+        Self { node, sessions, access, governance, admission, started: SystemTime::now(), store }
     }
 
     /// What is not ready now.
@@ -62,6 +64,8 @@ impl Health {
         not_ready.extend(hub.down.map(|why| NotReady::new("hub", why, hub.since)));
         let ungoverned = self.governance.problem();
         not_ready.extend(ungoverned.map(|why| NotReady::new("governance", why, self.started)));
+        let standing = self.admission.standing_problem();
+        not_ready.extend(standing.map(|(why, since)| NotReady::new("standing", why, since)));
         let ethereum = self.access.status().await.problems;
         not_ready.extend(
             ethereum

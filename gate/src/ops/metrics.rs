@@ -44,4 +44,6 @@ fn describe() {
     describe_counter!("sovereign_gate_signins_total", "Sign-ins by outcome and reason");
     describe_gauge!("sovereign_gate_node_up", "1: the node behind the gate answers");
     describe_gauge!("sovereign_gate_hub_up", "1: the hub answers");
+    describe_gauge!("sovereign_gate_standing_up", "1: standing of the node could be read");
+    describe_gauge!("sovereign_gate_good_standing", "1: the node is in good standing");
 }

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::access::{self, Access, AccessConfig, EthereumMetrics, Tier};
-use crate::admission::Sessions;
 use crate::admission::sessions::{Follower, SessionEvent};
-use crate::config::{self, Config};
+use crate::admission::{Admission, Sessions};
+use crate::config::{self, Config, StandingSource};
 use crate::edge::{Bounds, PerAddress};
 use crate::enforce::tunnel::{self, Tunnel, TunnelConfig};
 use crate::enforce::{Enforcer, Evictor};
@@ -22,6 +22,7 @@ use crate::governance::{self, Governance};
 use crate::ops::descriptors;
 use crate::ops::node::NodeState;
 use crate::signin::{DeviceLimits, Rate, SignInConfig};
+use crate::standing::{self, Standing};
 use crate::store::{Cause, Options, Store};
 
 /// Where holders sign in.
@@ -50,6 +51,79 @@ pub(super) fn reader(config: &Config) -> Result<Arc<Reader>, StartError> {
         ..ReaderConfig::default()
     };
     Ok(Arc::new(Reader::new(reader, Arc::new(EthereumMetrics))?))
+}
+
+/// Whoever tells the standing of the node, and what was told; nobody where `[registry]` names no source.
+pub(super) fn standing(
+    config: &Config,
+    ethereum: &Arc<Reader>,
+    sessions: &Sessions,
+) -> Result<(Option<standing::Follower>, Standing), StartError> {
+    let Some(source) = standing_source(config, ethereum, sessions.hub())? else {
+        return Ok((None, Standing::none()));
+    };
+    let registry = &config.registry;
+    let (follower, standing) = standing::Follower::new(source, registry.interval, registry.max_age);
+    Ok((Some(follower), standing))
+}
+
+/// Where standing comes from, if anywhere.
+pub(super) fn standing_source(
+    config: &Config,
+    ethereum: &Arc<Reader>,
+    hub: &HubClient,
+) -> Result<Option<standing::Source>, StartError> {
+    Ok(match config.registry.source {
+        StandingSource::Hub => Some(standing::Source::Hub(hub.clone())),
+        StandingSource::Registry if config.registry.contract.is_zero() => None,
+        StandingSource::Registry => {
+            Some(standing::Source::Registry(Box::new(standing_registry(config, ethereum)?)))
+        }
+    })
+}
+
+/// The registry as configured: on the chain of the cards, or on one of its own.
+fn standing_registry(config: &Config, ethereum: &Arc<Reader>) -> Result<standing::Registry, StartError> {
+    let registry = &config.registry;
+    let own_chain = !registry.rpc_addrs.is_empty();
+    let reader = if own_chain {
+        let reader = ReaderConfig {
+            rpc_addrs: registry.rpc_addrs.clone(),
+            chain_id: registry.chain_id,
+            quorum: registry.quorum,
+            ..ethereum.config().clone()
+        };
+        Arc::new(Reader::new(reader, Arc::new(EthereumMetrics))?)
+    } else {
+        Arc::clone(ethereum)
+    };
+    let governed = config.governance.parameters;
+    Ok(standing::Registry {
+        reader,
+        nodes: registry.contract,
+        parameters: (!own_chain && !governed.is_zero()).then_some(governed),
+        min_score: registry.min_score,
+        settled: registry.finality,
+    })
+}
+
+/// Follows the standing of the node while policy asks for it, until `stop`.
+pub(super) fn follow_standing(
+    follower: Option<standing::Follower>,
+    node: watch::Receiver<NodeState>,
+    admission: &Arc<Admission>,
+    stop: CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let admission = Arc::clone(admission);
+    let question = move || {
+        let (policy, node) = (admission.policy(), node.borrow().address?);
+        policy.requires_standing().then(|| standing::Question { node, plans: policy.plans() })
+    };
+    async move {
+        if let Some(follower) = follower {
+            follower.run(question, stop).await;
+        }
+    }
 }
 
 /// Ownership and delegation.

@@ -11,5 +11,6 @@ mod own_cards;
 mod reorg;
 mod six529;
 mod spam;
+mod standing;
 mod town;
 mod worlds;

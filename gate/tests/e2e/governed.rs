@@ -9,7 +9,7 @@ use sovereign_contracts::system::ParameterRegistry;
 
 use crate::stub::StubProvider;
 use crate::trial::{Trial, trials};
-use crate::world::{World, enter, eventually, refused, set, turned_away};
+use crate::world::{World, contract, enter, eventually, refused, set, turned_away};
 
 /// Who may pause on the local network.
 const GUARDIAN: Address = address!("90F79bf6EB2c4f870365E785982E1f101E93b906");
@@ -17,11 +17,6 @@ const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![the_gate_follows_governance]
-}
-
-fn contract(world: &World, name: &str) -> Result<Address> {
-    let contracts = &world.stack.info().ethereum.contracts;
-    Ok(contracts.get(name).with_context(|| format!("no {name}"))?.parse()?)
 }
 
 /// How long a new sign-in at the gate lasts, in seconds.

@@ -35,6 +35,7 @@ mod recorder;
 mod restarts;
 mod sign_in;
 mod smuggling;
+mod standing;
 mod storage;
 mod stories;
 mod strangers;
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         hub_faults::trials(),
         faults::trials(),
         governed::trials(),
+        standing::trials(),
     ];
     trial::run(&arguments, trials.into_iter().flatten().collect())
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alloy::primitives::Address;
 use anyhow::{Context as _, Result, bail, ensure};
 use sentinel_proto::address::AccountAddress;
 use sentinel_stack::actors::{Account, Answer, Caller, Ethereum, Handshake, Hub, Refusal, SignIn, Wallet};
@@ -168,6 +169,19 @@ pub(crate) fn some_account() -> String {
 pub(crate) fn public_url(gate: &GateInfo) -> Result<String> {
     let config: toml::Table = std::fs::read_to_string(&gate.config)?.parse()?;
     Ok(config["gate"]["public_url"].as_str().context("no public URL")?.to_owned())
+}
+
+/// Where a contract of the network is.
+pub(crate) fn contract(world: &World, name: &str) -> Result<Address> {
+    let contracts = &world.stack.info().ethereum.contracts;
+    Ok(contracts.get(name).with_context(|| format!("no {name}"))?.parse()?)
+}
+
+/// Changes the configuration of a gate that runs, on disk alone.
+pub(crate) fn rewrite(gate: &GateInfo, edit: impl FnOnce(&mut toml::Table)) -> Result<()> {
+    let mut config: toml::Table = std::fs::read_to_string(&gate.config)?.parse()?;
+    edit(&mut config);
+    Ok(std::fs::write(&gate.config, config.to_string())?)
 }
 
 /// Changes one key of a gate's configuration.

@@ -1,0 +1,111 @@
+//! Asks the source again and again, and keeps its last word.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Finding, Known, Last, Question, Source, Standing, Unread};
+use crate::refusal::Refusal;
+
+/// First wait after a failure; doubled up to the interval.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const MOST_DOUBLINGS: u32 = 16;
+/// How soon it is noticed that somebody else, or something else, is asked about.
+const NOTICE: Duration = Duration::from_millis(500);
+
+/// Follows standing.
+#[derive(Debug)]
+pub struct Follower {
+    source: Source,
+    interval: Duration,
+    known: watch::Sender<Known>,
+}
+
+impl Follower {
+    /// A follower, and what it will have read. What was read counts for `max_age`.
+    pub fn new(source: Source, interval: Duration, max_age: Duration) -> (Self, Standing) {
+        let (known, receiver) = watch::channel(Known { last: None, trouble: None, since: SystemTime::now() });
+        let unknown: Refusal = source.unknown();
+        (Self { source, interval, known }, Standing { known: receiver, max_age, unknown })
+    }
+
+    /// Reads until `stop`. `question` says who is asked about, once that is known and while policy asks for it.
+    pub async fn run(self, question: impl Fn() -> Option<Question>, stop: CancellationToken) {
+        let (mut failures, mut of) = (0, None);
+        loop {
+            let asked = question();
+            if asked != of {
+                // What was said of another node, or of other plans, says nothing.
+                self.forget(asked.is_some());
+                of.clone_from(&asked);
+            }
+            let wait = match &asked {
+                None => NOTICE,
+                Some(asked) => {
+                    let before = self.known.borrow().last.as_ref().map(|last| last.finding.clone());
+                    let answer = tokio::select! {
+                        () = stop.cancelled() => return,
+                        answer = self.source.ask(asked, before.as_ref()) => answer,
+                    };
+                    match answer {
+                        Ok(finding) => {
+                            self.take(finding, asked);
+                            failures = 0;
+                            self.interval
+                        }
+                        Err(error) => {
+                            self.complain(&error);
+                            failures = (failures + 1).min(MOST_DOUBLINGS);
+                            (FIRST_WAIT * 2_u32.pow(failures)).min(self.interval)
+                        }
+                    }
+                }
+            };
+            let news = async {
+                while question() == asked {
+                    tokio::time::sleep(NOTICE).await;
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+                () = news => {}
+            }
+        }
+    }
+
+    fn forget(&self, somebody: bool) {
+        let trouble = (!somebody).then(|| "the node has not told yet who it is".to_owned());
+        self.known.send_replace(Known { last: None, trouble, since: SystemTime::now() });
+    }
+
+    fn take(&self, finding: Finding, asked: &Question) {
+        metrics::gauge!("sovereign_gate_standing_up").set(1.0);
+        let fault = finding.first_fault(&asked.plans);
+        metrics::gauge!("sovereign_gate_good_standing").set(if fault.is_none() { 1.0 } else { 0.0 });
+        self.known.send_modify(|known| {
+            if known.last.as_ref().map(|last| &last.finding) != Some(&finding) {
+                match &fault {
+                    None => tracing::info!(node = %asked.node, "the node is in good standing"),
+                    Some(fault) => {
+                        tracing::warn!(node = %asked.node, %fault, "the node is not in good standing");
+                    }
+                }
+                known.since = SystemTime::now();
+            }
+            *known = Known {
+                last: Some(Last { finding, read: Instant::now() }),
+                trouble: None,
+                since: known.since,
+            };
+        });
+    }
+
+    /// What was read before stays, for its time.
+    fn complain(&self, error: &Unread) {
+        metrics::gauge!("sovereign_gate_standing_up").set(0.0);
+        tracing::warn!(%error, "standing cannot be read, what was read last counts for a while");
+        self.known.send_modify(|known| known.trouble = Some(error.to_string()));
+    }
+}

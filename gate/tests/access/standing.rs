@@ -1,0 +1,120 @@
+//! Standing of the node, read from the real registry: a fault counts at once, good when it is settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{FixedBytes, U256, keccak256};
+use sentinel_proto::address::NodeAddress;
+use sovereign_contracts::dev::{Deployment, Key, Plan, ether};
+use sovereign_contracts::reader::{Reader, ReaderConfig};
+use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
+use sovereign_gate::standing::{Fault, Finding, Question, Registry, SettledAt, Source};
+
+use crate::town::*;
+
+struct Place {
+    town: Town,
+    deployment: Deployment,
+    source: Source,
+    node: Key,
+}
+
+const GOOD: Finding = Finding::Registered(Ok(()));
+
+impl Place {
+    /// Finality is two blocks behind the head.
+    async fn open() -> Self {
+        let town = Town::open_on(&["--slots-in-an-epoch", "1"], CARDS, |_| {}).await;
+        let deployment = Deployment::make(&town.chain, Plan::local(town.memes)).await.unwrap();
+        let reader = ReaderConfig {
+            rpc_addrs: vec![town.chain.url().to_owned()],
+            chain_id: 31337,
+            timeout: Duration::from_secs(20),
+            ..ReaderConfig::default()
+        };
+        let source = Source::Registry(Box::new(Registry {
+            reader: Arc::new(Reader::new(reader, Arc::clone(&town.counter) as _).unwrap()),
+            nodes: deployment.system.nodes,
+            parameters: Some(deployment.system.parameters),
+            min_score: 0,
+            settled: SettledAt::Finalized,
+        }));
+        Self { town, deployment, source, node: Key::of("node") }
+    }
+
+    async fn ask(&self, before: Option<&Finding>) -> Finding {
+        let node = NodeAddress::new(self.node.node().0);
+        self.source.ask(&Question { node, plans: [7].into() }, before).await.unwrap()
+    }
+
+    async fn fault(&self, before: Option<&Finding>) -> Fault {
+        match self.ask(before).await {
+            Finding::Registered(Err(fault)) => fault,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn settle(&self) {
+        for _ in 0..3 {
+            self.town.chain.mine_after(1).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fault_counts_at_once_and_its_end_when_it_is_settled() {
+    let place = Place::open().await;
+    let (system, chain) = (place.deployment.system, &place.town.chain);
+    assert_eq!(place.fault(None).await, Fault::NotRegistered);
+
+    place.settle().await;
+    place.deployment.register(&place.node, &Key::of("operator"), ether("1")).await.unwrap();
+    let least = 100;
+    assert_eq!(place.fault(None).await, Fault::Score { score: 0, least }, "the governed least score");
+    place.deployment.score(place.node.node(), 100).await.unwrap();
+    let unsettled = place.fault(None).await;
+    assert!(matches!(unsettled, Fault::Unsettled(_)), "{unsettled:?}");
+    place.settle().await;
+    assert_eq!(place.ask(None).await, GOOD);
+
+    let slash =
+        NodeRegistry::slashCall { node: place.node.node(), bps: U256::from(9000), offence: keccak256("o") };
+    chain.call(system.slashing, system.nodes, &slash).await.unwrap();
+    assert_eq!(place.fault(Some(&GOOD)).await, Fault::Inactive, "before it is settled");
+    place.settle().await;
+    let top_up = NodeRegistry::topUpCall { node: place.node.node() };
+    chain.pay(Key::of("operator").address(), system.nodes, &top_up, ether("1")).await.unwrap();
+    assert!(matches!(place.fault(None).await, Fault::Unsettled(_)));
+    place.settle().await;
+    assert_eq!(place.ask(None).await, GOOD);
+
+    let guardian = place.deployment.plan.guardian;
+    let ban = ParameterRegistry::blacklistNodeCall { node: place.node.node(), reason: FixedBytes::ZERO };
+    chain.call(guardian, system.parameters, &ban).await.unwrap();
+    assert_eq!(place.fault(Some(&GOOD)).await, Fault::Blacklisted);
+    chain
+        .call(guardian, system.parameters, &ParameterRegistry::clearNodeCall { node: place.node.node() })
+        .await
+        .unwrap();
+
+    let leave = NodeRegistry::deregisterNodeCall { node: place.node.node() };
+    chain.call(Key::of("operator").address(), system.nodes, &leave).await.unwrap();
+    assert_eq!(place.fault(Some(&GOOD)).await, Fault::Inactive, "leaving");
+}
+
+#[tokio::test]
+async fn a_good_node_costs_one_call_and_a_chain_without_the_registry_has_no_word() {
+    let place = Place::open().await;
+    place.deployment.register(&place.node, &Key::of("operator"), ether("1")).await.unwrap();
+    place.deployment.score(place.node.node(), 500).await.unwrap();
+    place.settle().await;
+    assert_eq!(place.ask(None).await, GOOD);
+    let cost = place.town.cost(async { assert_eq!(place.ask(Some(&GOOD)).await, GOOD) }).await;
+    assert_eq!(cost, 1);
+
+    let Source::Registry(mut registry) = place.source else { panic!("another source") };
+    registry.nodes = place.town.memes;
+    let question = Question { node: NodeAddress::new(place.node.node().0), plans: [7].into() };
+    let error = Source::Registry(registry).ask(&question, None).await.unwrap_err().to_string();
+    assert!(error.contains("standing"), "{error}");
+}
