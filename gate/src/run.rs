@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod error;
+mod examine;
 mod parts;
 
 pub use self::error::StartError;
+pub use self::examine::{Check, Verdict, examine};
 use crate::admission::{Admission, Policy, Terms};
 use crate::config::Config;
 use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, Upstream, tls};

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod check;
+mod doctor;
 mod init;
 mod operate;
 
@@ -38,6 +39,8 @@ enum Command {
     Start,
     /// Validate the configuration without touching the network, and print what is effective
     Check(check::Check),
+    /// Ask everything that the gate needs whether it answers, and try the node around the gate
+    Doctor(doctor::Doctor),
     /// List or drop the sessions of the running gate
     #[command(subcommand)]
     Sessions(operate::Sessions),
@@ -69,6 +72,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Init(init) => init.run(&home)?,
         Command::Check(check) => return check.run(&home),
+        Command::Doctor(doctor) => return doctor.run(&home),
         Command::Start => {
             let config = Config::load(&home)?;
             tokio::runtime::Runtime::new()?.block_on(run::start(&home, config))?;

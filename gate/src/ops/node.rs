@@ -56,7 +56,7 @@ impl NodeWatch {
     /// Asks until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            let answer = self.ask().await;
+            let answer = ask(&self.upstream).await;
             metrics::gauge!("sovereign_gate_node_up").set(if answer.is_ok() { 1.0 } else { 0.0 });
             self.remember(answer);
             let pause = if self.state.borrow().address.is_some() { EVERY } else { EVERY_AT_FIRST };
@@ -65,24 +65,6 @@ impl NodeWatch {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-    }
-
-    /// What the node says; `None` if it is there but says nothing now.
-    async fn ask(&self) -> Result<Option<(NodeAddress, Service)>, String> {
-        let (status, body) = match self.upstream.info().await {
-            Ok(answer) => answer,
-            // Somebody else on this machine used up the node's patience with it.
-            Err(Refusal::TooMany { .. }) => return Ok(None),
-            Err(refusal) => return Err(refusal.to_string()),
-        };
-        if !status.is_success() {
-            return Err(format!("GET / answers {status}"));
-        }
-        let info: Info = serde_json::from_slice(&body).map_err(|error| format!("GET /: {error}"))?;
-        let address = info.result.addr.parse().map_err(|error| format!("GET /: addr: {error}"))?;
-        let service =
-            info.result.service_type.parse().map_err(|error| format!("GET /: service_type: {error}"))?;
-        Ok(Some((address, service)))
     }
 
     fn remember(&self, answer: Result<Option<(NodeAddress, Service)>, String>) {
@@ -109,4 +91,22 @@ impl NodeWatch {
             }
         });
     }
+}
+
+/// What the node says; `None` if it is there but says nothing now.
+pub async fn ask(upstream: &Upstream) -> Result<Option<(NodeAddress, Service)>, String> {
+    let (status, body) = match upstream.info().await {
+        Ok(answer) => answer,
+        // Somebody else on this machine used up the node's patience with it.
+        Err(Refusal::TooMany { .. }) => return Ok(None),
+        Err(refusal) => return Err(refusal.to_string()),
+    };
+    if !status.is_success() {
+        return Err(format!("GET / answers {status}"));
+    }
+    let info: Info = serde_json::from_slice(&body).map_err(|error| format!("GET /: {error}"))?;
+    let address = info.result.addr.parse().map_err(|error| format!("GET /: addr: {error}"))?;
+    let service =
+        info.result.service_type.parse().map_err(|error| format!("GET /: service_type: {error}"))?;
+    Ok(Some((address, service)))
 }

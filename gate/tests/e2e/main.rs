@@ -13,6 +13,7 @@ mod world;
 mod client_address;
 mod codes;
 mod cold_storage;
+mod doctor;
 mod enforcement;
 mod ethereum_faults;
 mod faults;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         faults::trials(),
         governed::trials(),
         standing::trials(),
+        doctor::trials(),
     ];
     trial::run(&arguments, trials.into_iter().flatten().collect())
 }
