@@ -40,7 +40,7 @@ pub(crate) async fn run() {
 
     let account_key = key(1_000_000);
     let handshakes: Vec<Bytes> = (1..=HANDSHAKES).map(|session| handshake(&account_key, session)).collect();
-    let account = Handshake::parse(&handshakes[0]).unwrap().verify().unwrap();
+    let account = Handshake::parse(&handshakes[0]).unwrap().verify().unwrap().account;
     let mut state = State::new(CHAIN);
     for session in 1..=HANDSHAKES {
         state.put(session, account, NodeAddress::new([9; 20]), SessionKind::Direct);

@@ -8,7 +8,7 @@ use alloy::primitives::Address;
 use bytes::Bytes;
 use futures::StreamExt;
 use sentinel_proto::address::AccountAddress;
-use sentinel_proto::handshake::{Handshake, HandshakeError, PeerId, PeerRequest, Service};
+use sentinel_proto::handshake::{Handshake, HandshakeError, PeerId, PeerRequest, Service, Signer};
 use tokio::time::{Instant, timeout_at};
 
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
@@ -35,7 +35,7 @@ pub struct Parsed {
 #[derive(Debug)]
 pub struct Verified {
     parsed: Parsed,
-    account: AccountAddress,
+    signer: Signer,
 }
 
 /// There are wallets that may open the network for this account.
@@ -121,8 +121,8 @@ impl Parsed {
 
     /// Checks the signature.
     pub fn verify(self) -> Result<Verified, Refusal> {
-        let account = self.handshake.verify().map_err(|error| refusal(&error))?;
-        Ok(Verified { parsed: self, account })
+        let signer = self.handshake.verify().map_err(|error| refusal(&error))?;
+        Ok(Verified { parsed: self, signer })
     }
 }
 
@@ -141,7 +141,7 @@ impl Verified {
 
     /// The account that it speaks for.
     pub fn account(&self) -> AccountAddress {
-        self.account
+        self.signer.account
     }
 
     /// The peer that it asks for.
@@ -156,14 +156,14 @@ impl Verified {
 
     /// The Ethereum address of its key, if it has one.
     pub fn own_key(&self) -> Option<Address> {
-        self.parsed.handshake.pub_key.ethereum().map(Address::from)
+        self.signer.ethereum.map(Address::from)
     }
 
     /// Whether this is the handshake that a record is of.
     pub fn is_of(&self, record: &SessionRecord) -> bool {
         record.session_id == self.session_id()
             && record.handshake_hash == self.fingerprint()
-            && record.account == self.account
+            && record.account == self.signer.account
             && record.peer_id == self.peer().to_string()
     }
 
@@ -176,7 +176,7 @@ impl Verified {
     /// Ethereum address of the handshake's own key.
     pub fn bind(self, admission: &Admission) -> Result<Bound, Refusal> {
         let own_key = self.own_key();
-        let (candidates, unbound) = admission.candidates(&self.account, own_key);
+        let (candidates, unbound) = admission.candidates(&self.signer.account, own_key);
         if candidates.is_empty() {
             return Err(unbound);
         }

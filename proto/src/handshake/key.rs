@@ -27,6 +27,15 @@ pub enum PublicKey {
     Ed25519([u8; 32]),
 }
 
+/// Who made a good signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signer {
+    /// The account of the key.
+    pub account: AccountAddress,
+    /// The Ethereum address of the same key; only secp256k1 keys have one.
+    pub ethereum: Option<[u8; 20]>,
+}
+
 impl PublicKey {
     /// Reads `type:base64`.
     pub fn parse(text: &str) -> Result<Self, HandshakeError> {
@@ -47,32 +56,29 @@ impl PublicKey {
         }
     }
 
-    /// The Ethereum address of the same secp256k1 key; `None` for other keys and for no point.
-    pub fn ethereum(&self) -> Option<[u8; 20]> {
-        let Self::Secp256k1(key) = self else { return None };
-        let point = secp256k1::PublicKey::from_slice(key).ok()?;
-        Some(last(&Keccak256::digest(&point.serialize_uncompressed()[1..])))
-    }
-
-    /// Checks `signature` (r and s, or ed25519) over `message`.
+    /// Checks `signature` (r and s, or ed25519) over `message`: whose it is.
     ///
     /// As strict as the node: a high s is refused. Stricter where that costs nobody: r and s must be below
     /// the order, and ed25519 keys and signatures must be the canonical ones.
-    pub(super) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
-        match self {
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<Signer, BadSignature> {
+        let ethereum = match self {
             Self::Secp256k1(key) => {
                 let key = secp256k1::PublicKey::from_slice(key).map_err(|_| BadSignature::Key)?;
                 let signature =
                     ecdsa::Signature::from_compact(signature).map_err(|_| BadSignature::Mismatch)?;
                 let digest = Message::from_digest(Sha256::digest(message).into());
-                SECP.verify_ecdsa(digest, &signature, &key).map_err(|_| BadSignature::Mismatch)
+                SECP.verify_ecdsa(digest, &signature, &key).map_err(|_| BadSignature::Mismatch)?;
+                // Here, because finding the point again would cost an eighth of the check.
+                Some(last(&Keccak256::digest(&key.serialize_uncompressed()[1..])))
             }
             Self::Ed25519(key) => {
                 let key = VerifyingKey::from_bytes(key).map_err(|_| BadSignature::Key)?;
                 key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature))
-                    .map_err(|_| BadSignature::Mismatch)
+                    .map_err(|_| BadSignature::Mismatch)?;
+                None
             }
-        }
+        };
+        Ok(Signer { account: self.account(), ethereum })
     }
 }
 
@@ -122,14 +128,19 @@ mod tests {
     }
 
     #[test]
-    fn ethereum_address_of_the_generator() {
-        let address = PublicKey::Secp256k1(generator()).ethereum().unwrap();
-        assert_eq!(hex(&address), "7e5f4552091a69125d5dfcb7b8c2659029395bdf");
+    fn both_addresses_of_the_generator() {
+        let mut one = [0; 32];
+        one[31] = 1;
+        let secret = secp256k1::SecretKey::from_byte_array(one).unwrap();
+        let digest = Message::from_digest(Sha256::digest(b"x").into());
+        let signature = Secp256k1::new().sign_ecdsa(digest, &secret).serialize_compact();
+        let signer = PublicKey::Secp256k1(generator()).verify(b"x", &signature).unwrap();
+        assert_eq!(hex(&signer.ethereum.unwrap()), "7e5f4552091a69125d5dfcb7b8c2659029395bdf");
+        assert_eq!(signer.account, PublicKey::Secp256k1(generator()).account());
         // BIP-173's example is the same hash of the same key.
         let account = PublicKey::Secp256k1(generator()).account();
         assert_eq!(hex(account.as_bytes()), "751e76e8199196d454941c45d1b3a323f1433bd6");
-        assert_eq!(PublicKey::Ed25519([1; 32]).ethereum(), None);
-        assert_eq!(PublicKey::Secp256k1([0; 33]).ethereum(), None);
+        assert_eq!(PublicKey::Secp256k1([0; 33]).verify(b"x", &signature), Err(BadSignature::Key));
     }
 
     #[test]

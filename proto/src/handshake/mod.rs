@@ -12,11 +12,9 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use encoding::{decode as decode_base64, encode as encode_base64};
 pub use error::{BadSignature, HandshakeError, Malformed};
-pub use key::PublicKey;
+pub use key::{PublicKey, Signer};
 use object::{Object, Unknown};
 pub use peer::{PeerId, PeerRequest, Service, UnknownService};
-
-use crate::address::AccountAddress;
 
 const KEYS: [&str; 4] = ["id", "data", "pub_key", "signature"];
 
@@ -52,10 +50,9 @@ impl Handshake {
         Ok(Self { session_id, data, pub_key, signature })
     }
 
-    /// Checks the signature; the account that sent this.
-    pub fn verify(&self) -> Result<AccountAddress, HandshakeError> {
-        self.pub_key.verify(&Self::message(self.session_id, &self.data), &self.signature)?;
-        Ok(self.pub_key.account())
+    /// Checks the signature; who sent this.
+    pub fn verify(&self) -> Result<Signer, HandshakeError> {
+        Ok(self.pub_key.verify(&Self::message(self.session_id, &self.data), &self.signature)?)
     }
 
     /// A correctly signed handshake of a key that was made for it and is forgotten: its account owns nothing.

@@ -30,7 +30,7 @@ fn malformed(body: &str) -> Malformed {
 fn the_sample_verifies() {
     let handshake = Handshake::parse(SAMPLE.as_bytes()).unwrap();
     assert_eq!(handshake.session_id, 3);
-    let account = handshake.verify().unwrap();
+    let account = handshake.verify().unwrap().account;
     assert_eq!(account, handshake.pub_key.account());
     assert_eq!(account.to_string(), "sent15nxj5whr7hhpn370ddyyg88mm8ql5w5c5qy3el");
     let peer = PeerRequest::parse(&handshake.data, Some(Service::WireGuard)).unwrap();
@@ -80,7 +80,7 @@ fn ed25519_keys_verify_and_give_their_account() {
         pub_key: PublicKey::Ed25519(secret.verifying_key().to_bytes()),
     };
     let expected = &Sha256::digest(secret.verifying_key().to_bytes())[..20];
-    assert_eq!(handshake.verify().unwrap().as_bytes(), expected);
+    assert_eq!(handshake.verify().unwrap().account.as_bytes(), expected);
     handshake.session_id = 10;
     assert_eq!(handshake.verify(), Err(BadSignature::Mismatch.into()));
 }
@@ -93,7 +93,7 @@ fn throwaways_verify_and_are_nobodys_twice() {
         assert_eq!(parsed, handshake);
         let peer = PeerRequest::parse(&parsed.data, Some(Service::WireGuard)).unwrap();
         assert_eq!((parsed.session_id, peer.id), (7, PeerId::Key([3; 32])));
-        parsed.verify().unwrap()
+        parsed.verify().unwrap().account
     };
     assert_ne!(make(), make());
 }
@@ -282,7 +282,7 @@ proptest! {
             signature: secp.sign_ecdsa(digest, &secret).serialize_compact(),
         };
         let parsed = Handshake::parse(handshake.to_json().as_bytes()).unwrap();
-        prop_assert_eq!(parsed.verify().unwrap(), handshake.pub_key.account());
+        prop_assert_eq!(parsed.verify().unwrap().account, handshake.pub_key.account());
         prop_assert_eq!(&parsed, &handshake);
         let mut changed = handshake.clone();
         let at = flip % changed.data.len();
