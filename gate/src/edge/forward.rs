@@ -43,6 +43,31 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     EXPECT,
 ];
 
+/// The node did not answer, or with what is no answer.
+#[derive(Debug)]
+pub struct Unanswered {
+    /// What to say.
+    pub refusal: Refusal,
+    /// Whether the node may have done what it was asked all the same.
+    pub perhaps_done: bool,
+}
+
+impl Unanswered {
+    fn not_done(refusal: Refusal) -> Self {
+        Self { refusal, perhaps_done: false }
+    }
+
+    fn perhaps_done(refusal: Refusal) -> Self {
+        Self { refusal, perhaps_done: true }
+    }
+}
+
+impl From<Unanswered> for Refusal {
+    fn from(unanswered: Unanswered) -> Self {
+        unanswered.refusal
+    }
+}
+
 /// The way to the node.
 pub struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -86,7 +111,7 @@ impl Upstream {
         admitted: &Admitted,
         request: Parts,
         client: IpAddr,
-    ) -> Result<Response<Bytes>, Refusal> {
+    ) -> Result<Response<Bytes>, Unanswered> {
         self.whole(request, admitted.body(), client).await
     }
 
@@ -97,16 +122,21 @@ impl Upstream {
         request: Parts,
         client: IpAddr,
     ) -> Result<Response<Bytes>, Refusal> {
-        self.whole(request, missing.question(), client).await
+        Ok(self.whole(request, missing.question(), client).await?)
     }
 
-    async fn whole(&self, request: Parts, body: Bytes, client: IpAddr) -> Result<Response<Bytes>, Refusal> {
+    async fn whole(
+        &self,
+        request: Parts,
+        body: Bytes,
+        client: IpAddr,
+    ) -> Result<Response<Bytes>, Unanswered> {
         let (parts, body) = self.send(request, body, client).await?.into_parts();
         let collected = tokio::time::timeout(ANSWER, Limited::new(body, LARGEST_KEPT).collect()).await;
         match collected {
             Ok(Ok(body)) => Ok(Response::from_parts(parts, body.to_bytes())),
-            Ok(Err(error)) => Err(unavailable(&error)),
-            Err(_) => Err(unavailable(&"the answer stopped in the middle")),
+            Ok(Err(error)) => Err(Unanswered::perhaps_done(unavailable(&error))),
+            Err(_) => Err(Unanswered::perhaps_done(unavailable(&"the answer stopped in the middle"))),
         }
     }
 
@@ -117,19 +147,25 @@ impl Upstream {
         Ok((answer.status(), answer.into_body()))
     }
 
-    async fn send(&self, request: Parts, body: Bytes, client: IpAddr) -> Result<Response<Incoming>, Refusal> {
-        let request = self.request(request, body, client)?;
+    async fn send(
+        &self,
+        request: Parts,
+        body: Bytes,
+        client: IpAddr,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let request = self.request(request, body, client).map_err(Unanswered::not_done)?;
         let mut answer = match tokio::time::timeout(ANSWER, self.client.request(request)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unavailable(&error)),
-            Err(_) => return Err(unavailable(&"no answer in time")),
+            Ok(Err(error)) if error.is_connect() => return Err(Unanswered::not_done(unavailable(&error))),
+            Ok(Err(error)) => return Err(Unanswered::perhaps_done(unavailable(&error))),
+            Err(_) => return Err(Unanswered::perhaps_done(unavailable(&"no answer in time"))),
         };
         if answer.status() == StatusCode::TOO_MANY_REQUESTS && answer.body().is_end_stream() {
             // The node's own limit answers nothing, which stock clients show as "unexpected EOF".
-            return Err(Refusal::TooMany { retry_after: Duration::from_secs(1) });
+            return Err(Unanswered::not_done(Refusal::TooMany { retry_after: Duration::from_secs(1) }));
         }
         if answer.status().is_informational() {
-            return Err(unavailable(&"the node wants to switch protocols"));
+            return Err(Unanswered::not_done(unavailable(&"the node wants to switch protocols")));
         }
         remove_hop_by_hop(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;

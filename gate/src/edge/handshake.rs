@@ -131,7 +131,24 @@ impl Handshakes {
         parts: Parts,
         client: IpAddr,
     ) -> Result<Response<Bytes>, Refusal> {
-        let answer = self.upstream.forward_admitted(&admitted, parts, client).await?;
+        // One of before of which nobody knows what became of it stays open: this one's refusal says nothing of it.
+        let verified = admitted.verified();
+        let open = self.store.has_open_intent(verified.session_id(), &verified.peer().to_string());
+        let intent = self.recorder.intend(&admitted).await.map_err(|error| {
+            tracing::error!(%error, "nobody new is let in, because nothing can be recorded");
+            Refusal::Internal
+        })?;
+        let answer = match self.upstream.forward_admitted(&admitted, parts, client).await {
+            Ok(answer) => answer,
+            Err(unanswered) => {
+                if unanswered.perhaps_done {
+                    self.store.leave_intent(intent);
+                } else if !open {
+                    self.store.drop_intent(&intent);
+                }
+                return Err(unanswered.refusal);
+            }
+        };
         if answer.status() == StatusCode::OK {
             if let Err(error) = self.recorder.record(&admitted, answer.body()).await {
                 tracing::error!(%error, "the node took a session that cannot be recorded");
@@ -141,6 +158,9 @@ impl Handshakes {
             self.admission.note_used(admitted.grant());
             count("admitted", "entitled", admitted.grant());
         } else {
+            if !open {
+                self.store.drop_intent(&intent);
+            }
             count("refused", "node", admitted.grant());
         }
         Ok(answer)

@@ -91,6 +91,8 @@ impl Enforcer {
     }
 
     async fn evict_all(&self, target: Target, cause: Cause) -> usize {
+        // Who is in the tunnel has a record then.
+        self.settle_now().await;
         let meant = |record: &SessionRecord| record.state == SessionState::Live && target.means(record);
         let sessions = self.store.list_sessions().into_iter().filter(|record| meant(record));
         let sessions: Vec<u64> = sessions.map(|record| record.session_id).collect();

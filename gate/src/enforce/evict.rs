@@ -49,6 +49,11 @@ impl Evictor {
         self.tunnel.present().await
     }
 
+    /// How long ago the service was started anew, if it was since the last look.
+    pub(super) async fn renewed(&self) -> Result<Option<Duration>, TunnelError> {
+        self.tunnel.renewed().await
+    }
+
     /// Evicts those of `sessions` that are live. What does not succeed at once is tried until it does.
     pub async fn evict(&self, sessions: &[u64], cause: Cause, since: Instant) {
         let _hand = self.hand.lock().await;

@@ -10,6 +10,7 @@ mod clock;
 mod emergency;
 mod evict;
 mod expiry;
+mod intents;
 mod queue;
 mod reconcile;
 mod repeat;
@@ -43,6 +44,8 @@ pub struct Enforcer {
     clock: Arc<dyn Clock>,
     foreign_peers: ForeignPeers,
     queue: Queue,
+    /// One at a time settles what was left open.
+    settling: tokio::sync::Mutex<()>,
 }
 
 /// What an enforcer works with.
@@ -67,8 +70,8 @@ impl Enforcer {
     /// Watches nothing yet: the loops of [`run`](Self::run) and [`follow`](Self::follow) must run.
     pub fn new(tools: Tools) -> Arc<Self> {
         let Tools { store, access, admission, sessions, evictor, clock, foreign_peers } = tools;
-        let queue = Queue::default();
-        Arc::new(Self { store, access, admission, sessions, evictor, clock, foreign_peers, queue })
+        let (queue, settling) = (Queue::default(), tokio::sync::Mutex::default());
+        Arc::new(Self { store, access, admission, sessions, evictor, clock, foreign_peers, queue, settling })
     }
 
     /// Works until `stop`.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::tunnel::{Peer, Present, Restored};
 use super::{Enforcer, peer};
 use crate::config::ForeignPeers;
+use crate::store::clock::UnixTime;
 use crate::store::{Cause, SessionRecord, SessionState};
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -48,7 +49,11 @@ impl Enforcer {
         // The records first: what is recorded was in the tunnel before.
         let records = self.store.list_sessions();
         let present = self.evictor.present().await?;
-        let differences = compare(&records, &present);
+        self.settle(&present).await;
+        let mut differences = compare(&records, &present);
+        if let Some(age) = self.evictor.renewed().await? {
+            differences.lost.extend(admitted_before(&records, self.clock.unix(), age));
+        }
         if !differences.passing.is_empty() {
             tracing::warn!(sessions = ?differences.passing, "evicted peers are in the tunnel again");
             self.evictor.repeat(&differences.passing).await;
@@ -141,9 +146,20 @@ fn compare(records: &[Arc<SessionRecord>], present: &[Present]) -> Differences {
     differences
 }
 
-/// Whether a peer that the service does not name is not there.
+/// Live sessions that were admitted before the service was started, `age` ago: it does not know them any more.
+fn admitted_before(records: &[Arc<SessionRecord>], now: UnixTime, age: Duration) -> Vec<u64> {
+    // Both times are whole seconds.
+    let begun = now.saturating_sub_unsigned(age.as_secs()) - 2;
+    let lost = records
+        .iter()
+        .filter(|record| record.state == SessionState::Live && !tells_all(&record.service))
+        .filter(|record| record.admitted_at < begun);
+    lost.map(|record| record.session_id).collect()
+}
+
+/// Whether a peer that the service does not name is not there. OpenVPN has a certificate for each.
 pub(super) fn tells_all(service: &str) -> bool {
-    matches!(service, "wireguard" | "amneziawg")
+    matches!(service, "wireguard" | "amneziawg" | "openvpn")
 }
 
 impl Enforcer {

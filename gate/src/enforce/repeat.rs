@@ -29,6 +29,9 @@ impl Enforcer {
     /// Whether an admitted handshake was answered before, and whether that answer still holds.
     pub async fn repeat(&self, admitted: &Admitted) -> Repeat {
         let verified = admitted.verified();
+        if self.store.has_open_intent(verified.session_id(), &verified.peer().to_string()) {
+            self.settle_now().await;
+        }
         let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
         let Some(record) = record else { return Repeat::No };
         let new = self.admission.basis(admitted.grant()).of(&record);

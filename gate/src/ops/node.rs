@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::Upstream;
+use crate::enforce::tunnel::{self, TunnelError};
 use crate::refusal::Refusal;
 
 const EVERY: Duration = Duration::from_secs(10);
@@ -108,5 +109,8 @@ pub async fn ask(upstream: &Upstream) -> Result<Option<(NodeAddress, Service)>, 
     let address = info.result.addr.parse().map_err(|error| format!("GET /: addr: {error}"))?;
     let service =
         info.result.service_type.parse().map_err(|error| format!("GET /: service_type: {error}"))?;
+    if !tunnel::is_supported(service) {
+        return Err(TunnelError::Unsupported(service).to_string());
+    }
     Ok(Some((address, service)))
 }

@@ -14,12 +14,13 @@ use super::cause::Cause;
 use super::clock::UnixTime;
 use super::enforcement::PAUSE;
 use super::error::StoreError;
+use super::intents::Intents;
 use super::live::{Live, lock};
 use super::nonces::{Nonce, NonceState, UsedNonces};
 use super::secret::{NonceKey, TokenHash};
 use super::session::{SessionRecord, SessionState};
 use super::view::View;
-use super::{sql, sql_privacy, sql_sessions};
+use super::{sql, sql_intents, sql_privacy, sql_sessions};
 
 /// Where the answer goes. Nobody may be there any more: the write counts all the same.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -30,6 +31,8 @@ pub(super) enum Write {
     Redeem { new: Box<Redemption>, token: TokenHash, reply: Reply<Binding> },
     Forget { key: BindingKey, id: i64, reply: Reply<()> },
     Record { record: Arc<SessionRecord>, answer: Vec<u8>, reply: Reply<()> },
+    Intend { record: Arc<SessionRecord>, reply: Reply<()> },
+    Settle { session_id: u64, peer_id: String, reply: Reply<()> },
     Update { record: Arc<SessionRecord>, reply: Reply<()> },
     Mark { session_id: u64, state: SessionState, cause: Option<Cause>, reply: Reply<()> },
     End { session_id: u64, reply: Reply<()> },
@@ -45,6 +48,7 @@ pub(super) struct Memory {
     pub(super) view: Mutex<View>,
     pub(super) nonces: Mutex<UsedNonces>,
     pub(super) live: Arc<Mutex<Live>>,
+    pub(super) intents: Intents,
     pub(super) nonce_key: Mutex<NonceKey>,
     pub(super) pause: Mutex<Option<Pause>>,
     pub(super) trouble: Mutex<Option<Trouble>>,
@@ -88,6 +92,8 @@ impl Write {
             Self::Redeem { reply, .. } => drop(reply.send(Err(error))),
             Self::Forget { reply, .. }
             | Self::Record { reply, .. }
+            | Self::Intend { reply, .. }
+            | Self::Settle { reply, .. }
             | Self::Update { reply, .. }
             | Self::Mark { reply, .. }
             | Self::End { reply, .. }
@@ -187,7 +193,14 @@ pub(super) async fn execute(
     sql::insert_bindings(connection, &bindings).await?;
     for step in steps {
         match &step.write {
-            Write::Record { record, answer, .. } => sql_sessions::record(connection, record, answer).await?,
+            Write::Record { record, answer, .. } => {
+                sql_sessions::record(connection, record, answer).await?;
+                sql_intents::settle(connection, record.session_id, &record.peer_id).await?;
+            }
+            Write::Intend { record, .. } => sql_intents::note(connection, record).await?,
+            Write::Settle { session_id, peer_id, .. } => {
+                sql_intents::settle(connection, *session_id, peer_id).await?;
+            }
             Write::Update { record, .. } => sql_sessions::update(connection, record).await?,
             Write::Mark { session_id, state, cause, .. } => {
                 sql_sessions::mark(connection, *session_id, *state, *cause).await?;
@@ -259,7 +272,13 @@ pub(super) fn apply(steps: Vec<Step>, memory: &Memory) {
                 live.erase(wallet);
                 drop(reply.send(Ok(())));
             }
-            (Write::Meta { reply, .. } | Write::Audit { reply, .. }, _) => drop(reply.send(Ok(()))),
+            (
+                Write::Intend { reply, .. }
+                | Write::Settle { reply, .. }
+                | Write::Meta { reply, .. }
+                | Write::Audit { reply, .. },
+                _,
+            ) => drop(reply.send(Ok(()))),
         }
     }
 }

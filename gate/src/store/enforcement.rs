@@ -86,7 +86,9 @@ impl Store {
     /// Forgets a wallet. Its peers must be out of the tunnel before.
     pub async fn erase(&self, wallet: Address, reason: &str) -> Result<(), StoreError> {
         let entry = self.entry("erase", "erased", reason);
-        self.write(|reply| Write::Erase { wallet, entry, reply }).await
+        self.write(|reply| Write::Erase { wallet, entry, reply }).await?;
+        self.inner.memory.intents.erase(wallet);
+        Ok(())
     }
 
     fn entry(&self, action: &str, subject: &str, reason: &str) -> AuditEntry {

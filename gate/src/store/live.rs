@@ -91,14 +91,9 @@ impl Live {
 
     /// Takes a wallet out of the records. Their sessions are evicted before, so no index holds it.
     pub(super) fn erase(&mut self, wallet: Address) {
-        let rests = |record: &&Arc<SessionRecord>| {
-            [record.wallet, record.vault, record.own_key].contains(&Some(wallet))
-        };
-        let found: Vec<_> = self.sessions.values().filter(rests).cloned().collect();
-        for record in found {
-            let nobody =
-                SessionRecord { wallet: None, vault: None, card: None, own_key: None, ..(*record).clone() };
-            self.put(Arc::new(nobody));
+        let found: Vec<_> = self.sessions.values().filter_map(|record| record.without(wallet)).collect();
+        for nobodys in found {
+            self.put(Arc::new(nobodys));
         }
     }
 

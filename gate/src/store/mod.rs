@@ -12,12 +12,14 @@ pub mod clock;
 mod enforcement;
 mod error;
 mod home;
+mod intents;
 mod live;
 mod nonces;
 mod schema;
 mod secret;
 mod session;
 mod sql;
+mod sql_intents;
 mod sql_privacy;
 mod sql_sessions;
 mod view;
@@ -40,6 +42,7 @@ pub use self::audit::{AuditEntry, Kept, KeptBinding, KeptSession, MAX_REASON, Pa
 pub use self::binding::{Binding, BindingKey, Proof, Redemption, Source};
 pub use self::cause::Cause;
 pub use self::error::{OpenError, StoreError};
+pub use self::intents::Intent;
 pub use self::live::Reservation;
 pub use self::nonces::{Nonce, NonceState};
 pub use self::secret::NonceKey;
@@ -50,6 +53,7 @@ pub use self::batch::Trouble;
 use self::batch::{Memory, Reply, Write};
 use self::clock::{Clock, SystemClock};
 use self::home::Home;
+use self::intents::Intents;
 use self::live::{Live, lock};
 use self::nonces::UsedNonces;
 use self::secret::{Token, TokenKey};
@@ -231,8 +235,11 @@ impl Store {
     /// Writes an admitted session and the node's answer, in the place of what was known of it. Keep the
     /// reservation until this has returned.
     pub async fn record_session(&self, record: SessionRecord, answer: Vec<u8>) -> Result<(), StoreError> {
+        let (session_id, peer_id) = (record.session_id, record.peer_id.clone());
         let record = Arc::new(record);
-        self.write(|reply| Write::Record { record, answer, reply }).await
+        self.write(|reply| Write::Record { record, answer, reply }).await?;
+        self.inner.memory.intents.close(session_id, &peer_id);
+        Ok(())
     }
 
     /// A session that lives on the hub, evicted or not.
@@ -274,14 +281,17 @@ impl Store {
 
     async fn write<T>(&self, write: impl FnOnce(Reply<T>) -> Write) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
+        self.send(write(reply))?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    fn send(&self, write: Write) -> Result<(), StoreError> {
         let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or(StoreError::Closed)?;
-        queue.try_send(write(reply)).map_err(|error| match error {
+        queue.try_send(write).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-        })?;
-        drop(queue);
-        answer.await.map_err(|_| StoreError::Closed)?
+        })
     }
 }
 
@@ -299,12 +309,15 @@ async fn load(
     let last_id = sql::last_binding(connection).await?;
     let mut live = Live::default();
     sql_sessions::load(connection, |record| live.put(Arc::new(record))).await?;
+    let (live, intents) = (Arc::new(Mutex::new(live)), Intents::default());
+    sql_intents::load(connection, |record| intents.open(&live, record)).await?;
     let pause = sql::meta(connection, enforcement::PAUSE).await?;
     let pause = pause.and_then(|bytes| Pause::from_bytes(&bytes));
     let memory = Memory {
         view: Mutex::new(view),
         nonces: Mutex::new(nonces),
-        live: Arc::new(Mutex::new(live)),
+        live,
+        intents,
         nonce_key: Mutex::new(nonce_key),
         pause: Mutex::new(pause),
         trouble: Mutex::default(),

@@ -13,9 +13,10 @@ use super::home::{APPLICATION_ID, Home, inspect};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("start", include_str!("migrations/0001_start.sql")),
     ("enforcement", include_str!("migrations/0002_enforcement.sql")),
+    ("intents", include_str!("migrations/0003_intents.sql")),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 /// A caller has about three seconds in all: a lock that is held longer is an error to him.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this size the start does not wait for a check of every page.

@@ -43,6 +43,14 @@ pub struct SessionRecord {
     pub own_key: Option<Address>,
 }
 
+impl SessionRecord {
+    /// The same without the wallet; `None`: it does not speak of it.
+    pub(super) fn without(&self, wallet: Address) -> Option<Self> {
+        let speaks = [self.wallet, self.vault, self.own_key].contains(&Some(wallet));
+        speaks.then(|| Self { wallet: None, vault: None, card: None, own_key: None, ..self.clone() })
+    }
+}
+
 /// Whether a session's peer is in the tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionState {

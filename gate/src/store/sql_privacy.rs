@@ -93,6 +93,8 @@ pub(super) async fn erase(connection: &mut SqliteConnection, wallet: Address) ->
         "DELETE FROM sessions WHERE ended_at IS NOT NULL AND (wallet = $1 OR vault = $1 OR own_key = $1)",
         "UPDATE sessions SET wallet = NULL, vault = NULL, card = NULL, own_key = NULL \
          WHERE wallet = $1 OR vault = $1 OR own_key = $1",
+        "UPDATE intents SET wallet = NULL, vault = NULL, card = NULL, own_key = NULL \
+         WHERE wallet = $1 OR vault = $1 OR own_key = $1",
     ] {
         sqlx::query(statement).bind(wallet.to_vec()).execute(&mut *connection).await?;
     }

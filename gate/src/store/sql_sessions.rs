@@ -112,7 +112,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, mut each: impl FnMut
     Ok(())
 }
 
-fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
+pub(super) fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
     let addresses: &str = row.try_get(8)?;
     let hash: &[u8] = row.try_get(9)?;
     let state: &str = row.try_get(13)?;

@@ -11,7 +11,7 @@ use crate::trial::{Trial, trials};
 use crate::world::{World, enter, eventually, metric, record, set, turned_away};
 
 /// From a block, or an ended sign-in, to a tunnel that is silent.
-const SOON: Duration = Duration::from_secs(5);
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 const UP: Duration = Duration::from_secs(5);
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -31,14 +31,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Somebody with a tunnel through which a ping goes.
-struct Guest {
-    client: Client,
-    tunnel: Tunnel,
-    session: u64,
+pub(crate) struct Guest {
+    pub(crate) client: Client,
+    pub(crate) tunnel: Tunnel,
+    pub(crate) session: u64,
 }
 
 impl Guest {
-    async fn arrive(
+    pub(crate) async fn arrive(
         world: &World,
         gate: &GateInfo,
         account: &sentinel_stack::actors::Account,
@@ -51,12 +51,12 @@ impl Guest {
         Ok(guest)
     }
 
-    async fn pings(&self) -> Result<()> {
+    pub(crate) async fn pings(&self) -> Result<()> {
         self.client.ping(&self.tunnel, UP).await.map(drop)
     }
 
     /// Waits until no ping comes through any more, and then looks whether it stays so.
-    async fn falls_silent(&self, within: Duration) -> Result<()> {
+    pub(crate) async fn falls_silent(&self, within: Duration) -> Result<()> {
         let begun = Instant::now();
         while self.client.ping(&self.tunnel, Duration::ZERO).await.is_ok() {
             ensure!(begun.elapsed() < within, "still pings after {:?}", begun.elapsed());
@@ -69,13 +69,13 @@ impl Guest {
     }
 }
 
-async fn state(gate: &GateInfo, session: u64) -> Result<(String, String)> {
+pub(crate) async fn state(gate: &GateInfo, session: u64) -> Result<(String, String)> {
     let listed = record(gate, session).await?.context("not in the list of sessions")?;
     let text = |key: &str| listed[key].as_str().unwrap_or_default().to_owned();
     Ok((text("state"), text("cause")))
 }
 
-async fn post(gate: &GateInfo, path: &str, body: serde_json::Value) -> Result<serde_json::Value> {
+pub(crate) async fn post(gate: &GateInfo, path: &str, body: serde_json::Value) -> Result<serde_json::Value> {
     let answer = Caller::anywhere()?.post(&format!("{}{path}", gate.admin), &body).await?;
     ensure!(answer.status == 200, "{path} answers {} {}", answer.status, answer.body);
     Ok(answer.body)

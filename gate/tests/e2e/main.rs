@@ -15,6 +15,8 @@ mod codes;
 mod cold_storage;
 mod doctor;
 mod enforcement;
+mod enforcement_restarts;
+mod enforcement_sources;
 mod ethereum_faults;
 mod faults;
 mod floods;
@@ -26,6 +28,7 @@ mod hub_faults;
 mod malformed;
 mod node_faults;
 mod node_table;
+mod operator;
 mod order;
 mod page;
 mod process;
@@ -33,6 +36,7 @@ mod providers;
 mod quorum;
 mod reads;
 mod recorder;
+mod relay;
 mod restarts;
 mod sign_in;
 mod smuggling;
@@ -71,6 +75,8 @@ fn main() -> ExitCode {
         reads::trials(),
         restarts::trials(),
         enforcement::trials(),
+        enforcement_restarts::trials(),
+        enforcement_sources::trials(),
         page::trials(),
         node_faults::trials(),
         storage::trials(),
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
         governed::trials(),
         standing::trials(),
         doctor::trials(),
+        operator::trials(),
     ];
     trial::run(&arguments, trials.into_iter().flatten().collect())
 }

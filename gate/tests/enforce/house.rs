@@ -15,7 +15,7 @@ use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
 use sentinel_proto::stub::{State, StubHub};
 use sovereign_contracts::dev::{Anvil, DevChain};
 use sovereign_contracts::follower::{Follower, FollowerConfig, Inbox};
-use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
+use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 use sovereign_gate::access::{Access, AccessConfig};
 use sovereign_gate::admission::sessions::Follower as SessionFollower;
 use sovereign_gate::admission::{Admission, Policy, Sessions, Terms};
@@ -34,6 +34,13 @@ pub(crate) const OTHER: u64 = 3;
 pub(crate) const FREE_PLAN: u64 = 1;
 const NODE: NodeAddress = NodeAddress::new([9; 20]);
 const DAY: UnixTime = 24 * 3600;
+/// The address that the tunnel names for everybody in it.
+pub(crate) const GIVEN: &str = "10.0.0.99/32";
+/// The node's answer to a handshake: `{"addrs":["10.0.0.2/32"],"metadata":[{"port":1}]}` for the address 127.0.0.1.
+const ANSWER: &str = concat!(
+    r#"{"success":true,"result":{"addrs":["127.0.0.1"],"#,
+    r#""data":"eyJhZGRycyI6WyIxMC4wLjAuMi8zMiJdLCJtZXRhZGF0YSI6W3sicG9ydCI6MX1dfQ=="}}"#
+);
 
 sol! {
     function safeTransferFrom(address from, address to, uint256 id, uint256 amount, bytes data) external;
@@ -62,6 +69,8 @@ pub(crate) struct Notes {
     passing: Mutex<BTreeMap<String, bool>>,
     pub(crate) broken: AtomicBool,
     pub(crate) orders: AtomicU64,
+    /// Started anew so long ago, and not told yet.
+    pub(crate) anew: Mutex<Option<Duration>>,
 }
 
 impl Notes {
@@ -82,10 +91,14 @@ impl Tunnel for Notes {
         let present = |(id, passing): (&String, &bool)| Present {
             peer_id: id.clone(),
             passing: *passing,
-            addresses: Vec::new(),
+            addresses: if *passing { vec![GIVEN.to_owned()] } else { Vec::new() },
         };
         let told = self.refuse().map(|()| self.peers().iter().map(present).collect());
         async move { told }.boxed()
+    }
+
+    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+        async { Ok(self.anew.lock().unwrap().take()) }.boxed()
     }
 
     fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
@@ -134,6 +147,26 @@ impl Running {
     }
 }
 
+/// Counts what Ethereum is asked about cards.
+#[derive(Debug, Default)]
+pub(crate) struct Asked(AtomicU64);
+
+impl Asked {
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Observer for Asked {
+    fn call_ended(&self, _: &str, method: &'static str, _: &'static str, _: Duration) {
+        if method == "eth_call" {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn head_seen(&self, _: Duration) {}
+}
+
 /// Everything around a gate.
 pub(crate) struct House {
     home: tempfile::TempDir,
@@ -143,6 +176,7 @@ pub(crate) struct House {
     pub(crate) hub: StubHub,
     pub(crate) tunnel: Arc<Notes>,
     pub(crate) clock: Arc<Moved>,
+    pub(crate) asked: Arc<Asked>,
     next: AtomicU64,
 }
 
@@ -162,6 +196,7 @@ impl House {
             hub: StubHub::start(State::new("sentinel-test")).unwrap(),
             tunnel: Arc::default(),
             clock: Arc::default(),
+            asked: Arc::default(),
             next: AtomicU64::new(1),
         }
     }
@@ -180,7 +215,7 @@ impl House {
         let store = Store::open_with(self.home(), Options::default(), Arc::clone(&clock)).await.unwrap();
         let reader =
             ReaderConfig { rpc_addrs: vec![self.anvil.url()], chain_id: 31337, ..ReaderConfig::default() };
-        let reader = Arc::new(Reader::new(reader, Arc::new(Unobserved)).unwrap());
+        let reader = Arc::new(Reader::new(reader, Arc::clone(&self.asked) as _).unwrap());
         let access = AccessConfig {
             memes: self.memes,
             this_card: U256::from(THIS),
@@ -231,7 +266,7 @@ impl House {
         });
         let inbox = Arc::new(Inbox::default());
         let follow = FollowerConfig {
-            contracts,
+            contracts: contracts.into(),
             ws_addrs: vec![format!("ws://127.0.0.1:{}", self.anvil.port())],
             poll: Duration::from_secs(poll),
         };
@@ -302,6 +337,20 @@ impl House {
         vault: Option<Address>,
         (tier, kind): (&str, SessionKind),
     ) -> u64 {
+        let record = self.taken_in(gate, account, (wallet, vault), (tier, kind));
+        let id = record.session_id;
+        gate.store.record_session(record, ANSWER.into()).await.unwrap();
+        id
+    }
+
+    /// A session whose peer is in the tunnel, as admission is about to record it.
+    pub(crate) fn taken_in(
+        &self,
+        gate: &Running,
+        account: AccountAddress,
+        (wallet, vault): (Address, Option<Address>),
+        (tier, kind): (&str, SessionKind),
+    ) -> SessionRecord {
         let id = self.number();
         self.hub.state().put(id, account, NODE, kind);
         let peer_id = format!("peer {id}");
@@ -309,7 +358,7 @@ impl House {
         let now = self.clock.unix();
         let bindings = gate.store.bindings_of(&account);
         let binding = bindings.iter().find(|binding| binding.wallet == wallet);
-        let record = SessionRecord {
+        SessionRecord {
             session_id: id,
             account,
             wallet: Some(wallet),
@@ -326,9 +375,23 @@ impl House {
             state: SessionState::Live,
             cause: None,
             own_key: None,
-        };
-        gate.store.record_session(record, b"answer".to_vec()).await.unwrap();
-        id
+        }
+    }
+
+    /// A holder of a card whose handshake the node has taken, and whose record was never written.
+    pub(crate) async fn half_way(&self, gate: &Running) -> (Address, u64) {
+        let (wallet, account) = (self.holder(&[OTHER]).await, self.account());
+        self.bind(gate, account, wallet, DAY).await;
+        let record = self.taken_in(gate, account, (wallet, None), ("paid", SessionKind::Direct));
+        gate.store.intend(record.clone()).await.unwrap();
+        (wallet, record.session_id)
+    }
+
+    /// A session leaves the hub.
+    pub(crate) fn leaves_the_hub(&self, session: u64) {
+        let mut hub = self.hub.state();
+        hub.sessions.remove(&session);
+        hub.height += 1;
     }
 
     /// A session that is on the hub only.

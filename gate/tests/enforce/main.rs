@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod house;
+mod intents;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -152,6 +153,24 @@ async fn whoever_still_qualifies_stays_and_loses_only_what_the_tier_may_not_use(
         })
         .await;
     assert!(house.passes(direct), "without a blink");
+    gate.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_people_whom_nobody_knows_cost_no_question() {
+    let house = House::build().await;
+    let gate = house.gate().await;
+    let (wallet, session) = house.guest(&gate, &[OTHER]).await;
+    house.settled(&gate).await;
+    let before = house.asked.count();
+    for _ in 0..50 {
+        house.give(house.somebody(), OTHER).await;
+    }
+    house.settled(&gate).await;
+    assert_eq!(house.asked.count(), before);
+    house.transfer(wallet, house.somebody(), OTHER).await;
+    house.out(&gate, session).await;
+    assert!(house.asked.count() > before, "the questions are counted");
     gate.end().await;
 }
 

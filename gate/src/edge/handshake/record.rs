@@ -48,6 +48,13 @@ impl Recorder {
         Ok(())
     }
 
+    /// Writes, durably and before the node is asked, what the session would rest on.
+    pub(super) async fn intend(&self, admitted: &Admitted) -> Result<SessionRecord, StoreError> {
+        let record = self.of(admitted, &[]);
+        self.store.intend(record.clone()).await?;
+        Ok(record)
+    }
+
     fn of(&self, admitted: &Admitted, answer: &[u8]) -> SessionRecord {
         let verified = admitted.verified();
         let basis = self.admission.basis(admitted.grant());

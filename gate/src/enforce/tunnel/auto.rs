@@ -48,6 +48,10 @@ impl Tunnel for Auto {
         async { self.driver()?.let_back(peer).await }.boxed()
     }
 
+    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+        async { self.driver()?.renewed().await }.boxed()
+    }
+
     fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move {
             loop {

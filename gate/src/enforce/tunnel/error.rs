@@ -17,7 +17,7 @@ pub enum TunnelError {
         home: PathBuf,
     },
     /// There is no driver for it.
-    #[error("peers of {0} cannot be shut out by this version")]
+    #[error("peers of {0} cannot be shut out by this version: the gate does not stand before such a node")]
     Unsupported(Service),
     /// It is not there, or we may not talk to it.
     #[error("cannot reach {what}: {why}")]

@@ -12,6 +12,7 @@ mod v2ray;
 mod wireguard;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::handshake::Service;
@@ -65,10 +66,22 @@ pub trait Tunnel: Send + Sync {
     /// Lets a peer back that was shut out, if nobody else has what it had.
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>>;
 
+    /// How long ago the service was started anew, told once after it was: whoever was in it before is no more. For
+    /// services that do not name all their peers; one that does says nothing here.
+    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+        async { Ok(None) }.boxed()
+    }
+
     /// Keeps true, until `stop`, what the node or time would undo. It never ends earlier.
     fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move { stop.cancelled().await }.boxed()
     }
+}
+
+/// Whether peers of this service can be shut out at all. A gate before a node with another one would let in whom it
+/// cannot take out, so it lets nobody in.
+pub fn is_supported(service: Service) -> bool {
+    service != Service::Hysteria2
 }
 
 /// Tells what the node said of its service, once it did.
@@ -77,6 +90,10 @@ pub type Told = Box<dyn Fn() -> Option<Service> + Send + Sync>;
 /// The driver of the node's service: the configured one, else what the node's home says, else what it `told`.
 /// Nothing is touched before the first use, so that gate and node may start in any order.
 pub fn open(config: &TunnelConfig, told: Told) -> Result<Arc<dyn Tunnel>, TunnelError> {
+    let known = config.service.or_else(|| config.service_of_node());
+    if let Some(service) = known.filter(|service| !is_supported(*service)) {
+        return Err(TunnelError::Unsupported(service));
+    }
     match config.service {
         Some(service) => driver(service, config),
         None => Ok(Arc::new(auto::Auto::new(config.clone(), told))),
@@ -89,5 +106,25 @@ fn driver(service: Service, config: &TunnelConfig) -> Result<Arc<dyn Tunnel>, Tu
         Service::OpenVpn => Ok(Arc::new(openvpn::OpenVpn::new(config))),
         Service::V2Ray | Service::Xray => Ok(Arc::new(v2ray::V2Ray::new(service, config))),
         Service::Hysteria2 => Err(TunnelError::Unsupported(service)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_nobody_can_be_shut_out_of_is_refused_at_the_start() {
+        let home = tempfile::tempdir().unwrap();
+        let defaults = TunnelConfig::try_from(&crate::config::Tunnel::default()).unwrap();
+        let config = TunnelConfig { node_home: home.path().into(), ..defaults };
+        let refused =
+            |config: &TunnelConfig| open(config, Box::new(|| None)).err().map(|error| error.to_string());
+        assert_eq!(refused(&config), None);
+        let sentence = "peers of hysteria2 cannot be shut out by this version: the gate does not stand before such a node";
+        let named = TunnelConfig { service: Some(Service::Hysteria2), ..config.clone() };
+        assert_eq!(refused(&named).as_deref(), Some(sentence));
+        std::fs::write(home.path().join("config.toml"), "[node]\nservice_type = \"hysteria2\"\n").unwrap();
+        assert_eq!(refused(&config).as_deref(), Some(sentence), "as the node's home says");
     }
 }

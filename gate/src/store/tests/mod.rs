@@ -1,6 +1,7 @@
 //! The store as its callers see it, on real files.
 
 mod faults;
+mod intents;
 mod opening;
 mod redeem;
 mod sessions;

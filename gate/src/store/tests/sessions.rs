@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::{Claim, ClaimError, SessionRecord, SessionState};
 
-fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
+pub(super) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
     SessionRecord {
         session_id,
         account: account(signer),
@@ -62,6 +62,28 @@ async fn a_session_outlives_the_process_until_it_ends() {
     let store = open(home.path()).await;
     assert_eq!(store.list_sessions().len(), 2);
     store.close().await;
+}
+
+#[tokio::test]
+async fn ended_sessions_and_old_deeds_go_when_their_time_is_over() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    for record in [session(1, 1, None), session(2, 1, None)] {
+        store.record_session(record, vec![]).await.unwrap();
+    }
+    store.end_session(1).await.unwrap();
+    store.audit("drop", "2", "abuse").await.unwrap();
+    store.close().await;
+    let kept = async |now| {
+        let (store, _) = open_at(home.path(), now).await;
+        let sessions = store.kept_of(wallet(1)).await.unwrap().sessions;
+        let deeds = store.audit_log(9).await.unwrap().len();
+        store.close().await;
+        (sessions.iter().map(|session| session.session_id).collect::<Vec<_>>(), deeds)
+    };
+    assert_eq!(kept(NOW + DAY - 60).await, (vec![1, 2], 1));
+    assert_eq!(kept(NOW + DAY).await, (vec![2], 1), "what lives on the hub stays");
+    assert_eq!(kept(NOW + 90 * DAY).await, (vec![2], 0));
 }
 
 #[tokio::test]

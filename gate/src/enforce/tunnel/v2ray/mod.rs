@@ -47,6 +47,8 @@ pub(super) struct V2Ray {
     seen: tokio::sync::Mutex<Option<(Instant, Traffic)>>,
     /// When the last cut began.
     cut: tokio::sync::Mutex<Option<Instant>>,
+    /// How long it had been running when it was looked at last.
+    ran: tokio::sync::Mutex<Option<(Instant, Duration)>>,
 }
 
 impl V2Ray {
@@ -65,6 +67,7 @@ impl V2Ray {
             out: tokio::sync::Mutex::default(),
             seen: tokio::sync::Mutex::default(),
             cut: tokio::sync::Mutex::default(),
+            ran: tokio::sync::Mutex::default(),
         }
     }
 
@@ -180,6 +183,18 @@ impl Tunnel for V2Ray {
         .boxed()
     }
 
+    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+        async {
+            let inbounds = Inbounds::read(&self.config).await?;
+            let _out = self.out.lock().await;
+            let uptime = self.api(&inbounds).await?.uptime().await?;
+            let before = self.ran.lock().await.replace((Instant::now(), uptime));
+            let anew = before.is_some_and(|(looked, then)| is_anew(then, looked.elapsed(), uptime));
+            Ok(anew.then_some(uptime))
+        }
+        .boxed()
+    }
+
     fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move {
             let mut trouble = String::new();
@@ -206,6 +221,12 @@ impl Tunnel for V2Ray {
         }
         .boxed()
     }
+}
+
+/// Whether a service that had run for `then`, `since` ago, and runs for `now`, was started in between. Whole seconds
+/// are all that it tells, so a start that was sooner is found with the next one.
+fn is_anew(then: Duration, since: Duration, now: Duration) -> bool {
+    now + SLACK < then + since
 }
 
 /// Who is there, of a service that counts its users, gone ones too, but does not list them: those whose count has grown
@@ -249,6 +270,15 @@ mod tests {
         let present = compare(before, &traffic(now), &out);
         let index = |id: &str| NAMES.iter().position(|name| *name == id).unwrap();
         present.iter().map(|peer| (index(&peer.peer_id), peer.passing)).collect()
+    }
+
+    #[test]
+    fn a_start_is_told_by_a_life_that_is_too_short() {
+        let seconds = Duration::from_secs;
+        assert!(!is_anew(seconds(100), seconds(5), seconds(105)));
+        assert!(!is_anew(seconds(100), seconds(5), seconds(103)), "it counts whole seconds");
+        assert!(is_anew(seconds(100), seconds(5), seconds(3)));
+        assert!(!is_anew(seconds(0), seconds(1), seconds(1)));
     }
 
     #[test]

@@ -1,0 +1,110 @@
+//! Handshakes that are with the node: written before they are forwarded, so that the end of the process between the
+//! node's answer and the record loses nothing. What a former process left open, or a node that never answered, waits
+//! here until somebody has looked at the tunnel.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use alloy::primitives::Address;
+
+use super::batch::Write;
+use super::error::StoreError;
+use super::live::{self, Live, Reservation, lock};
+use super::session::{Claim, SessionRecord};
+use super::{Store, sql_intents};
+
+/// A handshake of which nobody knows whether the node took it.
+#[derive(Debug, Clone)]
+pub struct Intent {
+    /// The session as it would have been recorded, without what only the node's answer tells.
+    pub record: Arc<SessionRecord>,
+    /// How long this process has known that it is open.
+    pub age: Duration,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Arc<SessionRecord>,
+    since: Instant,
+    /// Its key and its device's place. None where a record has them.
+    _place: Option<Reservation>,
+}
+
+/// The open ones, by session and tunnel key.
+#[derive(Debug, Default)]
+pub(super) struct Intents(Mutex<BTreeMap<(u64, String), Entry>>);
+
+impl Intents {
+    /// Opens one, and keeps its key and its device's place.
+    pub(super) fn open(&self, live: &Arc<Mutex<Live>>, record: SessionRecord) {
+        let claim = Claim {
+            session_id: record.session_id,
+            wallet: record.wallet,
+            vault: record.vault,
+            service: record.service.clone(),
+            peer_id: record.peer_id.clone(),
+            devices: None,
+        };
+        let place = live::claim(live, claim).ok();
+        let key = (record.session_id, record.peer_id.clone());
+        let entry = Entry { record: Arc::new(record), since: Instant::now(), _place: place };
+        let before = lock(&self.0).insert(key, entry);
+        // Outside of the lock: a place that is given back takes another one.
+        drop(before);
+    }
+
+    /// Takes a wallet out of the open ones.
+    pub(super) fn erase(&self, wallet: Address) {
+        for entry in lock(&self.0).values_mut() {
+            entry.record = entry.record.without(wallet).map_or_else(|| Arc::clone(&entry.record), Arc::new);
+        }
+    }
+
+    pub(super) fn close(&self, session_id: u64, peer_id: &str) {
+        let entry = lock(&self.0).remove(&(session_id, peer_id.to_owned()));
+        drop(entry);
+    }
+}
+
+impl Store {
+    /// Writes, before the node is asked, what a session would rest on.
+    pub async fn intend(&self, record: SessionRecord) -> Result<(), StoreError> {
+        let record = Arc::new(record);
+        self.write(|reply| Write::Intend { record, reply }).await
+    }
+
+    /// The node refused it, or it came to nothing. Nobody has to wait for that to be written: after the end of the
+    /// process the tunnel would say the same.
+    pub fn drop_intent(&self, record: &SessionRecord) {
+        let (session_id, peer_id) = (record.session_id, record.peer_id.clone());
+        self.inner.memory.intents.close(session_id, &peer_id);
+        let (reply, _nobody) = tokio::sync::oneshot::channel();
+        if let Err(error) = self.send(Write::Settle { session_id, peer_id, reply }) {
+            tracing::debug!(%error, session = session_id, "an intent stays until the next start");
+        }
+    }
+
+    /// Nobody knows whether the node took it.
+    pub fn leave_intent(&self, record: SessionRecord) {
+        self.inner.memory.intents.open(&self.inner.memory.live, record);
+    }
+
+    /// Those of which nobody knows whether the node took them.
+    pub fn open_intents(&self) -> Vec<Intent> {
+        let entries = lock(&self.inner.memory.intents.0);
+        let intent = |entry: &Entry| Intent { record: Arc::clone(&entry.record), age: entry.since.elapsed() };
+        entries.values().map(intent).collect()
+    }
+
+    /// Whether there is one of this session with this tunnel key.
+    pub fn has_open_intent(&self, session_id: u64, peer_id: &str) -> bool {
+        lock(&self.inner.memory.intents.0).contains_key(&(session_id, peer_id.to_owned()))
+    }
+
+    /// The newest answer of the node to a handshake for this service.
+    pub async fn newest_answer(&self, service: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut reader = self.inner.readers.acquire().await?;
+        sql_intents::newest_answer(&mut reader, service).await
+    }
+}

@@ -1,0 +1,67 @@
+//! Handshakes that were with the node when the process ended.
+
+use super::sessions::session;
+use super::*;
+use crate::store::{Claim, ClaimError};
+
+#[tokio::test]
+async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let (taken, refused, recorded) = (session(1, 1, Some(2)), session(2, 1, None), session(3, 3, None));
+    for record in [&taken, &refused, &recorded] {
+        store.intend(record.clone()).await.unwrap();
+    }
+    assert!(store.open_intents().is_empty(), "under way");
+    store.drop_intent(&refused);
+    store.record_session(recorded.clone(), b"answer".to_vec()).await.unwrap();
+    store.close().await;
+
+    let store = open(home.path()).await;
+    let open_ones = store.open_intents();
+    let [intent] = open_ones.as_slice() else { panic!("{open_ones:?}") };
+    let known_before = crate::store::SessionRecord { addresses: vec![], ..taken.clone() };
+    assert_eq!(*intent.record, known_before);
+    assert!(store.has_open_intent(1, "key 1") && !store.has_open_intent(1, "key 2"));
+    // Key and device are taken, though there is no session yet.
+    assert_eq!((store.session(1), store.peer_in_use("wireguard", "key 1")), (None, Some(1)));
+    let thief = Claim {
+        session_id: 9,
+        wallet: taken.wallet,
+        vault: None,
+        service: taken.service.clone(),
+        peer_id: "key 9".to_owned(),
+        devices: Some(1),
+    };
+    let refused = store.claim(thief.clone()).unwrap_err();
+    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1], limit: 1 });
+    assert_eq!(store.newest_answer("wireguard").await.unwrap().unwrap(), b"answer");
+
+    store.drop_intent(&intent.record);
+    drop(store.claim(thief).unwrap());
+    assert!(store.open_intents().is_empty());
+    store.close().await;
+    let store = open(home.path()).await;
+    assert!(store.open_intents().is_empty(), "settled for good");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_open_one_becomes_a_session_and_forgets_an_erased_wallet() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let (one, two) = (session(1, 1, None), session(2, 2, None));
+    store.intend(one.clone()).await.unwrap();
+    store.leave_intent(one.clone());
+    store.leave_intent(two.clone());
+    store.record_session(one.clone(), vec![]).await.unwrap();
+    let names: Vec<_> = store.open_intents().iter().map(|intent| intent.record.session_id).collect();
+    assert_eq!(names, [2]);
+    store.erase(wallet(2), "asked for it").await.unwrap();
+    assert_eq!(store.open_intents()[0].record.wallet, None);
+    assert_eq!(store.session(1).as_deref(), Some(&one));
+    store.close().await;
+    let store = open(home.path()).await;
+    assert!(store.open_intents().is_empty(), "one is recorded, the other was never written");
+    store.close().await;
+}
