@@ -12,10 +12,12 @@ use tokio_util::task::TaskTracker;
 
 mod error;
 mod examine;
+mod live;
 mod parts;
 
 pub use self::error::StartError;
 pub use self::examine::{Check, Verdict, examine};
+use self::live::Live;
 use crate::admission::{Admission, Policy, Terms};
 use crate::config::Config;
 use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, Upstream, tls};
@@ -24,7 +26,6 @@ use crate::ops::admin::Admin;
 use crate::ops::health::Health;
 use crate::ops::metrics;
 use crate::ops::node::NodeWatch;
-use crate::ops::reload::Reload;
 use crate::signin::SignIn;
 use crate::store::Store;
 use crate::store::clock::Clock;
@@ -78,7 +79,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         clock: Arc::clone(&clock),
         foreign_peers: config.tunnel.foreign_peers,
     });
-    let (follower, inbox) = parts::follower(&config, reader, &access, &store).await?;
+    let (follower, inbox, watched) = parts::follower(&config, reader, &access, &store).await?;
     let handshakes = Arc::new(Handshakes::new(
         Arc::clone(&admission),
         Arc::clone(&enforcer),
@@ -89,25 +90,35 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         node.clone(),
     ));
     let (rate, patience) = (Arc::new(PerAddress::new(&config.limits)), config.gate.shutdown_timeout);
+    let devices = sign_in.device_limits();
     let api = Api::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
     let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
 
     let (listener, private) = listen(home, &config, edge).await?;
 
+    tasks.spawn(parts::follow_standing(registrar, node.clone(), &admission, stop.clone()));
+    let live = Arc::new(Live {
+        admission: Arc::clone(&admission),
+        access: Arc::clone(&access),
+        enforcer: Arc::clone(&enforcer),
+        governance: governance.clone(),
+        watched,
+        rate: Arc::clone(&rate),
+        devices,
+    });
+    let reload = Arc::new(live.reload(home, config));
     let health = Arc::new(Health::new(
         node.clone(),
         Arc::clone(&sessions),
         Arc::clone(&access),
         governance,
-        Arc::clone(&admission),
+        admission,
         store.clone(),
     ));
-    tasks.spawn(parts::follow_standing(registrar, node.clone(), &admission, stop.clone()));
-    let reload = Arc::new(Reload::new(home, config, admission, Arc::clone(&access), Arc::clone(&enforcer)));
     let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
     tasks.spawn(admin::serve(private, admin.routes(), stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
-    tasks.spawn(parts::follow_governance(governor, node.clone(), &access, &enforcer, stop.clone()));
+    tasks.spawn(live.follow(governor, node.clone(), stop.clone()));
     tasks.spawn(parts::follow_cards(access, stop.clone()));
     tasks.spawn(parts::follow_sessions(sessions, node, store.clone(), evictor, stop.clone()));
     tasks.spawn(parts::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));

@@ -11,7 +11,7 @@ use alloy::sol;
 use serde_json::json;
 use sovereign_contracts::delegate_registry::{self, IDelegateRegistry};
 use sovereign_contracts::dev::{Anvil, DevChain};
-use sovereign_contracts::follower::{Cursor, Follower, FollowerConfig, Inbox};
+use sovereign_contracts::follower::{Cursor, Followed, Follower, FollowerConfig, Inbox};
 use sovereign_contracts::nft_delegation::{self, INFTDelegation};
 use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
 use tokio::task::AbortHandle;
@@ -27,6 +27,7 @@ sol! {
 /// A follower and what it told.
 struct Listener {
     inbox: Arc<Inbox>,
+    contracts: Followed,
     task: AbortHandle,
     touched: BTreeSet<Address>,
     blocks: BTreeMap<Address, u64>,
@@ -55,13 +56,14 @@ impl Listener {
         let config =
             ReaderConfig { rpc_addrs: rpcs.to_vec(), chain_id: 31337, quorum, ..ReaderConfig::default() };
         let reader = Arc::new(Reader::new(config, Arc::new(Unobserved)).unwrap());
-        let contracts = vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL];
+        let contracts = Followed::from(vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL]);
         let poll = Duration::from_millis(poll);
-        let config = FollowerConfig { contracts, ws_addrs: ws.to_vec(), poll };
+        let config = FollowerConfig { contracts: contracts.clone(), ws_addrs: ws.to_vec(), poll };
         let inbox = Arc::new(Inbox::default());
         let follower = Follower::new(config, reader, cursor, Arc::clone(&inbox));
         Self {
             inbox,
+            contracts,
             task: tokio::spawn(follower.run()).abort_handle(),
             touched: BTreeSet::new(),
             blocks: BTreeMap::new(),
@@ -283,4 +285,27 @@ async fn ten_thousand_transfers_in_one_block_are_one_set() {
     told.touches(&people).await;
     assert!(begun.elapsed() < Duration::from_secs(10), "took {:?}", begun.elapsed());
     assert_eq!(told.everybody, 1, "they could be named");
+}
+
+/// A further collection while it runs: everybody is looked at once, and from then on its events touch, at once.
+#[tokio::test]
+async fn another_contract_is_followed_from_the_next_look_on() {
+    let (anvil, chain, memes) = town().await;
+    let further = chain.deploy_memes(OWNER, 2).await.unwrap();
+    let mut told = Listener::start(memes, &[anvil.url()], &[ws(&anvil)], 60_000, 1, None);
+    told.until("the start", |told| told.caught_up && told.everybody == 1).await;
+    let (before, after, gone) = (somebody(), somebody(), somebody());
+    transfer(&chain, further, OWNER, before, 1).await;
+    told.contracts.set(&[memes, further]);
+    told.until("everybody, without a new block", |told| told.everybody == 2).await;
+    transfer(&chain, further, before, after, 1).await;
+    told.touches(&[before, after]).await;
+    told.contracts.set(&[memes, further]);
+    told.contracts.set(&[memes]);
+    told.until("everybody again", |told| told.everybody == 3).await;
+    transfer(&chain, further, after, gone, 1).await;
+    transfer(&chain, memes, OWNER, before, 1).await;
+    let seen = told.cursor;
+    told.until("the next block", |told| told.cursor != seen && told.cursor.is_some()).await;
+    assert!(!told.touched.contains(&gone) && told.everybody == 3);
 }

@@ -45,7 +45,7 @@ use world::World;
 pub struct Access {
     reader: Arc<Reader>,
     /// As the file says; the world may say otherwise where it is governed.
-    config: AccessConfig,
+    config: RwLock<AccessConfig>,
     world: RwLock<Arc<World>>,
     ids: CardIds,
     answers: Answers,
@@ -61,12 +61,14 @@ impl Access {
         let answers = Answers::new(&config);
         let denied = RwLock::new(Arc::new(config.deny_wallets.clone()));
         let world = RwLock::new(Arc::new(World::new(config.clone())));
+        let config = RwLock::new(config);
         Ok(Self { reader, config, world, ids, answers, contracts_seen: AtomicBool::new(false), denied })
     }
 
     /// Learns which cards exist, for ever. Until it has done so once, there are no answers.
     pub async fn follow_ids(&self) {
-        self.ids.follow(&self.reader, self.config.discovery_interval).await;
+        let interval = self.file().discovery_interval;
+        self.ids.follow(&self.reader, interval).await;
     }
 
     /// The best that `wallet` and its vaults give, at most the configured time ago. `vault_hint` names a vault that
@@ -107,14 +109,39 @@ impl Access {
     /// From now on these cards and delegations count: `change` tells how they differ from the file. No answer from
     /// before is given any more.
     pub fn govern(&self, change: impl FnOnce(&mut AccessConfig)) -> Result<(), AccessConfigError> {
-        let mut config = self.config.clone();
+        let mut config = self.file();
         change(&mut config);
         config.validate()?;
+        self.apply(config);
+        Ok(())
+    }
+
+    /// From now on the file says this of cards and delegations; `governed` tells what counts in its place. The Memes
+    /// themselves, and how long answers are kept, stay as they are.
+    pub fn reread(
+        &self,
+        file: AccessConfig,
+        governed: impl FnOnce(&mut AccessConfig),
+    ) -> Result<(), AccessConfigError> {
+        file.validate()?;
+        let mut config = file.clone();
+        governed(&mut config);
+        config.validate()?;
+        self.deny(file.deny_wallets.clone());
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = file;
+        self.apply(config);
+        Ok(())
+    }
+
+    fn file(&self) -> AccessConfig {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn apply(&self, config: AccessConfig) {
         self.ids.include(config.this_card);
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(config));
         self.contracts_seen.store(false, Ordering::Relaxed);
         self.answers.touch_all(0);
-        Ok(())
     }
 
     fn world(&self) -> Arc<World> {

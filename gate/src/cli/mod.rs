@@ -48,7 +48,7 @@ enum Command {
     Pause(operate::Pause),
     /// Admit nobody new and end all tunnels
     Lockdown(operate::Why),
-    /// Let the running gate read its policy again: tiers, devices, probes, denials
+    /// Let the running gate read its configuration again, and say what takes a restart
     Reload,
     /// Print what the operator did and why
     Audit(operate::Audit),

@@ -119,13 +119,15 @@ impl Gate {
 
     pub(super) fn reload(&self) -> anyhow::Result<ExitCode> {
         self.ask(Method::POST, "/reload", None, |answer| {
-            let left: Vec<&str> =
-                answer["needs_restart"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            if left.is_empty() {
-                "Read again.".to_owned()
-            } else {
-                format!("Read again. These sections changed and take a restart: {}", left.join(", "))
-            }
+            let names = |list: &str| {
+                let names = answer[list].as_array().into_iter().flatten().filter_map(Value::as_str);
+                names.collect::<Vec<_>>().join(", ")
+            };
+            let (taken, left) = (names("taken"), names("needs_restart"));
+            let said = if taken.is_empty() { "nothing".to_owned() } else { taken };
+            let rest =
+                if left.is_empty() { String::new() } else { format!("\nThese take a restart: {left}") };
+            format!("Read again. In force now: {said}{rest}")
         })
     }
 

@@ -1,5 +1,6 @@
 //! Configuration: `config.toml` in the gate's home, overridden by `SOVEREIGN_GATE__SECTION__KEY`.
 
+mod differences;
 mod sections;
 mod template;
 mod validate;
@@ -74,28 +75,6 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// Names of the sections that differ.
-    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let sections = [
-            ("gate", self.gate == other.gate),
-            ("ethereum", self.ethereum == other.ethereum),
-            ("memes", self.memes == other.memes),
-            ("collections", self.collections == other.collections),
-            ("delegation", self.delegation == other.delegation),
-            ("cache", self.cache == other.cache),
-            ("binding", self.binding == other.binding),
-            ("hub", self.hub == other.hub),
-            ("policy", self.policy == other.policy),
-            ("governance", self.governance == other.governance),
-            ("registry", self.registry == other.registry),
-            ("tunnel", self.tunnel == other.tunnel),
-            ("retention", self.retention == other.retention),
-            ("limits", self.limits == other.limits),
-            ("log", self.log == other.log),
-        ];
-        sections.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
-    }
-
     /// The effective configuration as TOML, fit to be shown: credentials in addresses are masked.
     pub fn effective(&self) -> Result<String, toml::ser::Error> {
         let mut shown = self.clone();

@@ -1,6 +1,7 @@
 //! A limit per client address, before anything costs anything.
 
 use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -11,31 +12,45 @@ use crate::refusal::Refusal;
 
 /// Requests per second and client, with a burst.
 pub struct PerAddress {
-    limiter: DefaultKeyedRateLimiter<Client>,
+    limiter: RwLock<Arc<DefaultKeyedRateLimiter<Client>>>,
     clock: DefaultClock,
 }
 
 impl PerAddress {
     /// A limiter as configured.
     pub fn new(limits: &config::Limits) -> Self {
-        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let quota =
-            Quota::per_second(at_least_one(limits.per_ip_per_second)).allow_burst(at_least_one(limits.burst));
-        Self { limiter: RateLimiter::keyed(quota), clock: DefaultClock::default() }
+        Self { limiter: RwLock::new(limiter(limits)), clock: DefaultClock::default() }
+    }
+
+    /// From now on as configured here. Everybody has a full burst again.
+    pub fn set(&self, limits: &config::Limits) {
+        *self.limiter.write().unwrap_or_else(PoisonError::into_inner) = limiter(limits);
+    }
+
+    fn now(&self) -> Arc<DefaultKeyedRateLimiter<Client>> {
+        Arc::clone(&self.limiter.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts one request of `client`.
     pub fn check(&self, client: Client) -> Result<(), Refusal> {
-        self.limiter
+        self.now()
             .check_key(&client)
             .map_err(|until| Refusal::TooMany { retry_after: until.wait_time_from(self.clock.now()) })
     }
 
     /// Forgets addresses whose bucket is full again, which changes nothing for them.
     pub fn forget_idle(&self) {
-        self.limiter.retain_recent();
-        self.limiter.shrink_to_fit();
+        let limiter = self.now();
+        limiter.retain_recent();
+        limiter.shrink_to_fit();
     }
+}
+
+fn limiter(limits: &config::Limits) -> Arc<DefaultKeyedRateLimiter<Client>> {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let quota =
+        Quota::per_second(at_least_one(limits.per_ip_per_second)).allow_burst(at_least_one(limits.burst));
+    Arc::new(RateLimiter::keyed(quota))
 }
 
 #[cfg(test)]
@@ -56,5 +71,8 @@ mod tests {
         assert_eq!(refused.code(), 113);
         assert_eq!(refused.retry_after().unwrap().as_secs(), 1);
         assert_eq!(limiter.check(client(2)), Ok(()));
+        limiter.set(&config::Limits { burst: 1, ..limits });
+        assert_eq!(limiter.check(client(1)), Ok(()));
+        assert_eq!(limiter.check(client(1)).unwrap_err().code(), 113);
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::access::Tier;
+use crate::access::{AccessConfig, Tier};
 use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
 
@@ -62,6 +62,13 @@ impl Governance {
             Tier::Paid => governed.paid_devices,
             Tier::Denied => 0,
         })
+    }
+
+    /// Puts what is governed in place of what the file says of cards.
+    pub fn apply(&self, config: &mut AccessConfig) {
+        if let Some(governed) = self.last() {
+            governed.apply(config);
+        }
     }
 
     /// Why nothing is known yet, if so.

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::admin::Admin;
+use super::reload::Reloaded;
 use crate::enforce::Target;
 use crate::store::clock::rfc3339;
 use crate::store::{AuditEntry, Kept, StoreError};
@@ -78,9 +79,11 @@ async fn lock_down(State(admin): State<Admin>, Json(why): Json<Reason>) -> Respo
 /// The only deed without a body: it does nothing that the file does not say.
 async fn reload(State(admin): State<Admin>) -> Response {
     match admin.reload.again() {
-        Ok(left) => {
-            let written = admin.store.audit("reload", "configuration", "").await;
-            done(written.map(|()| json!({ "reloaded": true, "needs_restart": left })))
+        Ok(Reloaded { taken, needs_restart }) => {
+            let written = admin.store.audit("reload", "configuration", &taken.join(", ")).await;
+            done(
+                written.map(|()| json!({ "reloaded": true, "taken": taken, "needs_restart": needs_restart })),
+            )
         }
         Err(error) => bad(&error.to_string()),
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alloy::primitives::{Address, FixedBytes};
+use alloy::primitives::Address;
 use sentinel_proto::hub::HubClient;
-use sovereign_contracts::follower::{self, FollowerConfig, Inbox};
+use sovereign_contracts::follower::{self, Followed, FollowerConfig, Inbox};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -128,8 +128,13 @@ pub(super) fn follow_standing(
 
 /// Ownership and delegation.
 pub(super) fn access(config: &Config, reader: Arc<Reader>) -> Result<Arc<Access>, StartError> {
+    Ok(Arc::new(Access::new(cards(config), reader)?))
+}
+
+/// What the file says of cards and delegations.
+pub(super) fn cards(config: &Config) -> AccessConfig {
     let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
-    let access = AccessConfig {
+    AccessConfig {
         memes: config.memes.contract,
         this_card: config.memes.this_card.0,
         discovery_interval: config.memes.discovery_interval,
@@ -143,8 +148,12 @@ pub(super) fn access(config: &Config, reader: Arc<Reader>) -> Result<Arc<Access>
         capacity: config.cache.capacity,
         deny_wallets: config.policy.deny_wallets.iter().copied().collect(),
         ..AccessConfig::default()
-    };
-    Ok(Arc::new(Access::new(access, reader)?))
+    }
+}
+
+/// How many devices each tier gives.
+pub(super) fn devices(config: &Config) -> DeviceLimits {
+    DeviceLimits { free: config.policy.free.devices, paid: config.policy.paid.devices }
 }
 
 fn collection(collection: &config::Collection) -> access::Collection {
@@ -176,27 +185,6 @@ pub(super) fn governance(config: &Config, reader: Arc<Reader>) -> (Option<govern
     (Some(follower), governance)
 }
 
-/// Follows the contracts, until `stop`; what they say of cards is applied to `access`.
-pub(super) fn follow_governance(
-    follower: Option<governance::Follower>,
-    node: watch::Receiver<NodeState>,
-    access: &Arc<Access>,
-    enforcer: &Arc<Enforcer>,
-    stop: CancellationToken,
-) -> impl Future<Output = ()> + use<> {
-    let (access, enforcer) = (Arc::clone(access), Arc::clone(enforcer));
-    let node = move || node.borrow().address.map(|address| FixedBytes::from(*address.as_bytes()));
-    let apply = move |governed: &governance::Governed| match access.govern(|config| governed.apply(config)) {
-        Ok(()) => enforcer.everything_changed(),
-        Err(error) => tracing::error!(%error, "the governed cards cannot be applied"),
-    };
-    async move {
-        if let Some(follower) = follower {
-            follower.run(node, apply, stop).await;
-        }
-    }
-}
-
 /// What is known of the node's sessions; those recorded before a restart are watched from the start.
 pub(super) fn sessions(config: &Config, store: &Store) -> Result<Arc<Sessions>, StartError> {
     let sessions = Sessions::new(HubClient::new(config.hub.client())?);
@@ -225,16 +213,17 @@ pub(super) async fn follower(
     reader: Arc<Reader>,
     access: &Access,
     store: &Store,
-) -> Result<(follower::Follower, Arc<Inbox>), StartError> {
+) -> Result<(follower::Follower, Arc<Inbox>, Followed), StartError> {
     let ethereum = &config.ethereum;
+    let watched = Followed::from(access.watched());
     let follow = FollowerConfig {
-        contracts: access.watched(),
+        contracts: watched.clone(),
         ws_addrs: ethereum.ws_addrs.clone(),
         poll: ethereum.poll_interval,
     };
     let inbox = Arc::new(Inbox::default());
     let cursor = store.ethereum_cursor().await?;
-    Ok((follower::Follower::new(follow, reader, cursor, Arc::clone(&inbox)), inbox))
+    Ok((follower::Follower::new(follow, reader, cursor, Arc::clone(&inbox)), inbox, watched))
 }
 
 /// Follows Ethereum's events and acts on them, until `stop`.
@@ -266,7 +255,7 @@ pub(super) fn sign_in(config: &Config) -> SignInConfig {
         ttl: config.binding.ttl,
         challenge_ttl: config.binding.challenge_ttl,
         max_accounts: config.binding.max_accounts,
-        devices: DeviceLimits { free: config.policy.free.devices, paid: config.policy.paid.devices },
+        devices: devices(config),
         rate: Rate::default(),
     }
 }

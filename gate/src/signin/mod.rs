@@ -15,7 +15,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use alloy::primitives::{Address, eip191_hash_message};
@@ -65,7 +65,7 @@ impl Entitlements for Access {
 pub struct SignIn {
     terms: Terms,
     max_accounts: usize,
-    devices: DeviceLimits,
+    devices: Arc<RwLock<DeviceLimits>>,
     store: Store,
     entitlements: Arc<dyn Entitlements>,
     contracts: Arc<dyn ContractSignatures>,
@@ -87,7 +87,7 @@ impl SignIn {
         Ok(Self {
             terms: config.terms()?,
             max_accounts: config.max_accounts,
-            devices: config.devices,
+            devices: Arc::new(RwLock::new(config.devices)),
             store,
             entitlements,
             contracts,
@@ -219,8 +219,14 @@ impl SignIn {
         Terms { ttl, ..self.terms.clone() }
     }
 
+    /// How many devices each tier gives; whoever has this may change it.
+    pub fn device_limits(&self) -> Arc<RwLock<DeviceLimits>> {
+        Arc::clone(&self.devices)
+    }
+
     fn devices_for(&self, tier: Tier) -> Option<u32> {
-        self.devices.of(tier).map(|file| self.governance.devices(tier, file))
+        let devices = *self.devices.read().unwrap_or_else(PoisonError::into_inner);
+        devices.of(tier).map(|file| self.governance.devices(tier, file))
     }
 
     fn devices_of(&self, holder: &Entitlement, limit: u32) -> Devices {

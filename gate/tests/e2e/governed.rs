@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256, address, keccak256};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use sentinel_stack::actors::Wallet;
 use sentinel_stack::info::GateInfo;
-use sovereign_contracts::system::ParameterRegistry;
+use sovereign_contracts::system::{AccessPolicy, ParameterRegistry};
 
+use crate::enforcement::{Guest, SOON as AT_ONCE};
 use crate::stub::StubProvider;
 use crate::trial::{Trial, trials};
 use crate::world::{World, contract, enter, eventually, refused, set, turned_away};
@@ -16,7 +18,14 @@ const GUARDIAN: Address = address!("90F79bf6EB2c4f870365E785982E1f101E93b906");
 const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    trials![the_gate_follows_governance]
+    trials![the_gate_follows_governance, a_governed_collection_comes_and_goes]
+}
+
+alloy::sol! {
+    interface IGallery {
+        function mint(address to, uint256 id) external;
+        function transferFrom(address from, address to, uint256 id) external;
+    }
 }
 
 /// How long a new sign-in at the gate lasts, in seconds.
@@ -81,4 +90,41 @@ async fn the_gate_follows_governance(world: &World) -> Result<()> {
     refused(&answer, 503, 115).context("without Ethereum")?;
     chain.call(GUARDIAN, registry, &ParameterRegistry::clearNodeCall { node }).await?;
     Ok(())
+}
+
+/// A collection that governance adds while the gate runs: its sales drop tunnels at once, by its events. Once it is
+/// taken back, so are the tunnels that rest on it.
+async fn a_governed_collection_comes_and_goes(world: &World) -> Result<()> {
+    let ethereum = &world.ethereum;
+    let (timelock, policy) = (contract(world, "TimelockController")?, contract(world, "AccessPolicy")?);
+    let (registry, gallery) = (contract(world, "ParameterRegistry")?, contract(world, "TestGallery")?);
+    let gate = world
+        .gate_with("gate-gallery", |config| {
+            set(config, "memes", "discovery_interval", "1s");
+            // Nothing but the events can tell of a sale in time.
+            set(config, "cache", "positive_ttl", "10m");
+            set(config, "governance", "parameters", registry.to_string());
+            set(config, "governance", "access_policy", policy.to_string());
+        })
+        .await?;
+    let mut guests = Vec::new();
+    let add = AccessPolicy::addCollectionCall { token: gallery, standard: 0, tier: 1, ids: Vec::new() };
+    ethereum.send(timelock, policy, &add).await?;
+    for id in [901, 902] {
+        let (collector, account) = (Wallet::fresh(), world.account().await?);
+        let mint = IGallery::mintCall { to: collector.address(), id: U256::from(id) };
+        ethereum.send(ethereum.deployer(), gallery, &mint).await?;
+        let bound = || async { world.bind(&gate, &collector, &account.address).await };
+        eventually("the collection opens the gate", SOON, bound).await?;
+        guests.push((collector.address(), id, Guest::arrive(world, &gate, &account).await?));
+    }
+    let [(seller, id, sold), (_, _, kept)] = guests.as_slice() else { bail!("two guests") };
+    let sale =
+        IGallery::transferFromCall { from: *seller, to: Wallet::fresh().address(), id: U256::from(*id) };
+    ethereum.send(*seller, gallery, &sale).await?;
+    sold.falls_silent(AT_ONCE).await?;
+    kept.pings().await.context("another collector")?;
+    let remove = AccessPolicy::removeCollectionCall { token: gallery };
+    ethereum.send(timelock, policy, &remove).await?;
+    kept.falls_silent(SOON).await.context("the collection is gone")
 }

@@ -6,6 +6,7 @@
 
 mod bell;
 mod events;
+mod followed;
 mod news;
 mod source;
 mod trail;
@@ -19,6 +20,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+pub use followed::Followed;
 pub use news::{Cursor, Inbox, News};
 
 use crate::reader::{RawError, Reader};
@@ -42,7 +44,7 @@ const LOOK_FOR: u32 = 20;
 #[derive(Debug, Clone)]
 pub struct FollowerConfig {
     /// Collections and registries.
-    pub contracts: Vec<Address>,
+    pub contracts: Followed,
     /// WebSocket addresses that announce new blocks; without any, polling alone finds them.
     pub ws_addrs: Vec<String>,
     /// How often is looked without an announcement.
@@ -56,6 +58,8 @@ pub struct Follower {
     source: Source,
     trail: Trail,
     inbox: Arc<Inbox>,
+    /// Whose events up to the last told block were read.
+    read: Arc<[Address]>,
 }
 
 impl Follower {
@@ -66,13 +70,14 @@ impl Follower {
         cursor: Option<Cursor>,
         inbox: Arc<Inbox>,
     ) -> Self {
+        let read = config.contracts.now();
         let source = Source::new(reader, config.contracts.clone());
-        Self { config, source, trail: Trail::after(cursor), inbox }
+        Self { config, source, trail: Trail::after(cursor), inbox, read }
     }
 
     /// Follows.
     pub async fn run(mut self) {
-        let bell = Arc::new(Notify::new());
+        let bell = self.config.contracts.bell();
         let addresses = self.config.ws_addrs.clone();
         tokio::select! {
             () = bell::listen(&addresses, Arc::clone(&bell)) => {}
@@ -128,6 +133,12 @@ impl Follower {
     async fn look(&mut self) -> Result<(), String> {
         let round = self.source.round().await?;
         let head = round.head.at();
+        if self.read != round.contracts {
+            tracing::info!(contracts = round.contracts.len(), "the contracts that are followed have changed");
+            self.read = Arc::clone(&round.contracts);
+            self.start_over(head);
+            return Ok(());
+        }
         let told = self.trail.last();
         if told == Some(head) {
             return Ok(());

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::events::{Log, TOPICS};
+use super::followed::Followed;
 use super::news::Cursor;
 use crate::reader::{RawError, Reader};
 
@@ -51,6 +52,8 @@ impl Header {
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) head: Header,
+    /// Whose events are read in it.
+    pub(super) contracts: Arc<[Address]>,
     providers: Vec<usize>,
 }
 
@@ -58,7 +61,7 @@ pub(super) struct Round {
 #[derive(Debug)]
 pub(super) struct Source {
     reader: Arc<Reader>,
-    contracts: Vec<Address>,
+    contracts: Followed,
     /// Seen to be on the right chain since its last failure.
     checked: Vec<bool>,
     /// The one that is asked first.
@@ -66,7 +69,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(reader: Arc<Reader>, contracts: Vec<Address>) -> Self {
+    pub(super) fn new(reader: Arc<Reader>, contracts: Followed) -> Self {
         let checked = vec![false; reader.providers()];
         Self { reader, contracts, checked, lead: 0 }
     }
@@ -90,7 +93,7 @@ impl Source {
             match head(&self.reader, index, self.checked[index]).await {
                 Ok(head) => {
                     self.checked[index] = true;
-                    return Ok(Round { head, providers: vec![index] });
+                    return Ok(Round { head, contracts: self.contracts.now(), providers: vec![index] });
                 }
                 Err(error) => {
                     self.checked[index] = false;
@@ -123,7 +126,7 @@ impl Source {
         let target = lowest.at().number;
         let mut providers: Vec<usize> = heads.iter().map(|(index, _)| *index).collect();
         providers.sort_unstable();
-        let round = Round { head: *lowest, providers };
+        let round = Round { head: *lowest, contracts: self.contracts.now(), providers };
         let head = self.header(&round, target).await?;
         Ok(Round { head, ..round })
     }
@@ -148,7 +151,7 @@ impl Source {
         if logs.iter().any(foreign) {
             return Err(RawError::Failed("logs of another block than asked for".to_owned()));
         }
-        Ok(self.touched(&logs))
+        Ok(touched(round, &logs))
     }
 
     /// The same for a range of blocks, so old that everybody has them.
@@ -159,16 +162,11 @@ impl Source {
         to: u64,
     ) -> Result<HashSet<Address>, RawError> {
         let range = json!({ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") });
-        Ok(self.touched(&self.logs(round, range).await?))
-    }
-
-    fn touched(&self, logs: &[Log]) -> HashSet<Address> {
-        let ours = |log: &&Log| !log.removed && self.contracts.contains(&log.address);
-        logs.iter().filter(ours).flat_map(Log::touched).collect()
+        Ok(touched(round, &self.logs(round, range).await?))
     }
 
     async fn logs(&self, round: &Round, mut filter: Value) -> Result<Vec<Log>, RawError> {
-        filter["address"] = json!(self.contracts);
+        filter["address"] = json!(&*round.contracts);
         filter["topics"] = json!([TOPICS]);
         let deadline = Instant::now() + LOGS;
         let asked = round.providers.iter().map(|&index| {
@@ -177,6 +175,11 @@ impl Source {
         });
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
+}
+
+fn touched(round: &Round, logs: &[Log]) -> HashSet<Address> {
+    let ours = |log: &&Log| !log.removed && round.contracts.contains(&log.address);
+    logs.iter().filter(ours).flat_map(Log::touched).collect()
 }
 
 async fn head(reader: &Reader, index: usize, checked: bool) -> Result<Header, RawError> {

@@ -1,0 +1,43 @@
+//! Which contracts are followed, which may change while they are.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use alloy::primitives::Address;
+use tokio::sync::Notify;
+
+#[derive(Debug)]
+struct Shared {
+    contracts: RwLock<Arc<[Address]>>,
+    /// Rung when they change, and when a new head is announced: both are reasons to look at once.
+    bell: Arc<Notify>,
+}
+
+/// The contracts that are followed. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Followed(Arc<Shared>);
+
+impl Followed {
+    /// From now on these. Whoever rests on one that is new is told of once, as everybody is: what happened there
+    /// before was not followed.
+    pub fn set(&self, contracts: &[Address]) {
+        if *self.now() != *contracts {
+            *self.0.contracts.write().unwrap_or_else(PoisonError::into_inner) = contracts.into();
+            self.0.bell.notify_one();
+        }
+    }
+
+    pub(super) fn now(&self) -> Arc<[Address]> {
+        // Whole at every moment.
+        Arc::clone(&self.0.contracts.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.bell)
+    }
+}
+
+impl From<Vec<Address>> for Followed {
+    fn from(contracts: Vec<Address>) -> Self {
+        Self(Arc::new(Shared { contracts: RwLock::new(contracts.into()), bell: Arc::default() }))
+    }
+}
