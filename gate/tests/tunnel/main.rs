@@ -6,10 +6,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 #![allow(clippy::print_stdout, reason = "times are of interest")]
 
+mod amneziawg;
 mod keeper;
 mod net;
 mod openvpn;
 mod ping;
 mod service;
+mod stream;
 mod v2ray;
 mod wireguard;
+mod xray;

@@ -1,8 +1,9 @@
 //! WireGuard outside of the kernel: real wireguard-go on both ends.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::Path;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,8 +15,12 @@ use crate::net::{Namespace, Program, run, unique, until};
 use crate::ping::Ping;
 
 fn config(interface: &str) -> TunnelConfig {
+    config_of(&WIREGUARD, interface)
+}
+
+fn config_of(flavour: &Flavour, interface: &str) -> TunnelConfig {
     TunnelConfig {
-        service: Some(Service::WireGuard),
+        service: Some(flavour.service),
         interface: Some(interface.to_owned()),
         api_addr: None,
         node_home: "/nonexistent".into(),
@@ -27,12 +32,39 @@ fn driver(interface: &str) -> Arc<dyn Tunnel> {
     tunnel::open(&config(interface), Box::new(|| None)).unwrap()
 }
 
+/// WireGuard, or a relative of it.
+pub(crate) struct Flavour {
+    pub(crate) service: Service,
+    pub(crate) program: fn() -> PathBuf,
+    /// Where its control sockets are.
+    pub(crate) sockets: &'static str,
+    /// What both ends are told besides, in its own protocol.
+    pub(crate) besides: &'static str,
+}
+
+const WIREGUARD: Flavour = Flavour {
+    service: Service::WireGuard,
+    program: || "wireguard-go".into(),
+    sockets: "/var/run/wireguard",
+    besides: "",
+};
+
 /// One end of a tunnel.
-struct End {
-    namespace: Namespace,
-    interface: String,
+pub(crate) struct End {
+    pub(crate) namespace: Namespace,
+    pub(crate) interface: String,
     public_key: String,
     _wireguard: Program,
+    socket: PathBuf,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // Where it is only a link to the socket of a relative.
+        if self.socket.is_symlink() {
+            let _ = std::fs::remove_file(&self.socket);
+        }
+    }
 }
 
 fn keys() -> (String, String) {
@@ -45,12 +77,25 @@ fn keys() -> (String, String) {
 }
 
 impl End {
-    fn start(address: &str, port: u16) -> Self {
+    fn start(flavour: &Flavour, address: &str, port: u16) -> Self {
         let (namespace, interface) = (Namespace::new(), format!("w{}", unique()));
-        let wireguard =
-            namespace.spawn(Command::new("wireguard-go").args(["-f", &interface]).env("LOG_LEVEL", "silent"));
-        let socket = format!("/var/run/wireguard/{interface}.sock");
-        until("wireguard-go starts", Duration::from_secs(10), || Path::new(&socket).exists());
+        let mut command = Command::new((flavour.program)());
+        let wireguard = namespace.spawn(command.args(["-f", &interface]).env("LOG_LEVEL", "silent"));
+        let real = format!("{}/{interface}.sock", flavour.sockets);
+        until("it starts", Duration::from_secs(10), || Path::new(&real).exists());
+        // `wg` looks at one place only.
+        let socket = PathBuf::from(format!("/var/run/wireguard/{interface}.sock"));
+        if !socket.exists() {
+            std::fs::create_dir_all("/var/run/wireguard").unwrap();
+            std::os::unix::fs::symlink(&real, &socket).unwrap();
+        }
+        if !flavour.besides.is_empty() {
+            let mut stream = UnixStream::connect(&real).unwrap();
+            stream.write_all(format!("set=1\n{}\n\n", flavour.besides).as_bytes()).unwrap();
+            let mut answer = [0; 64];
+            let length = stream.read(&mut answer).unwrap();
+            assert_eq!(&answer[..length], b"errno=0\n\n", "{}", String::from_utf8_lossy(&answer));
+        }
         let (private_key, public_key) = keys();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), private_key).unwrap();
@@ -58,7 +103,7 @@ impl End {
         run(&["wg", "set", &interface, "private-key", file, "listen-port", &port.to_string()]);
         namespace.run(&["ip", "addr", "add", address, "dev", &interface]);
         namespace.run(&["ip", "link", "set", &interface, "up"]);
-        Self { namespace, interface, public_key, _wireguard: wireguard }
+        Self { namespace, interface, public_key, _wireguard: wireguard, socket }
     }
 
     fn add(&self, key: &str, allowed: &str) {
@@ -74,16 +119,20 @@ impl End {
 }
 
 /// A node with clients whose tunnels are up.
-struct World {
-    node: End,
-    clients: Vec<End>,
+pub(crate) struct World {
+    pub(crate) node: End,
+    pub(crate) clients: Vec<End>,
 }
 
 impl World {
     fn start(clients: u8) -> Self {
-        let node = End::start("10.99.0.1/24", 51_820);
+        Self::of(&WIREGUARD, clients)
+    }
+
+    pub(crate) fn of(flavour: &Flavour, clients: u8) -> Self {
+        let node = End::start(flavour, "10.99.0.1/24", 51_820);
         let clients = (2..2 + clients).map(|last| {
-            let client = End::start(&format!("10.99.0.{last}/24"), 51_821);
+            let client = End::start(flavour, &format!("10.99.0.{last}/24"), 51_821);
             let net = format!("192.168.{last}");
             node.namespace.join(&client.namespace, &net);
             node.add(&client.public_key, &format!("10.99.0.{last}/32"));
@@ -121,8 +170,12 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_ping_stops_at_once_and_comes_back_while_others_go_on() {
-    let world = World::start(2);
-    let tunnel = driver(&world.node.interface);
+    stops_and_comes_back(&WIREGUARD).await;
+}
+
+pub(crate) async fn stops_and_comes_back(flavour: &Flavour) {
+    let world = World::of(flavour, 2);
+    let tunnel = tunnel::open(&config_of(flavour, &world.node.interface), Box::new(|| None)).unwrap();
     let pings: Vec<Ping> =
         world.clients.iter().map(|client| Ping::start(&client.namespace, "10.99.0.1")).collect();
     let begun = Instant::now();

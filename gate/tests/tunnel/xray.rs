@@ -1,0 +1,191 @@
+//! Real Xray, with real clients. No node that has it can be had here: it is started with the configuration that a node
+//! writes for V2Ray, under Xray's names.
+
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sentinel_proto::handshake::Service as Kind;
+use serde_json::{Value, json};
+use sovereign_gate::enforce::tunnel::{self, Peer, Restored, Tunnel, TunnelConfig};
+use tempfile::TempDir;
+
+use crate::keeper::Keeper;
+use crate::net::{Namespace, Program, until};
+use crate::stream::{API, Stream, TICKER, TICKS, api_answers, tick};
+
+/// How a client comes in.
+#[derive(Clone, Copy)]
+struct Way {
+    port: u16,
+    protocol: &'static str,
+    transport: &'static str,
+    mux: bool,
+}
+
+const TCP: Way = Way { port: 10_086, protocol: "vmess", transport: "tcp", mux: false };
+const MUX: Way = Way { mux: true, ..TCP };
+const VLESS: Way = Way { port: 10_087, protocol: "vless", transport: "ws", mux: false };
+
+struct World {
+    clients: Vec<Client>,
+    _xray: Program,
+    home: TempDir,
+    node: Namespace,
+}
+
+struct Client {
+    id: String,
+    _xray: Program,
+    namespace: Namespace,
+    _files: TempDir,
+}
+
+fn id(number: usize) -> String {
+    format!("{number:08}-6f0a-4b7e-8d11-0123456789ab")
+}
+
+fn start(namespace: &Namespace, config: &std::path::Path) -> Program {
+    let program = sentinel_stack::paths::stock_program("xray");
+    namespace.spawn(Command::new(program).arg(config))
+}
+
+/// A user's entry at the server: the node names each by its uuid.
+fn users(count: usize) -> Vec<Value> {
+    (1..=count).map(|number| json!({ "id": id(number), "email": id(number) })).collect()
+}
+
+fn server(count: usize) -> Value {
+    let inbound = |way: Way| {
+        let tag = format!("{}_{}_{}_none", way.port, way.protocol, way.transport);
+        json!({
+            "tag": tag, "listen": "0.0.0.0", "port": way.port, "protocol": way.protocol,
+            "settings": { "clients": users(count), "decryption": "none" },
+            "streamSettings": { "network": way.transport },
+        })
+    };
+    json!({
+        "log": { "loglevel": "none" },
+        "api": { "tag": "api", "services": ["HandlerService", "StatsService"] },
+        "stats": {},
+        "policy": { "levels": { "0": { "statsUserUplink": true, "statsUserDownlink": true } } },
+        "inbounds": [
+            { "tag": "api", "listen": "0.0.0.0", "port": 2323, "protocol": "dokodemo-door",
+              "settings": { "address": "127.0.0.1" } },
+            inbound(TCP), inbound(VLESS),
+        ],
+        "outbounds": [{ "protocol": "freedom" }],
+        "routing": { "rules": [{ "type": "field", "inboundTag": ["api"], "outboundTag": "api" }] },
+    })
+}
+
+fn client(way: Way, id: &str, address: &str) -> Value {
+    let door = |port: u16, target: u16| {
+        json!({ "listen": "127.0.0.1", "port": port, "protocol": "dokodemo-door",
+            "settings": { "address": "127.0.0.1", "port": target, "network": "tcp" } })
+    };
+    let user = json!({ "id": id, "encryption": "none", "security": "auto" });
+    json!({
+        "log": { "loglevel": "none" },
+        "inbounds": [door(TICKS, TICKER), door(API, 2323)],
+        "outbounds": [{
+            "protocol": way.protocol,
+            "settings": { "vnext": [{ "address": address, "port": way.port, "users": [user] }] },
+            "streamSettings": { "network": way.transport },
+            "mux": { "enabled": way.mux },
+        }],
+    })
+}
+
+impl World {
+    fn start(ways: &[Way]) -> Self {
+        let (node, home) = (Namespace::new(), TempDir::new().unwrap());
+        std::fs::create_dir(home.path().join("xray")).unwrap();
+        let config = home.path().join("xray/server.json");
+        std::fs::write(&config, server(ways.len()).to_string()).unwrap();
+        node.thread(tick);
+        let xray = start(&node, &config);
+        let clients = ways.iter().zip(1..).map(|(way, number)| {
+            let (namespace, files) = (Namespace::new(), TempDir::new().unwrap());
+            let net = format!("192.168.{}", number + 100);
+            node.join(&namespace, &net);
+            let config = files.path().join("client.json");
+            std::fs::write(&config, client(*way, &id(number), &format!("{net}.1")).to_string()).unwrap();
+            let xray = start(&namespace, &config);
+            Client { id: id(number), _xray: xray, namespace, _files: files }
+        });
+        Self { clients: clients.collect(), _xray: xray, home, node }
+    }
+
+    fn driver(&self) -> Arc<dyn Tunnel> {
+        let config = TunnelConfig {
+            service: Some(Kind::Xray),
+            interface: None,
+            api_addr: None,
+            node_home: self.home.path().into(),
+            namespace: Some(self.node.path().into()),
+        };
+        tunnel::open(&config, Box::new(|| None)).unwrap()
+    }
+
+    fn peer(&self, client: usize) -> Peer {
+        Peer { session_id: client as u64, peer_id: self.clients[client].id.clone(), addresses: Vec::new() }
+    }
+
+    fn stream(&self, client: usize) -> Stream {
+        Stream::start(&self.clients[client].namespace)
+    }
+}
+
+async fn stops_and_comes_back(way: Way) {
+    let world = World::start(&[way, TCP]);
+    let streams = [world.stream(0), world.stream(1)];
+    let tunnel = world.driver();
+    let _keeper = Keeper::start(&tunnel);
+    let others = streams[1].begun();
+
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    let out = Instant::now();
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(streams[0].since(out + Duration::from_millis(200)), 0, "packets pass");
+    assert!(streams[1].comes_back(out, Duration::from_secs(3)) < Duration::from_secs(3));
+    assert!(streams[1].begun() <= others + 1, "the other one was cut more than once");
+
+    let (asked, others) = (Instant::now(), streams[1].begun());
+    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    let back = streams[0].comes_back(asked, Duration::from_secs(30));
+    assert_eq!(streams[1].begun(), others, "letting somebody back cuts nobody");
+    println!("xray {} {}: back after {back:?}", way.protocol, way.transport);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_download_stops_and_comes_back() {
+    stops_and_comes_back(TCP).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_multiplexed_one_too() {
+    stops_and_comes_back(MUX).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_vless_and_websocket_too() {
+    stops_and_comes_back(VLESS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_adds_himself_again() {
+    let world = World::start(&[TCP]);
+    let _stream = world.stream(0);
+    let (inside, from) = (([127, 0, 0, 1], API).into(), &world.clients[0].namespace);
+    until("the hole that is to be closed", Duration::from_secs(5), || api_answers(from, inside));
+    // The node's own connection: while it has none, it must be able to make one.
+    let node = world.node.thread(|| TcpStream::connect("127.0.0.1:2323").unwrap());
+    let tunnel = world.driver();
+    let _keeper = Keeper::start(&tunnel);
+    until("the API is closed", Duration::from_secs(5), || !api_answers(from, inside));
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    drop(node);
+}
