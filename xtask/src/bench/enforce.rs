@@ -30,7 +30,10 @@ pub(super) async fn run() -> Result<()> {
         "\nfrom the transfer of the only card to the peer that is out, {HOLDERS} holders; gate: {built}"
     );
     println!("  p50 {:>9.1} ms\n  p99 {:>9.1} ms", figures.p50_ms, figures.p99_ms);
-    report::write("enforce", &json!({ "program": built, "holders": HOLDERS, "transfer_to_dropped": figures }))
+    report::write(
+        "transfer",
+        &json!({ "program": built, "holders": HOLDERS, "transfer_to_dropped": figures }),
+    )
 }
 
 async fn measure(stack: &Stack) -> Result<Sample> {

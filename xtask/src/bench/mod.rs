@@ -26,7 +26,7 @@ pub(crate) enum Name {
     Oracle,
     /// The gate as a process: start, memory, sign-ins a second.
     Process,
-    /// From the transfer of the only card to the peer that is out of the tunnel.
+    /// From the transfer of the only card to the peer that is out of the tunnel, and what 10,000 sessions cost.
     Enforce,
 }
 
@@ -46,7 +46,10 @@ async fn all(names: Vec<Name>) -> Result<()> {
             Name::Rooms => crates::run("sovereign-gate", "rooms", &[]).await?,
             Name::Oracle => oracle().await?,
             Name::Process => process::run().await?,
-            Name::Enforce => enforce::run().await?,
+            Name::Enforce => {
+                enforce::run().await?;
+                crates::run("sovereign-gate", "enforce", &[]).await?;
+            }
         }
     }
     Ok(())
