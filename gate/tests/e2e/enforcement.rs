@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use alloy::primitives::{Address, Bytes, U256, address};
 use anyhow::{Context as _, Result, bail, ensure};
 use sentinel_stack::actors::{Caller, Client, SignIn, Tunnel, Wallet};
 use sentinel_stack::info::GateInfo;
@@ -12,11 +13,14 @@ use crate::world::{World, enter, eventually, metric, record, set, turned_away};
 
 /// From a block, or an ended sign-in, to a tunnel that is silent.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
+/// Where cards go to be gone.
+const BURNT: Address = address!("000000000000000000000000000000000000dEaD");
 const UP: Duration = Duration::from_secs(5);
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = trials![
         the_only_card_is_sold_and_bought_back,
+        all_cards_in_a_batch_and_a_burnt_one,
         the_card_in_the_vault_is_sold,
         a_delegation_is_revoked,
         a_delegation_ends,
@@ -107,6 +111,31 @@ async fn the_only_card_is_sold_and_bought_back(world: &World) -> Result<()> {
         Ok(())
     };
     eventually("the session is live again", SOON, live).await
+}
+
+alloy::sol! {
+    function safeBatchTransferFrom(address from, address to, uint256[] ids, uint256[] amounts, bytes data) external;
+}
+
+async fn all_cards_in_a_batch_and_a_burnt_one(world: &World) -> Result<()> {
+    let (gate, ethereum) = (world.gate(), &world.ethereum);
+    let cards = [ethereum.this_card(), ethereum.other_card()];
+    let (seller, burner) = (world.holder(gate, &cards).await?, world.paid().await?);
+    let sells = Guest::arrive(world, gate, &seller.account).await?;
+    let burns = Guest::arrive(world, gate, &burner.account).await?;
+    let from = seller.wallet.address();
+    let batch = safeBatchTransferFromCall {
+        from,
+        to: Wallet::fresh().address(),
+        ids: cards.map(U256::from).to_vec(),
+        amounts: vec![U256::from(1); cards.len()],
+        data: Bytes::new(),
+    };
+    ethereum.send(from, ethereum.memes(), &batch).await?;
+    sells.falls_silent(SOON).await.context("sold in a batch")?;
+    burns.pings().await.context("somebody else's tunnel")?;
+    ethereum.transfer(burner.wallet.address(), BURNT, ethereum.other_card()).await?;
+    burns.falls_silent(SOON).await.context("burnt")
 }
 
 async fn the_card_in_the_vault_is_sold(world: &World) -> Result<()> {
