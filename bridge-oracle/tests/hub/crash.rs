@@ -7,8 +7,9 @@ use bridge_oracle::submit::journal::Journal;
 use bridge_oracle::submit::{Authz, Submit as _};
 use sentinel_proto::address::NodeAddress;
 use sentinel_proto::hub::{HubClient, HubConfig};
+use sentinel_stack::FUNDS;
 
-use crate::chain::{CHAIN, DENOM, FUNDS};
+use crate::chain::{CHAIN, DENOM};
 use crate::town::{HOURLY, HOURS, PLAN, Town, key, wish};
 
 const HUB: &str = "CRASH_TEST_HUB";

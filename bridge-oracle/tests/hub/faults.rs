@@ -22,11 +22,11 @@ async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice
 
     // Stopped: nothing is reached, nothing is lost.
     town.chain.halt();
-    let (data, saved) = town.chain.data();
+    let (data, saved) = (town.chain.data(), town.chain.home().join("saved"));
     copy(&data, &saved);
     let stopped = oracle.submit(2, &town.wish(1..2)).await;
     assert!(matches!(stopped, Err(SubmitError::Hub(_))), "{stopped:?}");
-    town.chain.resume();
+    town.chain.resume().unwrap();
     up(&town).await;
     assert_eq!(oracle.submit(3, &town.wish(1..2)).await.unwrap().done.len(), 2);
     assert_eq!(town.ledger().await.leases.len(), 2);
@@ -40,7 +40,7 @@ async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice
         tokio::time::sleep(Duration::from_millis(40)).await;
         town.chain.halt();
         tokio::time::sleep(Duration::from_secs(2)).await;
-        town.chain.resume();
+        town.chain.resume().unwrap();
         task
     };
     let (outcome, same) = waiting.await.unwrap();
@@ -59,7 +59,7 @@ async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice
     town.chain.halt();
     std::fs::remove_dir_all(&data).unwrap();
     copy(&saved, &data);
-    town.chain.resume();
+    town.chain.resume().unwrap();
     let hub = crate::town::client(&town.chain);
     town.hub = hub;
     up(&town).await;

@@ -183,11 +183,11 @@ async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
     let chain = &town.chain;
     let backend = ["--keyring-backend", "test"];
     for name in ["one", "two", "three"] {
-        chain.run(&[&["keys", "add", name], backend.as_slice()].concat());
+        chain.run(&[&["keys", "add", name], backend.as_slice()].concat()).unwrap();
     }
     let multisig = ["keys", "add", "board", "--multisig", "one,two,three", "--multisig-threshold", "2"];
-    chain.run(&[&multisig, backend.as_slice()].concat());
-    let board = chain.run(&[&["keys", "show", "board", "-a"], backend.as_slice()].concat());
+    chain.run(&[&multisig, backend.as_slice()].concat()).unwrap();
+    let board = chain.run(&[&["keys", "show", "board", "-a"], backend.as_slice()].concat()).unwrap();
     let board: sentinel_proto::address::AccountAddress = board.trim().parse().unwrap();
     let amount = vec![Coin { denom: DENOM.to_owned(), amount: "1000000000".to_owned() }];
     let (from_address, to_address) = (key(2).account().to_string(), board.to_string());
@@ -209,12 +209,12 @@ async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
     for name in ["one", "two"] {
         let (file, out) = (path("grants.json"), path(name));
         let sign = ["tx", "sign", &file, "--multisig", &board, "--from", name, "--output-document", &out];
-        chain.run(&[&sign, common.as_slice()].concat());
+        chain.run(&[&sign, common.as_slice()].concat()).unwrap();
     }
     let (file, out) = (path("grants.json"), path("signed.json"));
     let join = ["tx", "multi-sign", &file, "board", &path("one"), &path("two"), "--output-document", &out];
-    chain.run(&[&join, common.as_slice()].concat());
-    let sent = chain.run(&["tx", "broadcast", &out, "--node", &rpc, "--output", "json"]);
+    chain.run(&[&join, common.as_slice()].concat()).unwrap();
+    let sent = chain.run(&["tx", "broadcast", &out, "--node", &rpc, "--output", "json"]).unwrap();
     let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
     assert_eq!(sent["code"], 0, "{sent}");
     town.executed(&sent["txhash"].as_str().unwrap().parse().unwrap()).await.outcome.unwrap();

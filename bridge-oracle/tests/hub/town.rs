@@ -24,7 +24,7 @@ use sentinel_proto::wire::sentinel::provider::v3::{
 };
 use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, Status};
 
-use crate::chain::{CHAIN, Chain, DENOM};
+use crate::chain::{self, CHAIN, Chain, DENOM};
 
 /// Price of an hour of every node.
 pub(crate) const HOURLY: u128 = 1_000_000;
@@ -59,7 +59,7 @@ impl Town {
         // The oracle has no coins: the fee grant creates its account.
         let accounts: Vec<_> =
             [&provider, &key(2)].into_iter().chain(&nodes).map(SigningKey::account).collect();
-        let chain = Chain::start(&accounts, node_timeout);
+        let chain = chain::start(&accounts, node_timeout);
         let hub = client(&chain);
         let town = Self { chain, hub, provider, oracle, nodes };
         until("the first block", async || town.hub.latest_height().await.ok().filter(|height| *height > 1))

@@ -67,7 +67,7 @@ async fn a_service_follows_tells_and_ends_when_asked() {
     world.hub.chain.halt();
     let trouble = shows("/ready", "503 Service Unavailable").await;
     assert!(trouble.contains("\"hub\""), "{trouble}");
-    world.hub.chain.resume();
+    world.hub.chain.resume().unwrap();
     shows("/ready", "200 OK").await;
     let id = i32::try_from(service.id().unwrap()).unwrap();
     kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();

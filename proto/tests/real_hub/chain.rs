@@ -1,83 +1,44 @@
-//! A chain of one validator, run by the real hub program.
+//! The real hub, told by its own command what to do.
 
-use std::{
-    env, fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use sentinel_proto::address::{AccountAddress, NodeAddress};
+use sentinel_stack::Solo;
 use serde_json::Value;
 
 pub(crate) const CHAIN: &str = "client-test-1";
 const PRICES: [&str; 4] = ["--gigabyte-prices", "udvpn:0,1000000", "--hourly-prices", "udvpn:0,1000000"];
 
 /// A running chain; ends when dropped.
-pub(crate) struct Chain {
-    program: PathBuf,
-    home: tempfile::TempDir,
-    rpc: u16,
-    p2p: u16,
-    grpc: u16,
-    process: Option<Child>,
-}
+pub(crate) struct Chain(Solo);
 
 impl Chain {
     /// Starts a chain where these keys have coins.
     pub(crate) fn start(keys: &[&str]) -> Self {
-        let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/stock/sentinelhub");
-        let program = env::var_os("SENTINELHUB_BIN").map_or(default, PathBuf::from);
-        assert!(program.exists(), "{} is not built; SENTINELHUB_BIN names another", program.display());
-        let [rpc, p2p, grpc] = free_ports();
-        let home = tempfile::tempdir().unwrap();
-        let mut chain = Self { program, home, rpc, p2p, grpc, process: None };
-        chain.run(&["init", "val", "--chain-id", CHAIN]);
-        chain.edit_genesis();
-        for key in [&["val"], keys].concat() {
-            chain.run(&["keys", "add", key, "--keyring-backend", "test"]);
-            let coins = "1000000000000udvpn";
-            chain.run(&["genesis", "add-genesis-account", key, coins, "--keyring-backend", "test"]);
-        }
-        let stake = "100000000000udvpn";
-        chain.run(&["genesis", "gentx", "val", stake, "--chain-id", CHAIN, "--keyring-backend", "test"]);
-        chain.run(&["genesis", "collect-gentxs"]);
-        chain.replace("config/config.toml", "timeout_commit = ", "timeout_commit = \"500ms\"");
-        chain.replace("config/app.toml", "minimum-gas-prices = ", "minimum-gas-prices = \"0.1udvpn\"");
-        chain.resume();
-        chain
+        let mut chain = Solo::init(CHAIN).unwrap();
+        let accounts: Vec<_> = keys.iter().map(|key| chain.add_key(key).unwrap()).collect();
+        let edit = |vpn: &mut Value| {
+            vpn["node"]["params"]["status_timeout"] = "86400s".into();
+            vpn["subscription"]["params"]["status_timeout"] = "86400s".into();
+            // Short, so that a cancelled session leaves the chain while we look.
+            vpn["session"]["params"]["status_timeout"] = "8s".into();
+        };
+        chain.begin(&accounts, edit).unwrap();
+        Self(chain)
     }
 
     pub(crate) fn grpc_addr(&self) -> String {
-        format!("127.0.0.1:{}", self.grpc)
+        self.0.grpc_addr()
     }
 
     /// Runs the hub on the chain as it is.
     pub(crate) fn resume(&mut self) {
-        let log = fs::File::create(self.home.path().join("log")).unwrap();
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(&self.program)
-            .args(["start", "--skip-overwrite-config", "--rpc.pprof_laddr", "", "--p2p.pex=false"])
-            .arg("--home")
-            .arg(self.home.path())
-            .args(["--rpc.laddr", &format!("tcp://127.0.0.1:{}", self.rpc)])
-            .args(["--p2p.laddr", &format!("tcp://127.0.0.1:{}", self.p2p)])
-            .args(["--grpc.address", &self.grpc_addr(), "--grpc-web.enable=false"])
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.process = Some(process);
+        self.0.resume().unwrap();
     }
 
     /// Ends the hub; the chain stays on disk.
     pub(crate) fn halt(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.0.halt();
     }
 
     /// The account of a key.
@@ -88,7 +49,7 @@ impl Chain {
 
     /// Sends a transaction and waits for its block; the value of one attribute of one event.
     fn send(&self, from: &str, transaction: &[&str], wanted: Option<(&str, &str)>) -> u64 {
-        let node = format!("tcp://127.0.0.1:{}", self.rpc);
+        let node = self.0.rpc();
         let common = ["--from", from, "--keyring-backend", "test", "--chain-id", CHAIN, "--node", &node];
         let price = ["--gas", "500000", "--gas-prices", "0.1udvpn", "-y", "-o", "json"];
         let args = [&["tx", "vpn"], transaction, &common, &price].concat();
@@ -97,7 +58,7 @@ impl Chain {
         let hash = sent["txhash"].as_str().unwrap();
         let start = Instant::now();
         let done: Value = loop {
-            let output = self.command(&["query", "tx", hash, "--node", &node, "-o", "json"]);
+            let output = self.0.command(&["query", "tx", hash, "--node", &node, "-o", "json"]).unwrap();
             if output.status.success() {
                 break serde_json::from_slice(&output.stdout).unwrap();
             }
@@ -148,48 +109,7 @@ impl Chain {
         self.send(key, &["session", "cancel-session", &session.to_string()], None);
     }
 
-    fn command(&self, args: &[&str]) -> std::process::Output {
-        let mut command = Command::new(&self.program);
-        command.args(args).arg("--home").arg(self.home.path()).stdin(Stdio::null());
-        command.output().unwrap()
-    }
-
     fn run(&self, args: &[&str]) -> String {
-        let output = self.command(args);
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn edit_genesis(&self) {
-        let path = self.home.path().join("config/genesis.json");
-        let text = fs::read_to_string(&path).unwrap().replace("\"stake\"", "\"udvpn\"");
-        let mut genesis: Value = serde_json::from_str(&text).unwrap();
-        let vpn = &mut genesis["app_state"]["vpn"];
-        vpn["node"]["params"]["status_timeout"] = "86400s".into();
-        vpn["subscription"]["params"]["status_timeout"] = "86400s".into();
-        // Short, so that a cancelled session leaves the chain while we look.
-        vpn["session"]["params"]["status_timeout"] = "8s".into();
-        fs::write(&path, serde_json::to_vec(&genesis).unwrap()).unwrap();
-    }
-
-    fn replace(&self, file: &str, start: &str, line: &str) {
-        let path = self.home.path().join(file);
-        let text = fs::read_to_string(&path).unwrap();
-        let lines: Vec<_> = text.lines().map(|old| if old.starts_with(start) { line } else { old }).collect();
-        assert!(lines.contains(&line), "{file} has no {start}");
-        fs::write(&path, lines.join("\n")).unwrap();
-    }
-}
-
-/// Ports that nobody had a moment ago: another chain may be running on this machine.
-fn free_ports<const N: usize>() -> [u16; N] {
-    // All are held until all are known, so that they differ.
-    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    std::array::from_fn(|at| held[at].local_addr().unwrap().port())
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        self.halt();
+        self.0.run(args).unwrap()
     }
 }

@@ -24,7 +24,7 @@ pub mod stories;
 
 pub use ethereum::{CHAIN_ID as ETHEREUM_CHAIN_ID, npm_binary};
 pub use gate::NETWORK;
-pub use hub::{CHAIN_ID as HUB_CHAIN_ID, Cli, DENOM, Transaction};
+pub use hub::{CHAIN_ID as HUB_CHAIN_ID, Cli, DENOM, FUNDS, Solo, Transaction};
 pub use info::StackInfo;
 pub use net::Namespace;
 pub use node::Node;

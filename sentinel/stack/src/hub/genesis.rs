@@ -7,9 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::{CHAIN_ID, Cli, DENOM};
+use super::{CHAIN_ID, Cli, DENOM, FUNDS};
 
-const FUNDS: &str = "1000000000000000";
 const SELF_BOND: &str = "1000000000000udvpn";
 const VALIDATOR: &str = "validator";
 
@@ -63,25 +62,27 @@ impl Genesis {
         self.cli.run(&[&["genesis", "gentx", VALIDATOR, SELF_BOND], backend.as_slice()].concat()).await?;
         self.cli.run(&["genesis", "collect-gentxs"]).await?;
         // Last: every one of these commands sets the block time back to that of the live network.
-        self.shorten_blocks()
-    }
-
-    fn shorten_blocks(&self) -> Result<()> {
-        let path = self.home.join("config/config.toml");
-        let text = std::fs::read_to_string(&path)?;
-        let mut config: toml::Table = text.parse().context("the hub's config.toml")?;
-        let consensus =
-            config.get_mut("consensus").and_then(toml::Value::as_table_mut).context("no [consensus]")?;
-        consensus.insert("timeout_commit".to_owned(), "500ms".into());
-        std::fs::write(&path, config.to_string())?;
-        Ok(())
+        shorten_blocks(&self.home)
     }
 }
 
-fn fund(state: &mut Value, address: &str) -> Result<()> {
+/// A block each half a second.
+pub(super) fn shorten_blocks(home: &Path) -> Result<()> {
+    let path = home.join("config/config.toml");
+    let text = std::fs::read_to_string(&path)?;
+    let mut config: toml::Table = text.parse().context("the hub's config.toml")?;
+    let consensus =
+        config.get_mut("consensus").and_then(toml::Value::as_table_mut).context("no [consensus]")?;
+    consensus.insert("timeout_commit".to_owned(), "500ms".into());
+    std::fs::write(&path, config.to_string())?;
+    Ok(())
+}
+
+/// Lets an account begin with coins.
+pub(super) fn fund(state: &mut Value, address: &str) -> Result<()> {
     let account = json!({ "@type": "/cosmos.auth.v1beta1.BaseAccount", "address": address,
         "pub_key": null, "account_number": "0", "sequence": "0" });
-    let balance = json!({ "address": address, "coins": [{ "denom": DENOM, "amount": FUNDS }] });
+    let balance = json!({ "address": address, "coins": [{ "denom": DENOM, "amount": FUNDS.to_string() }] });
     state["auth"]["accounts"].as_array_mut().context("genesis has no accounts")?.push(account);
     state["bank"]["balances"].as_array_mut().context("genesis has no balances")?.push(balance);
     Ok(())
@@ -97,6 +98,11 @@ fn apply(limits: Limits, vpn: &mut Value) {
     for module in ["lease", "session"] {
         vpn[module]["params"]["max_hours"] = json!("720");
     }
+    denominate(vpn);
+}
+
+/// Deposits and least prices in the only coin there is.
+pub(super) fn denominate(vpn: &mut Value) {
     for module in ["node", "provider"] {
         vpn[module]["params"]["deposit"]["denom"] = json!(DENOM);
     }

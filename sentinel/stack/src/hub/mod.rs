@@ -3,6 +3,7 @@
 mod cli;
 mod genesis;
 mod market;
+mod solo;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -14,6 +15,7 @@ use anyhow::Result;
 pub use cli::{Cli, Transaction};
 pub(crate) use genesis::{Genesis, Limits};
 pub(crate) use market::{Market, PRICE};
+pub use solo::Solo;
 
 use crate::info::HubInfo;
 use crate::net::Ports;
@@ -25,6 +27,8 @@ pub(crate) const NAME: &str = "hub";
 pub const CHAIN_ID: &str = "sovereign-local-1";
 /// The only coin there.
 pub const DENOM: &str = "udvpn";
+/// What every account starts with.
+pub const FUNDS: u128 = 1_000_000_000_000_000;
 /// The account that pays for everything that has no owner: it funds the users of tests.
 pub(crate) const FAUCET: &str = "faucet";
 /// Owns the plans.
