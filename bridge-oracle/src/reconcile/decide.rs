@@ -79,7 +79,7 @@ impl<'a> Round<'a> {
         for node in all {
             let lease = ledger.leases.get(&node);
             let present = lease.is_some() || linked.contains(&node);
-            let fault = judge::fault(&node, standings, governed, memory.nodes.get(&node));
+            let fault = judge::fault(&node, standings, governed, memory.nodes.get(&node), present);
             let stance = memory.stance(node, fault.as_ref(), present, ledger.time, &governed.standing);
             let plans = ledger.plans.iter().filter(|(_, plan)| plan.links.contains(&node));
             let row = Row {

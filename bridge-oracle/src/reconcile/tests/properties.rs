@@ -89,6 +89,12 @@ prop_compose! {
     }
 }
 
+/// `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.max(512), failure_persistence: None, ..usual }
+}
+
 /// Rounds until nothing more is done, with the operator's consent.
 fn settle(world: &mut World) {
     for _ in 0..100 {
@@ -100,7 +106,7 @@ fn settle(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// From any state, with money: after patience and dwell have passed, exactly the good nodes that can be leased
     /// are linked, to every plan.

@@ -86,6 +86,19 @@ fn a_removed_node_comes_back_with_a_margin_and_after_its_dwell_time() {
 }
 
 #[test]
+fn a_node_that_is_back_needs_no_margin_any_more() {
+    let mut world = World::with_nodes(1);
+    world.round();
+    // Linked by the last round, which is all that this one knows of it; the score has fallen since.
+    world.memory.nodes.insert(node(1), Past::Recovering { since: world.ledger.time });
+    world.standing(1).score = 310;
+    assert_eq!(world.round().rows[&node(1)].stance, Stance::Good);
+    assert!(world.memory.nodes.is_empty());
+    world.standing(1).score = 299;
+    assert!(matches!(world.round().rows[&node(1)].stance, Stance::Grace { .. }));
+}
+
+#[test]
 fn a_fault_during_the_dwell_time_starts_it_anew() {
     let mut world = World::with_nodes(1);
     world.memory.nodes.insert(node(1), Past::Recovering { since: world.ledger.time - 599 });
