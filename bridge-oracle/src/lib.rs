@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod doctor;
+pub mod failpoint;
 pub mod grants;
 pub mod ledger;
 pub mod ops;

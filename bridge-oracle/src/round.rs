@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use sentinel_proto::address::NodeAddress;
 
+use crate::failpoint::{Place, passed, reach};
 use crate::ledger::{Ledger, LedgerError, ReadLedger};
 use crate::ops::health::{Health, Part};
 use crate::ops::metrics;
@@ -68,9 +69,9 @@ pub struct Eyes<L> {
 impl<L: ReadLedger> Eyes<L> {
     /// What there is, and what follows from it and from `memory`.
     pub async fn look(&mut self, memory: &Memory, allow_removals: Option<usize>) -> Result<View, RoundError> {
-        let standings = self.follower.refresh().await?.clone();
+        let standings = passed(Place::Standing, self.follower.refresh()).await?.clone();
         let wanted: BTreeSet<NodeAddress> = standings.nodes.keys().copied().collect();
-        let ledger = self.ledger.read(&wanted).await?;
+        let ledger = passed(Place::Ledger, self.ledger.read(&wanted)).await?;
         let decision = reconcile(Input {
             governed: &self.governed,
             standings: &standings,
@@ -144,6 +145,7 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
         // Written before anything is sent: after a crash no removal is forgotten.
         let round = self.state.round + u64::from(!view.decision.steps.is_empty());
         self.remember(State { round, memory: view.decision.memory.clone() })?;
+        reach(Place::Remembered);
         self.act(&view.decision).await?;
         Ok(view)
     }

@@ -15,6 +15,7 @@ use super::journal::Journal;
 use super::messages::message;
 use super::send::Sent;
 use super::{Outcome, Settings, Submit, SubmitError};
+use crate::failpoint::{Place, passed};
 use crate::reconcile::Action;
 
 /// Attempts at one set of actions before it is given up for this round.
@@ -76,7 +77,8 @@ impl Authz {
     /// else. Without any, an operator must act.
     async fn granted(&self, actions: &[Action], outcome: &mut Outcome) -> Result<Vec<Action>, SubmitError> {
         let now = SystemTime::now();
-        let grants = self.hub.authorizations(&self.granter(), &self.key.account()).await?;
+        let (granter, grantee) = (self.granter(), self.key.account());
+        let grants = passed(Place::Granted, self.hub.authorizations(&granter, &grantee)).await?;
         for grant in grants.iter().filter(|grant| ends_soon(grant, now)) {
             tracing::warn!(message = grant.message, "a grant ends soon; see `bridge-oracle doctor`");
         }
@@ -194,7 +196,7 @@ impl Authz {
         account: AccountState,
     ) -> Result<Result<u64, Failure>, SubmitError> {
         let transaction = self.transaction(actions, 1, 0).unsigned(&self.key, account);
-        Ok(match self.hub.simulate(&transaction).await? {
+        Ok(match passed(Place::Simulated, self.hub.simulate(&transaction)).await? {
             Simulated::Gas(gas) => Ok(gas),
             Simulated::Fails(words) => Err(Failure::of_text(&words)),
         })

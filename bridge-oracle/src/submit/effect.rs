@@ -7,8 +7,8 @@ use sentinel_proto::hub::Seen;
 use sentinel_proto::wire::sentinel::types::v1::{RenewalPricePolicy, Status};
 
 use super::authz::Authz;
-use super::failpoint::{Place, reach};
 use super::{Outcome, SubmitError};
+use crate::failpoint::{Place, passed, reach};
 use crate::reconcile::Action;
 
 /// The hub after a round, as far as the round touched it.
@@ -57,7 +57,7 @@ impl Authz {
         let begin = Instant::now();
         for plan in linked {
             let nodes = loop {
-                let seen = self.hub.nodes_for_plan_seen(plan).await?;
+                let seen = passed(Place::Links, self.hub.nodes_for_plan_seen(plan)).await?;
                 if self.is_new(&seen, height, begin).await? {
                     break seen.value;
                 }
@@ -66,7 +66,8 @@ impl Authz {
         }
         if leased {
             let leases = loop {
-                let seen = self.hub.leases_for_provider_seen(&self.settings.provider).await?;
+                let provider = &self.settings.provider;
+                let seen = passed(Place::Leases, self.hub.leases_for_provider_seen(provider)).await?;
                 if self.is_new(&seen, height, begin).await? {
                     break seen.value;
                 }
@@ -75,7 +76,7 @@ impl Authz {
             facts.leases = known.collect();
         }
         for plan in activated {
-            let status = self.hub.plan(plan).await?.map(|plan| plan.status);
+            let status = passed(Place::Plans, self.hub.plan(plan)).await?.map(|plan| plan.status);
             facts.active.insert(plan, status == Some(Status::Active.into()));
         }
         Ok(facts)

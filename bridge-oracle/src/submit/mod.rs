@@ -3,7 +3,6 @@
 mod authz;
 mod batch;
 mod effect;
-pub mod failpoint;
 mod failure;
 pub mod gas;
 pub mod journal;

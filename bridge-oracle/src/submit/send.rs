@@ -9,10 +9,10 @@ use sentinel_proto::hub::{AccountState, Seen};
 use sentinel_proto::tx::SignedTransaction;
 
 use super::authz::Authz;
-use super::failpoint::{Place, reach};
 use super::failure::Failure;
 use super::journal::{End, Entry, Open};
 use super::{Outcome, SubmitError};
+use crate::failpoint::{Place, passed, reach};
 use crate::reconcile::Action;
 
 /// Blocks that a start waits for what an earlier run has left open.
@@ -35,14 +35,15 @@ pub(super) enum Sent {
 impl Authz {
     /// The account's state, and the height at which it was so.
     pub(super) async fn account(&self) -> Result<(AccountState, u64), SubmitError> {
-        let Seen { value, height } = self.hub.account(&self.key.account()).await?;
+        let account = self.key.account();
+        let Seen { value, height } = passed(Place::Account, self.hub.account(&account)).await?;
         let account = value.ok_or_else(|| {
             let words = "the oracle's account is not on the hub yet: the fee grant creates it";
             SubmitError::NotPermitted(words.to_owned())
         })?;
         let height = match height {
             Some(height) => height,
-            None => self.hub.latest_height().await?,
+            None => passed(Place::Account, self.hub.latest_height()).await?,
         };
         Ok((account, height))
     }
@@ -58,7 +59,8 @@ impl Authz {
         outcome: &mut Outcome,
     ) -> Result<Sent, SubmitError> {
         // An earlier sequence that is still open could have its effect before or after this one's.
-        if self.journal.open_transactions().await?.iter().any(|open| open.sequence != account.sequence) {
+        let open = passed(Place::Listed, self.journal.open_transactions()).await?;
+        if open.iter().any(|open| open.sequence != account.sequence) {
             for (open, end) in self.settle(None, Patience::Time).await? {
                 outcome.add(&open, &end);
             }
@@ -71,10 +73,8 @@ impl Authz {
         let fee = format!("{}{}", unsigned.fee.amount, unsigned.fee.denom);
         let sequence = account.sequence;
         let entry = Entry { round, sequence, timeout_height, fee, actions, transaction: &transaction };
-        self.journal.begin(&entry).await?;
-        reach(Place::Written);
-        let answer = self.hub.broadcast(&transaction).await;
-        reach(Place::Sent);
+        passed(Place::Written, self.journal.begin(&entry)).await?;
+        let answer = passed(Place::Sent, self.hub.broadcast(&transaction)).await;
         match answer {
             Ok(Ok(())) => reach(Place::Accepted),
             // It stays open: another endpoint may have taken it before this one refused.
@@ -116,7 +116,7 @@ impl Authz {
         let (begin, mut first, mut looks) = (Instant::now(), None, 0_u32);
         let mut settled = Vec::new();
         loop {
-            let open = self.journal.open_transactions().await?;
+            let open = passed(Place::Open, self.journal.open_transactions()).await?;
             if open.is_empty() {
                 return Ok(settled);
             }
@@ -125,7 +125,7 @@ impl Authz {
                 Err(SubmitError::Hub(error)) => Some(error),
                 Err(error) => return Err(error),
             };
-            if self.journal.open_transactions().await?.is_empty() {
+            if passed(Place::Closed, self.journal.open_transactions()).await?.is_empty() {
                 return Ok(settled);
             }
             let over = begin.elapsed() > self.settings.patience;
@@ -140,7 +140,7 @@ impl Authz {
             looks += 1;
             if let Some(transaction) = resend.filter(|_| looks.is_multiple_of(RESEND)) {
                 // Whatever it says: the hash decides.
-                let _ = self.hub.broadcast(transaction).await;
+                let _ = passed(Place::Resent, self.hub.broadcast(transaction)).await;
             }
             tokio::time::sleep(self.settings.poll).await;
         }
@@ -156,7 +156,7 @@ impl Authz {
         let mut ends = Vec::new();
         let mut rest = Vec::new();
         for open in open {
-            match self.hub.transaction(open.transaction.hash()).await? {
+            match passed(Place::Asked, self.hub.transaction(open.transaction.hash())).await? {
                 Seen { value: Some(executed), .. } => {
                     reach(Place::Found);
                     ends.push((open, End::Executed(executed)));
@@ -165,7 +165,7 @@ impl Authz {
             }
         }
         if !rest.is_empty() {
-            let (account, height) = self.account().await?;
+            let (account, height) = passed(Place::Polled, self.account()).await?;
             let first = first.get_or_insert(First { height, used: None, now: height });
             first.see(height, account.sequence);
             for (open, looked_at) in rest {
@@ -177,8 +177,7 @@ impl Authz {
         let written: Vec<_> =
             ends.iter().map(|(open, end)| (*open.transaction.hash(), end.clone())).collect();
         if !written.is_empty() {
-            self.journal.settle(&written).await?;
-            reach(Place::Settled);
+            passed(Place::Settled, self.journal.settle(&written)).await?;
         }
         settled.extend(ends);
         Ok(())

@@ -11,6 +11,7 @@ mod commands;
 #[allow(dead_code, reason = "shared with the tests of Ethereum's side, which use all of it")]
 #[path = "../ethereum/town.rs"]
 mod contracts;
+mod crash;
 mod service;
 mod stories;
 #[allow(dead_code, reason = "shared with the tests of the hub's side, which use all of it")]
