@@ -10,7 +10,7 @@ use crate::failpoint::{Place, passed, reach};
 use crate::ledger::{Ledger, LedgerError, ReadLedger};
 use crate::ops::health::{Health, Part};
 use crate::ops::metrics;
-use crate::policy::{ApprovalWatch, Governed, NotApproved, Verdict};
+use crate::policy::{ApprovalWatch, File, Governed, NotApproved, Verdict};
 use crate::reconcile::{Decision, Input, Memory, reconcile};
 use crate::standing::{Follower, StandingError, Standings};
 use crate::state::{State, StateError};
@@ -94,6 +94,8 @@ pub struct Rounds<L, S> {
     health: Health,
     /// Newest block that holds a transaction of this run.
     acted: u64,
+    /// Whether the governed file in the home is looked at in each round.
+    watches_file: bool,
 }
 
 impl<L: ReadLedger, S: Submit> Rounds<L, S> {
@@ -101,7 +103,22 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
     pub fn new(home: &Path, eyes: Eyes<L>, submit: S, health: Health) -> Result<Self, StateError> {
         let state = State::load(home)?;
         let approval = ApprovalWatch::new(eyes.governed.hash(), eyes.governed.approval.grace);
-        Ok(Self { home: home.to_owned(), eyes, submit, state, approval, health, acted: 0 })
+        Ok(Self {
+            home: home.to_owned(),
+            eyes,
+            submit,
+            state,
+            approval,
+            health,
+            acted: 0,
+            watches_file: false,
+        })
+    }
+
+    /// The same, which ends when another governed file is put into its home.
+    #[must_use]
+    pub fn watching_file(self) -> Self {
+        Self { watches_file: true, ..self }
     }
 
     /// Brings to an end what an earlier run left open.
@@ -162,7 +179,12 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
     }
 
     fn check_approval(&mut self, standings: &Standings) -> Result<(), NotApproved> {
-        let verdict = self.approval.check(standings.parameters.config_hash, Instant::now());
+        let file = if self.watches_file {
+            File::Now(Governed::load(&self.home).ok().map(|governed| governed.hash()))
+        } else {
+            File::Unwatched
+        };
+        let verdict = self.approval.check(standings.parameters.config_hash, file, Instant::now());
         metrics::approved(verdict == Verdict::Approved);
         match verdict {
             Verdict::Approved => self.health.well(Part::Approval),

@@ -43,7 +43,7 @@ pub async fn start(home: &Path, config: Config, governed: Governed, mode: Mode) 
     let eyes = parts::eyes(&config, &governed, hub.clone())?;
     let settings = Settings::of(&config, &governed)?;
     let submit = Authz::new(hub, key, settings, journal);
-    let mut rounds = Rounds::new(home, eyes, submit, health.clone())?;
+    let mut rounds = Rounds::new(home, eyes, submit, health.clone())?.watching_file();
 
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 
-pub use approval::{ApprovalWatch, NotApproved, Verdict};
+pub use approval::{ApprovalWatch, File, NotApproved, Verdict};
 pub use bundle::{Bundle, SCOPE};
 pub use finality::Finality;
 pub use governed::{Approval, Ethereum, Governed, Hub, Lease, Limits, Standing};

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
 
+mod approval;
 #[allow(dead_code, reason = "shared with the tests of the hub's side, which use all of it")]
 #[path = "../hub/chain.rs"]
 mod chain;
