@@ -13,6 +13,7 @@ mod commands;
 #[path = "../ethereum/town.rs"]
 mod contracts;
 mod crash;
+mod faults;
 mod service;
 mod stories;
 #[allow(dead_code, reason = "shared with the tests of the hub's side, which use all of it")]

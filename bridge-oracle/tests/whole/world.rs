@@ -68,16 +68,17 @@ impl World {
 
     /// The timelock's word on the configuration, without its delay.
     pub(crate) async fn approve(&self) {
-        let config_hash = self.ethereum.governed.hash();
-        let call = ParameterRegistry::approveConfigCall { scope: keccak256(SCOPE), configHash: config_hash };
-        let system = self.ethereum.system.system;
-        self.ethereum.chain.call(system.timelock, system.parameters, &call).await.unwrap();
-        self.ethereum.settle().await;
+        approve(&self.ethereum).await;
     }
 
     pub(crate) async fn oracle(&self) -> Oracle {
+        self.oracle_of(&[self.ethereum.anvil.url()]).await
+    }
+
+    /// With these providers of Ethereum.
+    pub(crate) async fn oracle_of(&self, urls: &[String]) -> Oracle {
         let governed: Governed = self.ethereum.governed.clone();
-        let (follower, _): (Follower, _) = self.ethereum.follower(LATER).await;
+        let (follower, _): (Follower, _) = self.ethereum.follower_of(urls, LATER).await;
         let (provider, plans) = (governed.hub.provider, &governed.hub.plans);
         let ledger = bridge_oracle::ledger::HubLedger::new(self.hub.hub.clone(), provider, plans, DENOM);
         let submit = self.hub.oracle(self.home.path()).await;
@@ -98,12 +99,7 @@ impl World {
 
     /// Registers with the node's proof, with a good score; not settled yet.
     pub(crate) async fn register(&self, index: u16) {
-        let operator = contracts::operator(index.into());
-        let wealth = serde_json::json!([operator.address(), format!("{:#x}", ether("100"))]);
-        self.ethereum.chain.rpc("anvil_setBalance", wealth).await.unwrap();
-        let system = &self.ethereum.system;
-        system.register(&Self::node_key(index), &operator, ether("1")).await.unwrap();
-        self.score(index, 500).await;
+        register(&self.ethereum, index).await;
     }
 
     pub(crate) async fn score(&self, index: u16, score: u16) {
@@ -151,4 +147,23 @@ impl World {
     pub(crate) async fn is_linked(&self, index: usize) -> bool {
         self.links().await.contains(&self.node(index))
     }
+}
+
+/// The timelock's word on the configuration, without its delay.
+pub(crate) async fn approve(town: &contracts::Town) {
+    let config_hash = town.governed.hash();
+    let call = ParameterRegistry::approveConfigCall { scope: keccak256(SCOPE), configHash: config_hash };
+    let system = town.system.system;
+    town.chain.call(system.timelock, system.parameters, &call).await.unwrap();
+    town.settle().await;
+}
+
+/// Registers with the node's proof, with a good score; not settled yet.
+pub(crate) async fn register(town: &contracts::Town, index: u16) {
+    let operator = contracts::operator(index.into());
+    let wealth = serde_json::json!([operator.address(), format!("{:#x}", ether("100"))]);
+    town.chain.rpc("anvil_setBalance", wealth).await.unwrap();
+    let key = World::node_key(index);
+    town.system.register(&key, &operator, ether("1")).await.unwrap();
+    town.system.score(key.node(), 500).await.unwrap();
 }
