@@ -1,12 +1,18 @@
-//! A thousand nodes from nothing to linked, and 300 changes on top, on a real hub of its own. Prints JSON lines.
+//! A thousand nodes from nothing to linked, and 300 changes on top, on a real hub of its own; the registry of as many on
+//! a real anvil; and the way from the one to the other. Prints JSON lines.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
 #![allow(dead_code, clippy::similar_names, reason = "shared with the tests")]
 
 #[path = "../../tests/hub/chain.rs"]
 mod chain;
+#[path = "../../tests/ethereum/town.rs"]
+mod contracts;
 #[path = "../../tests/hub/town.rs"]
 mod town;
+mod whole;
+#[path = "../../tests/whole/world.rs"]
+mod world;
 
 use std::time::Instant;
 
@@ -23,7 +29,11 @@ const CHANGES: usize = 300;
 const PLAIN_GAS: u64 = 55_000 + 14_000;
 
 fn main() {
-    tokio::runtime::Runtime::new().unwrap().block_on(measure());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        measure().await;
+        whole::registry().await;
+        whole::events().await;
+    });
 }
 
 async fn measure() {

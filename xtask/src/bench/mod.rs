@@ -22,7 +22,7 @@ pub(crate) enum Name {
     Handshake,
     /// What admission, sign-in and cold decisions cost, without the network around them.
     Rooms,
-    /// What a thousand nodes, and 300 changes on top, cost the oracle on a hub of its own.
+    /// What a thousand nodes, and 300 changes on top, cost the oracle, and how soon an event is a link.
     Oracle,
     /// The gate as a process: start, memory, sign-ins a second.
     Process,
@@ -57,5 +57,5 @@ async fn all(names: Vec<Name>) -> Result<()> {
 
 async fn oracle() -> Result<()> {
     tokio::task::spawn_blocking(|| prerequisites::ensure(&[Need::Network])).await??;
-    crates::run("bridge-oracle", "oracle", &["hub"]).await
+    crates::run("bridge-oracle", "oracle", &["anvil", "hub"]).await
 }
