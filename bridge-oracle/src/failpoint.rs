@@ -66,6 +66,8 @@ places! {
     Leases = "leases",
     /// Plans are read for the confirmation.
     Plans = "plans",
+    /// The grants are looked at, after the round.
+    Upkeep = "upkeep",
 }
 
 /// Names the place where the program ends, as by `kill -9`.
@@ -100,11 +102,12 @@ mod tests {
 
     /// Everything between reading standing and the last confirmation. What these files call in others only reads, or
     /// is one write of the journal.
-    const SOURCES: [(&str, &str); 4] = [
+    const SOURCES: [(&str, &str); 5] = [
         ("round.rs", include_str!("round.rs")),
         ("authz.rs", include_str!("submit/authz.rs")),
         ("send.rs", include_str!("submit/send.rs")),
         ("effect.rs", include_str!("submit/effect.rs")),
+        ("upkeep.rs", include_str!("submit/upkeep.rs")),
     ];
 
     /// The name of what is awaited at `end`: what stands before the last pair of brackets.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sentinel_proto::address::NodeAddress;
 
@@ -15,6 +15,9 @@ use crate::reconcile::{Decision, Input, Memory, reconcile};
 use crate::standing::{Follower, StandingError, Standings};
 use crate::state::{State, StateError};
 use crate::submit::{Outcome, Submit, SubmitError};
+
+/// Between two looks at the grants while nothing is submitted.
+const UPKEEP: Duration = Duration::from_secs(3600);
 
 /// Why a round came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +99,8 @@ pub struct Rounds<L, S> {
     acted: u64,
     /// Whether the governed file in the home is looked at in each round.
     watches_file: bool,
+    /// When the grants are to be looked at again.
+    upkeep: Option<Instant>,
 }
 
 impl<L: ReadLedger, S: Submit> Rounds<L, S> {
@@ -112,6 +117,7 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
             health,
             acted: 0,
             watches_file: false,
+            upkeep: None,
         })
     }
 
@@ -139,6 +145,7 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
             Err(_) => "failed",
         };
         metrics::round(outcome, started.elapsed());
+        self.look_after_grants().await;
         self.health.well(Part::Start);
         result
     }
@@ -197,6 +204,17 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
         Ok(())
     }
 
+    /// Tells of grants that run out: after each submission, and now and then.
+    async fn look_after_grants(&mut self) {
+        if self.upkeep.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        match self.submit.upkeep().await {
+            Ok(()) => self.upkeep = Some(Instant::now() + UPKEEP),
+            Err(error) => tracing::debug!(%error, "the grants cannot be looked at"),
+        }
+    }
+
     fn remember(&mut self, state: State) -> Result<(), StateError> {
         if state != self.state {
             state.save(&self.home)?;
@@ -214,6 +232,7 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
         }
         let actions: Vec<_> = decision.steps.iter().map(|step| step.action.clone()).collect();
         let result = self.submit.submit(self.state.round, &actions).await;
+        self.upkeep = None;
         match &result {
             Ok(_) => self.health.well(Part::Submit),
             Err(error) => self.health.trouble(Part::Submit, error.to_string()),

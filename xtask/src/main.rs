@@ -6,6 +6,8 @@ mod build;
 mod demo;
 #[cfg(test)]
 mod docker_tests;
+#[cfg(test)]
+mod operator_tests;
 mod progress;
 mod stack;
 mod test;

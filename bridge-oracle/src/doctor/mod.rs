@@ -12,10 +12,7 @@ use sentinel_proto::wire::sentinel::types::v1::Status;
 use serde::Serialize;
 
 use crate::grants::{FEE_MESSAGE, Granted};
-use crate::submit::{SOON, Settings};
-
-/// Gas that the fee grant must still pay for, or it is warned of: about 300 nodes from nothing to linked.
-const LOW_GAS: u64 = 20_000_000;
+use crate::submit::{LOW_GAS, SOON, Settings};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

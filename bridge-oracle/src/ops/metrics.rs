@@ -43,6 +43,12 @@ fn describe() {
     describe_gauge!("bridge_oracle_budget_limit", "Most deposits within 24 hours");
     describe_gauge!("bridge_oracle_budget_spent", "Deposits of the last 24 hours");
     describe_counter!("bridge_oracle_gas_total", "Gas of all transactions");
+    describe_gauge!("bridge_oracle_fee_grant_gas", "Gas that the fee grant still pays for; inf: no limit");
+    describe_gauge!(
+        "bridge_oracle_grants_end_timestamp_seconds",
+        Unit::Seconds,
+        "When the first of the grants ends, Unix time; inf: never"
+    );
     describe_gauge!("bridge_oracle_halted", "1: the operator's word is needed");
     describe_gauge!("bridge_oracle_approved", "1: the governed configuration is the approved one");
 }
@@ -120,6 +126,18 @@ pub fn round(outcome: &'static str, took: Duration) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         gauge!("bridge_oracle_last_round_timestamp_seconds").set(now.as_secs_f64());
     }
+}
+
+/// Gas that the fee grant still pays for; `None`: it has no limit.
+pub fn fee_grant(gas: Option<u64>) {
+    gauge!("bridge_oracle_fee_grant_gas").set(gas.map_or(f64::INFINITY, number));
+}
+
+/// When the first of the grants ends; `None`: never.
+pub fn grants_end(end: Option<std::time::SystemTime>) {
+    let since = |end: std::time::SystemTime| end.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    gauge!("bridge_oracle_grants_end_timestamp_seconds")
+        .set(end.map_or(f64::INFINITY, |end| since(end).as_secs_f64()));
 }
 
 /// Whether the governed configuration is the approved one.

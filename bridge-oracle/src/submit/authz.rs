@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use sentinel_proto::address::AccountAddress;
-use sentinel_proto::hub::{AccountState, Authorization, HubClient, Simulated};
+use sentinel_proto::hub::{AccountState, HubClient, Simulated};
 use sentinel_proto::tx::{SigningKey, Transaction, Typed as _, any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec};
 
@@ -55,6 +55,10 @@ impl Submit for Authz {
         self.confirm(&mut outcome).await?;
         Ok(outcome)
     }
+
+    async fn upkeep(&self) -> Result<(), SubmitError> {
+        self.look_at_grants().await
+    }
 }
 
 impl Authz {
@@ -79,9 +83,6 @@ impl Authz {
         let now = SystemTime::now();
         let (granter, grantee) = (self.granter(), self.key.account());
         let grants = passed(Place::Granted, self.hub.authorizations(&granter, &grantee)).await?;
-        for grant in grants.iter().filter(|grant| ends_soon(grant, now)) {
-            tracing::warn!(message = grant.message, "a grant ends soon; see `bridge-oracle doctor`");
-        }
         let live = grants.into_iter().filter(|grant| {
             grant.kind == GenericAuthorization::TYPE_URL && grant.expires.is_none_or(|end| end > now)
         });
@@ -239,10 +240,6 @@ fn halve(mut batch: Vec<Unit>, words: &str, queue: &mut VecDeque<Vec<Unit>>, out
     for unit in unit.split().into_iter().rev() {
         queue.push_front(vec![unit]);
     }
-}
-
-fn ends_soon(grant: &Authorization, now: SystemTime) -> bool {
-    grant.expires.is_some_and(|end| end > now && end < now + SOON)
 }
 
 fn flat(batch: &[Unit]) -> Vec<Action> {

@@ -30,6 +30,14 @@ impl GasPrice {
         Coin { denom: self.denom.clone(), amount: amount.to_string() }
     }
 
+    /// So much gas can be paid for with this amount of the coin.
+    pub fn buys(&self, amount: u128) -> u64 {
+        // In two steps, as the product with 10^18 may be too large.
+        let (whole, rest) = (amount / self.scaled.max(1), amount % self.scaled.max(1));
+        let gas = whole.saturating_mul(ONE).saturating_add(rest.saturating_mul(ONE) / self.scaled.max(1));
+        u64::try_from(gas).unwrap_or(u64::MAX)
+    }
+
     /// The coin that it is paid in.
     pub fn denom(&self) -> &str {
         &self.denom
@@ -86,6 +94,8 @@ mod tests {
         let price: GasPrice = "0.1udvpn".parse().unwrap();
         assert_eq!(price.fee(1_000_001).amount, "100001");
         assert_eq!(price.fee(10).amount, "1");
+        assert_eq!((price.buys(100_000), price.buys(0), price.buys(u128::MAX)), (1_000_000, 0, u64::MAX));
+        assert_eq!("0udvpn".parse::<GasPrice>().unwrap().buys(1), 10_u64.pow(18));
         for text in ["0.1udvpn", "2udvpn", "0.000000000000000001ibc/AB", "0udvpn"] {
             assert_eq!(text.parse::<GasPrice>().unwrap().to_string(), text);
         }

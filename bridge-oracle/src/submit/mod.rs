@@ -10,12 +10,14 @@ mod keyfile;
 pub mod messages;
 mod send;
 mod settings;
+mod upkeep;
 
 pub use authz::Authz;
 pub(crate) use authz::SOON;
 pub use batch::MOST_IN_EXEC;
 pub use keyfile::{KeyFileError, read_key};
 pub use settings::Settings;
+pub(crate) use upkeep::LOW_GAS;
 
 use crate::reconcile::Action;
 use journal::{End, JournalError, Open};
@@ -80,4 +82,7 @@ pub trait Submit: Send + Sync {
         round: u64,
         actions: &[Action],
     ) -> impl Future<Output = Result<Outcome, SubmitError>> + Send;
+
+    /// Tells, by logs and metrics, what will keep it from submitting soon.
+    fn upkeep(&self) -> impl Future<Output = Result<(), SubmitError>> + Send;
 }

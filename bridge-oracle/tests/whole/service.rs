@@ -21,6 +21,26 @@ async fn get(address: &str, path: &str) -> Option<String> {
     Some(answer)
 }
 
+/// Each metric that an alert or the guide names is there.
+fn named_metrics_exist(metrics: &str) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let shown = |name: &str| {
+        metrics
+            .lines()
+            .any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ', '_'])))
+    };
+    for file in ["docker/bridge-oracle.alerts.yaml", "docs/oracle.md"] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let names: std::collections::BTreeSet<_> =
+            words.filter(|word| word.starts_with("bridge_oracle_")).collect();
+        assert!(names.len() > 9, "{file}: {names:?}");
+        for name in names {
+            assert!(shown(name), "{file} names {name}: {metrics}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_follows_tells_and_ends_when_asked() {
     let mut world = World::open(1).await;
@@ -63,6 +83,10 @@ async fn a_service_follows_tells_and_ends_when_asked() {
     for line in ["bridge_oracle_approved 1", "bridge_oracle_halted 0", "bridge_oracle_refused 0"] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
+
+    shows("/metrics", "bridge_oracle_fee_grant_gas ").await;
+    let metrics = shows("/metrics", "bridge_oracle_grants_end_timestamp_seconds ").await;
+    named_metrics_exist(&metrics);
 
     world.hub.chain.halt();
     let trouble = shows("/ready", "503 Service Unavailable").await;
