@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask demo | test | bench | stack`.
+//! Development tasks: `cargo xtask demo | test | bench | fuzz | stack`.
 #![allow(clippy::print_stdout, reason = "what these tasks print is what they are for")]
 
 mod bench;
@@ -6,6 +6,7 @@ mod build;
 mod demo;
 #[cfg(test)]
 mod docker_tests;
+mod fuzz;
 #[cfg(test)]
 mod operator_tests;
 mod progress;
@@ -45,7 +46,12 @@ enum Task {
     Bench {
         /// Only this measurement.
         name: Option<bench::Name>,
+        /// How long the soak takes.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
     },
+    /// Feed noise to everything that reads what comes from outside.
+    Fuzz(fuzz::Options),
     /// Start the whole local network and keep it running until ctrl-c.
     Stack {
         /// How many gates, each before a node of its own.
@@ -74,7 +80,8 @@ async fn run(task: Task) -> Result<ExitCode> {
         Task::Demo { keep } => demo::run(keep).await,
         Task::Prepare => test::prepare().await.map(|()| ExitCode::SUCCESS),
         Task::Test => test::run().await,
-        Task::Bench { name } => bench::run(name).await,
+        Task::Bench { name, minutes } => bench::run(name, minutes).await,
+        Task::Fuzz(options) => fuzz::run(options).await,
         Task::Stack { gates, json } => stack::run(gates, json.as_deref()).await,
     }
 }

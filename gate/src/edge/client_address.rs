@@ -32,7 +32,7 @@ const FORGEABLE: &[&str] = &[
 ];
 
 /// Whether a header of this name may tell a client's address to somebody.
-fn tells_an_address(name: &str) -> bool {
+pub(super) fn tells_an_address(name: &str) -> bool {
     // Some stacks read `_` and `.` as `-`.
     let dashed = name.replace(['_', '.'], "-");
     ["x-forwarded", "x-real-"].iter().any(|prefix| dashed.starts_with(prefix))

@@ -172,7 +172,7 @@ impl Upstream {
         Ok(answer)
     }
 
-    fn request(
+    pub(super) fn request(
         &self,
         mut parts: Parts,
         body: Bytes,

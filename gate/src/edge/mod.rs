@@ -8,6 +8,8 @@ mod api;
 mod body;
 mod client_address;
 mod forward;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod handshake;
 mod listener;
 mod parameters;

@@ -7,6 +7,8 @@
 mod answer;
 mod config;
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod limit;
 mod message;
 mod nonce;

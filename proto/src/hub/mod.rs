@@ -9,6 +9,8 @@ mod accounts;
 mod breaker;
 mod config;
 mod error;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod link;
 mod lists;
 mod pool;

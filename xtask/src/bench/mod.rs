@@ -7,6 +7,7 @@ mod handshake;
 mod process;
 mod report;
 mod sample;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -28,18 +29,21 @@ pub(crate) enum Name {
     Process,
     /// From the transfer of the only card to the peer that is out of the tunnel, and what 10,000 sessions cost.
     Enforce,
+    /// Mixed traffic at full speed for a long time; only when it is named.
+    Soak,
 }
 
-/// Runs one measurement, or all.
-pub(crate) async fn run(name: Option<Name>) -> Result<ExitCode> {
-    let names = name.map_or_else(|| Name::value_variants().to_vec(), |name| vec![name]);
+/// Runs one measurement, or all but the soak.
+pub(crate) async fn run(name: Option<Name>, minutes: u64) -> Result<ExitCode> {
+    let usual = || Name::value_variants().iter().copied().filter(|name| *name != Name::Soak).collect();
+    let names = name.map_or_else(usual, |name| vec![name]);
     tokio::select! {
         done = interrupted() => done.map(|()| ExitCode::from(130)),
-        done = all(names) => done.map(|()| ExitCode::SUCCESS),
+        done = all(names, minutes) => done.map(|()| ExitCode::SUCCESS),
     }
 }
 
-async fn all(names: Vec<Name>) -> Result<()> {
+async fn all(names: Vec<Name>, minutes: u64) -> Result<()> {
     for name in names {
         match name {
             Name::Handshake => handshake::run().await?,
@@ -50,6 +54,7 @@ async fn all(names: Vec<Name>) -> Result<()> {
                 enforce::run().await?;
                 crates::run("sovereign-gate", "enforce", &[]).await?;
             }
+            Name::Soak => soak::run(minutes).await?,
         }
     }
     Ok(())
