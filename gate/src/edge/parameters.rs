@@ -72,6 +72,10 @@ pub(super) struct SignedMessage {
 
 /// Reads the body of a sign-in.
 pub(super) fn signed_message(body: &[u8]) -> Result<SignedMessage, Refusal> {
+    // To serde a list of the values is such an object too.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(malformed("body", "not an object"));
+    }
     serde_json::from_slice(body).map_err(|error| malformed("body", error))
 }
 
@@ -120,6 +124,8 @@ mod tests {
             br#"{"message":"m","signature":"0x","signature":"0x"}"#,
             br#"{"message":"m","signature":"0x","Signature":"0x"}"#,
             br#"{"message":1,"signature":"0x"}"#,
+            br#"["m","0x"]"#,
+            b" [\"m\",\"0x\"]",
             br#"{"message":"m","signature":"0x"} x"#,
             b"\xff",
         ] {

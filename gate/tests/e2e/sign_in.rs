@@ -295,6 +295,7 @@ async fn requests_of_another_form(world: &World) -> Result<()> {
     for body in [
         "{}".to_owned(),
         "null".to_owned(),
+        format!("[{message},{signed}]"),
         format!(r#"{{"message":{message}}}"#),
         format!(r#"{{"signature":{signed}}}"#),
         format!(r#"{{"message":{message},"signature":1}}"#),
