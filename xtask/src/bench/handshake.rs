@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use sentinel_stack::actors::{Account, Caller, Handshake};
+use sentinel_stack::actors::{Account, Caller, Handshake, SignIn};
+use sentinel_stack::info::NodeInfo;
 use sentinel_stack::{Stack, StackOptions};
 use serde_json::json;
 
@@ -13,17 +14,19 @@ use super::report;
 use super::sample::{Figures, Sample};
 use crate::build::{self, Profile};
 
-const PAIRS: usize = 300;
-/// The first ones warm both sides up and do not count.
-const WARM_UP: usize = 5;
-/// Sessions in all: a pair of whole clients, and a pair of handshakes on kept connections.
+/// A node takes 250 peers at most, so there are several, each with a gate of its own.
+const NODES: usize = 5;
+const PAIRS: usize = 56;
+/// The first ones at each node warm both sides up and do not count.
+const WARM_UP: usize = 4;
+/// Sessions at each node: a pair of whole clients, and a pair of handshakes on kept connections.
 const SESSIONS: usize = 4 * (PAIRS + WARM_UP);
 
 pub(super) async fn run() -> Result<()> {
     let program = build::gate(Profile::Release).await?;
     let built = program.display().to_string();
     let many = i64::try_from(SESSIONS)?;
-    let options = StackOptions::default().gates(1).program(program).configure(move |_, config| {
+    let options = StackOptions::default().gates(NODES).program(program).configure(move |_, config| {
         // All sessions are one holder's.
         let policy = config.get_mut("policy").and_then(toml::Value::as_table_mut);
         let tiers = policy.into_iter().flat_map(|policy| policy.iter_mut());
@@ -63,39 +66,45 @@ async fn measure(stack: &Stack) -> Result<Measured> {
     let ethereum = stack.ethereum()?;
     let wallet = ethereum.holder(&[ethereum.other_card()]).await?;
     let account = stack.hub().account("bench").await?;
-    stack.sign_in()?.sign_in(&wallet, &account.address).await?;
-    let node = stack.info().nodes.first().context("no node")?;
-    let gate = &stack.info().gates.first().context("no gate")?.url;
-    let [node_tls, gate_plain] =
-        [node.plain_url.replacen("http://", "https://", 1), gate.replacen("https://", "http://", 1)];
-    tracing::info!("opening {SESSIONS} sessions");
-    let sessions = stack.hub().direct_sessions(&account, &node.address, SESSIONS).await?;
-    tracing::info!("measuring {PAIRS} pairs");
     let mut measured = Measured::default();
-    for (round, four) in sessions.chunks_exact(4).enumerate() {
-        let &[first, second, third, fourth] = four else { continue };
-        let mut tls = [(Door::Node(&node_tls), first), (Door::Gate(gate), second)];
-        let mut plain = [(Door::Node(&node.plain_url), third), (Door::Gate(&gate_plain), fourth)];
-        // Who goes first changes, so that neither profits from the other.
-        if round % 2 == 1 {
-            tls.reverse();
-            plain.reverse();
-        }
-        for (door, session) in tls {
-            let time = connect(door, &account, session).await?;
-            if round >= WARM_UP {
-                measured.client.side(door).add(time);
-            }
-        }
-        for (door, session) in plain {
-            let (get, post) = kept(door, &account, session).await?;
-            if round >= WARM_UP {
-                measured.kept_get.side(door).add(get);
-                measured.kept_post.side(door).add(post);
-            }
-        }
+    for (node, gate) in stack.info().nodes.iter().zip(&stack.info().gates) {
+        SignIn::at(&gate.url)?.sign_in(&wallet, &account.address).await?;
+        tracing::info!("opening {SESSIONS} sessions at {} and measuring {PAIRS} pairs", node.address);
+        let sessions = stack.hub().direct_sessions(&account, &node.address, SESSIONS).await?;
+        measured.at(node, &gate.url, &account, &sessions).await?;
     }
     Ok(measured)
+}
+
+impl Measured {
+    async fn at(&mut self, node: &NodeInfo, gate: &str, account: &Account, sessions: &[u64]) -> Result<()> {
+        let [node_tls, gate_plain] =
+            [node.plain_url.replacen("http://", "https://", 1), gate.replacen("https://", "http://", 1)];
+        for (round, four) in sessions.chunks_exact(4).enumerate() {
+            let &[first, second, third, fourth] = four else { continue };
+            let mut tls = [(Door::Node(&node_tls), first), (Door::Gate(gate), second)];
+            let mut plain = [(Door::Node(&node.plain_url), third), (Door::Gate(&gate_plain), fourth)];
+            // Who goes first changes, so that neither profits from the other.
+            if round % 2 == 1 {
+                tls.reverse();
+                plain.reverse();
+            }
+            for (door, session) in tls {
+                let time = connect(door, account, session).await?;
+                if round >= WARM_UP {
+                    self.client.side(door).add(time);
+                }
+            }
+            for (door, session) in plain {
+                let (get, post) = kept(door, account, session).await?;
+                if round >= WARM_UP {
+                    self.kept_get.side(door).add(get);
+                    self.kept_post.side(door).add(post);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Pair {
@@ -174,7 +183,10 @@ async fn kept(door: Door<'_>, account: &Account, session: u64) -> Result<(Durati
 }
 
 fn tell(built: &str, measured: Measured) -> Result<()> {
-    println!("\nhandshakes at the node and through the gate, {PAIRS} pairs in turns; gate: {built}");
+    println!(
+        "\nhandshakes at the node and through the gate, {} pairs in turns; gate: {built}",
+        NODES * PAIRS
+    );
     println!("{:<34} {:>12} {:>12} {:>9} {:>12}", "", "node", "gate", "ratio", "more");
     let mut figures = serde_json::Map::new();
     for (name, pair) in [
@@ -190,5 +202,5 @@ fn tell(built: &str, measured: Measured) -> Result<()> {
         let ratio = json!({ "p50": gate.p50_ms / direct.p50_ms, "p99": gate.p99_ms / direct.p99_ms });
         figures.insert(name.to_owned(), json!({ "direct": direct, "gate": gate, "ratio": ratio }));
     }
-    report::write("handshake", &json!({ "program": built, "pairs": PAIRS, "figures": figures }))
+    report::write("handshake", &json!({ "program": built, "pairs": NODES * PAIRS, "figures": figures }))
 }

@@ -10,7 +10,7 @@ use crate::hub::{Cli, DENOM, FAUCET, PRICE, Transaction};
 
 use super::{Account, Wallet};
 
-const POCKET_MONEY: &str = "1000000000udvpn";
+const POCKET_MONEY: &str = "10000000000udvpn";
 
 /// The hub, through its own command.
 #[derive(Debug, Clone)]
