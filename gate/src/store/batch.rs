@@ -86,6 +86,14 @@ pub(super) struct Step {
     gone: Vec<Binding>,
 }
 
+impl Step {
+    /// It says nothing but which peer was let in. What the operator or a holder did is not of this kind, nor is an
+    /// eviction, which must not be forgotten.
+    pub(super) fn is_of_a_peer(&self) -> bool {
+        matches!(self.write, Write::Intend { .. } | Write::Record { .. } | Write::Settle { .. })
+    }
+}
+
 impl Write {
     pub(super) fn fail(self, error: StoreError) {
         match self {

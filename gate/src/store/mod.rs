@@ -58,7 +58,7 @@ use self::live::{Live, lock};
 use self::nonces::UsedNonces;
 use self::secret::{Token, TokenKey};
 use self::view::View;
-use self::writer::Writer;
+use self::writer::{Connected, Writer};
 
 /// How many writes may wait.
 const QUEUE: usize = 4096;
@@ -130,7 +130,7 @@ impl Store {
         let memory = Arc::new(memory);
         let mut writer = Writer {
             home,
-            connection: Some(connection),
+            connection: Some(Connected::new(connection)),
             memory: Arc::clone(&memory),
             clock: Arc::clone(&clock),
             options,

@@ -31,6 +31,13 @@ async fn run(connection: &mut SqliteConnection, mut query: QueryBuilder<Sqlite>)
     Ok(())
 }
 
+/// Whether commits wait for the disk; outside of a transaction. The log stays whole either way.
+pub(super) async fn synchronous(connection: &mut SqliteConnection, disk: bool) -> Done {
+    let mode = if disk { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+    sqlx::query(mode).execute(connection).await?;
+    Ok(())
+}
+
 pub(super) async fn begin(connection: &mut SqliteConnection) -> Done {
     // At once, so that a foreign lock shows before anything is done.
     sqlx::query("BEGIN IMMEDIATE").execute(connection).await?;

@@ -1,6 +1,8 @@
 //! The one writer: it drains what waits, puts it into one transaction, commits, then answers.
 //!
-//! Invariant: nobody is told "done", and nothing shows in memory, before the commit is on the disk.
+//! Invariant: nobody is told "done", and nothing shows in memory, before the commit: for what people rely on that
+//! means the disk. What speaks of peers alone ([`Step::is_of_a_peer`]) is with the system by then, so the end of the
+//! process loses none of it; a power cut may, but ends the peers too, since the tunnel is on the same machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,11 +30,42 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// While nothing can be written: time until that is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
+/// Where a commit is when it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Safety {
+    /// On the disk.
+    Disk,
+    /// With the system, on its way to the disk.
+    System,
+}
+
+/// The connection that writes, and how safe its commits are now.
+#[derive(Debug)]
+pub(super) struct Connected {
+    inner: SqliteConnection,
+    safety: Safety,
+}
+
+impl Connected {
+    /// A connection as [`schema`] makes it.
+    pub(super) fn new(inner: SqliteConnection) -> Self {
+        Self { inner, safety: Safety::Disk }
+    }
+
+    async fn is_to_be(&mut self, safety: Safety) -> Result<(), StoreError> {
+        if self.safety != safety {
+            sql::synchronous(&mut self.inner, safety == Safety::Disk).await?;
+            self.safety = safety;
+        }
+        Ok(())
+    }
+}
+
 /// Owns the connection that writes, and the home's lock.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) home: Home,
-    pub(super) connection: Option<SqliteConnection>,
+    pub(super) connection: Option<Connected>,
     pub(super) memory: Arc<Memory>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: Options,
@@ -43,11 +76,11 @@ impl Writer {
     /// The purge of the start. A disk that is full or locked at this moment does not keep what is there
     /// from being used; a clock that was set back keeps new challenges refused until it succeeds.
     pub(super) async fn prepare(&mut self) {
-        let done = match self.begin().await {
+        let done = match self.begin(Safety::Disk).await {
             Ok(mut connection) => {
                 // Those of before are not in memory, so no later purge would find them.
                 let limit = self.before(self.options.binding_retention);
-                let done = sql::forget_bindings(&mut connection, limit).await;
+                let done = sql::forget_bindings(&mut connection.inner, limit).await;
                 self.end(connection, done).await
             }
             Err(error) => Err(error),
@@ -78,7 +111,7 @@ impl Writer {
         }
         self.flush_touched().await;
         if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.close().await
+            && let Err(error) = connection.inner.close().await
         {
             tracing::warn!(%error, "the database was not closed cleanly");
         }
@@ -111,31 +144,33 @@ impl Writer {
         if steps.is_empty() {
             return Ok(());
         }
-        let mut connection = self.begin().await?;
-        let done = batch::execute(&mut connection, steps, now).await;
+        let safety = if steps.iter().all(Step::is_of_a_peer) { Safety::System } else { Safety::Disk };
+        let mut connection = self.begin(safety).await?;
+        let done = batch::execute(&mut connection.inner, steps, now).await;
         self.end(connection, done).await
     }
 
     /// Opens a transaction, on a new connection if the last one was given up.
-    async fn begin(&mut self) -> Result<SqliteConnection, StoreError> {
-        let begun = self.try_begin().await;
+    async fn begin(&mut self, safety: Safety) -> Result<Connected, StoreError> {
+        let begun = self.try_begin(safety).await;
         if let Err(error) = &begun {
             self.memory.note(&Err(error.clone()));
         }
         begun
     }
 
-    async fn try_begin(&mut self) -> Result<SqliteConnection, StoreError> {
+    async fn try_begin(&mut self, safety: Safety) -> Result<Connected, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => schema::connect(&self.home.database()).await?,
+            None => Connected::new(schema::connect(&self.home.database()).await?),
         };
+        connection.is_to_be(safety).await?;
         #[cfg(test)]
         if let Some(pages) = self.options.max_pages {
             let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
-            sqlx::raw_sql(limit).execute(&mut connection).await?;
+            sqlx::raw_sql(limit).execute(&mut connection.inner).await?;
         }
-        match sql::begin(&mut connection).await {
+        match sql::begin(&mut connection.inner).await {
             Ok(()) => Ok(connection),
             Err(error) => {
                 if error.is_general() {
@@ -150,11 +185,11 @@ impl Writer {
     /// up, which undoes it too. (A full disk makes the database undo it by itself.)
     async fn end(
         &mut self,
-        mut connection: SqliteConnection,
+        mut connection: Connected,
         done: Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let done = match done {
-            Ok(()) => sql::commit(&mut connection).await,
+            Ok(()) => sql::commit(&mut connection.inner).await,
             Err(error) => Err(error),
         };
         self.memory.note(&done);
@@ -162,7 +197,7 @@ impl Writer {
             Ok(()) => self.connection = Some(connection),
             Err(error) => {
                 tracing::warn!(%error, "a write to the database failed");
-                if sql::rollback(&mut connection).await.is_ok() {
+                if sql::rollback(&mut connection.inner).await.is_ok() {
                     self.connection = Some(connection);
                 }
             }
@@ -174,8 +209,8 @@ impl Writer {
         let touched = lock(&self.memory.view).take_touched();
         for chunk in touched.chunks(BATCH) {
             // A lost last use costs an order of trying after a restart, nothing else.
-            if let Ok(mut connection) = self.begin().await {
-                let done = sql::touch_bindings(&mut connection, chunk).await;
+            if let Ok(mut connection) = self.begin(Safety::Disk).await {
+                let done = sql::touch_bindings(&mut connection.inner, chunk).await;
                 drop(self.end(connection, done).await);
             }
         }
@@ -210,16 +245,16 @@ impl Writer {
 
         let sessions = self.before(self.options.session_retention);
         let deeds = self.before(self.options.audit_retention);
-        let mut connection = self.begin().await?;
+        let mut connection = self.begin(Safety::Disk).await?;
         let done = async {
-            sql::forget_nonces(&mut connection, horizon).await?;
-            secret::set_horizon(&mut connection, horizon).await?;
+            sql::forget_nonces(&mut connection.inner, horizon).await?;
+            secret::set_horizon(&mut connection.inner, horizon).await?;
             if let Some(key) = &new_key {
-                key.save(&mut connection).await?;
+                key.save(&mut connection.inner).await?;
             }
-            sql::delete_bindings(&mut connection, &bindings).await?;
-            sql_privacy::forget(&mut connection, deeds).await?;
-            sql_sessions::forget(&mut connection, sessions).await
+            sql::delete_bindings(&mut connection.inner, &bindings).await?;
+            sql_privacy::forget(&mut connection.inner, deeds).await?;
+            sql_sessions::forget(&mut connection.inner, sessions).await
         }
         .await;
         self.end(connection, done).await?;
