@@ -16,7 +16,7 @@ mod live;
 mod parts;
 
 pub use self::error::StartError;
-pub use self::examine::{Check, Verdict, examine};
+pub use self::examine::examine;
 use self::live::Live;
 use crate::admission::{Admission, Policy, Terms};
 use crate::config::Config;

@@ -2,6 +2,7 @@
 //! file, logs, a private address, exit codes.
 
 pub mod admin;
+pub mod doctor;
 pub mod exit;
 pub mod home;
 pub mod logs;

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use bridge_oracle::doctor::{Patient, Verdict};
+use bridge_oracle::doctor::Patient;
+use sovereign_program::doctor;
 
 use super::parts::Parts;
 
@@ -20,18 +21,6 @@ pub(super) async fn run(home: &Path, json: bool) -> Result<ExitCode> {
         budget: parts.governed.lease.max_per_day,
     };
     let checks = patient.examine(SystemTime::now()).await;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&checks)?);
-    } else {
-        for check in &checks {
-            let mark = match check.verdict {
-                Verdict::Good => "ok",
-                Verdict::Warning => "warn",
-                Verdict::Bad => "BAD",
-            };
-            println!("{mark:<5}{:<60} {}", check.name, check.found);
-        }
-    }
-    let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
-    Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    println!("{}", doctor::report(&checks, json)?);
+    Ok(doctor::code(&checks))
 }

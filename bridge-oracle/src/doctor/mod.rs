@@ -9,39 +9,10 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::HubClient;
 use sentinel_proto::tx::SigningKey;
 use sentinel_proto::wire::sentinel::types::v1::Status;
-use serde::Serialize;
+use sovereign_program::doctor::{Check, Verdict};
 
 use crate::grants::{FEE_MESSAGE, Granted};
 use crate::submit::{LOW_GAS, SOON, Settings};
-
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// As it should be.
-    Good,
-    /// Works now; somebody should act.
-    Warning,
-    /// Does not work, or is dangerous.
-    Bad,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What.
-    pub name: String,
-    /// How it is.
-    pub verdict: Verdict,
-    /// What was found, and what to do.
-    pub found: String,
-}
-
-impl Check {
-    fn new(verdict: Verdict, name: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { name: name.into(), verdict, found: found.into() }
-    }
-}
 
 /// What the checks need.
 #[derive(Debug)]

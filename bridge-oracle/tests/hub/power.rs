@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use bridge_oracle::doctor::{Check, Patient, Verdict};
+use bridge_oracle::doctor::Patient;
 use bridge_oracle::grants::{Granted, SETUP_TYPES, Wanted, grant};
 use bridge_oracle::ledger::Price;
 use bridge_oracle::reconcile::Action;
@@ -21,6 +21,7 @@ use sentinel_proto::wire::sentinel::provider::v3::{
     MsgRegisterProviderRequest, MsgUpdateProviderDetailsRequest, MsgUpdateProviderStatusRequest,
 };
 use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, Status};
+use sovereign_program::doctor::{Check, Verdict};
 
 use crate::chain::{CHAIN, DENOM};
 use crate::town::{HOURLY, HOURS, PLAN, Town, key};

@@ -10,8 +10,8 @@ use sentinel_proto::address::NodeAddress;
 use sentinel_proto::handshake::Service;
 use sentinel_proto::hub::HubClient;
 use sentinel_proto::wire::sentinel::types::v1::Status;
-use serde::Serialize;
 use sovereign_contracts::reader::Reader;
+use sovereign_program::doctor::{Check, Verdict};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -24,35 +24,6 @@ use crate::standing::Question;
 
 /// A port that is filtered answers nothing; one that is open, at once.
 const KNOCK: Duration = Duration::from_secs(2);
-
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// As it should be.
-    Good,
-    /// Works; somebody should look at it.
-    Warning,
-    /// Does not work, or is dangerous.
-    Bad,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What.
-    pub name: String,
-    /// How it is.
-    pub verdict: Verdict,
-    /// What was found, and what to do.
-    pub found: String,
-}
-
-impl Check {
-    fn new(verdict: Verdict, name: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { name: name.into(), verdict, found: found.into() }
-    }
-}
 
 /// Looks at everything that `config` names.
 pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
