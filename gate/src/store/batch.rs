@@ -90,7 +90,11 @@ impl Step {
     /// It says nothing but which peer was let in. What the operator or a holder did is not of this kind, nor is an
     /// eviction, which must not be forgotten.
     pub(super) fn is_of_a_peer(&self) -> bool {
-        matches!(self.write, Write::Intend { .. } | Write::Record { .. } | Write::Settle { .. })
+        match &self.write {
+            Write::Intend { .. } | Write::Settle { .. } => true,
+            Write::Record { record, .. } => record.state == SessionState::Live,
+            _ => false,
+        }
     }
 }
 
