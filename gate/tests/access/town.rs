@@ -125,14 +125,7 @@ impl Town {
         expiry: u64,
         token: Option<u64>,
     ) {
-        let call = registerDelegationAddressCall {
-            collection,
-            delegate: to,
-            expiry: U256::from(expiry),
-            useCase: U256::from(use_case),
-            allTokens: token.is_none(),
-            tokenId: U256::from(token.unwrap_or_default()),
-        };
+        let call = registration(to, (collection, use_case), expiry, token);
         self.act(from, nft_delegation::MAINNET, &call).await;
     }
 
@@ -189,4 +182,21 @@ pub(crate) const DENIED: (Tier, Option<Via>, Option<Address>) = (Tier::Denied, N
 
 pub(crate) fn cards(entitlement: &Arc<Entitlement>) -> Vec<u64> {
     entitlement.cards.iter().map(|id| id.to()).collect()
+}
+
+/// A delegation to `to` at 6529, of all tokens or one.
+pub(crate) fn registration(
+    to: Address,
+    (collection, use_case): (Address, u64),
+    expiry: u64,
+    token: Option<u64>,
+) -> registerDelegationAddressCall {
+    registerDelegationAddressCall {
+        collection,
+        delegate: to,
+        expiry: U256::from(expiry),
+        useCase: U256::from(use_case),
+        allTokens: token.is_none(),
+        tokenId: U256::from(token.unwrap_or_default()),
+    }
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use sovereign_gate::enforce::tunnel::{self, Peer, Present, Restored, Tunnel, TunnelConfig};
 use tempfile::TempDir;
 
+use crate::driver;
 use crate::keeper::Keeper;
 use crate::net::{Namespace, Program, run, until};
 use crate::ping::Ping;
@@ -71,18 +72,11 @@ impl World {
     }
 
     fn driver(&self) -> Arc<dyn Tunnel> {
-        let config = TunnelConfig {
-            service: Some(Kind::OpenVpn),
-            interface: None,
-            api_addr: None,
-            node_home: self.home.path().into(),
-            namespace: Some(self.node.path().into()),
-        };
-        tunnel::open(&config, Box::new(|| None)).unwrap()
+        driver::of(Kind::OpenVpn, self.home.path(), &self.node)
     }
 
     fn peer(&self, client: usize) -> Peer {
-        Peer { session_id: client as u64, peer_id: self.clients[client].id.clone(), addresses: Vec::new() }
+        driver::peer(client, &self.clients[client].id)
     }
 
     fn ping(&self, client: usize) -> Ping {

@@ -10,6 +10,7 @@ use sentinel_proto::handshake::Service as Kind;
 use sovereign_gate::enforce::tunnel::{self, Peer, Restored, Tunnel, TunnelConfig};
 use tempfile::TempDir;
 
+use crate::driver;
 use crate::keeper::Keeper;
 use crate::net::{Namespace, Program, until};
 use crate::service::Service;
@@ -82,18 +83,11 @@ impl World {
     }
 
     fn driver(&self) -> Arc<dyn Tunnel> {
-        let config = TunnelConfig {
-            service: Some(Kind::V2Ray),
-            interface: None,
-            api_addr: None,
-            node_home: self.home.path().into(),
-            namespace: Some(self.node.path().into()),
-        };
-        tunnel::open(&config, Box::new(|| None)).unwrap()
+        driver::of(Kind::V2Ray, self.home.path(), &self.node)
     }
 
     fn peer(&self, client: usize) -> Peer {
-        Peer { session_id: client as u64, peer_id: self.clients[client].id.clone(), addresses: Vec::new() }
+        driver::peer(client, &self.clients[client].id)
     }
 
     fn stream(&self, client: usize) -> Stream {

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use sentinel_proto::handshake::Service as Kind;
 use serde_json::{Value, json};
-use sovereign_gate::enforce::tunnel::{self, Peer, Restored, Tunnel, TunnelConfig};
+use sovereign_gate::enforce::tunnel::{Peer, Restored, Tunnel};
 use tempfile::TempDir;
 
+use crate::driver;
 use crate::keeper::Keeper;
 use crate::net::{Namespace, Program, until};
 use crate::stream::{API, Stream, TICKER, TICKS, api_answers, tick};
@@ -119,18 +120,11 @@ impl World {
     }
 
     fn driver(&self) -> Arc<dyn Tunnel> {
-        let config = TunnelConfig {
-            service: Some(Kind::Xray),
-            interface: None,
-            api_addr: None,
-            node_home: self.home.path().into(),
-            namespace: Some(self.node.path().into()),
-        };
-        tunnel::open(&config, Box::new(|| None)).unwrap()
+        driver::of(Kind::Xray, self.home.path(), &self.node)
     }
 
     fn peer(&self, client: usize) -> Peer {
-        Peer { session_id: client as u64, peer_id: self.clients[client].id.clone(), addresses: Vec::new() }
+        driver::peer(client, &self.clients[client].id)
     }
 
     fn stream(&self, client: usize) -> Stream {

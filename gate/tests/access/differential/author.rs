@@ -13,9 +13,7 @@ use sovereign_contracts::delegate_registry::IDelegateRegistry::{
     delegateAllCall, delegateContractCall, delegateERC1155Call,
 };
 use sovereign_contracts::nft_delegation;
-use sovereign_contracts::nft_delegation::INFTDelegation::{
-    registerDelegationAddressCall, revokeDelegationAddressCall,
-};
+use sovereign_contracts::nft_delegation::INFTDelegation::revokeDelegationAddressCall;
 
 use crate::town::*;
 
@@ -108,14 +106,7 @@ impl Author<'_> {
         let token = self.pick(&[None, None, None, Some(1), Some(THIS_CARD)]);
         let told = json!({ "do": "register", "from": from, "to": to, "collection": collection,
             "use_case": use_case, "expiry": expiry, "token": token });
-        let call = registerDelegationAddressCall {
-            collection,
-            delegate: to,
-            expiry: U256::from(expiry),
-            useCase: U256::from(use_case),
-            allTokens: token.is_none(),
-            tokenId: U256::from(token.unwrap_or_default()),
-        };
+        let call = registration(to, (collection, use_case), expiry, token);
         self.act(told, from, nft_delegation::MAINNET, &call);
     }
 
