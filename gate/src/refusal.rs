@@ -52,11 +52,13 @@ pub enum Refusal {
     },
     /// 107: too many devices.
     #[error(
-        "all {limit} devices of this holder are in use: end one of the sessions {sessions} on the hub first"
+        "all {limit} devices of this holder are in use: end {end} of the sessions {sessions} on the hub first"
     )]
     DeviceLimit {
         /// Devices allowed.
         limit: usize,
+        /// How many have to end: more than one where this session's plan is for fewer devices than others.
+        end: String,
         /// Session ids in use.
         sessions: String,
     },

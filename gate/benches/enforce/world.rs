@@ -215,6 +215,7 @@ fn record(session: usize, now: i64, block: u64) -> SessionRecord {
         vault: None,
         card: Some(format!("{}/{CARD}", Address::repeat_byte(3))),
         tier: "paid".to_owned(),
+        plan: None,
         service: "wireguard".to_owned(),
         peer_id: tunnel::key(session),
         addresses: vec![tunnel::address(session)],

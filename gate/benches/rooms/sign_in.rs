@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sentinel_proto::address::AccountAddress;
 use serde_json::json;
 use sovereign_gate::client::Client;
+use sovereign_gate::config::Policy;
 use sovereign_gate::signin::{DeviceLimits, Rate, SignIn, SignInConfig};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
@@ -37,7 +38,7 @@ pub(crate) fn settings() -> SignInConfig {
         ttl: Duration::from_secs(86_400),
         challenge_ttl: Duration::from_secs(300),
         max_accounts: ACCOUNTS.into(),
-        devices: DeviceLimits { free: 3, paid: 3 },
+        devices: DeviceLimits::from(&Policy::default()),
         rate: Rate { burst: 1_000_000, per_minute: 1_000_000 },
     }
 }

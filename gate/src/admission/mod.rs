@@ -130,9 +130,13 @@ impl Admission {
         }
     }
 
-    /// Devices at a time for a holder of `tier`.
-    pub fn devices(&self, tier: Tier) -> u32 {
-        self.governance.devices(tier, self.policy().devices(tier))
+    /// Devices at a time for a holder of `tier` whose session is of `plan`, if of any.
+    pub fn devices(&self, tier: Tier, plan: Option<u64>) -> u32 {
+        let policy = self.policy();
+        match plan.and_then(|plan| policy.plan_devices(tier, plan)) {
+            Some(own) => self.governance.plan_devices(tier, own),
+            None => self.governance.devices(tier, policy.devices(tier)),
+        }
     }
 
     /// Why a session of this kind is not let in by this node now, if so. Who is in already stays.

@@ -4,9 +4,8 @@ use std::time::Instant;
 
 use futures::future::try_join_all;
 
-use super::Admission;
 use super::states::Verified;
-use crate::access::Entitlement;
+use super::{Admission, Grant};
 use crate::refusal::Refusal;
 use crate::store::{Cause, Claim, ClaimError, Reservation};
 
@@ -18,20 +17,25 @@ pub(super) struct Taken {
     pub(super) by_own_devices: bool,
 }
 
-/// Takes key and device for a handshake; a probe (`entitlement` is `None`) takes no device. Sessions in the
-/// way that have ended on the hub are forgotten first.
+/// Takes key and device for a handshake; a probe takes no device. Sessions in the way that have ended on the hub are
+/// forgotten first.
 pub(super) async fn take(
     admission: &Admission,
     verified: &Verified,
-    entitlement: Option<&Entitlement>,
+    grant: &Grant,
 ) -> Result<Reservation, Taken> {
-    let limit = entitlement.map(|entitlement| admission.devices(entitlement.tier));
+    let (entitlement, plan) = match grant {
+        Grant::Card { entitlement, plan, .. } => (Some(entitlement), *plan),
+        Grant::Probe => (None, None),
+    };
+    let limit = entitlement.map(|entitlement| admission.devices(entitlement.tier, plan));
     let newest_wins =
         entitlement.is_some_and(|entitlement| admission.policy().drops_oldest(entitlement.tier));
     let claim = Claim {
         session_id: verified.session_id(),
         wallet: entitlement.map(|entitlement| entitlement.wallet),
         vault: entitlement.and_then(|entitlement| entitlement.vault),
+        tier: grant.tier().to_owned(),
         service: verified.service().to_string(),
         peer_id: verified.peer().to_string(),
         devices: limit.map(|limit| limit as usize),
@@ -99,6 +103,10 @@ fn taken(conflict: ClaimError) -> Taken {
         ClaimError::DeviceLimit { sessions, limit } => Taken {
             refusal: Refusal::DeviceLimit {
                 limit,
+                end: match (sessions.len() + 1).saturating_sub(limit) {
+                    0 | 1 => "one".to_owned(),
+                    more => more.to_string(),
+                },
                 sessions: sessions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             },
             by_own_devices: true,

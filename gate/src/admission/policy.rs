@@ -65,6 +65,11 @@ impl Policy {
         self.tier(tier).map_or(0, |tier| tier.devices)
     }
 
+    /// The same for sessions of a plan, if it has a figure of its own.
+    pub fn plan_devices(&self, tier: Tier, plan: u64) -> Option<u32> {
+        self.tier(tier)?.plan_devices.of(plan)
+    }
+
     /// Whether a holder of `tier` whose devices are all in use loses the oldest one to a new one.
     pub fn drops_oldest(&self, tier: Tier) -> bool {
         self.tier(tier).is_some_and(|tier| tier.when_full == WhenFull::DropOldest)

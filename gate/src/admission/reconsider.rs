@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use alloy::primitives::Address;
 use futures::{StreamExt, stream};
+use sentinel_proto::hub::SessionKind;
 use tokio::time::{Instant, timeout_at};
 
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
@@ -37,6 +38,8 @@ pub struct Basis {
     pub card: Option<String>,
     /// The tier's label.
     pub tier: &'static str,
+    /// The plan that the session is of, as far as that was asked.
+    pub plan: Option<u64>,
     /// The block of the decision.
     pub block: u64,
     /// When the right to it ends.
@@ -51,6 +54,7 @@ impl Basis {
             vault: self.vault,
             card: self.card.clone(),
             tier: self.tier.to_owned(),
+            plan: self.plan.or(record.plan),
             decision_block: self.block,
             expires_at: self.expires_at,
             ..record.clone()
@@ -95,7 +99,12 @@ impl Admission {
         }
         // Who it rests on stays who it rests on; the order of the store decides among others of a tier.
         good.sort_by_key(|(candidate, found)| (Some(candidate.wallet) != record.wallet, Reverse(found.tier)));
-        let grant = |(candidate, entitlement)| Grant::Card { candidate, entitlement };
+        let plan = match session {
+            SessionFinding::Kind(SessionKind::Plan(plan)) => Some(plan),
+            SessionFinding::Kind(SessionKind::Direct) => None,
+            SessionFinding::Missing | SessionFinding::Unavailable => record.plan,
+        };
+        let grant = |(candidate, entitlement)| Grant::Card { candidate, entitlement, plan };
         Verdict::Keeps(good.into_iter().map(grant).collect())
     }
 
@@ -104,12 +113,13 @@ impl Admission {
         let now = self.clock.unix();
         let otherwise =
             now.saturating_add_unsigned(self.governance.credential_ttl(self.terms.without_binding).as_secs());
-        let Grant::Card { candidate, entitlement } = grant else {
+        let Grant::Card { candidate, entitlement, plan } = grant else {
             return Basis {
                 wallet: None,
                 vault: None,
                 card: None,
                 tier: PROBE,
+                plan: None,
                 block: 0,
                 expires_at: otherwise,
             };
@@ -127,6 +137,7 @@ impl Admission {
             vault: entitlement.vault,
             card: entitlement.cards.first().map(ToString::to_string),
             tier: entitlement.tier.name(),
+            plan: *plan,
             block: entitlement.block,
             expires_at: until.map_or(bound, |until| until.min(bound)),
         }

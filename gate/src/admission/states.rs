@@ -9,10 +9,11 @@ use bytes::Bytes;
 use futures::StreamExt;
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::{Handshake, HandshakeError, PeerId, PeerRequest, Service, Signer};
+use sentinel_proto::hub::SessionKind;
 use tokio::time::{Instant, timeout_at};
 
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
-use super::{Admission, places, question};
+use super::{Admission, PROBE, places, question};
 use crate::access::Entitlement;
 use crate::refusal::Refusal;
 use crate::store::{Reservation, SessionRecord};
@@ -72,9 +73,21 @@ pub enum Grant {
         candidate: Candidate,
         /// What it holds.
         entitlement: Arc<Entitlement>,
+        /// The plan that the session is of, if of any.
+        plan: Option<u64>,
     },
     /// The operator's list of probes.
     Probe,
+}
+
+impl Grant {
+    /// The label of its tier.
+    pub fn tier(&self) -> &'static str {
+        match self {
+            Self::Card { entitlement, .. } => entitlement.tier.name(),
+            Self::Probe => PROBE,
+        }
+    }
 }
 
 /// May be forwarded. Holds its tunnel key and device until it is dropped.
@@ -194,7 +207,7 @@ impl Verified {
 
     /// A probe needs no card and may use any session.
     pub async fn admit_probe(self, admission: &Admission) -> Result<Admitted, Refusal> {
-        let place = places::take(admission, &self, None).await.map_err(|taken| taken.refusal)?;
+        let place = places::take(admission, &self, &Grant::Probe).await.map_err(|taken| taken.refusal)?;
         Ok(Admitted { verified: self, grant: Grant::Probe, _place: place })
     }
 }
@@ -278,12 +291,17 @@ impl Entitled {
         if bound.session == Some(SessionFinding::Missing) {
             return Ok(Outcome::NoSession(Box::new(NoSession { verified: bound.verified })));
         }
-        match places::take(admission, &bound.verified, Some(&entitlement)).await {
+        let plan = match bound.session {
+            Some(SessionFinding::Kind(SessionKind::Plan(plan))) => Some(plan),
+            _ => None,
+        };
+        let grant = Grant::Card { candidate, entitlement, plan };
+        match places::take(admission, &bound.verified, &grant).await {
             Ok(place) => match in_bad_standing(admission, &bound) {
                 Some(refusal) => Err(NotAdmitted::Refused(refusal)),
                 None => Ok(Outcome::Admitted(Box::new(Admitted {
                     verified: bound.verified,
-                    grant: Grant::Card { candidate, entitlement },
+                    grant,
                     _place: place,
                 }))),
             },

@@ -53,6 +53,7 @@ mod tests {
         assert!(old.differences(&new).is_empty());
         new.ethereum.rpc_addrs.push("http://127.0.0.1:1".to_owned());
         new.policy.paid.devices = 9;
+        new.policy.paid.plan_devices = [(7, 2)].into_iter().collect();
         new.memes.this_card = TokenId(alloy::primitives::U256::from(9));
         new.memes.contract = alloy::primitives::Address::repeat_byte(9);
         new.limits.burst = 1;
@@ -64,11 +65,13 @@ mod tests {
             "memes.contract",
             "memes.this_card",
             "policy.paid.devices",
+            "policy.paid.plan_devices.7",
         ];
         assert_eq!(old.differences(&new), names);
         let mut now = old.clone();
         now.take_live(&new);
         assert_eq!(now.differences(&new), ["ethereum.rpc_addrs", "limits.body_bytes", "memes.contract"]);
-        assert_eq!(old.differences(&now), ["limits.burst", "memes.this_card", "policy.paid.devices"]);
+        let taken = ["limits.burst", "memes.this_card", "policy.paid.devices", "policy.paid.plan_devices.7"];
+        assert_eq!(old.differences(&now), taken);
     }
 }

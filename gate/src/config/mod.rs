@@ -7,8 +7,8 @@ mod validate;
 
 pub use sections::{
     Binding, Cache, Collection, Delegation, Ethereum, ForeignPeers, Gate, Governance, Hub, Limits, Log,
-    Memes, Policy, Registry, Retention, SessionRule, Standard, StandingSource, TierName, TierPolicy, TokenId,
-    Tunnel, WhenFull,
+    Memes, PlanDevices, Policy, Registry, Retention, SessionRule, Standard, StandingSource, TierName,
+    TierPolicy, TokenId, Tunnel, WhenFull,
 };
 use serde::{Deserialize, Serialize};
 use sovereign_program::settings::{Invalid, Settings};

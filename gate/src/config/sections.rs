@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use sovereign_program::logs::LogFormat;
 use sovereign_program::section;
 
+mod plan_devices;
 mod registry;
 mod session_rule;
 mod token_id;
+pub use plan_devices::PlanDevices;
 pub use registry::{Registry, StandingSource};
 pub use session_rule::SessionRule;
 pub use token_id::TokenId;
@@ -213,6 +215,8 @@ section! {
         sessions: Vec<SessionRule> = Vec::new(),
         /// Devices at a time for one holder.
         devices: u32 = 3,
+        /// The same for sessions of single plans, by the plan's number.
+        plan_devices: PlanDevices = PlanDevices::default(),
         /// What happens to a further device.
         when_full: WhenFull = WhenFull::Refuse,
     }

@@ -83,6 +83,42 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
+fn plans_have_devices_of_their_own_and_mistakes_are_named() {
+    let with = |paid: &str| {
+        TEMPLATE.replacen(
+            "sessions = [\"direct\"]\ndevices = 3\nplan_devices = {}\nwhen_full = \"refuse\"\n\n[registry]",
+            &format!("sessions = [\"direct\", \"plan:7\", \"plan:42\"]\ndevices = 3\n{paid}\n[registry]"),
+            1,
+        )
+    };
+    let config = load(&with("plan_devices = { 42 = 10 }"), &[]).unwrap();
+    let paid = config.policy.paid.plan_devices;
+    assert_eq!((paid.of(42), paid.of(7)), (Some(10), None));
+    let environment = [("SOVEREIGN_GATE__POLICY__PAID__PLAN_DEVICES__7", "5")];
+    let config = load(&with("plan_devices = { 42 = 10 }"), &environment).unwrap();
+    let paid = &config.policy.paid.plan_devices;
+    assert_eq!(paid.iter().collect::<Vec<_>>(), [(7, 5), (42, 10)]);
+    let text = toml::to_string(&config).unwrap();
+    assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "written as it is read");
+
+    let not_accepted = "policy.paid.sessions does not accept \"plan:9\"";
+    for (written, told) in [
+        ("plan_devices = { 9 = 5 }", not_accepted),
+        ("plan_devices = { 7 = 0 }", "policy.paid.plan_devices: plan 7: must be at least 1"),
+        ("plan_devices = { 7 = 4, 7 = 5 }", "duplicate key"),
+        ("plan_devices = { 7 = 4, 07 = 5 }", "\"07\" is no plan"),
+        ("plan_devices = { \"plan:7\" = 4 }", "\"plan:7\" is no plan"),
+        ("plan_devices = { 7 = -1 }", "plan_devices"),
+        ("plan_devices = { 99999999999999999999 = 1 }", "is no plan"),
+    ] {
+        let said = problems(load(&with(written), &[]));
+        assert!(said.contains(told), "{written}: {told} is missing in: {said}");
+    }
+    let free = [("SOVEREIGN_GATE__POLICY__FREE__PLAN_DEVICES__42", "5")];
+    assert!(problems(load(TEMPLATE, &free)).contains("policy.free.sessions does not accept"));
+}
+
+#[test]
 fn bounds_are_inclusive() {
     for (ttl, good) in [("59m", false), ("1h", true), ("7d", true), ("7d 1s", false)] {
         let result = load(TEMPLATE, &[("SOVEREIGN_GATE__BINDING__TTL", ttl)]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Uri;
 use sovereign_program::settings::{Invalid, Problems};
 
-use super::{Config, Standard, StandingSource};
+use super::{Config, SessionRule, Standard, StandingSource, TierPolicy};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -184,9 +184,8 @@ impl Config {
             problems.unless(false, "hub.grpc_addrs", error.to_string());
         }
         problems.within("hub.timeout", self.hub.timeout, Duration::from_millis(100), LONGEST_DECISION);
-        for (key, tier) in [("policy.free", &self.policy.free), ("policy.paid", &self.policy.paid)] {
-            problems.unless(tier.devices > 0, key, "devices must be at least 1");
-        }
+        check_devices(problems, ["policy.free", "policy.free.plan_devices"], &self.policy.free);
+        check_devices(problems, ["policy.paid", "policy.paid.plan_devices"], &self.policy.paid);
         problems.unless(
             self.tunnel.service().is_ok(),
             "tunnel.service",
@@ -257,6 +256,20 @@ impl Config {
             tunnel.namespace.as_os_str().is_empty() || tunnel.namespace.is_absolute(),
             "tunnel.namespace",
             "must be empty or an absolute path",
+        );
+    }
+}
+
+fn check_devices(problems: &mut Problems, [key, plans_key]: [&'static str; 2], tier: &TierPolicy) {
+    problems.unless(tier.devices > 0, key, "devices must be at least 1");
+    for (plan, devices) in tier.plan_devices.iter() {
+        problems.unless(devices > 0, plans_key, format!("plan {plan}: must be at least 1"));
+        problems.unless(
+            tier.sessions.contains(&SessionRule::Plan(plan)),
+            plans_key,
+            format!(
+                "plan {plan}: {key}.sessions does not accept \"plan:{plan}\", so its figure would never count"
+            ),
         );
     }
 }

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::answer::{self, Body};
 use super::forward::Upstream;
-use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, PROBE, path};
+use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, path};
 use crate::enforce::{Enforcer, Repeat};
 use crate::ops::node::NodeState;
 use crate::refusal::Refusal;
@@ -226,11 +226,7 @@ fn counted(refusal: Refusal) -> Refusal {
 }
 
 fn count(outcome: &'static str, reason: &'static str, grant: &Grant) {
-    let tier = match grant {
-        Grant::Card { entitlement, .. } => entitlement.tier.name(),
-        Grant::Probe => PROBE,
-    };
     metrics::counter!("sovereign_gate_admissions_total",
-        "outcome" => outcome, "reason" => reason, "tier" => tier)
+        "outcome" => outcome, "reason" => reason, "tier" => grant.tier())
     .increment(1);
 }

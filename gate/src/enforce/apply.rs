@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 use super::queue::Due;
 use super::tunnel::Restored;
 use super::{Enforcer, is_open};
+use crate::access::Entitlement;
 use crate::admission::{Basis, Grant, Verdict};
 use crate::store::{Cause, Claim, Reservation, SessionRecord, SessionState};
 
@@ -128,22 +129,29 @@ impl Enforcer {
         grant: &Grant,
         basis: &Basis,
     ) -> Result<Option<Reservation>, crate::store::ClaimError> {
-        let same = record.state == SessionState::Live
-            && (record.wallet, record.vault, record.tier.as_str()) == (basis.wallet, basis.vault, basis.tier);
         let Grant::Card { entitlement, .. } = grant else { return Ok(None) };
-        if same {
+        if record.is_in_on(basis.wallet, basis.vault, basis.tier) {
             return Ok(None);
         }
-        let devices = self.admission.devices(entitlement.tier) as usize;
         let claim = Claim {
             session_id: record.session_id,
             wallet: basis.wallet,
             vault: basis.vault,
+            tier: basis.tier.to_owned(),
             service: record.service.clone(),
             peer_id: record.peer_id.clone(),
-            devices: Some(devices),
+            devices: Some(self.devices(entitlement, basis.plan)),
         };
         self.store.claim(claim).map(Some)
+    }
+
+    /// How many devices a holder keeps. Each of his sessions was within the figure of its own plan when it came; the
+    /// largest of these figures counts for all, or who began with a small plan would lose it to those that came after.
+    fn devices(&self, holder: &Entitlement, plan: Option<u64>) -> usize {
+        let others = self.store.live_sessions_of_holder(holder.wallet, holder.vault);
+        let others = others.into_iter().filter_map(|id| self.store.session(id)).map(|record| record.plan);
+        let figures = others.chain([plan]).map(|plan| self.admission.devices(holder.tier, plan));
+        figures.max().unwrap_or(0) as usize
     }
 
     async fn rest(&self, record: &Arc<SessionRecord>, basis: &Basis) -> Kept {

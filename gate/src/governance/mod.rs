@@ -57,11 +57,12 @@ impl Governance {
 
     /// Devices of a tier, in place of `file`.
     pub fn devices(&self, tier: Tier, file: u32) -> u32 {
-        self.last().map_or(file, |governed| match tier {
-            Tier::Free => governed.free_devices,
-            Tier::Paid => governed.paid_devices,
-            Tier::Denied => 0,
-        })
+        self.last().map_or(file, |governed| governed.devices(tier))
+    }
+
+    /// Devices of one of a tier's plans: what the file says, and at most what governance allows the tier.
+    pub fn plan_devices(&self, tier: Tier, file: u32) -> u32 {
+        self.last().map_or(file, |governed| governed.devices(tier).min(file))
     }
 
     /// Puts what is governed in place of what the file says of cards.

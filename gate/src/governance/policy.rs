@@ -160,6 +160,15 @@ impl Governed {
         }
     }
 
+    /// Devices at a time of a holder of a tier.
+    pub fn devices(&self, tier: Tier) -> u32 {
+        match tier {
+            Tier::Free => self.free_devices,
+            Tier::Paid => self.paid_devices,
+            Tier::Denied => 0,
+        }
+    }
+
     /// Whether the pause is on. It ends by itself, also while Ethereum cannot be asked.
     pub fn is_paused(&self, now: UnixTime) -> bool {
         self.paused_until.is_some_and(|until| now < until)

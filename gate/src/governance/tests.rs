@@ -23,7 +23,7 @@ fn without_contracts_the_file_counts() {
     let none = Governance::none();
     assert_eq!(none.refusal(0), None);
     assert_eq!(none.credential_ttl(FILE), FILE);
-    assert_eq!(none.devices(Tier::Free, 5), 5);
+    assert_eq!((none.devices(Tier::Free, 5), none.plan_devices(Tier::Paid, 5)), (5, 5));
     assert_eq!(none.problem(), None);
 }
 
@@ -42,6 +42,8 @@ fn what_was_read_counts_in_place_of_the_file() {
     assert_eq!(governance.devices(Tier::Free, 5), 2);
     assert_eq!(governance.devices(Tier::Paid, 5), 1);
     assert_eq!(governance.devices(Tier::Denied, 5), 0);
+    let plans = [1, 2, 5].map(|file| governance.plan_devices(Tier::Free, file));
+    assert_eq!(plans, [1, 2, 2], "a plan is for fewer, never for more");
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Live {
         let governed = |config: &mut AccessConfig| self.governance.apply(config);
         self.access.reread(parts::cards(config), governed).map_err(|error| error.to_string())?;
         self.admission.set_policy(Policy::from(&config.policy));
-        *self.devices.write().unwrap_or_else(PoisonError::into_inner) = parts::devices(config);
+        *self.devices.write().unwrap_or_else(PoisonError::into_inner) = DeviceLimits::from(&config.policy);
         self.rate.set(&config.limits);
         self.cards_changed();
         Ok(())

@@ -151,11 +151,6 @@ pub(super) fn cards(config: &Config) -> AccessConfig {
     }
 }
 
-/// How many devices each tier gives.
-pub(super) fn devices(config: &Config) -> DeviceLimits {
-    DeviceLimits { free: config.policy.free.devices, paid: config.policy.paid.devices }
-}
-
 fn collection(collection: &config::Collection) -> access::Collection {
     access::Collection {
         contract: collection.contract,
@@ -255,7 +250,7 @@ pub(super) fn sign_in(config: &Config) -> SignInConfig {
         ttl: config.binding.ttl,
         challenge_ttl: config.binding.challenge_ttl,
         max_accounts: config.binding.max_accounts,
-        devices: devices(config),
+        devices: DeviceLimits::from(&config.policy),
         rate: Rate::default(),
     }
 }

@@ -1,5 +1,6 @@
 //! What a sign-in answers, in the words of the interface.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy::primitives::Address;
@@ -23,12 +24,15 @@ pub struct Challenge {
 }
 
 /// How many devices a holder uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Devices {
     /// Now.
     pub used: usize,
     /// At most.
     pub limit: u32,
+    /// At most with sessions of these plans, where that is another number.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub plans: BTreeMap<u64, u32>,
 }
 
 /// What a wallet is entitled to, as `GET /gate/eligibility` tells it.

@@ -6,6 +6,7 @@ use http::uri::Authority;
 
 use super::message::Terms;
 use crate::access::Tier;
+use crate::config::{PlanDevices, Policy, TierPolicy};
 use crate::store::clock::UnixTime;
 
 /// Settings of the sign-in, from the configuration's `[gate]`, `[ethereum]` and `[binding]`.
@@ -32,22 +33,38 @@ pub struct SignInConfig {
 }
 
 /// How many devices each tier gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceLimits {
     /// The free tier.
-    pub free: u32,
+    pub free: TierDevices,
     /// The paid tier.
-    pub paid: u32,
+    pub paid: TierDevices,
+}
+
+/// How many devices a tier gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierDevices {
+    /// With any session.
+    pub limit: u32,
+    /// With sessions of these plans.
+    pub plans: PlanDevices,
 }
 
 impl DeviceLimits {
     /// None for those who get nothing.
-    pub(super) fn of(self, tier: Tier) -> Option<u32> {
+    pub(super) fn of(&self, tier: Tier) -> Option<&TierDevices> {
         match tier {
-            Tier::Free => Some(self.free),
-            Tier::Paid => Some(self.paid),
+            Tier::Free => Some(&self.free),
+            Tier::Paid => Some(&self.paid),
             Tier::Denied => None,
         }
+    }
+}
+
+impl From<&Policy> for DeviceLimits {
+    fn from(policy: &Policy) -> Self {
+        let of = |tier: &TierPolicy| TierDevices { limit: tier.devices, plans: tier.plan_devices.clone() };
+        Self { free: of(&policy.free), paid: of(&policy.paid) }
     }
 }
 
@@ -143,7 +160,7 @@ mod tests {
             ttl: Duration::from_secs(24 * HOUR),
             challenge_ttl: Duration::from_secs(300),
             max_accounts: 6,
-            devices: DeviceLimits { free: 3, paid: 3 },
+            devices: DeviceLimits::from(&Policy::default()),
             rate: Rate::default(),
         }
     }

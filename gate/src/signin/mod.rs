@@ -25,7 +25,7 @@ use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::address::AccountAddress;
 
 pub use self::answer::{Bound, Challenge, Devices, Eligibility};
-pub use self::config::{ConfigError, DeviceLimits, Rate, SignInConfig};
+pub use self::config::{ConfigError, DeviceLimits, Rate, SignInConfig, TierDevices};
 pub use self::error::{NonceError, SignInError};
 pub use self::message::MessageError;
 pub use self::signature::{ContractSignatures, SignatureError};
@@ -34,7 +34,7 @@ use self::limit::{Kind, Limits};
 use self::message::{Statement, Terms};
 use self::nonce::Issued;
 use self::signature::{KeyPairs, MAX_SIGNATURE};
-use crate::access::{Access, AccessError, Entitlement, Tier};
+use crate::access::{Access, AccessError, Entitlement};
 use crate::client::Client;
 use crate::governance::Governance;
 use crate::store::clock::{Clock, UnixTime};
@@ -89,7 +89,7 @@ impl SignIn {
         Ok(Self {
             terms: config.terms()?,
             max_accounts: config.max_accounts,
-            devices: Arc::new(RwLock::new(config.devices)),
+            devices: Arc::new(RwLock::new(config.devices.clone())),
             store,
             entitlements,
             contracts,
@@ -142,7 +142,7 @@ impl SignIn {
         self.limit(statement.wallet, Kind::Signed)?;
 
         let entitlement = self.entitlements.entitlement(statement.wallet, statement.vault).await?;
-        let Some(limit) = self.devices_for(entitlement.tier) else {
+        let Some(devices) = self.devices_of(&entitlement) else {
             return Err(SignInError::NoCard { wallet: statement.wallet });
         };
         let redemption = Redemption {
@@ -156,7 +156,6 @@ impl SignIn {
             max_accounts: self.max_accounts,
         };
         let (binding, token) = self.store.redeem(redemption).await.map_err(|error| self.refused(error))?;
-        let devices = self.devices_of(&entitlement, limit);
         Ok(Bound { binding, entitlement, devices, token: Some(token) })
     }
 
@@ -164,7 +163,7 @@ impl SignIn {
     pub async fn binding(&self, token: &str) -> Result<Bound, SignInError> {
         let binding = self.bearer(token).await?;
         let entitlement = self.entitlements.entitlement(binding.wallet, binding.vault).await?;
-        let devices = self.devices_of(&entitlement, self.devices_for(entitlement.tier).unwrap_or(0));
+        let devices = self.devices_of(&entitlement).unwrap_or_default();
         Ok(Bound { binding, entitlement, devices, token: None })
     }
 
@@ -226,13 +225,15 @@ impl SignIn {
         Arc::clone(&self.devices)
     }
 
-    fn devices_for(&self, tier: Tier) -> Option<u32> {
-        let devices = *self.devices.read().unwrap_or_else(PoisonError::into_inner);
-        devices.of(tier).map(|file| self.governance.devices(tier, file))
-    }
-
-    fn devices_of(&self, holder: &Entitlement, limit: u32) -> Devices {
-        Devices { used: self.store.live_sessions_of_holder(holder.wallet, holder.vault).len(), limit }
+    /// None for those who get nothing.
+    fn devices_of(&self, holder: &Entitlement) -> Option<Devices> {
+        let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
+        let file = devices.of(holder.tier)?;
+        let limit = self.governance.devices(holder.tier, file.limit);
+        let of_plan = |(plan, file)| (plan, self.governance.plan_devices(holder.tier, file));
+        let plans = file.plans.iter().map(of_plan).filter(|(_, devices)| *devices != limit).collect();
+        let used = self.store.live_sessions_of_holder(holder.wallet, holder.vault).len();
+        Some(Devices { used, limit, plans })
     }
 
     fn limit(&self, wallet: Address, kind: Kind) -> Result<(), SignInError> {

@@ -42,6 +42,7 @@ impl Intents {
             session_id: record.session_id,
             wallet: record.wallet,
             vault: record.vault,
+            tier: record.tier.clone(),
             service: record.service.clone(),
             peer_id: record.peer_id.clone(),
             devices: None,

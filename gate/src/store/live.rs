@@ -97,9 +97,16 @@ impl Live {
         }
     }
 
+    /// Whether the session of a claim is in already on what the claim rests on: it takes no further device, also where
+    /// the holder has more of them than a new one might join.
+    fn has_place(&self, claim: &Claim) -> bool {
+        let record = self.sessions.get(&claim.session_id);
+        record.is_some_and(|record| record.is_in_on(claim.wallet, claim.vault, &claim.tier))
+    }
+
     fn claim(&mut self, claim: Claim) -> Result<u64, ClaimError> {
         let session_id = claim.session_id;
-        if let Some(limit) = claim.devices {
+        if let Some(limit) = claim.devices.filter(|_| !self.has_place(&claim)) {
             let mut others = self.devices(claim.wallet, claim.vault);
             others.remove(&session_id);
             if others.len() >= limit {

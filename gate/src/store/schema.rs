@@ -14,9 +14,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("start", include_str!("migrations/0001_start.sql")),
     ("enforcement", include_str!("migrations/0002_enforcement.sql")),
     ("intents", include_str!("migrations/0003_intents.sql")),
+    ("plan", include_str!("migrations/0004_plan.sql")),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 /// A caller has about three seconds in all: a lock that is held longer is an error to him.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this size the start does not wait for a check of every page.
@@ -85,11 +86,15 @@ async fn check(path: &Path) -> Result<(), OpenError> {
     if verdict == "ok" { Ok(()) } else { Err(torn(verdict)) }
 }
 
-async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let migrations = (1..).zip(MIGRATIONS).map(|(version, (name, sql))| {
+fn migrator(steps: &'static [(&'static str, &'static str)]) -> Migrator {
+    let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
         Migration::new(version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    let migrator = Migrator::with_migrations(migrations.collect());
+    Migrator::with_migrations(migrations.collect())
+}
+
+async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let migrator = migrator(MIGRATIONS);
     let database = |source| OpenError::Database { path: path.to_owned(), source };
     migrator.run(&mut *connection).await.map_err(|error| match error {
         // The mark in the header lags behind a migration that was cut off; its own table knows.
@@ -110,4 +115,14 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), O
     let mark = format!("PRAGMA user_version = {SCHEMA}; PRAGMA wal_checkpoint(TRUNCATE)");
     sqlx::raw_sql(AssertSqlSafe(mark)).execute(connection).await.map_err(|error| database(error.into()))?;
     Ok(())
+}
+
+/// A database as a former program left it.
+#[cfg(test)]
+pub(super) async fn former(path: &Path, version: u32) -> SqliteConnection {
+    let mut connection = options(path).create_if_missing(true).connect().await.unwrap();
+    let mark = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}");
+    connection.execute(AssertSqlSafe(mark)).await.unwrap();
+    migrator(&MIGRATIONS[..version as usize]).run(&mut connection).await.unwrap();
+    connection
 }

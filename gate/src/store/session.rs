@@ -21,6 +21,8 @@ pub struct SessionRecord {
     pub card: Option<String>,
     /// The tier's label.
     pub tier: String,
+    /// The plan that it is of. None: of none, or it was never asked.
+    pub plan: Option<u64>,
     /// The tunnel service's name.
     pub service: String,
     /// Tunnel key or uuid in its canonical form.
@@ -44,6 +46,12 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
+    /// Whether its peer is in the tunnel, and its place is that of a holder of this tier by this wallet and vault.
+    pub fn is_in_on(&self, wallet: Option<Address>, vault: Option<Address>, tier: &str) -> bool {
+        self.state == SessionState::Live
+            && (self.wallet, self.vault, self.tier.as_str()) == (wallet, vault, tier)
+    }
+
     /// The same without the wallet; `None`: it does not speak of it.
     pub(super) fn without(&self, wallet: Address) -> Option<Self> {
         let speaks = [self.wallet, self.vault, self.own_key].contains(&Some(wallet));
@@ -83,11 +91,14 @@ pub struct Claim {
     pub wallet: Option<Address>,
     /// The wallet that holds the card, if another one.
     pub vault: Option<Address>,
+    /// The tier's label.
+    pub tier: String,
     /// The tunnel service's name.
     pub service: String,
     /// Tunnel key or uuid in its canonical form.
     pub peer_id: String,
-    /// How many sessions the holder may have at a time, this one included. None: any number.
+    /// How many sessions the holder may have at a time, this one included. None: any number. A live session that
+    /// rests on the same already has its place.
     pub devices: Option<usize>,
 }
 

@@ -12,8 +12,8 @@ type Done = Result<(), StoreError>;
 pub(super) async fn note(connection: &mut SqliteConnection, new: &SessionRecord) -> Done {
     sqlx::query(
         "INSERT OR REPLACE INTO intents (session_id, peer_id, account, wallet, vault, card, tier, service, \
-         handshake_hash, admitted_at, decision_block, expires_at, own_key) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         handshake_hash, admitted_at, decision_block, expires_at, own_key, plan) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(new.session_id.cast_signed())
     .bind(new.peer_id.clone())
@@ -28,6 +28,7 @@ pub(super) async fn note(connection: &mut SqliteConnection, new: &SessionRecord)
     .bind(new.decision_block.cast_signed())
     .bind(new.expires_at)
     .bind(new.own_key.map(|key| key.to_vec()))
+    .bind(new.plan.map(u64::cast_signed))
     .execute(connection)
     .await?;
     Ok(())
@@ -46,7 +47,7 @@ pub(super) async fn settle(connection: &mut SqliteConnection, session_id: u64, p
 pub(super) async fn load(connection: &mut SqliteConnection, mut each: impl FnMut(SessionRecord)) -> Done {
     let mut rows = sqlx::query(
         "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, '', handshake_hash, \
-         admitted_at, decision_block, expires_at, 'live', NULL, own_key FROM intents",
+         admitted_at, decision_block, expires_at, 'live', NULL, own_key, plan FROM intents",
     )
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {

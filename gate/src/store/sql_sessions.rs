@@ -16,15 +16,15 @@ type Done = Result<(), StoreError>;
 pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecord, answer: &[u8]) -> Done {
     sqlx::query(
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
-         handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, ended_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, NULL) \
+         handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, plan, ended_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, NULL) \
          ON CONFLICT (session_id) DO UPDATE SET account = excluded.account, wallet = excluded.wallet, \
          vault = excluded.vault, card = excluded.card, tier = excluded.tier, service = excluded.service, \
          peer_id = excluded.peer_id, addresses = excluded.addresses, \
          handshake_hash = excluded.handshake_hash, answer = excluded.answer, \
          admitted_at = excluded.admitted_at, decision_block = excluded.decision_block, \
          expires_at = excluded.expires_at, state = excluded.state, cause = excluded.cause, \
-         own_key = excluded.own_key, ended_at = NULL",
+         own_key = excluded.own_key, plan = excluded.plan, ended_at = NULL",
     )
     .bind(new.session_id.cast_signed())
     .bind(new.account.as_bytes().to_vec())
@@ -43,6 +43,7 @@ pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecor
     .bind(new.state.label())
     .bind(new.cause.map(Cause::label))
     .bind(new.own_key.map(|key| key.to_vec()))
+    .bind(new.plan.map(u64::cast_signed))
     .execute(connection)
     .await?;
     Ok(())
@@ -52,7 +53,7 @@ pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecor
 pub(super) async fn update(connection: &mut SqliteConnection, new: &SessionRecord) -> Done {
     sqlx::query(
         "UPDATE sessions SET wallet = $1, vault = $2, card = $3, tier = $4, decision_block = $5, \
-         expires_at = $6, state = $7, cause = $8 WHERE session_id = $9 AND ended_at IS NULL",
+         expires_at = $6, state = $7, cause = $8, plan = $9 WHERE session_id = $10 AND ended_at IS NULL",
     )
     .bind(new.wallet.map(|wallet| wallet.to_vec()))
     .bind(new.vault.map(|vault| vault.to_vec()))
@@ -62,6 +63,7 @@ pub(super) async fn update(connection: &mut SqliteConnection, new: &SessionRecor
     .bind(new.expires_at)
     .bind(new.state.label())
     .bind(new.cause.map(Cause::label))
+    .bind(new.plan.map(u64::cast_signed))
     .bind(new.session_id.cast_signed())
     .execute(connection)
     .await?;
@@ -102,7 +104,7 @@ pub(super) async fn forget(connection: &mut SqliteConnection, limit: UnixTime) -
 pub(super) async fn load(connection: &mut SqliteConnection, mut each: impl FnMut(SessionRecord)) -> Done {
     let mut rows = sqlx::query(
         "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
-         handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key FROM sessions \
+         handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key, plan FROM sessions \
          WHERE ended_at IS NULL",
     )
     .fetch(connection);
@@ -134,6 +136,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
         state: SessionState::parse(state).ok_or_else(|| corrupt("an unknown state"))?,
         cause: cause.and_then(Cause::parse),
         own_key: address(row, 15)?,
+        plan: row.try_get::<Option<i64>, _>(16)?.map(i64::cast_unsigned),
     })
 }
 

@@ -13,6 +13,7 @@ mod world;
 mod client_address;
 mod codes;
 mod cold_storage;
+mod devices;
 mod doctor;
 mod enforcement;
 mod enforcement_restarts;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         stories::trials(),
         malformed::trials(),
         codes::trials(),
+        devices::trials(),
         order::trials(),
         node_table::trials(),
         client_address::trials(),

@@ -365,6 +365,10 @@ impl House {
             vault,
             card: None,
             tier: tier.to_owned(),
+            plan: match kind {
+                SessionKind::Plan(plan) => Some(plan),
+                SessionKind::Direct => None,
+            },
             service: "wireguard".to_owned(),
             peer_id,
             addresses: vec![format!("10.0.0.{id}/32")],

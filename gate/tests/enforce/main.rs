@@ -15,9 +15,9 @@ use sovereign_contracts::nft_delegation::{
     self,
     INFTDelegation::{registerDelegationAddressCall, revokeDelegationAddressCall},
 };
-use sovereign_gate::config::WhenFull;
+use sovereign_gate::config::{SessionRule, WhenFull};
 use sovereign_gate::enforce::Target;
-use sovereign_gate::store::{Cause, SessionState};
+use sovereign_gate::store::{Cause, SessionRecord, SessionState};
 
 const DAY: i64 = 24 * 3600;
 
@@ -337,6 +337,73 @@ async fn a_tier_with_fewer_devices_keeps_as_many() {
         gate.end().await;
     }
     assert_eq!(kept, [true, true]);
+}
+
+/// THIS card goes, the paid tier is left: a plan has its own figure, and who began with a small plan stays beside
+/// those of a large one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_keeps_as_many_devices_as_it_is_for() {
+    const SMALL: u64 = 5;
+    const LARGE: u64 = 6;
+    let house = House::build().await;
+    let gate = house
+        .gate_with(
+            |policy| {
+                for tier in [&mut policy.free, &mut policy.paid] {
+                    tier.sessions.extend([SessionRule::Plan(SMALL), SessionRule::Plan(LARGE)]);
+                    tier.devices = 2;
+                }
+                policy.free.devices = 9;
+                policy.paid.plan_devices = [(SMALL, 1), (LARGE, 3)].into_iter().collect();
+            },
+            60,
+        )
+        .await;
+    let mut holders = Vec::new();
+    let plans =
+        [([Plan(SMALL), Plan(LARGE), Plan(LARGE), Plan(LARGE)], 3), ([Direct; 4], 2), ([Plan(SMALL); 4], 1)];
+    for (kinds, stay) in plans {
+        let (wallet, account) = (house.holder(&[THIS, OTHER]).await, house.account());
+        house.bind(&gate, account, wallet, DAY).await;
+        let mut sessions = Vec::new();
+        for kind in kinds {
+            sessions.push(house.session(&gate, account, wallet, None, ("free", kind)).await);
+        }
+        holders.push((wallet, sessions, stay));
+    }
+    house.settled(&gate).await;
+    for (wallet, sessions, stay) in &holders {
+        house.transfer(*wallet, house.somebody(), THIS).await;
+        for session in &sessions[*stay..] {
+            assert_eq!(
+                house.out(&gate, *session).await,
+                Some(Cause::DeviceLimit),
+                "{session} of {sessions:?}"
+            );
+        }
+    }
+    house.settled(&gate).await;
+    for (_, sessions, stay) in &holders {
+        assert!(sessions[..*stay].iter().all(|session| house.passes(*session)), "{sessions:?}");
+    }
+    gate.end().await;
+}
+
+/// A session of a former program has no plan in its record: the hub is asked, and what it says is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plan_of_a_session_is_learned() {
+    let house = House::build().await;
+    let gate = house.gate().await;
+    let (wallet, account) = (house.holder(&[THIS]).await, house.account());
+    house.bind(&gate, account, wallet, DAY).await;
+    let record = house.taken_in(&gate, account, (wallet, None), ("free", Plan(FREE_PLAN)));
+    let session = record.session_id;
+    gate.store.record_session(SessionRecord { plan: None, ..record }, vec![]).await.unwrap();
+    gate.enforcer.everything_changed();
+    let plan = || gate.store.session(session).is_some_and(|record| record.plan == Some(FREE_PLAN));
+    house.until("it is known", plan).await;
+    assert!(house.passes(session));
+    gate.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,6 +65,7 @@ impl Recorder {
             vault: basis.vault,
             card: basis.card,
             tier: basis.tier.to_owned(),
+            plan: basis.plan,
             service: verified.service().to_string(),
             peer_id: verified.peer().to_string(),
             addresses: addresses(answer),

@@ -18,7 +18,7 @@ async fn one_signature_binds_the_wallet_to_the_account() {
             "wallet": wallet.address().to_checksum(None), "account": account(1).to_string(), "tier": "paid",
             "via": "delegate.xyz", "vault": vault.to_checksum(None), "cards": ["7"],
             "issued_at": "2027-01-15T08:00:00Z", "expires_at": "2027-01-16T08:00:00Z",
-            "devices": {"used": 0, "limit": 2}, "token": token,
+            "devices": {"used": 0, "limit": 2, "plans": {"9": 4}}, "token": token,
         })
     );
     assert_eq!(gate.store.bindings_of(&account(1)), [bound.binding]);
@@ -90,13 +90,14 @@ async fn devices_in_use_are_told() {
         session_id,
         wallet: Some(wallet.address()),
         vault: None,
+        tier: "paid".into(),
         service: "wireguard".into(),
         peer_id: session_id.to_string(),
         devices: None,
     };
     let _held = [gate.store.claim(claim(1)).unwrap(), gate.store.claim(claim(2)).unwrap()];
     let bound = gate.sign_in(&wallet, 1).await.unwrap();
-    assert_eq!(bound.devices, Devices { used: 2, limit: 2 });
+    assert_eq!(bound.devices, Devices { used: 2, limit: 2, plans: [(9, 4)].into() });
 }
 
 #[test]
@@ -146,7 +147,7 @@ async fn a_governed_sign_in_lasts_and_counts_as_governed() {
     gate.sign_in = gate.sign_in.governed(governed);
     let bound = gate.sign_in(&wallet, 1).await.unwrap();
     assert_eq!(bound.binding.expires_at, NOW + 7200);
-    assert_eq!(bound.devices.limit, 1);
+    assert_eq!((bound.devices.limit, bound.devices.plans), (1, [].into()), "and no plan gives more");
     // A longer one that was issued before is not redeemed any more.
     assert_eq!(gate.code(&before, &wallet.sign(&before)).await, 121);
 }

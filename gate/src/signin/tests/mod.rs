@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::access::{Tier, Via};
+use crate::config::PlanDevices;
 use crate::store::Options;
 use crate::store::clock::UnixTime;
 use crate::store::clock::manual::ManualClock;
@@ -114,7 +115,10 @@ fn config() -> SignInConfig {
         ttl: Duration::from_secs(86_400),
         challenge_ttl: Duration::from_secs(300),
         max_accounts: 2,
-        devices: DeviceLimits { free: 5, paid: 2 },
+        devices: DeviceLimits {
+            free: TierDevices { limit: 5, plans: PlanDevices::default() },
+            paid: TierDevices { limit: 2, plans: PlanDevices::from_iter([(7, 2), (9, 4)]) },
+        },
         rate: Rate::default(),
     }
 }

@@ -29,6 +29,7 @@ async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
         session_id: 9,
         wallet: taken.wallet,
         vault: None,
+        tier: taken.tier.clone(),
         service: taken.service.clone(),
         peer_id: "key 9".to_owned(),
         devices: Some(1),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Executor};
 
 use super::*;
-use crate::store::{NonceState, OpenError};
+use crate::store::{NonceState, OpenError, schema};
 
 /// Name, bytes of the file, and what must be said of it.
 type Case = (&'static str, Vec<u8>, fn(&OpenError) -> bool);
@@ -85,7 +85,7 @@ async fn foreign_and_torn_files_are_refused_and_not_touched() {
         ("scribbled", scribbled, |error| matches!(error, OpenError::Torn { .. })),
         ("text", b"[gate]\n".repeat(100), |error| matches!(error, OpenError::Foreign { .. })),
         ("foreign", std::fs::read(&foreign).unwrap(), |error| matches!(error, OpenError::Foreign { .. })),
-        ("newer", newer, |error| matches!(error, OpenError::Newer { found: 7, known: 3, .. })),
+        ("newer", newer, |error| matches!(error, OpenError::Newer { found: 7, known: 4, .. })),
     ];
     for (name, bytes, expected) in cases {
         let dir = home.path().join(name);
@@ -101,6 +101,37 @@ async fn foreign_and_torn_files_are_refused_and_not_touched() {
     std::fs::write(orphan.join("gate.db-wal"), b"log").unwrap();
     assert!(matches!(refused(&orphan).await, OpenError::Torn { .. }));
     assert!(!orphan.join("gate.db").exists());
+}
+
+/// What a former program wrote is read, and what it did not know is unknown.
+#[tokio::test]
+async fn sessions_of_a_former_program_are_of_no_known_plan() {
+    let home = tempfile::tempdir().unwrap();
+    let mut former = schema::former(&home.path().join("gate.db"), 3).await;
+    let values = "x'0101010101010101010101010101010101010101', x'0202020202020202020202020202020202020202', \
+         NULL, NULL, 'paid', 'wireguard'";
+    let hash = "x'0303030303030303030303030303030303030303030303030303030303030303'";
+    let written = format!(
+        "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
+         handshake_hash, answer, admitted_at, decision_block, expires_at, state) \
+         VALUES (7, {values}, 'key 7', '10.8.0.2/32', {hash}, x'', {NOW}, 1, {NOW}, 'live'); \
+         INSERT INTO intents (session_id, account, wallet, vault, card, tier, service, peer_id, \
+         handshake_hash, admitted_at, decision_block, expires_at) \
+         VALUES (8, {values}, 'key 8', {hash}, {NOW}, 1, {NOW})"
+    );
+    former.execute(sqlx::AssertSqlSafe(written)).await.unwrap();
+    sqlx::Connection::close(former).await.unwrap();
+
+    let store = open(home.path()).await;
+    let old = store.session(7).unwrap();
+    assert_eq!((old.plan, old.wallet, old.peer_id.as_str()), (None, Some(wallet(2)), "key 7"));
+    assert_eq!(store.open_intents()[0].record.plan, None);
+    let known = crate::store::SessionRecord { plan: Some(42), ..(*old).clone() };
+    store.update_session(known.clone()).await.unwrap();
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!(store.session(7).as_deref(), Some(&known), "learned, and kept");
+    store.close().await;
 }
 
 #[tokio::test]

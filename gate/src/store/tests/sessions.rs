@@ -11,6 +11,7 @@ pub(super) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
         vault: vault.map(wallet),
         card: Some("0x33fd…/7".to_owned()),
         tier: "free".to_owned(),
+        plan: Some(u64::MAX),
         service: "wireguard".to_owned(),
         peer_id: format!("key {session_id}"),
         addresses: vec!["10.8.0.2/32".to_owned(), "fd00::2/128".to_owned()],
@@ -29,6 +30,7 @@ fn claim(record: &SessionRecord, devices: usize) -> Claim {
         session_id: record.session_id,
         wallet: record.wallet,
         vault: record.vault,
+        tier: record.tier.clone(),
         service: record.service.clone(),
         peer_id: record.peer_id.clone(),
         devices: Some(devices),
@@ -113,6 +115,30 @@ async fn wallet_and_vault_are_one_holder() {
     store.claim(claim(&session(6, 20, None), 3)).unwrap();
     store.set_session_state(2, SessionState::Evicted).await.unwrap();
     store.claim(claim(&one_more, 3)).unwrap();
+    store.close().await;
+}
+
+/// Plans may be for different numbers of devices: who is in with a small one is not one too many beside a large one.
+#[tokio::test]
+async fn whoever_is_in_has_a_place_and_each_newcomer_is_held_to_its_own_figure() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    for id in 1..=4 {
+        store.record_session(session(id, 1, None), vec![]).await.unwrap();
+    }
+    let others = |limit| ClaimError::DeviceLimit { sessions: vec![2, 3, 4], limit };
+    let repeat = claim(&session(1, 1, None), 2);
+    drop(store.claim(repeat.clone()).unwrap());
+    let newcomer = claim(&session(5, 1, None), 4);
+    assert!(matches!(store.claim(newcomer.clone()), Err(ClaimError::DeviceLimit { limit: 4, .. })));
+    drop(store.claim(Claim { devices: Some(5), ..newcomer }).unwrap());
+    // On another vault, of another tier, or once it was taken out, it takes a place anew.
+    let elsewhere = Claim { vault: Some(wallet(9)), ..repeat.clone() };
+    assert_eq!(store.claim(elsewhere).unwrap_err(), others(2));
+    let other_tier = Claim { tier: "paid".to_owned(), ..repeat.clone() };
+    assert_eq!(store.claim(other_tier).unwrap_err(), others(2));
+    store.set_session_state(1, SessionState::Evicted).await.unwrap();
+    assert_eq!(store.claim(repeat).unwrap_err(), others(2));
     store.close().await;
 }
 

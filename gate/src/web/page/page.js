@@ -172,7 +172,8 @@ function done(bound) {
   $("r-tier").textContent = bound.tier === "denied" ? "None: the card is gone" : tierName(bound.tier);
   $("r-until").dateTime = bound.expires_at;
   $("r-until").textContent = until.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-  $("r-devices").textContent = `${bound.devices.used} of ${bound.devices.limit} in use`;
+  const plans = Object.entries(bound.devices.plans ?? {}).map(([plan, limit]) => `, ${limit} with plan ${plan}`);
+  $("r-devices").textContent = `${bound.devices.used} of ${bound.devices.limit} in use${plans.join("")}`;
   $("r-account").textContent = bound.account;
   $("r-wallet").textContent = bound.wallet;
   show($("form"), false);
