@@ -149,10 +149,13 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Writes what is left and closes the database. Later calls that write fail.
+    /// Writes what is left and closes the database, in one file. Later calls that write fail.
     pub async fn close(&self) {
-        drop(lock(&self.inner.queue).take());
+        let queue = lock(&self.inner.queue).take();
+        // The connection that closes last takes the log into the database, and one that only reads cannot: so the
+        // writer must not see its end before the readers are gone.
         self.inner.readers.close().await;
+        drop(queue);
         let task = lock(&self.inner.writer).take();
         if let Some(task) = task
             && let Err(error) = task.await

@@ -35,6 +35,19 @@ async fn home_and_files_are_for_the_owner_only() {
     assert!(matches!(refused(&dir).await, OpenError::Exposed { .. }));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_closed_is_one_file() {
+    for n in 0..20 {
+        let home = tempfile::tempdir().unwrap();
+        let store = open(home.path()).await;
+        store.redeem(redemption(1, 1, 1)).await.unwrap();
+        // There is a connection that reads, too.
+        assert_eq!(store.ethereum_cursor().await.unwrap(), None);
+        store.close().await;
+        assert!(!home.path().join("gate.db-wal").exists(), "round {n}");
+    }
+}
+
 #[tokio::test]
 async fn a_second_instance_is_refused_until_the_first_is_gone() {
     let home = tempfile::tempdir().unwrap();
