@@ -7,6 +7,7 @@ use std::time::Duration;
 use sovereign_program::{admin, logs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +32,8 @@ use crate::store::Store;
 use crate::store::clock::Clock;
 
 const SWEEP: Duration = Duration::from_secs(30);
+/// For what is still being worked on once requests under way have had their time.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Runs the gate in `home` until it is told to stop.
 pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
@@ -131,10 +134,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     tracing::info!("stopping: requests under way are finished");
     stop.cancel();
     tasks.close();
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "the listener broke down");
-    }
-    tasks.wait().await;
+    finish(serving, tasks, patience).await;
     store.close().await;
     Ok(())
 }
@@ -164,6 +164,20 @@ async fn listen(
         "the gate is open"
     );
     Ok((listener, private))
+}
+
+/// Lets what is under way come to its end. Whatever hangs keeps nobody from closing the database: who asked for the end
+/// does not wait for ever before he kills.
+async fn finish(serving: JoinHandle<()>, tasks: TaskTracker, patience: Duration) {
+    let ended = async {
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the listener broke down");
+        }
+        tasks.wait().await;
+    };
+    if tokio::time::timeout(patience + LAST, ended).await.is_err() {
+        tracing::warn!("work still under way after the shutdown time-out was cut");
+    }
 }
 
 async fn asked_to_stop() -> Result<(), StartError> {

@@ -76,14 +76,19 @@ impl Enforcer {
 
     /// Works until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        // What was decided before a restart is done first.
-        self.evictor.repeat(&self.evicted()).await;
+        let watch = async {
+            // What was decided before a restart is done first.
+            self.evictor.repeat(&self.evicted()).await;
+            tokio::select! {
+                () = self.work() => {}
+                () = self.expire() => {}
+                () = self.reconcile_for_ever() => {}
+                () = self.evictor.finish() => {}
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.work() => {}
-            () = self.expire() => {}
-            () = self.reconcile_for_ever() => {}
-            () = self.evictor.finish() => {}
+            () = watch => {}
         }
     }
 

@@ -57,7 +57,10 @@ impl NodeWatch {
     /// Asks until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            let answer = ask(&self.upstream).await;
+            let answer = tokio::select! {
+                () = stop.cancelled() => return,
+                answer = ask(&self.upstream) => answer,
+            };
             metrics::gauge!("sovereign_gate_node_up").set(if answer.is_ok() { 1.0 } else { 0.0 });
             self.remember(answer);
             let pause = if self.state.borrow().address.is_some() { EVERY } else { EVERY_AT_FIRST };
