@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, B256, U256, address, keccak256};
+use alloy::primitives::{B256, U256};
 use anyhow::{Context as _, Result, bail, ensure};
 use sentinel_stack::actors::Wallet;
 use sentinel_stack::info::GateInfo;
+use sovereign_contracts::dev::Artifact;
 use sovereign_contracts::system::{AccessPolicy, ParameterRegistry};
 
 use crate::enforcement::{Guest, SOON as AT_ONCE};
 use crate::stub::StubProvider;
 use crate::trial::{Trial, trials};
-use crate::world::{World, contract, enter, eventually, refused, set, turned_away};
+use crate::world::{World, enter, eventually, refused, set, turned_away};
 
-/// Who may pause on the local network.
-const GUARDIAN: Address = address!("90F79bf6EB2c4f870365E785982E1f101E93b906");
 const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -37,26 +36,22 @@ async fn lifetime(world: &World, gate: &GateInfo) -> Result<u64> {
 
 /// A parameter, a pause and its end reach a gate that runs; without Ethereum the last word counts.
 async fn the_gate_follows_governance(world: &World) -> Result<()> {
-    let (registry, timelock) =
-        (contract(world, "ParameterRegistry")?, contract(world, "TimelockController")?);
-    let access_policy = contract(world, "AccessPolicy")?;
+    let governed = world.system().await?;
+    let (system, guardian) = (governed.system, governed.plan.guardian);
+    let registry = system.parameters;
     let provider = StubProvider::before(&world.stack.info().ethereum.rpc, None).await?;
     let gate = world
         .gate_with("gate-governed", |config| {
             set(config, "ethereum", "rpc_addrs", vec![provider.url()]);
             set(config, "memes", "discovery_interval", "1s");
             set(config, "governance", "parameters", registry.to_string());
-            set(config, "governance", "access_policy", access_policy.to_string());
+            set(config, "governance", "access_policy", system.access_policy.to_string());
         })
         .await?;
     ensure!(lifetime(world, &gate).await? == 24 * 3600, "not as governed at first");
 
     let chain = world.ethereum.chain();
-    let parameter = |name: &str, value: u64| ParameterRegistry::setCall {
-        key: keccak256(name),
-        value: U256::from(value),
-    };
-    chain.call(timelock, registry, &parameter("CREDENTIAL_TTL", 2 * 3600)).await?;
+    governed.set_parameter("CREDENTIAL_TTL", U256::from(2 * 3600)).await?;
     let followed = || async {
         let lasts = lifetime(world, &gate).await?;
         ensure!(lasts == 2 * 3600, "a sign-in lasts {lasts} s");
@@ -67,10 +62,10 @@ async fn the_gate_follows_governance(world: &World) -> Result<()> {
     let holder = world.paid_at(&gate).await?;
     let session = world.direct_session(&holder.account).await?;
     let handshake = holder.account.wireguard_handshake(session)?;
-    chain.call(GUARDIAN, registry, &ParameterRegistry::pauseCall {}).await?;
+    chain.call(guardian, registry, &ParameterRegistry::pauseCall {}).await?;
     let paused = || async { turned_away(&gate, &handshake, 503, 110).await };
     eventually("the pause is followed", SOON, paused).await?;
-    chain.call(GUARDIAN, registry, &ParameterRegistry::unpauseCall {}).await?;
+    chain.call(guardian, registry, &ParameterRegistry::unpauseCall {}).await?;
     let over = || async { enter(&gate, &handshake).await };
     eventually("the end of the pause is followed", SOON, over).await?;
 
@@ -80,40 +75,40 @@ async fn the_gate_follows_governance(world: &World) -> Result<()> {
     let other = world.paid_at(&gate).await?;
     let session = world.direct_session(&other.account).await?;
     let handshake = other.account.wireguard_handshake(session)?;
-    chain.call(GUARDIAN, registry, &entry).await?;
+    chain.call(guardian, registry, &entry).await?;
     let banned = || async { turned_away(&gate, &handshake, 503, 115).await };
     eventually("the blacklist is followed", SOON, banned).await?;
     // Whoever cannot be asked takes nothing back.
     drop(provider);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let answer = crate::world::knock(&gate, &handshake).await?;
-    refused(&answer, 503, 115).context("without Ethereum")?;
-    chain.call(GUARDIAN, registry, &ParameterRegistry::clearNodeCall { node }).await?;
-    Ok(())
+    refused(&answer, 503, 115).context("without Ethereum")
 }
 
 /// A collection that governance adds while the gate runs: its sales drop tunnels at once, by its events. Once it is
 /// taken back, so are the tunnels that rest on it.
 async fn a_governed_collection_comes_and_goes(world: &World) -> Result<()> {
     let ethereum = &world.ethereum;
-    let (timelock, policy) = (contract(world, "TimelockController")?, contract(world, "AccessPolicy")?);
-    let (registry, gallery) = (contract(world, "ParameterRegistry")?, contract(world, "TestGallery")?);
+    let system = world.system().await?.system;
+    let (timelock, policy) = (system.timelock, system.access_policy);
+    let curator = Wallet::fresh().address();
+    let gallery = ethereum.chain().deploy(curator, Artifact::TestGallery, &[]).await?;
     let gate = world
         .gate_with("gate-gallery", |config| {
             set(config, "memes", "discovery_interval", "1s");
             // Nothing but the events can tell of a sale in time.
             set(config, "cache", "positive_ttl", "10m");
-            set(config, "governance", "parameters", registry.to_string());
+            set(config, "governance", "parameters", system.parameters.to_string());
             set(config, "governance", "access_policy", policy.to_string());
         })
         .await?;
     let mut guests = Vec::new();
     let add = AccessPolicy::addCollectionCall { token: gallery, standard: 0, tier: 1, ids: Vec::new() };
     ethereum.send(timelock, policy, &add).await?;
-    for id in [901, 902] {
+    for id in [1, 2] {
         let (collector, account) = (Wallet::fresh(), world.account().await?);
         let mint = IGallery::mintCall { to: collector.address(), id: U256::from(id) };
-        ethereum.send(ethereum.deployer(), gallery, &mint).await?;
+        ethereum.send(curator, gallery, &mint).await?;
         let bound = || async { world.bind(&gate, &collector, &account.address).await };
         eventually("the collection opens the gate", SOON, bound).await?;
         guests.push((collector.address(), id, Guest::arrive(world, &gate, &account).await?));

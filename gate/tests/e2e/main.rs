@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 #![allow(clippy::print_stderr, reason = "a harness of its own says how its trials went")]
 
+mod gates;
+mod leavings;
 mod trial;
 mod world;
 

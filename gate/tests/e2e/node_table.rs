@@ -4,16 +4,18 @@
 //! see `malformed`; 500/8 needs a node that cannot encode its own answer.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use sentinel_stack::Stack;
 use sentinel_stack::actors::{Account, Answer, Caller, Handshake};
 use sentinel_stack::info::{GateInfo, NodeInfo};
 use serde::Serialize;
 
 use crate::trial::{Trial, trials};
-use crate::world::{World, enter, eventually, knock, refused, shown};
+use crate::world::{World, enter, eventually, knock, peer_request, refused, shown};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
@@ -31,6 +33,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_stock_client_may_start_again,
     ]
 }
+
+/// Peers that the nodes of this network take.
+const MOST_PEERS: i64 = 250;
+const IS_UP: [&str; 5] = ["ip", "link", "show", "up", "dev"];
 
 /// Asks the node itself, as somebody whom it has not seen before: it takes their word for that.
 async fn at_node(node: &NodeInfo, handshake: &(impl Serialize + Sync)) -> Result<Answer> {
@@ -140,7 +146,7 @@ async fn a_peer_request_that_the_node_knows(world: &World) -> Result<()> {
     let (holder, other) = tokio::try_join!(world.paid(), world.account())?;
     let (before, session) =
         (world.direct_session(&other).await?, world.direct_session(&holder.account).await?);
-    let request = peer_request(1);
+    let request = peer_request();
     at_node(world.node(), &other.handshake(before, &request)?).await?.result()?;
     let handshake = holder.account.handshake(session, &request)?;
     same(world.gate(), world.node(), &handshake, (409, 4)).await.map(drop)
@@ -151,16 +157,10 @@ async fn a_tunnel_key_that_the_node_knows(world: &World) -> Result<()> {
     let (holder, other) = tokio::try_join!(world.paid(), world.account())?;
     let (before, session) =
         (world.direct_session(&other).await?, world.direct_session(&holder.account).await?);
-    let request = peer_request(2);
+    let request = peer_request();
     at_node(world.node(), &other.handshake(before, &request)?).await?.result()?;
     let handshake = holder.account.handshake(session, &format!("{request} "))?;
     same(world.gate(), world.node(), &handshake, (500, 9)).await.map(drop)
-}
-
-fn peer_request(number: u8) -> String {
-    use base64::Engine as _;
-    let key = base64::engine::general_purpose::STANDARD.encode([number; 32]);
-    format!(r#"{{"public_key":"{key}"}}"#)
 }
 
 /// 409/1 and 500/7, at the other node: this one is made too small, then its tunnel is taken away.
@@ -176,34 +176,56 @@ async fn a_full_node_and_a_broken_tunnel(world: &World) -> Result<()> {
     // soon as the node can.
     let taken =
         |handshake| eventually("the tunnel is up", Duration::from_secs(10), move || enter(gate, handshake));
-    limit_peers(world, 1).await?;
+    let stack = Arc::clone(&world.stack);
+    world.leavings.afterwards("the other node as it was", async move { mend_node(&stack).await }).await;
+    limit_peers(&world.stack, 1).await?;
     taken(&handshakes[0]).await?;
     same(gate, node, &handshakes[1], (409, 1)).await?;
-    limit_peers(world, 250).await?;
+    limit_peers(&world.stack, MOST_PEERS).await?;
     taken(&handshakes[1]).await?;
-    on_interface(world, &["ip", "link", "delete"]).await?;
+    on_interface(&world.stack, &["ip", "link", "delete"]).await?;
     same(gate, node, &handshakes[2], (500, 7)).await?;
-    if std::env::var_os("SENTINEL_DVPNX_BIN").is_some() {
-        // The stock node leaves its broken interface behind; its next start is its operator's to mend.
+    if is_stock() {
         return Ok(());
     }
-    restart_node(world).await?;
+    restart_node(&world.stack).await?;
     taken(&handshakes[2]).await.map(drop)
 }
 
-async fn limit_peers(world: &World, limit: i64) -> Result<()> {
-    let path = format!("{}/config.toml", world.other_node().home);
-    let mut config: toml::Table = std::fs::read_to_string(&path)?.parse()?;
+/// The stock node leaves its broken interface behind; its next start is its operator's to mend.
+fn is_stock() -> bool {
+    std::env::var_os("SENTINEL_DVPNX_BIN").is_some()
+}
+
+async fn limit_peers(stack: &Stack, limit: i64) -> Result<()> {
+    let mut config = other_config(stack)?;
     crate::world::set(&mut config, "qos", "max_peers", limit);
-    std::fs::write(&path, config.to_string())?;
-    restart_node(world).await?;
-    let up = || async { at_node_info(world.other_node()).await?.result().cloned() };
+    std::fs::write(other_config_path(stack), config.to_string())?;
+    restart_node(stack).await?;
+    let up = || async { at_node_info(&stack.info().nodes[1]).await?.result().cloned() };
     eventually("the node answers", Duration::from_secs(10), up).await.map(drop)
 }
 
+/// Undoes what a trial that was cut short has done to the other node.
+async fn mend_node(stack: &Stack) -> Result<()> {
+    let limit = other_config(stack)?["qos"]["max_peers"].as_integer();
+    if limit != Some(MOST_PEERS) {
+        return limit_peers(stack, MOST_PEERS).await;
+    }
+    if is_stock() || on_interface(stack, &IS_UP).await.is_ok() { Ok(()) } else { restart_node(stack).await }
+}
+
+fn other_config_path(stack: &Stack) -> String {
+    format!("{}/config.toml", stack.info().nodes[1].home)
+}
+
+fn other_config(stack: &Stack) -> Result<toml::Table> {
+    Ok(std::fs::read_to_string(other_config_path(stack))?.parse()?)
+}
+
 /// Runs a command on the other node's tunnel interface.
-async fn on_interface(world: &World, command: &[&str]) -> Result<()> {
-    let (namespace, interface) = (&world.stack.nodes()[1].namespace, &world.other_node().interface);
+async fn on_interface(stack: &Stack, command: &[&str]) -> Result<()> {
+    let (namespace, interface) = (&stack.nodes()[1].namespace, &stack.info().nodes[1].interface);
     let command = namespace.enter(command.iter().copied().chain([interface.as_str()]));
     let output = tokio::process::Command::new(&command[0]).args(&command[1..]).output().await?;
     ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -314,14 +336,16 @@ async fn a_stock_client_may_start_again(world: &World) -> Result<()> {
 /// Between stop and start the hub works off what the node has sent, or its next transaction has a stale number.
 /// Restarts the other node and waits for its tunnel. The node answers before that, and ends where the tunnel of its
 /// former life is in the way: its operator starts it once more.
-async fn restart_node(world: &World) -> Result<()> {
+async fn restart_node(stack: &Stack) -> Result<()> {
     const STARTS: usize = 3;
-    let node = &world.stack.nodes()[1];
-    let is_up = || on_interface(world, &["ip", "link", "show", "up", "dev"]);
+    let node = &stack.nodes()[1];
+    let is_up = || on_interface(stack, &IS_UP);
     for start in 1..=STARTS {
-        world.stack.stop_program(&node.name).await?;
-        world.hub().wait_for_blocks(2).await?;
-        world.stack.start_program(&node.name).await?;
+        if stack.process_id(&node.name).is_some() {
+            stack.stop_program(&node.name).await?;
+        }
+        stack.hub().wait_for_blocks(2).await?;
+        stack.start_program(&node.name).await?;
         match eventually("the node has its tunnel", Duration::from_secs(10), is_up).await {
             Err(error) if start == STARTS => return Err(error),
             Err(_) => {}

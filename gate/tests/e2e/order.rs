@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::Wallet;
 
 use crate::trial::{Trial, trials};
-use crate::world::{World, enter, knock, refused, set, turned_away};
+use crate::world::{World, enter, knock, peer_request, refused, set, turned_away};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
@@ -50,7 +50,7 @@ async fn cards_before_kinds_before_devices_before_keys(world: &World) -> Result<
     let (ethereum, card) = (&world.ethereum, world.ethereum.other_card());
     let holder = world.holder(&gate, &[card]).await?;
     let account = &holder.account;
-    let key = r#"{"public_key":"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk="}"#;
+    let key = &peer_request();
     for number in 0..3 {
         let session = world.direct_session(account).await?;
         let handshake = if number == 0 {

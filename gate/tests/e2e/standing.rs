@@ -16,15 +16,17 @@ use tokio::process::Command;
 
 use crate::stub::StubProvider;
 use crate::trial::{Trial, trials};
-use crate::world::{Holder, World, contract, enter, eventually, not_ready, rewrite, set, turned_away};
+use crate::world::{Holder, World, enter, eventually, not_ready, rewrite, set, turned_away};
 
 const SOON: Duration = Duration::from_secs(20);
 /// Of every provider's coin; the plan of the second trial costs nothing.
 const COIN: &str = "udvpn";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    // A node leaves the registry for three weeks: it can join once.
-    trials![alone: the_registry_on_ethereum, the_links_on_the_hub]
+    let mut trials = trials![the_registry_on_ethereum];
+    // The provider has one number for its transactions.
+    trials.extend(trials![alone: the_links_on_the_hub]);
+    trials
 }
 
 /// Waits until a session of a plan is refused and `/ready` says why.
@@ -71,7 +73,8 @@ async fn node_key(world: &World) -> Result<Key> {
 
 /// Not registered, registered, slashed, topped up, gone; without Ethereum the last word counts for its time.
 async fn the_registry_on_ethereum(world: &World) -> Result<()> {
-    let nodes = contract(world, "NodeRegistry")?;
+    let governed = world.system().await?;
+    let nodes = governed.system.nodes;
     let ethereum = StubProvider::before(&world.stack.info().ethereum.rpc, None).await?;
     let gate = world
         .gate_with("gate-standing", |config| {
@@ -98,21 +101,12 @@ async fn the_registry_on_ethereum(world: &World) -> Result<()> {
     let (chain, key, operator) =
         (world.ethereum.chain(), node_key(world).await?, Key::of("standing operator"));
     ensure!(NodeAddress::new(key.node().0).to_string() == world.node().address, "not the node's key");
-    let question = NodeRegistry::registrationMessageCall { node: key.node(), operator: operator.address() };
-    let text = chain.view(nodes, &question).await?;
-    let registration = NodeRegistry::registerNodeCall {
-        node: key.node(),
-        pubKey33: key.public_key().into(),
-        signature: key.sign_text(&text),
-        form: 0,
-    };
-    chain.pay(operator.address(), nodes, &registration, ether("1")).await?;
+    governed.register(&key, &operator, ether("1")).await?;
     refused_as(&gate, &handshake, "score 0 below 100").await?;
-    let score = NodeRegistry::updateReputationScoreCall { node: key.node(), score: 500 };
-    chain.call(contract(world, "ReputationOracle")?, nodes, &score).await?;
+    governed.score(key.node(), 500).await?;
     taken(world, &gate, &handshake).await?;
 
-    let slasher = contract(world, "SlashingManager")?;
+    let slasher = governed.system.slashing;
     let (bps, offence) = (U256::from(6000), keccak256("offence"));
     chain.call(slasher, nodes, &NodeRegistry::slashCall { node: key.node(), bps, offence }).await?;
     let second = world.paid_at(&gate).await?;

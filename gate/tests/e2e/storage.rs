@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions as _, Executor as _};
 use crate::stub::{StubNode, TAKEN};
 use crate::trial::{Trial, trials};
 use crate::world::{
-    PATIENCE, World, enter, eventually, knock, not_ready, record, refused, set, some_account,
+    PATIENCE, World, enter, eventually, knock, not_ready, own, record, refused, set, some_account,
 };
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -83,10 +83,10 @@ async fn redeem(
 }
 
 async fn a_full_disk(world: &World) -> Result<()> {
-    let name = "gate-disk";
+    let name = &own("gate-disk");
     let disk = SmallDisk::at(&Path::new(&world.stack.info().directory).join(name).join("home"))?;
     let node = StubNode::like(&world.node().plain_url).await?;
-    let gate = world.gate_with(name, |config| before_a_stub(config, &node)).await?;
+    let gate = world.gate_called(name, |config| before_a_stub(config, &node)).await?;
     let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
     let first = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
     let second = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::Address;
@@ -12,7 +13,11 @@ use sentinel_stack::info::{GateInfo, NodeInfo};
 use sentinel_stack::{Stack, StackOptions};
 use serde::Serialize;
 use serde_json::Value;
+use sovereign_contracts::dev::{Deployment, Plan};
 use tokio::sync::Mutex;
+
+pub(crate) use crate::gates::{metric, not_ready, public_url, record, rewrite, set};
+use crate::leavings::Leavings;
 
 /// Accounts that are funded at once: it costs no more than one.
 const BATCH: usize = 12;
@@ -24,8 +29,8 @@ pub(crate) struct World {
     pub(crate) stack: Arc<Stack>,
     pub(crate) ethereum: Ethereum,
     accounts: Arc<Mutex<Vec<Account>>>,
-    /// Gates that the trial has added.
-    gates: Mutex<Vec<String>>,
+    /// What the trial has to take away again.
+    pub(crate) leavings: Leavings,
 }
 
 /// Somebody with a card who has signed in.
@@ -48,22 +53,13 @@ impl World {
         let options = StackOptions::default().gates(2).program(env!("CARGO_BIN_EXE_sovereign-gate"));
         let stack = Stack::start(options).await?;
         let ethereum = stack.ethereum()?;
-        Ok(Self { stack: Arc::new(stack), ethereum, accounts: Arc::default(), gates: Mutex::default() })
+        Ok(Self { stack: Arc::new(stack), ethereum, accounts: Arc::default(), leavings: Leavings::default() })
     }
 
     /// The same for one trial.
     pub(crate) fn for_trial(&self) -> Self {
         let (stack, accounts) = (Arc::clone(&self.stack), Arc::clone(&self.accounts));
-        Self { stack, ethereum: self.ethereum.clone(), accounts, gates: Mutex::default() }
-    }
-
-    /// Ends what the trial has added: each gate asks the node now and then, and the node's patience with their
-    /// common address is short.
-    pub(crate) async fn tidy_up(&self) {
-        for gate in self.gates.lock().await.drain(..) {
-            // One that did not come up is what the trial has told.
-            let _ = self.stack.remove_gate(&gate).await;
-        }
+        Self { stack, ethereum: self.ethereum.clone(), accounts, leavings: Leavings::default() }
     }
 
     pub(crate) fn hub(&self) -> &Hub {
@@ -139,6 +135,15 @@ impl World {
         self.until_ready(gate).await
     }
 
+    /// Brings back whatever of the network does not run, and waits until its gates can admit.
+    pub(crate) async fn mend(&self) -> Result<()> {
+        self.stack.revive().await?;
+        for gate in &self.stack.info().gates {
+            self.until_ready(gate).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until a gate can admit.
     pub(crate) async fn until_ready(&self, gate: &GateInfo) -> Result<()> {
         let ready = || async {
@@ -149,15 +154,51 @@ impl World {
         eventually("the gate is ready", Duration::from_secs(30), ready).await
     }
 
-    /// A further gate before the first node, with a configuration of its own; it ends with the trial.
+    /// A further gate before the first node, with a configuration of its own; it ends with the trial. A number goes
+    /// with `name`, so that no two trials, nor two tries of one, share a home.
     pub(crate) async fn gate_with(
         &self,
         name: &str,
         edit: impl FnOnce(&mut toml::Table),
     ) -> Result<GateInfo> {
-        self.gates.lock().await.push(name.to_owned());
+        self.gate_called(&own(name), edit).await
+    }
+
+    /// The same with just this name, which [`own`] has made.
+    pub(crate) async fn gate_called(
+        &self,
+        name: &str,
+        edit: impl FnOnce(&mut toml::Table),
+    ) -> Result<GateInfo> {
+        self.leavings.gate(name).await;
         self.stack.add_gate(name, 0, edit).await
     }
+
+    /// The contracts of a whole system that only this trial uses: what governance does with them touches nobody else.
+    pub(crate) async fn system(&self) -> Result<Deployment> {
+        let somebody = || Wallet::fresh().address();
+        let plan = Plan {
+            deployer: somebody(),
+            core: somebody(),
+            executor: somebody(),
+            guardian: somebody(),
+            ..Plan::local(self.ethereum.memes())
+        };
+        Ok(Deployment::make(self.ethereum.chain(), plan).await?)
+    }
+}
+
+/// A name that nothing else in this network has.
+pub(crate) fn own(name: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A tunnel key that nobody else has, as a client sends it.
+pub(crate) fn peer_request() -> String {
+    use base64::Engine as _;
+    let key = base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 32]>());
+    format!(r#"{{"public_key":"{key}"}}"#)
 }
 
 /// An account that the hub has never heard of: enough for a sign-in.
@@ -165,29 +206,10 @@ pub(crate) fn some_account() -> String {
     AccountAddress::new(rand::random()).to_string()
 }
 
-/// Where holders reach a gate, as it tells them.
-pub(crate) fn public_url(gate: &GateInfo) -> Result<String> {
-    let config: toml::Table = std::fs::read_to_string(&gate.config)?.parse()?;
-    Ok(config["gate"]["public_url"].as_str().context("no public URL")?.to_owned())
-}
-
 /// Where a contract of the network is.
 pub(crate) fn contract(world: &World, name: &str) -> Result<Address> {
     let contracts = &world.stack.info().ethereum.contracts;
     Ok(contracts.get(name).with_context(|| format!("no {name}"))?.parse()?)
-}
-
-/// Changes the configuration of a gate that runs, on disk alone.
-pub(crate) fn rewrite(gate: &GateInfo, edit: impl FnOnce(&mut toml::Table)) -> Result<()> {
-    let mut config: toml::Table = std::fs::read_to_string(&gate.config)?.parse()?;
-    edit(&mut config);
-    Ok(std::fs::write(&gate.config, config.to_string())?)
-}
-
-/// Changes one key of a gate's configuration.
-pub(crate) fn set(config: &mut toml::Table, section: &str, key: &str, value: impl Into<toml::Value>) {
-    let section = config.entry(section).or_insert_with(|| toml::Table::new().into());
-    section.as_table_mut().expect("a section is a table").insert(key.to_owned(), value.into());
 }
 
 /// Sends a handshake, as somebody who never called before.
@@ -254,30 +276,4 @@ pub(crate) async fn shown(
         Err(refusal) => Ok(refusal),
         Ok(tunnel) => bail!("a tunnel instead of a refusal: {tunnel:?}"),
     }
-}
-
-/// What the gate's list of sessions says of one.
-pub(crate) async fn record(gate: &GateInfo, session: u64) -> Result<Option<Value>> {
-    let answer = Caller::fresh()?.get(&format!("{}/sessions", gate.admin)).await?;
-    let sessions = answer.body["sessions"].as_array().context("/sessions has no list")?;
-    Ok(sessions.iter().find(|listed| listed["session_id"] == session).cloned())
-}
-
-/// What `/ready` says is missing: the parts with the reasons.
-pub(crate) async fn not_ready(gate: &GateInfo) -> Result<Vec<(String, String)>> {
-    let answer = Caller::fresh()?.get(&format!("{}/ready", gate.admin)).await?;
-    let parts = answer.body["not_ready"].as_array().context("/ready has no list")?;
-    ensure!((answer.status == 200) == parts.is_empty(), "/ready answers {} with {parts:?}", answer.status);
-    let text = |part: &Value, key: &str| part[key].as_str().unwrap_or_default().to_owned();
-    Ok(parts.iter().map(|part| (text(part, "what"), text(part, "why"))).collect())
-}
-
-/// The sum of the samples of a metric whose line holds all of these parts.
-pub(crate) async fn metric(gate: &GateInfo, name: &str, labels: &[&str]) -> Result<f64> {
-    let answer = Caller::fresh()?.get(&format!("{}/metrics", gate.admin)).await?;
-    ensure!(answer.status == 200, "/metrics answers {}", answer.status);
-    let text = String::from_utf8(answer.bytes)?;
-    let named = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
-    let lines = text.lines().filter(named).filter(|line| labels.iter().all(|label| line.contains(label)));
-    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }

@@ -82,6 +82,11 @@ impl Gate {
         format!("http://127.0.0.1:{}", self.admin_port)
     }
 
+    /// Where it listens.
+    pub(crate) fn ports(&self) -> [u16; 2] {
+        [self.port, self.admin_port]
+    }
+
     pub(crate) fn config_path(&self) -> PathBuf {
         self.home.join("config.toml")
     }

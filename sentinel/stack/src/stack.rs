@@ -113,7 +113,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Asks a program (`anvil`, `hub`, `node1`, `gate1`, …) to end, and waits for that.
+    /// Asks a program (`anvil`, `hub`, `node1`, `gate1`, …) to end, and waits for that; it must not have to be killed.
     pub async fn stop_program(&self, name: &str) -> Result<()> {
         self.supervisor.stop(name).await
     }
@@ -138,6 +138,22 @@ impl Stack {
         self.supervisor.resume(name)
     }
 
+    /// Lets every program that was frozen go on, and starts those that do not run.
+    pub async fn revive(&self) -> Result<()> {
+        for (name, id) in self.supervisor.list() {
+            match id {
+                Some(_) => self.supervisor.resume(&name)?,
+                None => self.supervisor.start(&name, &[]).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The last lines of what a program said.
+    pub fn last_words(&self, name: &str, lines: usize) -> Result<String> {
+        self.supervisor.last_words(name, lines)
+    }
+
     /// The id of a program's process, if it runs.
     pub fn process_id(&self, name: &str) -> Option<i32> {
         self.supervisor.list().get(name).copied().flatten()
@@ -160,17 +176,19 @@ impl Stack {
         let program = startup::gate_program(&self.options)?;
         let (run, place) = (self.directory.path(), (node, self.ports.next()?));
         let gate = Gate::prepare(name, &program, run, place, &self.around, &self.ports, edit)?;
+        self.gates.lock().await.push(gate.clone());
         gate.start(&self.supervisor).await?;
         startup::wait_until_ready(&gate).await?;
-        let info = gate.info(&self.control);
-        self.gates.lock().await.push(gate);
-        Ok(info)
+        Ok(gate.info(&self.control))
     }
 
-    /// Ends a gate that [`Self::add_gate`] made.
+    /// Ends a gate that [`Self::add_gate`] made, also one that did not come up.
     pub async fn remove_gate(&self, name: &str) -> Result<()> {
-        self.gates.lock().await.retain(|gate| gate.name != name);
-        self.supervisor.remove(name).await
+        let ended = self.supervisor.remove(name).await;
+        let mut gates = self.gates.lock().await;
+        let gone = gates.extract_if(.., |gate| gate.name == name);
+        gone.for_each(|gate| self.ports.give_back(gate.ports()));
+        ended
     }
 
     /// Changes a gate's file and restarts it in real time.

@@ -1,7 +1,8 @@
 //! Free ports: every run has a block of its own, below the range that the kernel hands out for connections.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 
@@ -11,13 +12,13 @@ const BLOCK: u16 = 200;
 /// Hands out the ports of a run's block.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    rest: Mutex<std::ops::Range<u16>>,
+    rest: Mutex<VecDeque<u16>>,
 }
 
 impl Ports {
     pub(crate) fn of_run(number: u8) -> Self {
         let start = FIRST + u16::from(number.saturating_sub(100)) * BLOCK;
-        Self { rest: Mutex::new(start..start + BLOCK) }
+        Self { rest: Mutex::new((start..start + BLOCK).collect()) }
     }
 
     /// The next port that nobody listens on, for TCP and UDP.
@@ -26,11 +27,17 @@ impl Ports {
             let address = (Ipv4Addr::UNSPECIFIED, *port);
             TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
         };
-        self.rest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .find(free)
-            .context("no free port is left in this run's block")
+        let mut rest = self.rest();
+        std::iter::from_fn(|| rest.pop_front()).find(free).context("no free port is left in this run's block")
+    }
+
+    /// Takes back what nobody needs any more. It is handed out again after all others.
+    pub(crate) fn give_back(&self, ports: impl IntoIterator<Item = u16>) {
+        self.rest().extend(ports);
+    }
+
+    fn rest(&self) -> MutexGuard<'_, VecDeque<u16>> {
+        self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -46,5 +53,15 @@ mod tests {
         let second = ports.next().unwrap();
         assert!(second > first);
         assert!(held.is_err() || second > first + 1);
+    }
+
+    #[test]
+    fn what_is_given_back_comes_last() {
+        let ports = Ports::of_run(158);
+        let first = ports.next().unwrap();
+        ports.give_back([first]);
+        assert_ne!(ports.next().unwrap(), first);
+        let rest = std::iter::from_fn(|| ports.next().ok());
+        assert_eq!(rest.last(), Some(first));
     }
 }

@@ -101,14 +101,16 @@ impl Child {
         killpg(self.pid, signal).context("cannot signal the process")
     }
 
-    /// Ends it: asks, waits, insists.
-    pub(crate) fn stop(&self, grace: Duration) {
+    /// Ends it: asks, waits, insists. Says whether asking was enough.
+    pub(crate) fn stop(&self, grace: Duration) -> bool {
         // A paused process would act on SIGTERM only after being continued. Errors mean: gone already.
         let _ = self.signal(Signal::SIGCONT);
         let _ = self.signal(Signal::SIGTERM);
-        if !self.wait(grace) {
+        let ended = self.wait(grace);
+        if !ended {
             self.kill();
         }
+        ended
     }
 
     pub(crate) fn kill(&self) {

@@ -73,9 +73,10 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Asks it to end and waits for that.
+    /// Asks it to end and waits for that. One that has to be killed is an error.
     pub(crate) async fn stop(&self, name: &str) -> Result<()> {
-        self.end(name, Child::stop).await
+        let (ended, grace) = (self.end(name, Child::stop).await?, self.entry(name)?.spec.grace);
+        if ended { Ok(()) } else { Err(anyhow!("{name} did not end within {grace:?} and was killed")) }
     }
 
     /// Ends it without a chance to tidy up.
@@ -85,11 +86,10 @@ impl Supervisor {
 
     /// Ends it, if it runs, and forgets it.
     pub(crate) async fn remove(&self, name: &str) -> Result<()> {
-        if self.entry(name)?.child().is_some() {
-            self.stop(name).await?;
-        }
+        let runs = self.entry(name)?.child().is_some();
+        let ended = if runs { self.stop(name).await } else { Ok(()) };
         self.lock().retain(|entry| entry.spec.name != name);
-        Ok(())
+        ended
     }
 
     /// Stops it in its tracks: its ports stay open, nothing answers.
@@ -109,6 +109,11 @@ impl Supervisor {
         self.lock().iter().map(|entry| (entry.spec.name.clone(), running(entry))).collect()
     }
 
+    /// The last lines of its log.
+    pub(crate) fn last_words(&self, name: &str, lines: usize) -> Result<String> {
+        Ok(tail(&self.entry(name)?.spec.log, lines))
+    }
+
     /// Ends everything, the last started first.
     pub(crate) fn stop_all(&self) {
         let entries = self.lock().clone();
@@ -119,7 +124,11 @@ impl Supervisor {
         }
     }
 
-    async fn end(&self, name: &str, how: impl FnOnce(&Child, Duration) + Send + 'static) -> Result<()> {
+    async fn end<T: Send + 'static>(
+        &self,
+        name: &str,
+        how: impl FnOnce(&Child, Duration) -> T + Send + 'static,
+    ) -> Result<T> {
         let entry = self.entry(name)?;
         let child = entry.child().take().with_context(|| format!("{name} is not running"))?;
         let grace = entry.spec.grace;
