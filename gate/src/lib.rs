@@ -11,6 +11,7 @@ pub mod enforce;
 pub mod governance;
 pub mod ops;
 pub mod refusal;
+mod rhythm;
 pub mod run;
 pub mod signin;
 pub mod standing;

@@ -9,10 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Contracts, Governance, Governed, Known, Unusable};
-
-/// First wait after a failure; doubled up to the interval.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const MOST_DOUBLINGS: u32 = 16;
+use crate::rhythm::{self, Rhythm};
 
 /// Follows the contracts.
 pub struct Follower {
@@ -37,36 +34,24 @@ impl Follower {
         apply: impl Fn(&Governed),
         stop: CancellationToken,
     ) {
-        let mut failures = 0;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.follow(node, apply) => {}
+        }
+    }
+
+    async fn follow(&self, node: impl Fn() -> Option<FixedBytes<20>>, apply: impl Fn(&Governed)) {
+        let mut rhythm = Rhythm::every(self.interval);
         loop {
             let asked = node();
-            let answer = tokio::select! {
-                () = stop.cancelled() => return,
-                answer = self.read(asked) => answer,
-            };
-            let wait = match answer {
-                Ok(governed) => {
-                    self.take(governed, &apply);
-                    failures = 0;
-                    self.interval
-                }
-                Err(error) => {
-                    self.complain(&error);
-                    failures = (failures + 1).min(MOST_DOUBLINGS);
-                    (FIRST_WAIT * 2_u32.pow(failures)).min(self.interval)
-                }
-            };
-            // The node's own entry on the blacklist is asked for as soon as it is known who the node is.
-            let news = async {
-                while node() == asked {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => {}
-                () = news => {}
+            let answer = self.read(asked).await;
+            let wait = rhythm.after(answer.is_ok());
+            match answer {
+                Ok(governed) => self.take(governed, &apply),
+                Err(error) => self.complain(&error),
             }
+            // The node's own entry on the blacklist is asked for as soon as it is known who the node is.
+            rhythm::pause(wait, || node() == asked).await;
         }
     }
 

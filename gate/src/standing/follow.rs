@@ -7,12 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Finding, Known, Last, Question, Source, Standing, Unread};
 use crate::refusal::Refusal;
-
-/// First wait after a failure; doubled up to the interval.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const MOST_DOUBLINGS: u32 = 16;
-/// How soon it is noticed that somebody else, or something else, is asked about.
-const NOTICE: Duration = Duration::from_millis(500);
+use crate::rhythm::{self, NOTICE, Rhythm};
 
 /// Follows standing.
 #[derive(Debug)]
@@ -32,7 +27,14 @@ impl Follower {
 
     /// Reads until `stop`. `question` says who is asked about, once that is known and while policy asks for it.
     pub async fn run(self, question: impl Fn() -> Option<Question>, stop: CancellationToken) {
-        let (mut failures, mut of) = (0, None);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.follow(question) => {}
+        }
+    }
+
+    async fn follow(&self, question: impl Fn() -> Option<Question>) {
+        let (mut rhythm, mut of) = (Rhythm::every(self.interval), None);
         loop {
             let asked = question();
             if asked != of {
@@ -44,34 +46,16 @@ impl Follower {
                 None => NOTICE,
                 Some(asked) => {
                     let before = self.known.borrow().last.as_ref().map(|last| last.finding.clone());
-                    let answer = tokio::select! {
-                        () = stop.cancelled() => return,
-                        answer = self.source.ask(asked, before.as_ref()) => answer,
-                    };
+                    let answer = self.source.ask(asked, before.as_ref()).await;
+                    let wait = rhythm.after(answer.is_ok());
                     match answer {
-                        Ok(finding) => {
-                            self.take(finding, asked);
-                            failures = 0;
-                            self.interval
-                        }
-                        Err(error) => {
-                            self.complain(&error);
-                            failures = (failures + 1).min(MOST_DOUBLINGS);
-                            (FIRST_WAIT * 2_u32.pow(failures)).min(self.interval)
-                        }
+                        Ok(finding) => self.take(finding, asked),
+                        Err(error) => self.complain(&error),
                     }
+                    wait
                 }
             };
-            let news = async {
-                while question() == asked {
-                    tokio::time::sleep(NOTICE).await;
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => {}
-                () = news => {}
-            }
+            rhythm::pause(wait, || question() == asked).await;
         }
     }
 
