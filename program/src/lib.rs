@@ -6,5 +6,6 @@ pub mod doctor;
 pub mod exit;
 pub mod home;
 pub mod logs;
+pub mod object;
 mod section;
 pub mod settings;

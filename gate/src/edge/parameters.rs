@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use alloy::primitives::Address;
 use serde::Deserialize;
+use sovereign_program::object::is_object;
 
 use crate::refusal::Refusal;
 
@@ -72,8 +73,7 @@ pub(super) struct SignedMessage {
 
 /// Reads the body of a sign-in.
 pub(super) fn signed_message(body: &[u8]) -> Result<SignedMessage, Refusal> {
-    // To serde a list of the values is such an object too.
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    if !is_object(body) {
         return Err(malformed("body", "not an object"));
     }
     serde_json::from_slice(body).map_err(|error| malformed("body", error))

@@ -1,6 +1,6 @@
 //! What the operator may do on the private address, each with a reason that is written down.
 //!
-//! Every deed takes a JSON body, which a page in a browser of this machine cannot send to another origin unasked.
+//! Every deed takes a JSON object, which a page in a browser of this machine cannot send to another origin unasked.
 
 use alloy::primitives::Address;
 use axum::extract::{Path, State};
@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sovereign_program::object::Object;
 
 use super::admin::Admin;
 use super::reload::Reloaded;
@@ -47,7 +48,7 @@ pub(super) fn routes() -> Router<Admin> {
         .route("/holder/{wallet}/erase", post(erase))
 }
 
-async fn drop_sessions(State(admin): State<Admin>, Json(drop): Json<Drop>) -> Response {
+async fn drop_sessions(State(admin): State<Admin>, Object(drop): Object<Drop>) -> Response {
     let target: Target = match drop.target.parse() {
         Ok(target) => target,
         Err(error) => return bad(&format!("{}: {error}", drop.target)),
@@ -63,15 +64,15 @@ async fn paused(State(admin): State<Admin>) -> Response {
     Json(json!({ "paused": told })).into_response()
 }
 
-async fn pause(State(admin): State<Admin>, Json(why): Json<Reason>) -> Response {
+async fn pause(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
     done(admin.enforcer.pause(true, &why.reason).await.map(|()| json!({ "paused": true })))
 }
 
-async fn resume(State(admin): State<Admin>, Json(why): Json<Reason>) -> Response {
+async fn resume(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
     done(admin.enforcer.pause(false, &why.reason).await.map(|()| json!({ "paused": false })))
 }
 
-async fn lock_down(State(admin): State<Admin>, Json(why): Json<Reason>) -> Response {
+async fn lock_down(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
     let dropped = admin.enforcer.lock_down(&why.reason).await;
     done(dropped.map(|dropped| json!({ "paused": true, "dropped": dropped })))
 }
@@ -99,7 +100,11 @@ async fn export(State(admin): State<Admin>, Path(wallet): Path<String>) -> Respo
     done(admin.store.kept_of(wallet).await.map(|kept| all(wallet, &kept)))
 }
 
-async fn erase(State(admin): State<Admin>, Path(wallet): Path<String>, Json(why): Json<Reason>) -> Response {
+async fn erase(
+    State(admin): State<Admin>,
+    Path(wallet): Path<String>,
+    Object(why): Object<Reason>,
+) -> Response {
     let Some(wallet) = parse(&wallet) else { return bad("not a wallet") };
     done(
         admin
