@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::peer;
-use super::tunnel::{Peer, Present, Restored, Tunnel, TunnelError};
+use super::tunnel::{Peer, Presence, Restored, Tunnel, TunnelError};
 use crate::store::{Cause, SessionRecord, SessionState, Store, StoreError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -45,8 +46,18 @@ impl Evictor {
     }
 
     /// Who is in the tunnel.
-    pub(super) async fn present(&self) -> Result<Vec<Present>, TunnelError> {
+    pub(super) async fn present(&self) -> Result<Presence, TunnelError> {
         self.tunnel.present().await
+    }
+
+    /// Whether a peer is in the tunnel, also where the service does not name everybody.
+    pub(super) async fn has(&self, peer: &Peer) -> Result<bool, TunnelError> {
+        self.tunnel.has(peer).await
+    }
+
+    /// What the node told a peer's client, like what it told another one.
+    pub(super) async fn retell(&self, peer: &Peer, another: &Value) -> Result<Option<Value>, TunnelError> {
+        self.tunnel.retell(peer, another).await
     }
 
     /// How long ago the service was started anew, if it was since the last look.

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::timeout;
 
-use super::reconcile::tells_all;
-use super::tunnel::{Peer, Present};
+use super::tunnel::{Peer, Presence, Present, TunnelError};
 use super::{Enforcer, peer};
 use crate::store::{Cause, Intent, SessionRecord, SessionState, StoreError};
 
@@ -34,38 +33,35 @@ impl Enforcer {
     }
 
     /// Settles what was left open and can be.
-    pub(super) async fn settle(&self, present: &[Present]) {
+    pub(super) async fn settle(&self, present: &Presence) {
         let _one = self.settling.lock().await;
         for intent in self.store.open_intents() {
-            let there = present.iter().find(|peer| peer.peer_id == intent.record.peer_id);
-            if let Err(error) = self.settle_one(&intent, there).await {
+            if let Err(error) = self.settle_one(&intent, present).await {
                 tracing::warn!(%error, session = intent.record.session_id, "cannot settle what was left open");
             }
         }
     }
 
-    async fn settle_one(&self, intent: &Intent, there: Option<&Present>) -> Result<(), StoreError> {
+    async fn settle_one(&self, intent: &Intent, present: &Presence) -> Result<(), Unsettled> {
         let intended = &intent.record;
+        let there = self.find(intended, present).await?;
         if let Some(known) = self.store.session(intended.session_id) {
             // The same key: the record says what is true of it. Another one: the session has its peer already.
-            if known.peer_id == intended.peer_id || self.is_out(intended, there).await {
+            if known.peer_id == intended.peer_id || self.is_out(intended, there.as_ref()).await {
                 self.store.drop_intent(intended);
             }
             return Ok(());
         }
-        if there.is_none() {
-            if intent.age < NODE_IS_SLOW {
-                return Ok(());
-            }
-            if tells_all(&intended.service) {
+        let Some(there) = there else {
+            if intent.age >= NODE_IS_SLOW {
                 self.store.drop_intent(intended);
-                return Ok(());
             }
-        }
+            return Ok(());
+        };
         match self.sessions.is_live(intended.session_id).await {
-            Ok(true) => self.take_over(intended, there).await,
+            Ok(true) => self.take_over(intended, &there).await,
             Ok(false) => {
-                if self.is_out(intended, there).await {
+                if self.is_out(intended, Some(&there)).await {
                     self.store.drop_intent(intended);
                 }
                 Ok(())
@@ -76,11 +72,10 @@ impl Enforcer {
     }
 
     /// Records what the gate would have recorded. Its right is asked about at once: it may have ended meanwhile.
-    async fn take_over(&self, intended: &SessionRecord, there: Option<&Present>) -> Result<(), StoreError> {
+    async fn take_over(&self, intended: &SessionRecord, there: &Present) -> Result<(), Unsettled> {
         let session = intended.session_id;
-        let addresses = there.map(|peer| peer.addresses.clone()).unwrap_or_default();
-        let passing = there.is_some_and(|peer| peer.passing);
-        let answer = if passing { self.answer_again(intended, &addresses).await? } else { None };
+        let addresses = there.addresses.clone();
+        let answer = if there.passing { self.answer_again(intended, &addresses).await? } else { None };
         let Some(answer) = answer else {
             // Its client has no answer and gets none: it cannot use this tunnel, nor may anybody else.
             let record = SessionRecord {
@@ -108,26 +103,39 @@ impl Enforcer {
         Ok(())
     }
 
-    /// The node's answer as it must have been. Only WireGuard's tells nothing of the peer but its addresses.
+    /// The peer in the tunnel. A service that does not name everybody is asked for it.
+    async fn find(
+        &self,
+        intended: &SessionRecord,
+        present: &Presence,
+    ) -> Result<Option<Present>, TunnelError> {
+        let named = present.peers.iter().find(|peer| peer.peer_id == intended.peer_id);
+        if named.is_some() || present.all || !self.evictor.has(&peer(intended)).await? {
+            return Ok(named.cloned());
+        }
+        Ok(Some(Present { peer_id: intended.peer_id.clone(), passing: true, addresses: Vec::new() }))
+    }
+
+    /// The node's answer as it must have been, as far as the tunnel tells what is this peer's own in it.
     async fn answer_again(
         &self,
         intended: &SessionRecord,
         addresses: &[String],
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        if !matches!(intended.service.as_str(), "wireguard" | "amneziawg") || addresses.is_empty() {
-            return Ok(None);
-        }
+    ) -> Result<Option<Vec<u8>>, Unsettled> {
         let another = self.store.newest_answer(&intended.service).await?;
-        Ok(another.and_then(|another| like(&another, addresses)))
+        let Some((mut answer, told)) = another.and_then(|another| opened(&another)) else { return Ok(None) };
+        let own = Peer { addresses: addresses.to_vec(), ..peer(intended) };
+        let told = self.evictor.retell(&own, &told).await?;
+        Ok(told.map(|told| {
+            answer["result"]["data"] = STANDARD.encode(told.to_string()).into();
+            answer.to_string().into_bytes()
+        }))
     }
 
     /// Whether a peer that is to have no record is out of the tunnel now.
     async fn is_out(&self, intended: &SessionRecord, there: Option<&Present>) -> bool {
-        if there.is_none() && tells_all(&intended.service) {
-            return true;
-        }
-        let addresses = there.map(|peer| peer.addresses.clone()).unwrap_or_default();
-        let gone = Peer { addresses, ..peer(intended) };
+        let Some(there) = there else { return true };
+        let gone = Peer { addresses: there.addresses.clone(), ..peer(intended) };
         match self.evictor.shut_out_unknown(&[gone]).await {
             Ok(()) => true,
             Err(error) => {
@@ -138,35 +146,39 @@ impl Enforcer {
     }
 }
 
-/// An answer like `another` one of the same node, for the peer with these addresses.
-fn like(another: &[u8], addresses: &[String]) -> Option<Vec<u8>> {
-    let mut answer: Value = serde_json::from_slice(another).ok()?;
-    let data = answer.get_mut("result")?.get_mut("data")?;
-    let mut peer: Value = serde_json::from_slice(&STANDARD.decode(data.as_str()?).ok()?).ok()?;
-    *peer.get_mut("addrs")? = json!(addresses);
-    *data = STANDARD.encode(peer.to_string()).into();
-    Some(answer.to_string().into_bytes())
+/// Why something stays open for now.
+#[derive(Debug, thiserror::Error)]
+enum Unsettled {
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An answer of the node, and what is in it of its tunnel service.
+fn opened(answer: &[u8]) -> Option<(Value, Value)> {
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    let data = STANDARD.decode(answer.get("result")?.get("data")?.as_str()?).ok()?;
+    Some((answer, serde_json::from_slice(&data).ok()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn an_answer_is_made_from_another_one() {
+    fn an_answer_is_opened_or_is_none() {
         let data = STANDARD.encode(r#"{"addrs":["10.0.0.2/32"],"metadata":[{"port":1,"public_key":"k"}]}"#);
-        let another = format!(r#"{{"success":true,"result":{{"addrs":["1.2.3.4"],"data":"{data}"}}}}"#);
-        let made = like(another.as_bytes(), &["10.0.0.9/32".to_owned(), "fd00::9/128".to_owned()]).unwrap();
-        let made: Value = serde_json::from_slice(&made).unwrap();
-        assert_eq!((&made["success"], &made["result"]["addrs"][0]), (&json!(true), &json!("1.2.3.4")));
-        let data = STANDARD.decode(made["result"]["data"].as_str().unwrap()).unwrap();
-        let data: Value = serde_json::from_slice(&data).unwrap();
-        assert_eq!(data["addrs"], json!(["10.0.0.9/32", "fd00::9/128"]));
-        assert_eq!(data["metadata"][0], json!({ "port": 1, "public_key": "k" }));
+        let answer = format!(r#"{{"success":true,"result":{{"addrs":["1.2.3.4"],"data":"{data}"}}}}"#);
+        let (answer, told) = opened(answer.as_bytes()).unwrap();
+        assert_eq!((&answer["success"], &answer["result"]["addrs"][0]), (&json!(true), &json!("1.2.3.4")));
+        assert_eq!(told["metadata"][0], json!({ "port": 1, "public_key": "k" }));
         for bad in
-            [&b""[..], b"{}", b"noted", br#"{"result":{"data":"!"}}"#, br#"{"result":{"data":"e30="}}"#]
+            [&b""[..], b"{}", b"noted", br#"{"result":{"data":"!"}}"#, br#"{"result":{"data":"bm8="}}"#]
         {
-            assert_eq!(like(bad, &["10.0.0.9/32".to_owned()]), None);
+            assert_eq!(opened(bad), None);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::tunnel::{Peer, Present, Restored};
+use super::tunnel::{Peer, Presence, Present, Restored};
 use super::{Enforcer, peer};
 use crate::config::ForeignPeers;
 use crate::store::clock::UnixTime;
@@ -51,7 +51,8 @@ impl Enforcer {
         let present = self.evictor.present().await?;
         self.settle(&present).await;
         let mut differences = compare(&records, &present);
-        if let Some(age) = self.evictor.renewed().await? {
+        let renewed = self.evictor.renewed().await?;
+        if let Some(age) = renewed.filter(|_| !present.all) {
             differences.lost.extend(admitted_before(&records, self.clock.unix(), age));
         }
         if !differences.passing.is_empty() {
@@ -66,7 +67,7 @@ impl Enforcer {
             self.open(id).await;
         }
         match self.foreign_peers {
-            ForeignPeers::ShutOut => Ok(self.shut_out_strangers(&present, strange).await),
+            ForeignPeers::ShutOut => Ok(self.shut_out_strangers(&present.peers, strange).await),
             ForeignPeers::Keep => Ok(BTreeSet::new()),
         }
     }
@@ -129,16 +130,16 @@ impl Enforcer {
 }
 
 /// What differs. A service that does not tell all its peers says nothing by leaving one out.
-fn compare(records: &[Arc<SessionRecord>], present: &[Present]) -> Differences {
+fn compare(records: &[Arc<SessionRecord>], Presence { peers, all }: &Presence) -> Differences {
     let present: HashMap<&str, bool> =
-        present.iter().map(|peer| (peer.peer_id.as_str(), peer.passing)).collect();
+        peers.iter().map(|peer| (peer.peer_id.as_str(), peer.passing)).collect();
     let mut differences = Differences::default();
     for record in records {
         let passing = present.get(record.peer_id.as_str()).copied();
         let list = match (record.state, passing) {
             (SessionState::Evicted, Some(true)) => &mut differences.passing,
             (SessionState::Live, Some(false)) => &mut differences.shut,
-            (SessionState::Live, None) if tells_all(&record.service) => &mut differences.lost,
+            (SessionState::Live, None) if *all => &mut differences.lost,
             _ => continue,
         };
         list.push(record.session_id);
@@ -150,26 +151,35 @@ fn compare(records: &[Arc<SessionRecord>], present: &[Present]) -> Differences {
 fn admitted_before(records: &[Arc<SessionRecord>], now: UnixTime, age: Duration) -> Vec<u64> {
     // Both times are whole seconds.
     let begun = now.saturating_sub_unsigned(age.as_secs()) - 2;
-    let lost = records
-        .iter()
-        .filter(|record| record.state == SessionState::Live && !tells_all(&record.service))
-        .filter(|record| record.admitted_at < begun);
+    let lost =
+        records.iter().filter(|record| record.state == SessionState::Live && record.admitted_at < begun);
     lost.map(|record| record.session_id).collect()
 }
 
-/// Whether a peer that the service does not name is not there. OpenVPN has a certificate for each.
-pub(super) fn tells_all(service: &str) -> bool {
-    matches!(service, "wireguard" | "amneziawg" | "openvpn")
+/// Where the peer of a live session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Where {
+    /// Its packets pass.
+    In,
+    /// The node has it, and it is shut out.
+    Shut,
+    /// The node does not have it any more.
+    Nowhere,
 }
 
 impl Enforcer {
-    /// Whether the node still has the peer of a live session; `None`: nobody can tell.
-    pub(super) async fn is_there(&self, record: &SessionRecord) -> Option<bool> {
+    /// Where the peer of a live session is; `None`: nobody can tell.
+    pub(super) async fn whereabouts(&self, record: &SessionRecord) -> Option<Where> {
         let present = self.evictor.present().await.ok()?;
-        let id = peer(record).peer_id;
-        match present.iter().find(|present| present.peer_id == id) {
-            Some(present) => Some(present.passing),
-            None => tells_all(&record.service).then_some(false),
+        let peer = peer(record);
+        match present.peers.iter().find(|present| present.peer_id == peer.peer_id) {
+            Some(present) if present.passing => Some(Where::In),
+            Some(_) => Some(Where::Shut),
+            None if present.all => Some(Where::Nowhere),
+            None => {
+                let has = self.evictor.has(&peer).await.ok()?;
+                Some(if has { Where::In } else { Where::Nowhere })
+            }
         }
     }
 }

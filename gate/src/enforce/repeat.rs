@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::Enforcer;
+use super::reconcile::Where;
 use super::tunnel::Restored;
 use crate::admission::Admitted;
 use crate::refusal::Refusal;
@@ -47,9 +48,11 @@ impl Enforcer {
     }
 
     async fn hold(&self, new: SessionRecord) -> Repeat {
-        match timeout(PATIENCE, self.is_there(&new)).await {
-            Ok(Some(false)) => self.bring_back(new).await,
-            _ => Repeat::Holds,
+        match timeout(PATIENCE, self.whereabouts(&new)).await {
+            Ok(Some(Where::Shut)) => self.bring_back(new).await,
+            // Not to be added: the node would not count what flows.
+            Ok(Some(Where::Nowhere)) => self.lost(new.session_id).await,
+            Ok(Some(Where::In) | None) | Err(_) => Repeat::Holds,
         }
     }
 
@@ -63,15 +66,17 @@ impl Enforcer {
         match self.evictor.let_back(new).await {
             Ok(Restored::Passing) => Repeat::Holds,
             Ok(Restored::AddressTaken) => over("its address belongs to another one now"),
-            Ok(Restored::NotThere) => {
-                self.evictor.evict(&[session], Cause::Lost, Instant::now()).await;
-                over("the node has forgotten it")
-            }
+            Ok(Restored::NotThere) => self.lost(session).await,
             Err(error) => {
                 tracing::warn!(%error, session, "a peer cannot be let back");
                 Repeat::Over(Refusal::NodeUnavailable)
             }
         }
+    }
+
+    async fn lost(&self, session: u64) -> Repeat {
+        self.evictor.evict(&[session], Cause::Lost, Instant::now()).await;
+        over("the node has forgotten it")
     }
 }
 

@@ -140,8 +140,15 @@ fn all(wallet: Address, kept: &Kept) -> Value {
             "addresses": session.addresses,
         })
     });
+    let open = kept.open.iter().map(|handshake| {
+        json!({
+            "session_id": handshake.session_id, "account": handshake.account,
+            "admitted_at": rfc3339(handshake.admitted_at),
+        })
+    });
     json!({
-        "wallet": wallet.to_checksum(None), "bindings": bindings.collect::<Vec<_>>(), "sessions": sessions.collect::<Vec<_>>(),
+        "wallet": wallet.to_checksum(None), "bindings": bindings.collect::<Vec<_>>(),
+        "sessions": sessions.collect::<Vec<_>>(), "open_handshakes": open.collect::<Vec<_>>(),
         "audit": kept.audit.iter().map(entry).collect::<Vec<_>>(),
     })
 }

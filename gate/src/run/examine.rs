@@ -196,7 +196,7 @@ async fn tunnel(config: &Config, told: Option<(NodeAddress, Service)>) -> Result
     let (_teller, state) = watch::channel(state);
     let tunnel = parts::tunnel(config, state)?;
     Ok(match tunnel.present().await {
-        Ok(peers) => Check::new(Verdict::Good, "tunnel", format!("{} peers", peers.len())),
+        Ok(present) => Check::new(Verdict::Good, "tunnel", format!("{} peers", present.peers.len())),
         Err(error) => Check::new(Verdict::Bad, "tunnel", error.to_string()),
     })
 }

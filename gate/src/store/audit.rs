@@ -46,6 +46,8 @@ pub struct Kept {
     pub bindings: Vec<KeptBinding>,
     /// Sessions that rest or rested on it, as wallet or as vault.
     pub sessions: Vec<KeptSession>,
+    /// Handshakes for it that the node has, and of which nobody knows yet whether it took them.
+    pub open: Vec<KeptHandshake>,
     /// Deeds of the operator about it.
     pub audit: Vec<AuditEntry>,
 }
@@ -65,6 +67,17 @@ pub struct KeptBinding {
     pub expires_at: UnixTime,
     /// The signed text.
     pub message: String,
+}
+
+/// A handshake as it is kept while it is with the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptHandshake {
+    /// The session on the hub.
+    pub session_id: u64,
+    /// The account, as text.
+    pub account: String,
+    /// When it was admitted.
+    pub admitted_at: UnixTime,
 }
 
 /// A session as it is kept.

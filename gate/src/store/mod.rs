@@ -38,7 +38,7 @@ use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-pub use self::audit::{AuditEntry, Kept, KeptBinding, KeptSession, MAX_REASON, Pause};
+pub use self::audit::{AuditEntry, Kept, KeptBinding, KeptHandshake, KeptSession, MAX_REASON, Pause};
 pub use self::binding::{Binding, BindingKey, Proof, Redemption, Source};
 pub use self::cause::Cause;
 pub use self::error::{OpenError, StoreError};

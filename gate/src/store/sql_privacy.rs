@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::audit::{AuditEntry, Kept, KeptBinding, KeptSession};
+use super::audit::{AuditEntry, Kept, KeptBinding, KeptHandshake, KeptSession};
 use super::clock::UnixTime;
 use super::error::StoreError;
 use super::sql::{account, address, corrupt};
@@ -76,6 +76,20 @@ pub(super) async fn kept(connection: &mut SqliteConnection, wallet: Address) -> 
             admitted_at: row.try_get(2)?,
             ended_at: row.try_get(3)?,
             addresses: addresses.lines().map(str::to_owned).collect(),
+        });
+    }
+    drop(rows);
+    let mut rows = sqlx::query(
+        "SELECT session_id, account, admitted_at FROM intents \
+         WHERE wallet = $1 OR vault = $1 OR own_key = $1 ORDER BY session_id",
+    )
+    .bind(wallet.to_vec())
+    .fetch(&mut *connection);
+    while let Some(row) = rows.try_next().await? {
+        kept.open.push(KeptHandshake {
+            session_id: row.try_get::<i64, _>(0)?.cast_unsigned(),
+            account: account(&row, 1)?.to_string(),
+            admitted_at: row.try_get(2)?,
         });
     }
     drop(rows);

@@ -218,7 +218,9 @@ async fn a_holder_is_exported_and_erased(world: &World) -> Result<()> {
     stays.pings().await.context("somebody else's tunnel")?;
     let kept = json(gate, &["holder", "export", &wallet]).await?;
     ensure!(
-        ["bindings", "sessions", "audit"].iter().all(|list| kept[*list] == serde_json::json!([])),
+        ["bindings", "sessions", "open_handshakes", "audit"]
+            .iter()
+            .all(|list| kept[*list] == serde_json::json!([])),
         "{kept}"
     );
     let session = world.direct_session(&holder.account).await?;

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use sentinel_proto::address::{AccountAddress, NodeAddress};
 use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
 use sentinel_proto::stub::{State, StubHub};
+use serde_json::{Value, json};
 use sovereign_contracts::dev::{Anvil, DevChain};
 use sovereign_contracts::follower::{Follower, FollowerConfig, Inbox};
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
@@ -20,7 +21,7 @@ use sovereign_gate::access::{Access, AccessConfig};
 use sovereign_gate::admission::sessions::Follower as SessionFollower;
 use sovereign_gate::admission::{Admission, Policy, Sessions, Terms};
 use sovereign_gate::config::{self, ForeignPeers, SessionRule, TierPolicy};
-use sovereign_gate::enforce::tunnel::{Peer, Present, Restored, Tunnel, TunnelError};
+use sovereign_gate::enforce::tunnel::{Peer, Presence, Present, Restored, Tunnel, TunnelError};
 use sovereign_gate::enforce::{Enforcer, Evictor, Tools};
 use sovereign_gate::store::clock::{Clock, UnixTime};
 use sovereign_gate::store::{Cause, Options, Proof, Redemption, SessionRecord, SessionState, Store};
@@ -69,6 +70,8 @@ pub(crate) struct Notes {
     passing: Mutex<BTreeMap<String, bool>>,
     pub(crate) broken: AtomicBool,
     pub(crate) orders: AtomicU64,
+    /// Names those only who are shut out.
+    pub(crate) reserved: AtomicBool,
     /// Started anew so long ago, and not told yet.
     pub(crate) anew: Mutex<Option<Duration>>,
 }
@@ -87,14 +90,32 @@ impl Notes {
 }
 
 impl Tunnel for Notes {
-    fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>> {
+    fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
         let present = |(id, passing): (&String, &bool)| Present {
             peer_id: id.clone(),
             passing: *passing,
             addresses: if *passing { vec![GIVEN.to_owned()] } else { Vec::new() },
         };
-        let told = self.refuse().map(|()| self.peers().iter().map(present).collect());
+        let reserved = self.reserved.load(Ordering::SeqCst);
+        let named = |(_, passing): &(&String, &bool)| !reserved || !**passing;
+        let peers = || self.peers().iter().filter(named).map(present).collect();
+        let told = self.refuse().map(|()| Presence { peers: peers(), all: !reserved });
         async move { told }.boxed()
+    }
+
+    fn has<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<bool, TunnelError>> {
+        let told = self.refuse().map(|()| self.peers().contains_key(&peer.peer_id));
+        async { told }.boxed()
+    }
+
+    fn retell<'a>(
+        &'a self,
+        peer: &'a Peer,
+        another: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
+        let mut told = another.clone();
+        told["addrs"] = json!(peer.addresses);
+        async { Ok(Some(told)) }.boxed()
     }
 
     fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {

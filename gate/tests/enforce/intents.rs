@@ -1,5 +1,6 @@
 //! The gate ends between the node's answer and its own record.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -50,6 +51,26 @@ async fn whoever_was_half_way_in_is_a_session_or_out_after_a_restart() {
     gate.end().await;
 }
 
+/// A service that does not name who is in it is asked for whom the gate misses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_names_nobody_is_asked_for_whoever_was_half_way_in() {
+    let house = House::build().await;
+    house.tunnel.reserved.store(true, Ordering::SeqCst);
+    let gate = house.gate().await;
+    let (_, whole) = house.guest(&gate, &[OTHER]).await;
+    let (_, stays) = house.half_way(&gate).await;
+    let (_, never) = house.half_way(&gate).await;
+    house.settled(&gate).await;
+    gate.end().await;
+    house.tunnel.peers().remove(&format!("peer {never}"));
+    let gate = house.gate().await;
+    house.is_in(&gate, stays).await;
+    assert!(gate.store.session_answer(stays).await.unwrap().is_some_and(|answer| !answer.is_empty()));
+    assert_eq!(gate.store.session(never), None);
+    assert!(house.passes(whole));
+    gate.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_answer_or_in_a_lockdown_it_goes() {
     let house = House::build().await;
@@ -89,6 +110,7 @@ async fn whoever_was_in_a_service_that_was_started_anew_is_lost() {
         sessions.push(record.session_id);
     }
     house.settled(&gate).await;
+    house.tunnel.reserved.store(true, Ordering::SeqCst);
     *house.tunnel.anew.lock().unwrap() = Some(Duration::from_secs(60));
     assert_eq!(house.out(&gate, sessions[0]).await, Some(Cause::Lost));
     house.settled(&gate).await;

@@ -138,7 +138,7 @@ async fn a_running_ping_stops_stays_stopped_and_comes_back_while_others_go_on() 
     // Its client tries again every second.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(pings[0].since(out + Duration::from_millis(100)), 0, "packets pass");
-    let present = tunnel.present().await.unwrap();
+    let present = tunnel.present().await.unwrap().peers;
     assert_eq!(present.len(), 2);
     assert_eq!(passing(&present), [world.peer(1).peer_id]);
     // A second time does nothing, a gate that knows nothing yet included.
@@ -214,6 +214,26 @@ async fn a_list_that_runs_out_is_renewed_and_new_clients_get_in() {
     world.ping(1);
     assert!(!world.listed().contains("Revoked Certificates:"));
     assert!(world.service.lives());
+}
+
+/// What the node said to a client is told again, as long as its authority is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_told_again() {
+    let world = World::start(0);
+    let tunnel = world.driver();
+    let (_, answer) = world.service.add([1; 16]);
+    let (second, wanted) = world.service.add([2; 16]);
+    let peer = |id: &str| Peer { session_id: 1, peer_id: id.to_owned(), addresses: Vec::new() };
+    assert_ne!(answer, wanted);
+    assert_eq!(tunnel.retell(&peer(&second), &answer).await.unwrap(), Some(wanted));
+    for nobody in ["00000009-6f0a-4b7e-8d11-0123456789ab", "../ca", ""] {
+        assert_eq!(tunnel.retell(&peer(nobody), &answer).await.unwrap(), None, "{nobody}");
+    }
+    let mut other = answer.clone();
+    other["metadata"][0]["ca"] = STANDARD.encode("another authority").into();
+    for told in [other, Value::Null, serde_json::json!({ "metadata": [] })] {
+        assert_eq!(tunnel.retell(&peer(&second), &told).await.unwrap(), None, "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

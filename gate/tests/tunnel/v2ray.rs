@@ -130,7 +130,7 @@ async fn stops_and_comes_back(way: Way) {
     assert!(streams[1].begun() <= others + 1, "the other one was cut more than once");
     tunnel.present().await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let present = tunnel.present().await.unwrap();
+    let present = tunnel.present().await.unwrap().peers;
     assert!(present.iter().any(|peer| peer.peer_id == world.peer(0).peer_id));
     let passing: Vec<_> = present.iter().filter(|peer| peer.passing).map(|peer| &peer.peer_id).collect();
     assert_eq!(passing, [&world.peer(1).peer_id]);
@@ -166,6 +166,29 @@ async fn a_running_download_over_vless_and_websocket_stops_and_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_download_over_mkcp_stops_and_comes_back() {
     stops_and_comes_back(KCP).await;
+}
+
+/// Who is in, also without a word from him, and the answer that was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_there_is_known_and_told_again_what_the_node_said() {
+    let world = World::start(&[]);
+    let tunnel = world.driver();
+    let (first, answer) = world.service().add([1; 16]);
+    let (second, wanted) = world.service().add([2; 16]);
+    let [first, second, nobody] = [first, second, "00000009-6f0a-4b7e-8d11-0123456789ab".to_owned()]
+        .map(|id| Peer { session_id: 1, peer_id: id, addresses: Vec::new() });
+    assert_eq!(tunnel.retell(&second, &answer).await.unwrap(), Some(wanted));
+    for (peer, there) in [(&first, true), (&nobody, false), (&nobody, false)] {
+        assert_eq!(tunnel.has(peer).await.unwrap(), there);
+    }
+    assert_eq!(tunnel.retell(&nobody, &answer).await.unwrap(), None);
+    assert_eq!(tunnel.retell(&second, &serde_json::json!({ "metadata": [] })).await.unwrap(), None);
+    tunnel.shut_out(std::slice::from_ref(&second)).await.unwrap();
+    assert!(!tunnel.has(&second).await.unwrap() && tunnel.has(&first).await.unwrap());
+    // The node can add whom it was asked for, as before.
+    let (third, _) = world.service().add([3; 16]);
+    assert!(tunnel.has(&Peer { peer_id: third, ..first }).await.unwrap());
+    assert!(world.service().lives());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -168,6 +168,30 @@ async fn over_vless_and_websocket_too() {
     stops_and_comes_back(VLESS).await;
 }
 
+/// Xray names its users, those that send nothing included.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_named() {
+    let world = World::start(&[TCP, TCP]);
+    let stream = world.stream(0);
+    let tunnel = world.driver();
+    let present = async || {
+        let present = tunnel.present().await.unwrap();
+        assert!(present.all);
+        present.peers.into_iter().map(|peer| (peer.peer_id, peer.passing)).collect::<Vec<_>>()
+    };
+    assert_eq!(present().await, [(id(1), true), (id(2), true)]);
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    let out = Instant::now();
+    assert_eq!(present().await, [(id(1), false), (id(2), true)]);
+    assert!(!tunnel.has(&world.peer(0)).await.unwrap() && tunnel.has(&world.peer(1)).await.unwrap());
+    let told = json!({ "metadata": [{ "port": TCP.port }, { "port": VLESS.port }] });
+    assert_eq!(tunnel.retell(&world.peer(1), &told).await.unwrap(), Some(told.clone()));
+    assert_eq!(tunnel.retell(&world.peer(0), &told).await.unwrap(), None);
+    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert_eq!(present().await, [(id(1), true), (id(2), true)]);
+    stream.comes_back(out, Duration::from_secs(30));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_adds_himself_again() {
     let world = World::start(&[TCP]);

@@ -4,9 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Peer, Present, Restored, Told, Tunnel, TunnelConfig, TunnelError};
+use super::{Peer, Presence, Restored, Told, Tunnel, TunnelConfig, TunnelError};
 
 /// How often it is asked again what the service is, for [`Tunnel::keep`].
 const EVERY: Duration = Duration::from_secs(1);
@@ -36,8 +37,20 @@ impl Auto {
 }
 
 impl Tunnel for Auto {
-    fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>> {
+    fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
         async { self.driver()?.present().await }.boxed()
+    }
+
+    fn has<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<bool, TunnelError>> {
+        async { self.driver()?.has(peer).await }.boxed()
+    }
+
+    fn retell<'a>(
+        &'a self,
+        peer: &'a Peer,
+        another: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
+        async { self.driver()?.retell(peer, another).await }.boxed()
     }
 
     fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::handshake::Service;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{TunnelConfig, TunnelConfigError};
@@ -43,6 +44,15 @@ pub struct Present {
     pub addresses: Vec<String>,
 }
 
+/// Who is in a tunnel service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// Those that it names.
+    pub peers: Vec<Present>,
+    /// Whether it names everybody. `false`: who is not named may be there all the same.
+    pub all: bool,
+}
+
 /// What came of letting a peer back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restored {
@@ -57,7 +67,21 @@ pub enum Restored {
 /// A tunnel service.
 pub trait Tunnel: Send + Sync {
     /// Every peer that the service knows, as far as it tells.
-    fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>>;
+    fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>>;
+
+    /// Whether the service knows this peer, also where it does not name everybody.
+    fn has<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<bool, TunnelError>> {
+        async { Ok(self.present().await?.peers.iter().any(|present| present.peer_id == peer.peer_id)) }
+            .boxed()
+    }
+
+    /// What the node told the client of a peer that is there, like what it told `another` one: the `data` of its
+    /// answer. `None`: nobody can tell, or what the other one was told is not true any more.
+    fn retell<'a>(
+        &'a self,
+        peer: &'a Peer,
+        another: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>>;
 
     /// Shuts peers out, all of them or says why not. A peer that is not there is out, and a second time does
     /// nothing. After `Ok` no packet of them passes.

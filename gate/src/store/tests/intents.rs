@@ -13,6 +13,11 @@ async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
         store.intend(record.clone()).await.unwrap();
     }
     assert!(store.open_intents().is_empty(), "under way");
+    let exported_of = async |store: &Store, n| store.kept_of(wallet(n)).await.unwrap().open;
+    let exported =
+        crate::store::KeptHandshake { session_id: 1, account: account(1).to_string(), admitted_at: NOW };
+    assert_eq!(exported_of(&store, 2).await, std::slice::from_ref(&exported), "the vault's");
+    assert_eq!(exported_of(&store, 3).await.len(), 1);
     store.drop_intent(&refused);
     store.record_session(recorded.clone(), b"answer".to_vec()).await.unwrap();
     store.close().await;
@@ -22,6 +27,8 @@ async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
     let [intent] = open_ones.as_slice() else { panic!("{open_ones:?}") };
     let known_before = crate::store::SessionRecord { addresses: vec![], ..taken.clone() };
     assert_eq!(*intent.record, known_before);
+    assert_eq!(exported_of(&store, 1).await, [exported], "the refused one is gone");
+    assert!(exported_of(&store, 3).await.is_empty(), "it is a session now");
     assert!(store.has_open_intent(1, "key 1") && !store.has_open_intent(1, "key 2"));
     // Key and device are taken, though there is no session yet.
     assert_eq!((store.session(1), store.peer_in_use("wireguard", "key 1")), (None, Some(1)));

@@ -1,5 +1,7 @@
 //! The node's directory of keys and certificates. We read all of it and write one file: the list of revoked ones.
 
+mod credentials;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -14,6 +16,8 @@ use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
 use super::crl::{self, Crl, Entry};
 use crate::enforce::tunnel::TunnelError;
+
+pub(super) use self::credentials::Credentials;
 
 const WHAT: &str = "OpenVPN's keys";
 const LONGEST: u64 = 16 * 1024 * 1024;

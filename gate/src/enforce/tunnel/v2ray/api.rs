@@ -2,6 +2,8 @@
 //!
 //! Both speak the same messages under other names.
 
+mod users;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -161,18 +163,27 @@ impl Api {
 
     /// Adds a user to an inbound; one that is there stays.
     pub(super) async fn add(&mut self, inbound: &Inbound, email: &str) -> Result<(), TunnelError> {
-        let kind = match inbound.protocol {
-            Protocol::Vmess => "proxy.vmess.Account",
-            Protocol::Vless => "proxy.vless.Account",
-        };
-        let account = Some(self.dialect.typed(kind, &Account { id: email.to_owned() }));
-        let operation = AddUser { user: Some(User { email: email.to_owned(), account }) };
-        let operation = self.dialect.typed("app.proxyman.command.AddUserOperation", &operation);
-        match self.alter(&inbound.tag, operation).await? {
+        match self.try_add(inbound, email, email).await? {
             Ok(()) => Ok(()),
             Err(status) if about(&status, email, "already exists") => Ok(()),
             Err(status) => Err(TunnelError::refused(self.dialect.name(), status.message())),
         }
+    }
+
+    async fn try_add(
+        &mut self,
+        inbound: &Inbound,
+        email: &str,
+        id: &str,
+    ) -> Result<Result<(), Status>, TunnelError> {
+        let kind = match inbound.protocol {
+            Protocol::Vmess => "proxy.vmess.Account",
+            Protocol::Vless => "proxy.vless.Account",
+        };
+        let account = Some(self.dialect.typed(kind, &Account { id: id.to_owned() }));
+        let operation = AddUser { user: Some(User { email: email.to_owned(), account }) };
+        let operation = self.dialect.typed("app.proxyman.command.AddUserOperation", &operation);
+        self.alter(&inbound.tag, operation).await
     }
 
     /// Whether the service has counted anything of a user since it was started.

@@ -10,14 +10,16 @@
 mod api;
 mod firewall;
 mod inbounds;
+mod present;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::handshake::Service;
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +28,7 @@ use self::firewall::Firewall;
 use self::inbounds::Inbounds;
 use super::openvpn::is_uuid;
 use super::place::Place;
-use super::{Peer, Present, Restored, Tunnel, TunnelConfig, TunnelError};
+use super::{Peer, Presence, Restored, Tunnel, TunnelConfig, TunnelError};
 
 /// Evictions within this time share one cut.
 const SHARED: Duration = Duration::from_secs(3);
@@ -138,6 +140,21 @@ impl V2Ray {
         Ok(Restored::Passing)
     }
 
+    /// Whether a user is in each of the inbounds.
+    async fn places(&self, name: &str) -> Result<Vec<bool>, TunnelError> {
+        if !is_uuid(name) {
+            return Ok(Vec::new());
+        }
+        let inbounds = Inbounds::read(&self.config).await?;
+        let _out = self.out.lock().await;
+        let mut api = self.api(&inbounds).await?;
+        let mut places = Vec::with_capacity(inbounds.users.len());
+        for inbound in &inbounds.users {
+            places.push(api.has(inbound, name).await?);
+        }
+        Ok(places)
+    }
+
     async fn guard(&self) -> Result<(), TunnelError> {
         let inbounds = Inbounds::read(&self.config).await?;
         // Our own connections must not be taken for the node's.
@@ -147,19 +164,41 @@ impl V2Ray {
 }
 
 impl Tunnel for V2Ray {
-    fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>> {
+    fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
         async {
             let inbounds = Inbounds::read(&self.config).await?;
             let mut out = self.out.lock().await;
             let mut seen = self.seen.lock().await;
-            let now = (Instant::now(), self.api(&inbounds).await?.traffic().await?);
-            let present = compare(seen.as_ref(), &now.1, &out);
+            let mut api = self.api(&inbounds).await?;
+            let now = (Instant::now(), api.traffic().await?);
+            let listed = api.listed(&inbounds.users).await?;
+            let peers = present::compare(seen.as_ref(), &now.1, &out, listed.as_ref());
             // Whoever got in again has flows that are not cut.
-            for peer in present.iter().filter(|peer| peer.passing) {
+            for peer in peers.iter().filter(|peer| peer.passing) {
                 out.remove(&peer.peer_id);
             }
             *seen = Some(now);
-            Ok(present)
+            Ok(Presence { peers, all: listed.is_some() })
+        }
+        .boxed()
+    }
+
+    fn has<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<bool, TunnelError>> {
+        async { Ok(self.places(&peer.peer_id).await?.contains(&true)) }.boxed()
+    }
+
+    fn retell<'a>(
+        &'a self,
+        peer: &'a Peer,
+        another: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
+        async {
+            // Everybody is told the same: where the inbounds are.
+            let places = self.places(&peer.peer_id).await?;
+            let told = another["metadata"].as_array().map_or(0, Vec::len);
+            // A node that broke down while it added the peer has not added it everywhere.
+            let whole = !places.is_empty() && places.len() == told && !places.contains(&false);
+            Ok(whole.then(|| another.clone()))
         }
         .boxed()
     }
@@ -229,48 +268,9 @@ fn is_anew(then: Duration, since: Duration, now: Duration) -> bool {
     now + SLACK < then + since
 }
 
-/// Who is there, of a service that counts its users, gone ones too, but does not list them: those whose count has grown
-/// since the last look, and those who are out. For an eviction between the two looks the growth says nothing.
-fn compare(
-    before: Option<&(Instant, Traffic)>,
-    now: &Traffic,
-    out: &HashMap<String, Instant>,
-) -> Vec<Present> {
-    let grown = |name: &String| {
-        let Some((looked, before)) = before else { return false };
-        let since = out.get(name).is_none_or(|evicted| evicted < looked);
-        since && now.get(name).copied().unwrap_or(0) > before.get(name).copied().unwrap_or(0)
-    };
-    let names: BTreeSet<&String> = now.keys().filter(|name| is_uuid(name)).chain(out.keys()).collect();
-    let present =
-        |name: &String| Present { peer_id: name.clone(), passing: grown(name), addresses: Vec::new() };
-    names.into_iter().map(present).filter(|peer| peer.passing || out.contains_key(&peer.peer_id)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NAMES: [&str; 3] = [
-        "00000001-6f0a-4b7e-8d11-0123456789ab",
-        "00000002-6f0a-4b7e-8d11-0123456789ab",
-        "00000003-6f0a-4b7e-8d11-0123456789ab",
-    ];
-
-    fn traffic(values: [i64; 3]) -> Traffic {
-        NAMES.iter().map(|name| (*name).to_owned()).zip(values).collect()
-    }
-
-    fn shown(
-        before: Option<&(Instant, Traffic)>,
-        now: [i64; 3],
-        out: &[(usize, Instant)],
-    ) -> Vec<(usize, bool)> {
-        let out = out.iter().map(|(index, when)| (NAMES[*index].to_owned(), *when)).collect();
-        let present = compare(before, &traffic(now), &out);
-        let index = |id: &str| NAMES.iter().position(|name| *name == id).unwrap();
-        present.iter().map(|peer| (index(&peer.peer_id), peer.passing)).collect()
-    }
 
     #[test]
     fn a_start_is_told_by_a_life_that_is_too_short() {
@@ -279,19 +279,5 @@ mod tests {
         assert!(!is_anew(seconds(100), seconds(5), seconds(103)), "it counts whole seconds");
         assert!(is_anew(seconds(100), seconds(5), seconds(3)));
         assert!(!is_anew(seconds(0), seconds(1), seconds(1)));
-    }
-
-    #[test]
-    fn whoever_uses_the_tunnel_is_there() {
-        let begin = Instant::now();
-        let later = begin + Duration::from_secs(1);
-        let before = (begin, traffic([5, 5, 0]));
-        assert_eq!(shown(None, [5, 5, 5], &[]), []);
-        assert_eq!(shown(Some(&before), [5, 6, 0], &[]), [(1, true)]);
-        // Evicted after the last look, and before it.
-        assert_eq!(shown(Some(&before), [6, 5, 0], &[(0, later)]), [(0, false)]);
-        let before = (later, traffic([5, 5, 0]));
-        assert_eq!(shown(Some(&before), [5, 5, 0], &[(0, begin)]), [(0, false)]);
-        assert_eq!(shown(Some(&before), [6, 5, 0], &[(0, begin)]), [(0, true)]);
     }
 }

@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::handshake::Service;
+use serde_json::{Value, json};
 
 use self::device::{Change, Key, Network, Seen};
 use super::place::Place;
-use super::{Peer, Present, Restored, Tunnel, TunnelConfig, TunnelError};
+use super::{Peer, Presence, Restored, Tunnel, TunnelConfig, TunnelError};
 
 /// Longest time for one order, whatever the number of peers.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -110,12 +111,27 @@ impl WireGuard {
 }
 
 impl Tunnel for WireGuard {
-    fn present(&self) -> BoxFuture<'_, Result<Vec<Present>, TunnelError>> {
+    fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
         self.within(async {
             let seen = self.read().await?;
-            Ok(seen.into_iter().map(Seen::into_present).collect())
+            Ok(Presence { peers: seen.into_iter().map(Seen::into_present).collect(), all: true })
         })
         .boxed()
+    }
+
+    fn retell<'a>(
+        &'a self,
+        peer: &'a Peer,
+        another: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
+        // Its addresses are all that is its own.
+        let like = || {
+            let mut answer = another.clone();
+            *answer.get_mut("addrs")? = json!(peer.addresses);
+            Some(answer)
+        };
+        let answer = if peer.addresses.is_empty() { None } else { like() };
+        async { Ok(answer) }.boxed()
     }
 
     fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
