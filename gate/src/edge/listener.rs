@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,9 +154,10 @@ impl Connection {
         if !tls {
             return self.http1(stream).await;
         }
+        // On the heap, so that what passes the stream on does not have room for it at every step.
         let stream = tokio::select! {
             () = self.stop.cancelled() => return Ok(()),
-            accepted = tokio::time::timeout(HEAD, self.tls.accept(stream)) => accepted??,
+            accepted = Box::pin(tokio::time::timeout(HEAD, self.tls.accept(stream))) => Box::new(accepted??),
         };
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
             self.http2(stream).await
@@ -188,9 +189,10 @@ impl Connection {
             .preserve_header_case(true)
             .serve_connection(
                 TokioIo::new(stream),
-                service_fn(move |request| Arc::clone(&edge).handle(client, request)),
+                // Boxed, so that a connection which waits for its next request does not have room for one.
+                service_fn(move |request| Box::pin(Arc::clone(&edge).handle(client, request))),
             );
-        until_done(connection, stop).await
+        until_done(Box::pin(connection), stop).await
     }
 
     async fn http2<S>(self, stream: S) -> Result<(), Failure>
@@ -207,17 +209,16 @@ impl Connection {
                 TokioIo::new(stream),
                 service_fn(move |request| Arc::clone(&edge).handle(client, request)),
             );
-        until_done(connection, stop).await
+        until_done(Box::pin(connection), stop).await
     }
 }
 
 /// Serves a connection until its end, until `stop`, or until it is old; then requests under way finish.
-async fn until_done<C>(connection: C, stop: CancellationToken) -> Result<(), Failure>
+async fn until_done<C>(mut connection: Pin<Box<C>>, stop: CancellationToken) -> Result<(), Failure>
 where
     C: GracefulConnection,
     C::Error: Into<Failure>,
 {
-    let mut connection = pin!(connection);
     tokio::select! {
         done = connection.as_mut() => return done.map_err(Into::into),
         () = stop.cancelled() => {}
