@@ -28,7 +28,8 @@ pub struct ReaderConfig {
     pub hedge_delay: Duration,
     /// Bound of one answer, in bytes.
     pub max_response: usize,
-    /// Gas that one read may use.
+    /// Gas that one read may use. Nodes give a call 50 million where nothing else is configured (geth's
+    /// `rpc.gascap`); what so much is asked in stays under the megabyte that some providers take at most.
     pub gas: u64,
     /// Calls in any second beyond which reads share calls; zero: no bound, and never.
     pub calls_per_second: u32,
@@ -47,7 +48,7 @@ impl Default for ReaderConfig {
             max_lag: 3,
             hedge_delay: Duration::from_millis(500),
             max_response: 4 << 20,
-            gas: 30_000_000,
+            gas: 50_000_000,
             calls_per_second: 40,
             aggregator: multicall::CANONICAL,
         }
