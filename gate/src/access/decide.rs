@@ -94,6 +94,8 @@ fn shown(cards: &[&Card]) -> (Vec<U256>, bool) {
     let mut ids: Vec<_> = cards.into_iter().map(|(_, id)| id).filter(|id| seen.insert(*id)).collect();
     let more = ids.len() > CARDS_SHOWN;
     ids.truncate(CARDS_SHOWN);
+    // Very many of these are kept.
+    ids.shrink_to_fit();
     (ids, more)
 }
 

@@ -34,16 +34,17 @@ pub const MAX_PER_ACCOUNT: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct View {
     bindings: BTreeMap<BindingKey, Slot>,
+    /// What few of them name.
+    vaults: BTreeMap<BindingKey, Address>,
     by_wallet: BTreeSet<(Address, AccountAddress)>,
     /// Whose last use is not yet on the disk.
     touched: BTreeSet<BindingKey>,
 }
 
-/// A binding without its key. Seconds in 32 bits reach to the year 2106; 0 means never.
+/// A binding without its key and its vault. Seconds in 32 bits reach to the year 2106; 0 means never.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     id: i64,
-    vault: Option<Address>,
     issued_at: u32,
     expires_at: u32,
     last_used_at: u32,
@@ -52,20 +53,29 @@ struct Slot {
 
 impl View {
     pub(super) fn get(&self, key: &BindingKey) -> Option<Binding> {
-        self.bindings.get(key).map(|slot| slot.binding(key))
+        self.bindings.get(key).map(|slot| self.whole(key, slot))
     }
 
     /// Puts a binding in the place of the older one of the same wallet and account.
     pub(super) fn put(&mut self, binding: &Binding) {
         let key = binding.key();
         self.by_wallet.insert((key.wallet, key.account));
+        match binding.vault {
+            Some(vault) => self.vaults.insert(key, vault),
+            None => self.vaults.remove(&key),
+        };
         self.bindings.insert(key, Slot::of(binding));
+    }
+
+    fn whole(&self, key: &BindingKey, slot: &Slot) -> Binding {
+        slot.binding(key, self.vaults.get(key).copied())
     }
 
     /// Removes the binding unless a newer one took its place.
     pub(super) fn remove(&mut self, key: &BindingKey, id: i64) {
         if self.bindings.get(key).is_some_and(|slot| slot.id == id) {
             self.bindings.remove(key);
+            self.vaults.remove(key);
             self.by_wallet.remove(&(key.wallet, key.account));
             self.touched.remove(key);
         }
@@ -76,7 +86,7 @@ impl View {
         let first = BindingKey { account: *account, wallet: Address::ZERO };
         let last = BindingKey { account: *account, wallet: Address::repeat_byte(0xff) };
         let mut bindings: Vec<Binding> =
-            self.bindings.range(first..=last).map(|(key, slot)| slot.binding(key)).collect();
+            self.bindings.range(first..=last).map(|(key, slot)| self.whole(key, slot)).collect();
         bindings.sort_unstable_by_key(|binding| rank(binding, now));
         bindings
     }
@@ -140,6 +150,7 @@ impl View {
         self.bindings.retain(|key, slot| {
             let keep = i64::from(slot.expires_at) > limit;
             if !keep {
+                self.vaults.remove(key);
                 self.by_wallet.remove(&(key.wallet, key.account));
                 self.touched.remove(key);
             }
@@ -152,9 +163,7 @@ impl View {
         self.bindings.retain(|key, _| key.wallet != wallet);
         self.touched.retain(|key| key.wallet != wallet);
         self.by_wallet.retain(|(signer, _)| *signer != wallet);
-        for slot in self.bindings.values_mut().filter(|slot| slot.vault == Some(wallet)) {
-            slot.vault = None;
-        }
+        self.vaults.retain(|key, vault| key.wallet != wallet && *vault != wallet);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -166,7 +175,6 @@ impl Slot {
     fn of(binding: &Binding) -> Self {
         Self {
             id: binding.id,
-            vault: binding.vault,
             issued_at: seconds(binding.issued_at),
             expires_at: seconds(binding.expires_at),
             last_used_at: binding.last_used_at.map_or(0, seconds),
@@ -174,13 +182,13 @@ impl Slot {
         }
     }
 
-    fn binding(&self, key: &BindingKey) -> Binding {
+    fn binding(&self, key: &BindingKey, vault: Option<Address>) -> Binding {
         let moment = |seconds: u32| (seconds != 0).then_some(UnixTime::from(seconds));
         Binding {
             id: self.id,
             account: key.account,
             wallet: key.wallet,
-            vault: self.vault,
+            vault,
             issued_at: self.issued_at.into(),
             expires_at: self.expires_at.into(),
             last_used_at: moment(self.last_used_at),
