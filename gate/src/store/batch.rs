@@ -207,7 +207,6 @@ pub(super) async fn execute(
         match &step.write {
             Write::Record { record, answer, .. } => {
                 sql_sessions::record(connection, record, answer).await?;
-                sql_intents::settle(connection, record.session_id, &record.peer_id).await?;
             }
             Write::Intend { record, .. } => sql_intents::note(connection, record).await?,
             Write::Settle { session_id, peer_id, .. } => {

@@ -65,7 +65,7 @@ const QUEUE: usize = 4096;
 /// Reads of single rows that are rarely asked for.
 const READERS: u32 = 2;
 
-/// How long things are remembered.
+/// How long things are remembered, and how often the house is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Used nonces. At least the time in which a challenge can be redeemed; a challenge that is older
@@ -77,6 +77,8 @@ pub struct Options {
     pub session_retention: Duration,
     /// What the operator did.
     pub audit_retention: Duration,
+    /// How often last uses, which only order bindings, are written, and the log is moved into the database.
+    pub tidy_every: Duration,
     /// Plays a disk of so many pages.
     #[cfg(test)]
     pub(crate) max_pages: Option<u32>,
@@ -90,6 +92,7 @@ impl Default for Options {
             binding_retention: day,
             session_retention: day,
             audit_retention: 90 * day,
+            tidy_every: Duration::from_secs(10),
             #[cfg(test)]
             max_pages: None,
         }
@@ -135,6 +138,7 @@ impl Store {
             clock: Arc::clone(&clock),
             options,
             last_id,
+            written: false,
         };
         writer.prepare().await;
         let readers = SqlitePoolOptions::new()

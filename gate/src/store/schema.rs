@@ -50,6 +50,9 @@ pub(super) async fn open(home: &Home) -> Result<SqliteConnection, OpenError> {
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
     let options = options(path)
         .journal_mode(SqliteJournalMode::Wal)
+        // The writer moves the log into the database now and then; a commit, for which somebody waits, only does it
+        // under a load that leaves no time for that: from so many pages on, 16 MiB.
+        .pragma("wal_autocheckpoint", "4096")
         // After a burst the log gives its space back.
         .pragma("journal_size_limit", "16777216");
     Ok(options.connect().await?)

@@ -54,6 +54,12 @@ pub(super) async fn rollback(connection: &mut SqliteConnection) -> Done {
     Ok(())
 }
 
+/// Moves what the log has into the database, as far as no reader is in the way.
+pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> Done {
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await?;
+    Ok(())
+}
+
 /// A nonce that is there already fails the statement.
 pub(super) async fn use_nonces(connection: &mut SqliteConnection, nonces: &[Nonce]) -> Done {
     for chunk in chunks(nonces) {

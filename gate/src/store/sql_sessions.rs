@@ -12,7 +12,8 @@ use super::sql::{account, address, corrupt};
 
 type Done = Result<(), StoreError>;
 
-/// Writes a session in the place of what was known of it.
+/// Writes a session in the place of what was known of it, and closes the intent to let it in: in this order, so that
+/// the session is known at every moment, in a transaction or not.
 pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecord, answer: &[u8]) -> Done {
     sqlx::query(
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
@@ -24,7 +25,8 @@ pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecor
          handshake_hash = excluded.handshake_hash, answer = excluded.answer, \
          admitted_at = excluded.admitted_at, decision_block = excluded.decision_block, \
          expires_at = excluded.expires_at, state = excluded.state, cause = excluded.cause, \
-         own_key = excluded.own_key, plan = excluded.plan, ended_at = NULL",
+         own_key = excluded.own_key, plan = excluded.plan, ended_at = NULL; \
+         DELETE FROM intents WHERE session_id = $1 AND peer_id = $8",
     )
     .bind(new.session_id.cast_signed())
     .bind(new.account.as_bytes().to_vec())

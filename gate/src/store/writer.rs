@@ -22,8 +22,6 @@ use super::{Options, schema, sql, sql_privacy, sql_sessions};
 
 /// How many writes one transaction takes at most.
 const BATCH: usize = 512;
-/// How often last uses are written; they only order bindings.
-const TOUCH_EVERY: Duration = Duration::from_secs(10);
 /// How often old entries go.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 
@@ -70,6 +68,8 @@ pub(super) struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: Options,
     pub(super) last_id: i64,
+    /// Something is in the log.
+    pub(super) written: bool,
 }
 
 impl Writer {
@@ -90,9 +90,10 @@ impl Writer {
 
     /// Works until every handle of the store is gone, then closes the database.
     pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Write>) {
-        let mut touch = interval_at(Instant::now() + TOUCH_EVERY, TOUCH_EVERY);
+        let every = self.options.tidy_every;
+        let mut tidy = interval_at(Instant::now() + every, every);
         let mut purge = interval_at(Instant::now() + PURGE_EVERY, PURGE_EVERY);
-        touch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
         purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut writes = Vec::with_capacity(BATCH);
         loop {
@@ -103,7 +104,7 @@ impl Writer {
                     }
                     self.write(&mut writes).await;
                 }
-                _ = touch.tick() => self.flush_touched().await,
+                _ = tidy.tick() => self.tidy().await,
                 // Nobody may be let in meanwhile, so nobody else would find out that it is over.
                 () = sleep(TRY_AGAIN), if lock(&self.memory.trouble).is_some() => drop(self.purge().await),
                 _ = purge.tick() => self.purge_or_warn(Ok(())).await,
@@ -145,9 +146,34 @@ impl Writer {
             return Ok(());
         }
         let safety = if steps.iter().all(Step::is_of_a_peer) { Safety::System } else { Safety::Disk };
+        if safety == Safety::System && steps.len() == 1 {
+            return self.alone(steps, now).await;
+        }
         let mut connection = self.begin(safety).await?;
         let done = batch::execute(&mut connection.inner, steps, now).await;
         self.end(connection, done).await
+    }
+
+    /// One step of a peer, for which somebody waits: its statement is a transaction of its own, so opening and
+    /// ending one, each a way to the database's thread and back, is left out.
+    async fn alone(&mut self, step: &[Step], now: UnixTime) -> Result<(), StoreError> {
+        let connection = self.connected(Safety::System).await;
+        let done = match connection {
+            Ok(mut connection) => {
+                let done = batch::execute(&mut connection.inner, step, now).await;
+                if done.as_ref().err().is_none_or(StoreError::is_general) {
+                    self.connection = Some(connection);
+                }
+                done
+            }
+            Err(error) => Err(error),
+        };
+        self.memory.note(&done);
+        self.written |= done.is_ok();
+        if let Err(error) = &done {
+            tracing::warn!(%error, "a write to the database failed");
+        }
+        done
     }
 
     /// Opens a transaction, on a new connection if the last one was given up.
@@ -159,7 +185,8 @@ impl Writer {
         begun
     }
 
-    async fn try_begin(&mut self, safety: Safety) -> Result<Connected, StoreError> {
+    /// A connection whose commits are so safe.
+    async fn connected(&mut self, safety: Safety) -> Result<Connected, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => Connected::new(schema::connect(&self.home.database()).await?),
@@ -170,6 +197,11 @@ impl Writer {
             let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
             sqlx::raw_sql(limit).execute(&mut connection.inner).await?;
         }
+        Ok(connection)
+    }
+
+    async fn try_begin(&mut self, safety: Safety) -> Result<Connected, StoreError> {
+        let mut connection = self.connected(safety).await?;
         match sql::begin(&mut connection.inner).await {
             Ok(()) => Ok(connection),
             Err(error) => {
@@ -193,6 +225,7 @@ impl Writer {
             Err(error) => Err(error),
         };
         self.memory.note(&done);
+        self.written |= done.is_ok();
         match &done {
             Ok(()) => self.connection = Some(connection),
             Err(error) => {
@@ -203,6 +236,17 @@ impl Writer {
             }
         }
         done
+    }
+
+    async fn tidy(&mut self) {
+        self.flush_touched().await;
+        if std::mem::take(&mut self.written)
+            && let Some(connection) = &mut self.connection
+            && let Err(error) = sql::checkpoint(&mut connection.inner).await
+        {
+            // The log stays, and grows until it can be moved.
+            tracing::warn!(%error, "the log cannot be moved into the database");
+        }
     }
 
     async fn flush_touched(&mut self) {

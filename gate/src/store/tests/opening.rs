@@ -49,6 +49,27 @@ async fn what_was_closed_is_one_file() {
 }
 
 #[tokio::test]
+async fn the_log_is_moved_into_the_database_without_a_load() {
+    let home = tempfile::tempdir().unwrap();
+    let options = Options { tidy_every: Duration::from_millis(20), ..Options::default() };
+    let clock = Arc::new(ManualClock::at(NOW));
+    let store = Store::open_with(home.path(), options, clock).await.unwrap();
+    let text = "only in the log at first";
+    let mut new = redemption(1, 1, 1);
+    text.clone_into(&mut new.proof.message);
+    store.redeem(new).await.unwrap();
+    let path = home.path().join("gate.db");
+    let moved = || std::fs::read(&path).unwrap().windows(text.len()).any(|part| part == text.as_bytes());
+    for _ in 0..500 {
+        if moved() {
+            return store.close().await;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the log was not moved");
+}
+
+#[tokio::test]
 async fn a_second_instance_is_refused_until_the_first_is_gone() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
