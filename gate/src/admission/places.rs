@@ -52,8 +52,9 @@ pub(super) async fn take(
         }
     }
     match admission.store.claim(claim.clone()) {
-        Err(ClaimError::DeviceLimit { sessions, limit }) if newest_wins => {
-            let oldest = oldest(admission, sessions, limit);
+        Err(ClaimError::DeviceLimit { sessions, his, limit }) if newest_wins => {
+            let too_many = (sessions.len() + 1).saturating_sub(limit);
+            let oldest = oldest(admission, his, too_many);
             admission.evictor.evict(&oldest, Cause::DeviceLimit, Instant::now()).await;
             admission.store.claim(claim).map_err(taken)
         }
@@ -62,8 +63,7 @@ pub(super) async fn take(
 }
 
 /// Those of a holder's sessions that have to go so that one more is within the limit.
-fn oldest(admission: &Admission, sessions: Vec<u64>, limit: usize) -> Vec<u64> {
-    let too_many = (sessions.len() + 1).saturating_sub(limit);
+fn oldest(admission: &Admission, sessions: Vec<u64>, too_many: usize) -> Vec<u64> {
     let mut live: Vec<_> = sessions.into_iter().filter_map(|id| admission.store.session(id)).collect();
     live.sort_by_key(|record| (record.admitted_at, record.session_id));
     live.iter().take(too_many).map(|record| record.session_id).collect()
@@ -100,7 +100,7 @@ async fn is_live(admission: &Admission, session: u64) -> Result<(u64, bool), Tak
 fn taken(conflict: ClaimError) -> Taken {
     match conflict {
         ClaimError::PeerInUse { .. } => Taken { refusal: Refusal::KeyInUse, by_own_devices: false },
-        ClaimError::DeviceLimit { sessions, limit } => Taken {
+        ClaimError::DeviceLimit { sessions, limit, .. } => Taken {
             refusal: Refusal::DeviceLimit {
                 limit,
                 end: match (sessions.len() + 1).saturating_sub(limit) {

@@ -68,25 +68,30 @@ impl Live {
     /// The sessions that count for a holder. Wallet and vault are one holder, whoever of them appears, and so is
     /// everybody who shares either with him: a chain of wallets and vaults is no way around the limit.
     pub(super) fn devices(&self, wallet: Option<Address>, vault: Option<Address>) -> BTreeSet<u64> {
+        self.holder(wallet, vault).0
+    }
+
+    /// The sessions that count for a holder, and his addresses.
+    fn holder(&self, wallet: Option<Address>, vault: Option<Address>) -> (BTreeSet<u64>, BTreeSet<Address>) {
         let mut found = BTreeSet::new();
         let mut known: BTreeSet<Address> = wallet.into_iter().chain(vault).collect();
         let mut open: Vec<Address> = known.iter().copied().collect();
         while let Some(address) = open.pop() {
             for (_, session) in self.by_holder.range((address, 0)..=(address, u64::MAX)) {
-                if found.insert(*session) {
-                    open.extend(self.holders(*session).filter(|holder| known.insert(*holder)));
-                }
+                found.insert(*session);
+                open.extend(self.beside(address, *session).filter(|other| known.insert(*other)));
             }
         }
-        found
+        (found, known)
     }
 
-    /// The addresses for which a session's device counts.
-    fn holders(&self, session_id: u64) -> impl Iterator<Item = Address> {
+    /// The addresses that stand beside this one for a session. Who claims another's session is not that other one.
+    fn beside(&self, address: Address, session_id: u64) -> impl Iterator<Item = Address> {
         let live = self.sessions.get(&session_id).filter(|record| record.state == SessionState::Live);
-        let recorded = live.into_iter().flat_map(|record| [record.wallet, record.vault]);
+        let recorded = live.into_iter().map(|record| [record.wallet, record.vault]);
         let claims = self.claims.values().filter(move |claim| claim.session_id == session_id);
-        recorded.chain(claims.flat_map(|claim| [claim.wallet, claim.vault])).flatten()
+        let pairs = recorded.chain(claims.map(|claim| [claim.wallet, claim.vault]));
+        pairs.filter(move |pair| pair.contains(&Some(address))).flatten().flatten()
     }
 
     /// Takes a wallet out of the records. Their sessions are evicted before, so no index holds it.
@@ -107,10 +112,18 @@ impl Live {
     fn claim(&mut self, claim: Claim) -> Result<u64, ClaimError> {
         let session_id = claim.session_id;
         if let Some(limit) = claim.devices.filter(|_| !self.has_place(&claim)) {
-            let mut others = self.devices(claim.wallet, claim.vault);
+            let (mut others, addresses) = self.holder(claim.wallet, claim.vault);
             others.remove(&session_id);
             if others.len() >= limit {
-                return Err(ClaimError::DeviceLimit { sessions: others.into_iter().collect(), limit });
+                let is_his = |record: &&Arc<SessionRecord>| {
+                    let rests_on = [record.wallet, record.vault];
+                    record.state == SessionState::Live
+                        && rests_on.into_iter().flatten().any(|address| addresses.contains(&address))
+                };
+                let recorded = others.iter().filter_map(|id| self.sessions.get(id)).filter(is_his);
+                let his = recorded.map(|record| record.session_id).collect();
+                let sessions = others.into_iter().collect();
+                return Err(ClaimError::DeviceLimit { sessions, his, limit });
             }
         }
         if let Some(session_id) = self.peer_in_use(&claim.service, &claim.peer_id, Some(session_id)) {

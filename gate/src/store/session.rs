@@ -116,6 +116,8 @@ pub enum ClaimError {
     DeviceLimit {
         /// The sessions that count.
         sessions: Vec<u64>,
+        /// Those of them that rest on the holder; the others are only asked for, and may be somebody else's.
+        his: Vec<u64>,
         /// How many there may be.
         limit: usize,
     },

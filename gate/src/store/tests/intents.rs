@@ -42,7 +42,7 @@ async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
         devices: Some(1),
     };
     let refused = store.claim(thief.clone()).unwrap_err();
-    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1], limit: 1 });
+    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1], his: vec![], limit: 1 });
     assert_eq!(store.newest_answer("wireguard").await.unwrap().unwrap(), b"answer");
 
     store.drop_intent(&intent.record);

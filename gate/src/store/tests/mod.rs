@@ -4,7 +4,7 @@ mod faults;
 mod intents;
 mod opening;
 mod redeem;
-mod sessions;
+pub(crate) mod sessions;
 
 use std::path::Path;
 use std::sync::Arc;

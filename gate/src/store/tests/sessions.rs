@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::{Claim, ClaimError, SessionRecord, SessionState};
 
-pub(super) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
+pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
     SessionRecord {
         session_id,
         account: account(signer),
@@ -111,7 +111,7 @@ async fn wallet_and_vault_are_one_holder() {
     }
     let one_more = session(5, 12, Some(9));
     let refused = store.claim(claim(&one_more, 3)).unwrap_err();
-    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 2, 3], limit: 3 });
+    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 2, 3], his: vec![1, 2, 3], limit: 3 });
     store.claim(claim(&session(6, 20, None), 3)).unwrap();
     store.set_session_state(2, SessionState::Evicted).await.unwrap();
     store.claim(claim(&one_more, 3)).unwrap();
@@ -126,7 +126,7 @@ async fn whoever_is_in_has_a_place_and_each_newcomer_is_held_to_its_own_figure()
     for id in 1..=4 {
         store.record_session(session(id, 1, None), vec![]).await.unwrap();
     }
-    let others = |limit| ClaimError::DeviceLimit { sessions: vec![2, 3, 4], limit };
+    let others = |limit| ClaimError::DeviceLimit { sessions: vec![2, 3, 4], his: vec![2, 3, 4], limit };
     let repeat = claim(&session(1, 1, None), 2);
     drop(store.claim(repeat.clone()).unwrap());
     let newcomer = claim(&session(5, 1, None), 4);
@@ -139,6 +139,26 @@ async fn whoever_is_in_has_a_place_and_each_newcomer_is_held_to_its_own_figure()
     assert_eq!(store.claim(other_tier).unwrap_err(), others(2));
     store.set_session_state(1, SessionState::Evicted).await.unwrap();
     assert_eq!(store.claim(repeat).unwrap_err(), others(2));
+    store.close().await;
+}
+
+/// Somebody sends a handshake for another one's session: until the node has refused it, he is not that other one.
+#[tokio::test]
+async fn who_claims_a_strangers_session_is_not_the_stranger() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    for record in [session(1, 1, Some(2)), session(2, 1, Some(2)), session(4, 20, None)] {
+        store.record_session(record, vec![]).await.unwrap();
+    }
+    let foreign = SessionRecord { peer_id: "key 9".into(), ..session(1, 20, None) };
+    let held = store.claim(claim(&foreign, 9)).unwrap();
+    assert_eq!(store.live_sessions_of_holder(wallet(1), None), [1, 2]);
+    assert_eq!(store.live_sessions_of_holder(wallet(20), None), [1, 4], "his handshake is his device");
+    let refused = store.claim(claim(&session(5, 20, None), 2)).unwrap_err();
+    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 4], his: vec![4], limit: 2 });
+    drop(store.claim(claim(&session(6, 1, Some(2)), 3)).unwrap());
+    drop(held);
+    assert_eq!(store.live_sessions_of_holder(wallet(20), None), [4]);
     store.close().await;
 }
 
@@ -189,7 +209,7 @@ async fn a_claim_becomes_the_session_or_leaves_it_as_it_was() {
     let second = session(2, 1, None);
     assert_eq!(
         store.claim(claim(&second, 1)).unwrap_err(),
-        ClaimError::DeviceLimit { sessions: vec![1], limit: 1 }
+        ClaimError::DeviceLimit { sessions: vec![1], his: vec![1], limit: 1 }
     );
     store.end_session(1).await.unwrap();
     store.claim(claim(&second, 1)).unwrap();
