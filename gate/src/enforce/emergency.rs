@@ -59,10 +59,13 @@ impl Target {
 }
 
 impl Enforcer {
-    /// Drops sessions for good; how many.
+    /// Drops sessions for good; how many tunnels that ended. Who is out already does not come back either.
     pub async fn drop_sessions(&self, target: Target, reason: &str) -> Result<usize, StoreError> {
         self.store.audit("drop", &target.to_string(), reason).await?;
-        Ok(self.evict_all(target, Cause::Dropped).await)
+        let dropped = self.evict_all(target, Cause::Dropped).await;
+        let meant = |record: &SessionRecord| record.state == SessionState::Evicted && target.means(record);
+        self.evictor.bar(&self.sessions_that(meant), Cause::Dropped).await?;
+        Ok(dropped)
     }
 
     /// Admits nobody new, and drops everybody. Whoever is entitled may come back with the same handshake when the
@@ -94,10 +97,14 @@ impl Enforcer {
         // Who is in the tunnel has a record then.
         self.settle_now().await;
         let meant = |record: &SessionRecord| record.state == SessionState::Live && target.means(record);
-        let sessions = self.store.list_sessions().into_iter().filter(|record| meant(record));
-        let sessions: Vec<u64> = sessions.map(|record| record.session_id).collect();
+        let sessions = self.sessions_that(meant);
         self.evictor.evict(&sessions, cause, Instant::now()).await;
         sessions.len()
+    }
+
+    fn sessions_that(&self, meant: impl Fn(&SessionRecord) -> bool) -> Vec<u64> {
+        let sessions = self.store.list_sessions().into_iter().filter(|record| meant(record));
+        sessions.map(|record| record.session_id).collect()
     }
 }
 

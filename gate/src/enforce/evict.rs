@@ -35,14 +35,16 @@ pub struct Evictor {
     hand: tokio::sync::Mutex<()>,
     /// Written as out, and not taken out yet.
     unfinished: Mutex<BTreeSet<u64>>,
+    /// Out, and not written so yet.
+    unwritten: Arc<Mutex<BTreeSet<u64>>>,
     bell: Notify,
 }
 
 impl Evictor {
     /// Works on these.
     pub fn new(store: Store, tunnel: Arc<dyn Tunnel>) -> Self {
-        let (hand, unfinished) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { store, tunnel, hand, unfinished, bell: Notify::new() }
+        let (hand, unfinished, unwritten) = (tokio::sync::Mutex::default(), Mutex::default(), Arc::default());
+        Self { store, tunnel, hand, unfinished, unwritten, bell: Notify::new() }
     }
 
     /// Who is in the tunnel.
@@ -94,6 +96,18 @@ impl Evictor {
         }
     }
 
+    /// Lets those of `sessions` that are out, and would come back, stay out for this cause.
+    pub(super) async fn bar(&self, sessions: &[u64], cause: Cause) -> Result<(), StoreError> {
+        let _hand = self.hand.lock().await;
+        for id in sessions {
+            let record = self.store.session(*id).filter(|record| record.cause.is_some_and(Cause::answers));
+            if let Some(record) = record {
+                self.store.evict_session(record.session_id, cause).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes evicted sessions out of the tunnel once more.
     pub(super) async fn repeat(&self, sessions: &[u64]) {
         let _hand = self.hand.lock().await;
@@ -117,6 +131,14 @@ impl Evictor {
         let id = record.session_id;
         let known = self.store.session(id).ok_or(NotBack::Changed)?;
         if known.peer_id != record.peer_id || known.handshake_hash != record.handshake_hash {
+            return Err(NotBack::Changed);
+        }
+        // It was looked at before somebody evicted it, or dropped it for good.
+        if known.state != record.state || known.cause.is_some_and(|cause| !cause.answers()) {
+            return Err(NotBack::Changed);
+        }
+        // Its eviction is not written yet.
+        if lock(&self.unwritten).contains(&id) {
             return Err(NotBack::Changed);
         }
         let peer = peer(&record);
@@ -186,7 +208,8 @@ impl Evictor {
 
     /// Writes down an eviction later.
     fn mend(&self, session: u64, cause: Cause) {
-        let store = self.store.clone();
+        let (store, unwritten) = (self.store.clone(), Arc::clone(&self.unwritten));
+        lock(&unwritten).insert(session);
         tokio::spawn(async move {
             let mut pause = FIRST_PAUSE;
             while let Some(record) = store.session(session) {
@@ -194,11 +217,12 @@ impl Evictor {
                 if !live
                     || matches!(store.evict_session(session, cause).await, Ok(()) | Err(StoreError::Closed))
                 {
-                    return;
+                    break;
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
+            lock(&unwritten).remove(&session);
         });
     }
 
@@ -208,6 +232,14 @@ impl Evictor {
     }
 
     fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.unfinished)
     }
 }
+
+/// Whole at every moment.
+fn lock(sessions: &Mutex<BTreeSet<u64>>) -> MutexGuard<'_, BTreeSet<u64>> {
+    sessions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

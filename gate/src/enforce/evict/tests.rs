@@ -1,0 +1,96 @@
+//! An eviction counts from the moment in which it was decided, whatever comes in between.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use sqlx::{ConnectOptions as _, Executor as _};
+
+use super::*;
+use crate::store::tests::sessions::session;
+
+/// A tunnel with one peer.
+#[derive(Debug)]
+struct One {
+    passes: AtomicBool,
+    let_back: AtomicUsize,
+}
+
+impl Tunnel for One {
+    fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
+        async { Ok(Presence::default()) }.boxed()
+    }
+
+    fn retell<'a>(&'a self, _: &'a Peer, _: &'a Value) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
+        async { Ok(None) }.boxed()
+    }
+
+    fn shut_out<'a>(&'a self, _: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        self.passes.store(false, Ordering::SeqCst);
+        async { Ok(()) }.boxed()
+    }
+
+    fn let_back<'a>(&'a self, _: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+        self.passes.store(true, Ordering::SeqCst);
+        self.let_back.fetch_add(1, Ordering::SeqCst);
+        async { Ok(Restored::Passing) }.boxed()
+    }
+}
+
+/// A live session, as it was looked at before anything happened to it.
+async fn house(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
+    let store = Store::open(home).await.unwrap();
+    let record = session(1, 1, None);
+    store.record_session(record.clone(), Vec::new()).await.unwrap();
+    let tunnel = Arc::new(One { passes: true.into(), let_back: 0.into() });
+    let evictor = Evictor::new(store, Arc::clone(&tunnel) as _);
+    (tunnel, evictor, record)
+}
+
+#[tokio::test]
+async fn whoever_was_dropped_meanwhile_is_not_let_back() {
+    let home = tempfile::tempdir().unwrap();
+    let (tunnel, evictor, looked) = house(home.path()).await;
+    let now = |evictor: &Evictor| (*evictor.store.session(1).unwrap()).clone();
+    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+    assert!(matches!(evictor.let_back(looked.clone()).await, Err(NotBack::Changed)), "it was in then");
+    let out = now(&evictor);
+    assert_eq!(evictor.let_back(out.clone()).await.unwrap(), Restored::Passing);
+    for cause in [Cause::Dropped, Cause::Erased, Cause::Cancelled, Cause::Lost] {
+        evictor.store.update_session(looked.clone()).await.unwrap();
+        evictor.evict(&[1], cause, Instant::now()).await;
+        for looked in [&looked, &out, &now(&evictor)] {
+            let back = evictor.let_back(looked.clone()).await;
+            assert!(matches!(back, Err(NotBack::Changed)), "{cause:?}: {back:?}");
+        }
+        assert!(!tunnel.passes.load(Ordering::SeqCst), "{cause:?}");
+    }
+    evictor.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_eviction_that_cannot_be_written_yet_is_one() {
+    let home = tempfile::tempdir().unwrap();
+    let (tunnel, evictor, looked) = house(home.path()).await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("gate.db"));
+    let mut locker = options.connect().await.unwrap();
+    locker.execute("BEGIN IMMEDIATE").await.unwrap();
+    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+    assert_eq!(evictor.store.session(1).unwrap().state, SessionState::Live, "nothing is written");
+    // Whoever compares records and tunnel now finds a live session that is shut out.
+    assert!(matches!(evictor.let_back(looked.clone()).await, Err(NotBack::Changed)));
+    assert_eq!(tunnel.let_back.load(Ordering::SeqCst), 0, "not for a moment");
+    locker.execute("ROLLBACK").await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while evictor.store.session(1).unwrap().state == SessionState::Live {
+        assert!(Instant::now() < deadline, "never written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let out = (*evictor.store.session(1).unwrap()).clone();
+    while let Err(error) = evictor.let_back(out.clone()).await {
+        assert!(Instant::now() < deadline, "never let back: {error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(tunnel.passes.load(Ordering::SeqCst));
+    evictor.store.close().await;
+}
