@@ -156,6 +156,7 @@ impl Handshakes {
                 return Err(Refusal::Internal);
             }
             self.admission.note_used(admitted.grant());
+            self.enforcer.came_in(&admitted).await?;
             count("admitted", "entitled", admitted.grant());
         } else {
             if !open {
@@ -173,7 +174,10 @@ impl Handshakes {
         while begun.elapsed() < LONGEST_MEMORY {
             tokio::time::sleep(TRY_AGAIN).await;
             if self.recorder.record(&admitted, &answer).await.is_ok() {
-                return count("admitted", "entitled", admitted.grant());
+                if self.enforcer.came_in(&admitted).await.is_ok() {
+                    count("admitted", "entitled", admitted.grant());
+                }
+                return;
             }
         }
         tracing::error!("a session that the node took was never recorded");

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::Enforcer;
 use super::reconcile::Where;
 use super::tunnel::Restored;
-use crate::admission::Admitted;
+use crate::admission::{Admitted, Grant};
 use crate::refusal::Refusal;
 use crate::store::{Cause, SessionRecord, SessionState};
 
@@ -27,6 +27,23 @@ pub enum Repeat {
 }
 
 impl Enforcer {
+    /// The node has taken an admitted handshake, and it is written. The decision was made a while ago: whatever ended
+    /// the right since then found no session to name, so it is asked about again; and a pause may be a lockdown.
+    pub async fn came_in(&self, admitted: &Admitted) -> Result<(), Refusal> {
+        let session = admitted.verified().session_id();
+        self.queue.add([session]);
+        self.none_in_a_pause(session, admitted.grant()).await
+    }
+
+    /// Takes out who was let in by a decision from before a pause. Probes pass whether it is on or not.
+    async fn none_in_a_pause(&self, session: u64, grant: &Grant) -> Result<(), Refusal> {
+        if self.store.paused().is_none() || matches!(grant, Grant::Probe) {
+            return Ok(());
+        }
+        self.evictor.evict(&[session], Cause::Lockdown, Instant::now()).await;
+        Err(Refusal::Paused)
+    }
+
     /// Whether an admitted handshake was answered before, and whether that answer still holds.
     pub async fn repeat(&self, admitted: &Admitted) -> Repeat {
         let verified = admitted.verified();
@@ -39,7 +56,13 @@ impl Enforcer {
         match record.state {
             SessionState::Live => self.hold(new).await,
             SessionState::Evicted => match record.cause {
-                Some(cause) if cause.answers() => self.bring_back(new).await,
+                Some(cause) if cause.answers() => match self.bring_back(new).await {
+                    Repeat::Holds => self
+                        .none_in_a_pause(record.session_id, admitted.grant())
+                        .await
+                        .map_or_else(Repeat::Over, |()| Repeat::Holds),
+                    over => over,
+                },
                 Some(Cause::Lost) => over("the node has forgotten it"),
                 Some(Cause::Cancelled) => over("the session was cancelled"),
                 _ => over("the operator ended it"),
@@ -64,7 +87,11 @@ impl Enforcer {
             Err(_) => return Repeat::Over(Refusal::HubUnavailable),
         }
         match self.evictor.let_back(new).await {
-            Ok(Restored::Passing) => Repeat::Holds,
+            Ok(Restored::Passing) => {
+                // By a decision from a moment ago: what happened since was not about a live session.
+                self.queue.add([session]);
+                Repeat::Holds
+            }
             Ok(Restored::AddressTaken) => over("its address belongs to another one now"),
             Ok(Restored::NotThere) => self.lost(session).await,
             Err(error) => {

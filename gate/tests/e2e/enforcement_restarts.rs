@@ -3,17 +3,21 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use sentinel_stack::actors::{Client, Refusal, Tunnel, Wallet};
+use sentinel_stack::actors::{Client, Refusal, SignIn, Tunnel, Wallet};
 use sentinel_stack::info::GateInfo;
+use serde_json::json;
 
-use crate::enforcement::{Guest, SOON, state};
+use crate::enforcement::{Guest, SOON, post, state};
 use crate::relay::Relay;
 use crate::trial::{Trial, trials};
 use crate::world::{Holder, World, enter, eventually, set, turned_away};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let mut trials =
-        trials![killed_between_the_nodes_answer_and_the_record, an_address_that_somebody_else_has_now];
+    let mut trials = trials![
+        killed_between_the_nodes_answer_and_the_record,
+        what_changes_while_the_node_answers,
+        an_address_that_somebody_else_has_now
+    ];
     trials.extend(trials![alone: node_and_gate_together]);
     trials
 }
@@ -122,6 +126,57 @@ async fn killed_between_the_nodes_answer_and_the_record(world: &World) -> Result
         guest.pings().await?;
         tokio::time::sleep(Duration::from_secs(6)).await;
         guest.pings().await.context("after the next comparison with the tunnel")?;
+    }
+    Ok(())
+}
+
+/// The decision was right when it was made. What ended the right before the session was written found no session to name.
+async fn what_changes_while_the_node_answers(world: &World) -> Result<()> {
+    let relay = Relay::before(&world.node().plain_url).await?;
+    let url = format!("http://{}", relay.address());
+    let gate = world.gate_with("gate-meanwhile", |config| set(config, "gate", "node_url", url)).await?;
+    for cause in ["no_card", "unbound", "lockdown"] {
+        let guest = Stubborn::prepare(world, &gate).await?;
+        let (site, seller) = (SignIn::at(&gate.url)?, guest.holder.wallet.address());
+        relay.hold_posts();
+        let meanwhile = async {
+            tokio::time::timeout(SOON, relay.holds_one()).await.context("the node does not answer")?;
+            match cause {
+                "no_card" => {
+                    let card = world.ethereum.other_card();
+                    world.ethereum.transfer(seller, Wallet::fresh().address(), card).await?;
+                    let seen = || async {
+                        let told = site.eligibility(seller).await?;
+                        ensure!(told.result()?["tier"] == "denied", "told {}", told.body);
+                        Ok(())
+                    };
+                    eventually("the gate has seen the sale", SOON, seen).await?;
+                }
+                "unbound" => drop(site.unbind(guest.holder.token()).await?),
+                _ => drop(post(&gate, "/lockdown", json!({ "reason": "intruder" })).await?),
+            }
+            relay.open();
+            anyhow::Ok(())
+        };
+        let (shown, done) = tokio::join!(guest.connect(&gate), meanwhile);
+        done.context(cause)?;
+        let key = guest.public_key().await?;
+        let out = || async {
+            let now = state(&gate, guest.session).await?;
+            ensure!(now == ("evicted".to_owned(), cause.to_owned()), "it is {now:?}");
+            ensure!(allowed(world, &key).await?.is_none(), "its packets pass");
+            Ok(())
+        };
+        eventually(cause, SOON, out).await?;
+        if cause == "lockdown" {
+            let refusal = shown?.err().context("let in during a lockdown")?;
+            ensure!([Some(110), Some(114)].contains(&refusal.code()), "shown: {refusal}");
+            post(&gate, "/resume", json!({ "reason": "over" })).await?;
+            let tunnel = eventually("the same handshake", SOON, || async {
+                guest.connect(&gate).await?.map_err(anyhow::Error::from)
+            });
+            tunnel.await.context("after the lockdown")?;
+        }
     }
     Ok(())
 }
