@@ -11,12 +11,14 @@ use super::tunnel::Restored;
 use super::{Enforcer, is_open};
 use crate::access::Entitlement;
 use crate::admission::{Basis, Grant, Verdict};
-use crate::store::{Cause, Claim, Reservation, SessionRecord, SessionState};
+use crate::store::{Cause, Claim, ClaimError, Reservation, SessionRecord, SessionState};
 
 /// Sessions asked about at the same time.
 const AT_ONCE: usize = 64;
 /// Sessions taken from the queue at a time.
 const BATCH: usize = 256;
+/// Looks at a session that waits until others of its holder have gone.
+const PATIENCE: u32 = 3;
 
 /// A session, and what admission says of it; nothing if it is no longer there.
 type Answer = (Due, Option<(Arc<SessionRecord>, Verdict)>);
@@ -64,7 +66,7 @@ impl Enforcer {
         }
         staying.sort_by_key(|(_, record, grants)| self.turn(record, grants));
         for (due, record, grants) in staying {
-            match self.keep(&record, &grants).await {
+            match self.keep(&due, &record, &grants).await {
                 Kept::Rests => self.queue.done(&due),
                 Kept::Later => self.queue.again(&due),
                 Kept::NoPlace(cause) => {
@@ -103,23 +105,46 @@ impl Enforcer {
     }
 
     /// Lets a session rest on the first of `grants` whose holder has a place for it.
-    async fn keep(&self, record: &Arc<SessionRecord>, grants: &[Grant]) -> Kept {
+    async fn keep(&self, due: &Due, record: &Arc<SessionRecord>, grants: &[Grant]) -> Kept {
         let now = self.clock.unix();
-        let mut full = Cause::Expired;
+        let (mut full, mut waits) = (Cause::Expired, false);
         for grant in grants {
             let basis = self.admission.basis(grant);
             if basis.expires_at <= now {
                 continue;
             }
-            let Ok(place) = self.place(record, grant, &basis) else {
-                full = Cause::DeviceLimit;
-                continue;
+            let place = match self.place(record, grant, &basis) {
+                Ok(place) => place,
+                Err(conflict) => {
+                    waits |= self.goes_after_others(record, grant, &conflict);
+                    full = Cause::DeviceLimit;
+                    continue;
+                }
             };
             let kept = self.rest(record, &basis).await;
             drop(place);
             return kept;
         }
-        Kept::NoPlace(full)
+        if waits && due.tries < PATIENCE { Kept::Later } else { Kept::NoPlace(full) }
+    }
+
+    /// Whether so many of the holder's sessions have to go before this one that it stays. Their answers may be on their
+    /// way still: who stays must not hang on whose came first.
+    fn goes_after_others(&self, record: &SessionRecord, grant: &Grant, full: &ClaimError) -> bool {
+        let (Grant::Card { entitlement, .. }, ClaimError::DeviceLimit { sessions, his, limit }) =
+            (grant, full)
+        else {
+            return false;
+        };
+        let newest_stay = self.admission.policy().drops_oldest(entitlement.tier);
+        let own = (record.admitted_at, record.session_id);
+        let others = his.iter().filter_map(|id| self.store.session(*id));
+        let goes_before = |other: &Arc<SessionRecord>| {
+            let other = (other.admitted_at, other.session_id);
+            if newest_stay { other < own } else { other > own }
+        };
+        let too_many = (sessions.len() + 1).saturating_sub(*limit);
+        record.state == SessionState::Live && others.filter(goes_before).count() >= too_many
     }
 
     /// A device's place with the holder, where the session does not have one already.
@@ -128,7 +153,7 @@ impl Enforcer {
         record: &SessionRecord,
         grant: &Grant,
         basis: &Basis,
-    ) -> Result<Option<Reservation>, crate::store::ClaimError> {
+    ) -> Result<Option<Reservation>, ClaimError> {
         let Grant::Card { entitlement, .. } = grant else { return Ok(None) };
         if record.is_in_on(basis.wallet, basis.vault, basis.tier) {
             return Ok(None);

@@ -21,7 +21,7 @@ pub(super) struct Due {
     /// The event after which it was named first.
     ticket: u64,
     /// Vain looks so far.
-    tries: u32,
+    pub(super) tries: u32,
     /// Named again while it was looked at: that look may have come too early.
     not_before: Instant,
 }
@@ -47,6 +47,10 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn add(&self, sessions: impl IntoIterator<Item = u64>) {
         let now = Instant::now();
+        let mut sessions = sessions.into_iter().peekable();
+        if sessions.peek().is_none() {
+            return;
+        }
         {
             let mut state = self.state();
             state.tickets += 1;
@@ -80,6 +84,10 @@ impl Queue {
     pub(super) fn reached(&self, cursor: Cursor) {
         let mut state = self.state();
         let ticket = state.tickets;
+        // Nobody was named since the last one: it will never count without this one.
+        if state.cursors.back().is_some_and(|(last, _)| *last == ticket) {
+            state.cursors.pop_back();
+        }
         state.cursors.push_back((ticket, cursor));
     }
 
@@ -199,6 +207,25 @@ mod tests {
         assert_eq!(queue.settled(), Some(cursor(2)));
         queue.done(&taken[1]);
         assert_eq!((queue.settled(), queue.settled()), (Some(cursor(3)), None));
+    }
+
+    #[tokio::test]
+    async fn places_do_not_pile_up_behind_one_who_cannot_be_told() {
+        let queue = Queue::default();
+        queue.add([1]);
+        queue.reached(cursor(1));
+        let taken = queue.take(9).await;
+        queue.again(&taken[0]);
+        for number in 2..10_000 {
+            queue.add([]);
+            queue.reached(cursor(number));
+        }
+        let places = queue.state().cursors.len();
+        assert!(places < 3, "{places} places");
+        queue.add([1]);
+        let taken = queue.take(9).await;
+        queue.done(&taken[0]);
+        assert_eq!(queue.settled(), Some(cursor(9999)));
     }
 
     #[tokio::test]

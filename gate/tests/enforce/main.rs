@@ -339,6 +339,27 @@ async fn a_tier_with_fewer_devices_keeps_as_many() {
     assert_eq!(kept, [true, true]);
 }
 
+/// More sessions than are asked about at the same time: who stays does not hang on whose answer came first.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_of_many_devices_stay() {
+    let house = House::build().await;
+    let gate = house.gate_with(|policy| (policy.free.devices, policy.paid.devices) = (99, 2), 60).await;
+    let (wallet, account) = (house.holder(&[THIS, OTHER]).await, house.account());
+    house.bind(&gate, account, wallet, DAY).await;
+    let mut sessions = Vec::new();
+    for _ in 0..80 {
+        sessions.push(house.session(&gate, account, wallet, None, ("free", Direct)).await);
+    }
+    house.settled(&gate).await;
+    house.transfer(wallet, house.somebody(), THIS).await;
+    for session in &sessions[2..] {
+        assert_eq!(house.out(&gate, *session).await, Some(Cause::DeviceLimit));
+    }
+    house.settled(&gate).await;
+    assert!(sessions[..2].iter().all(|session| house.passes(*session)));
+    gate.end().await;
+}
+
 /// THIS card goes, the paid tier is left: a plan has its own figure, and who began with a small plan stays beside
 /// those of a large one.
 #[tokio::test(flavor = "multi_thread")]
@@ -432,6 +453,29 @@ async fn the_operators_deeds_are_done_and_written_down() {
     assert_eq!(told[0], ("resume", "it is over"));
     assert_eq!(told.last(), Some(&("drop", "abuse")));
     assert_eq!(counted(deeds.iter().map(|deed| deed.action.as_str()))["lockdown"], 1);
+    gate.end().await;
+}
+
+/// Whoever is out for want of a card would come back with it: not if the operator has dropped him meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_dropped_while_he_is_out_stays_out() {
+    let house = House::build().await;
+    let gate = house.gate().await;
+    let (wallet, dropped) = house.guest(&gate, &[OTHER]).await;
+    let (other, comes_back) = house.guest(&gate, &[OTHER]).await;
+    house.settled(&gate).await;
+    let buyer = house.somebody();
+    for (seller, session) in [(wallet, dropped), (other, comes_back)] {
+        house.transfer(seller, buyer, OTHER).await;
+        assert_eq!(house.out(&gate, session).await, Some(Cause::NoCard));
+    }
+    assert_eq!(gate.enforcer.drop_sessions(Target::Wallet(wallet), "abuse").await.unwrap(), 0, "no tunnel");
+    assert_eq!(gate.store.session(dropped).unwrap().cause, Some(Cause::Dropped));
+    house.transfer(buyer, wallet, OTHER).await;
+    house.transfer(buyer, other, OTHER).await;
+    house.is_in(&gate, comes_back).await;
+    house.settled(&gate).await;
+    assert!(!house.passes(dropped));
     gate.end().await;
 }
 
