@@ -79,6 +79,7 @@ impl Evictor {
             return;
         }
         let ids: Vec<u64> = live.iter().map(|record| record.session_id).collect();
+        let _rest = Rest(self);
         self.unfinished().extend(&ids);
         let written = join_all(ids.iter().map(|id| self.store.evict_session(*id, cause))).await;
         for (id, written) in ids.iter().zip(written) {
@@ -113,6 +114,7 @@ impl Evictor {
         let _hand = self.hand.lock().await;
         let peers: Vec<Peer> = sessions.iter().filter_map(|id| self.evicted(*id)).collect();
         if !peers.is_empty() {
+            let _rest = Rest(self);
             self.unfinished().extend(peers.iter().map(|peer| peer.session_id));
             self.shut_out(&peers).await;
         }
@@ -146,10 +148,11 @@ impl Evictor {
         if restored != Restored::Passing {
             return Ok(restored);
         }
+        let _rest = Rest(self);
+        self.unfinished().insert(id);
         let record = SessionRecord { state: SessionState::Live, cause: None, ..record };
         if let Err(error) = self.store.update_session(record).await {
             // What is not written does not count, and the next start would undo it.
-            self.unfinished().insert(id);
             self.shut_out(std::slice::from_ref(&peer)).await;
             return Err(error.into());
         }
@@ -201,7 +204,6 @@ impl Evictor {
             Err(error) => {
                 let sessions: Vec<u64> = peers.iter().map(|peer| peer.session_id).collect();
                 tracing::warn!(%error, ?sessions, "peers cannot be taken out of the tunnel: trying again");
-                self.bell.notify_one();
             }
         }
     }
@@ -233,6 +235,17 @@ impl Evictor {
 
     fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         lock(&self.unfinished)
+    }
+}
+
+/// Rings for what is not finished when it is dropped: it failed, or whoever waited for it has left in the middle.
+struct Rest<'a>(&'a Evictor);
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        if !self.0.unfinished().is_empty() {
+            self.0.bell.notify_one();
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::store::tests::sessions::session;
 #[derive(Debug)]
 struct One {
     passes: AtomicBool,
+    /// The next order is never answered.
+    hangs: AtomicBool,
     let_back: AtomicUsize,
 }
 
@@ -26,8 +28,14 @@ impl Tunnel for One {
     }
 
     fn shut_out<'a>(&'a self, _: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        self.passes.store(false, Ordering::SeqCst);
-        async { Ok(()) }.boxed()
+        async {
+            if self.hangs.swap(false, Ordering::SeqCst) {
+                futures::future::pending::<()>().await;
+            }
+            self.passes.store(false, Ordering::SeqCst);
+            Ok(())
+        }
+        .boxed()
     }
 
     fn let_back<'a>(&'a self, _: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
@@ -42,7 +50,7 @@ async fn house(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
     let store = Store::open(home).await.unwrap();
     let record = session(1, 1, None);
     store.record_session(record.clone(), Vec::new()).await.unwrap();
-    let tunnel = Arc::new(One { passes: true.into(), let_back: 0.into() });
+    let tunnel = Arc::new(One { passes: true.into(), hangs: false.into(), let_back: 0.into() });
     let evictor = Evictor::new(store, Arc::clone(&tunnel) as _);
     (tunnel, evictor, record)
 }
@@ -65,6 +73,28 @@ async fn whoever_was_dropped_meanwhile_is_not_let_back() {
         }
         assert!(!tunnel.passes.load(Ordering::SeqCst), "{cause:?}");
     }
+    evictor.store.close().await;
+}
+
+/// The one who is waited for leaves, as the newcomer whose handshake takes the oldest one's device.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_eviction_that_nobody_waits_for_any_more_is_done() {
+    let home = tempfile::tempdir().unwrap();
+    let (tunnel, evictor, _) = house(home.path()).await;
+    let evictor = Arc::new(evictor);
+    let finishing = Arc::clone(&evictor);
+    let finish = tokio::spawn(async move { finishing.finish().await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    tunnel.hangs.store(true, Ordering::SeqCst);
+    let evict = evictor.evict(&[1], Cause::DeviceLimit, Instant::now());
+    tokio::time::timeout(Duration::from_millis(500), evict).await.unwrap_err();
+    assert!(tunnel.passes.load(Ordering::SeqCst), "it is written, and not done");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while tunnel.passes.load(Ordering::SeqCst) {
+        assert!(Instant::now() < deadline, "never done");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    finish.abort();
     evictor.store.close().await;
 }
 
