@@ -25,6 +25,8 @@ const BATCH: usize = 512;
 /// How often old entries go.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 
+/// How soon a clock that was set back is noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// While nothing can be written: time until that is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
@@ -93,7 +95,9 @@ impl Writer {
         let every = self.options.tidy_every;
         let mut tidy = interval_at(Instant::now() + every, every);
         let mut purge = interval_at(Instant::now() + PURGE_EVERY, PURGE_EVERY);
+        let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
         tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut writes = Vec::with_capacity(BATCH);
         loop {
@@ -107,6 +111,8 @@ impl Writer {
                 _ = tidy.tick() => self.tidy().await,
                 // Nobody may be let in meanwhile, so nobody else would find out that it is over.
                 () = sleep(TRY_AGAIN), if lock(&self.memory.trouble).is_some() => drop(self.purge().await),
+                // Until then every new challenge would count as used.
+                _ = look.tick() => if self.is_behind() { drop(self.purge().await) },
                 _ = purge.tick() => self.purge_or_warn(Ok(())).await,
             }
         }
@@ -275,16 +281,21 @@ impl Writer {
         self.clock.unix() - UnixTime::try_from(retention.as_secs()).unwrap_or(UnixTime::MAX)
     }
 
+    /// Whether the clock shows a time of which the used nonces are forgotten: it was ahead, and was set back.
+    fn is_behind(&self) -> bool {
+        lock(&self.memory.nonces).horizon() >= self.clock.unix()
+    }
+
     /// Forgets what is no longer needed, in the database first.
     async fn purge(&mut self) -> Result<(), StoreError> {
-        let now = self.clock.unix();
         let ended = self.before(self.options.binding_retention);
         let bindings = lock(&self.memory.view).ended(ended);
+        let is_behind = self.is_behind();
         let known = lock(&self.memory.nonces).horizon();
         let horizon = self.before(self.options.nonce_retention);
         // The clock was set back behind what was forgotten: from then on nobody could say which nonces
         // of the time to come were used. With a new key all old challenges are void instead.
-        let new_key = (known > now).then(NonceKey::random);
+        let new_key = is_behind.then(NonceKey::random);
         let horizon = if new_key.is_some() { horizon } else { horizon.max(known) };
 
         let sessions = self.before(self.options.session_retention);

@@ -199,6 +199,27 @@ async fn old_entries_go_and_old_nonces_stay_closed() {
     store.close().await;
 }
 
+/// While it was ahead, the used nonces of today were forgotten: new ones are good again at once, with a new key.
+#[tokio::test]
+async fn a_clock_that_was_ahead_for_a_moment_keeps_nobody_out() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, clock) = open_at(home.path(), NOW + DAY).await;
+    let tag = || hmac::Mac::finalize(store.nonce_key().mac()).into_bytes();
+    let key = tag();
+    clock.advance(-DAY);
+    let fresh = redemption(1, 1, 1);
+    assert_eq!(store.nonce_state(&fresh.nonce.unwrap()), NonceState::Forgotten);
+    for _ in 0..100 {
+        if store.nonce_state(&fresh.nonce.unwrap()) == NonceState::Fresh {
+            assert_ne!(tag(), key, "what was issued before opens again");
+            store.redeem(fresh).await.unwrap();
+            return store.close().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("new challenges count as used");
+}
+
 #[tokio::test]
 async fn a_clock_set_back_voids_old_challenges_instead_of_opening_them() {
     let home = tempfile::tempdir().unwrap();
