@@ -62,7 +62,7 @@ async fn wg(world: &World, args: &[&str]) -> Result<String> {
 }
 
 /// The addresses that a peer has in the node's tunnel; none: no packet of it passes.
-async fn allowed(world: &World, key: &str) -> Result<Option<String>> {
+pub(crate) async fn allowed(world: &World, key: &str) -> Result<Option<String>> {
     let text = wg(world, &["show", "wg0", "allowed-ips"]).await?;
     let peer = text.lines().find_map(|line| line.strip_prefix(key));
     Ok(peer.map(|rest| rest.trim().to_owned()).filter(|addresses| addresses != "(none)"))

@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         the_socket_dies_at_the_sale,
         the_provider_is_switched_at_the_sale,
         a_sale_is_undone_and_done_again,
+        a_purchase_is_undone,
         every_source_is_dead,
     ]
 }
@@ -35,42 +36,60 @@ alloy::sol! {
 }
 
 /// A chain that only one trial uses, with a collection on it.
-struct Place {
-    anvil: Anvil,
-    chain: DevChain,
-    memes: Address,
+pub(crate) struct Place {
+    pub(crate) anvil: Anvil,
+    pub(crate) chain: DevChain,
+    pub(crate) memes: Address,
 }
 
 impl Place {
-    async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         let (anvil, chain) = Anvil::start_with_stand_ins(&[]).await?;
         let memes = chain.deploy_memes(DEPLOYER, 8).await?;
         Ok(Self { anvil, chain, memes })
     }
 
-    fn socket(&self) -> String {
+    pub(crate) fn socket(&self) -> String {
         format!("ws://127.0.0.1:{}", self.anvil.port())
     }
 
-    /// A gate that asks `rpc_addrs` and listens at `ws` for this chain.
-    async fn gate(&self, world: &World, name: &str, rpc_addrs: Vec<String>, ws: String) -> Result<GateInfo> {
-        let edit = |config: &mut toml::Table| {
-            set(config, "ethereum", "rpc_addrs", rpc_addrs);
-            set(config, "ethereum", "ws_addrs", vec![ws]);
-            set(config, "ethereum", "poll_interval", "2s");
-            set(config, "memes", "contract", self.memes.to_string());
-        };
-        world.gate_with(name, edit).await
+    /// Lets a gate ask `rpc_addrs` and listen at `ws` for this chain.
+    pub(crate) fn told(&self, config: &mut toml::Table, rpc_addrs: Vec<String>, ws: String) {
+        set(config, "ethereum", "rpc_addrs", rpc_addrs);
+        set(config, "ethereum", "ws_addrs", vec![ws]);
+        set(config, "ethereum", "poll_interval", "2s");
+        set(config, "memes", "contract", self.memes.to_string());
     }
 
-    async fn holder(&self) -> Result<Wallet> {
+    async fn gate(&self, world: &World, name: &str, rpc_addrs: Vec<String>, ws: String) -> Result<GateInfo> {
+        world.gate_with(name, |config| self.told(config, rpc_addrs, ws)).await
+    }
+
+    pub(crate) async fn holder(&self) -> Result<Wallet> {
         let wallet = Wallet::fresh();
-        self.chain.mint(DEPLOYER, self.memes, wallet.address(), CARD).await?;
+        self.give(wallet.address()).await?;
         Ok(wallet)
     }
 
-    async fn transfer(&self, from: Address, to: Address) -> Result<()> {
+    pub(crate) async fn give(&self, to: Address) -> Result<()> {
+        Ok(self.chain.mint(DEPLOYER, self.memes, to, CARD).await?)
+    }
+
+    pub(crate) async fn transfer(&self, from: Address, to: Address) -> Result<()> {
         Ok(self.chain.call(from, self.memes, &transfer(from, to)).await?)
+    }
+
+    /// `vault` delegates its cards to `hot`, until `expiry`.
+    pub(crate) async fn delegate(&self, vault: Address, hot: Address, expiry: u64) -> Result<()> {
+        let delegation = registerDelegationAddressCall {
+            collection: self.memes,
+            delegate: hot,
+            expiry: U256::from(expiry),
+            useCase: U256::from(1),
+            allTokens: true,
+            tokenId: U256::ZERO,
+        };
+        Ok(self.chain.call(vault, nft_delegation::MAINNET, &delegation).await?)
     }
 }
 
@@ -78,7 +97,7 @@ fn transfer(from: Address, to: Address) -> safeTransferFromCall {
     safeTransferFromCall { from, to, id: U256::from(CARD), amount: U256::from(1), data: Bytes::new() }
 }
 
-async fn arrive(world: &World, gate: &GateInfo, wallet: &Wallet) -> Result<(Account, Guest)> {
+pub(crate) async fn arrive(world: &World, gate: &GateInfo, wallet: &Wallet) -> Result<(Account, Guest)> {
     let account = world.account().await?;
     world.bind(gate, wallet, &account.address).await?;
     let guest = Guest::arrive(world, gate, &account).await?;
@@ -157,6 +176,20 @@ async fn a_sale_is_undone_and_done_again(world: &World) -> Result<()> {
     eventually("the ping is back", SOON, || guest.pings()).await
 }
 
+/// The block in which the card was bought is undone: who is in by it goes, and comes back with it.
+async fn a_purchase_is_undone(world: &World) -> Result<()> {
+    let place = Place::start().await?;
+    let gate = place.gate(world, "gate-purchase", vec![place.anvil.url()], place.socket()).await?;
+    let (seller, buyer) = (place.holder().await?, Wallet::fresh());
+    place.transfer(seller.address(), buyer.address()).await?;
+    let (_, guest) = arrive(world, &gate, &buyer).await?;
+    place.chain.rpc("anvil_reorg", json!([1, []])).await?;
+    guest.falls_silent(SOON).await?;
+    ensure!(state(&gate, guest.session).await? == ("evicted".into(), "no_card".into()), "in another way");
+    place.transfer(seller.address(), buyer.address()).await?;
+    eventually("the ping is back", SOON, || guest.pings()).await.context("bought again")
+}
+
 /// Nobody can be asked and nobody tells anything: the right ends when it was said to end.
 async fn every_source_is_dead(world: &World) -> Result<()> {
     let place = Place::start().await?;
@@ -164,15 +197,7 @@ async fn every_source_is_dead(world: &World) -> Result<()> {
     let (vault, hot) = (place.holder().await?, Wallet::fresh());
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_secs());
     let end = now()?.max(place.chain.now().await?) + 40;
-    let delegation = registerDelegationAddressCall {
-        collection: place.memes,
-        delegate: hot.address(),
-        expiry: U256::from(end),
-        useCase: U256::from(1),
-        allTokens: true,
-        tokenId: U256::ZERO,
-    };
-    place.chain.call(vault.address(), nft_delegation::MAINNET, &delegation).await?;
+    place.delegate(vault.address(), hot.address(), end).await?;
     let holder = place.holder().await?;
     let (_, ends) = arrive(world, &gate, &hot).await?;
     let (_, stays) = arrive(world, &gate, &holder).await?;

@@ -13,6 +13,7 @@ mod trial;
 mod world;
 
 mod client_address;
+mod clock;
 mod codes;
 mod cold_storage;
 mod devices;
@@ -29,6 +30,7 @@ mod http;
 mod http2;
 mod hub_faults;
 mod malformed;
+mod meanwhile;
 mod node_faults;
 mod node_table;
 mod operator;
@@ -81,6 +83,8 @@ fn main() -> ExitCode {
         enforcement::trials(),
         enforcement_restarts::trials(),
         enforcement_sources::trials(),
+        meanwhile::trials(),
+        clock::trials(),
         page::trials(),
         node_faults::trials(),
         storage::trials(),

@@ -5,15 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use alloy::primitives::Address;
 use anyhow::Result;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures::future::BoxFuture;
 use sentinel_stack::actors::Caller;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::stub::word;
 
 /// What the provider does with a question.
 #[derive(Debug, Clone)]
@@ -52,6 +56,23 @@ struct Shared {
     rpc: String,
     mood: Mutex<Mood>,
     asked: AtomicUsize,
+    /// What happens before which of the next calls that are about what.
+    event: tokio::sync::Mutex<Option<Event>>,
+}
+
+struct Event {
+    about: Vec<String>,
+    calls: usize,
+    happens: BoxFuture<'static, Result<()>>,
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Event")
+            .field("about", &self.about)
+            .field("calls", &self.calls)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Provider {
@@ -62,6 +83,7 @@ impl Provider {
             rpc: rpc.to_owned(),
             mood: Mutex::new(Mood::Well),
             asked: AtomicUsize::new(0),
+            event: tokio::sync::Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -80,6 +102,22 @@ impl Provider {
         *self.shared.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
+    /// Lets something happen before the `nth` call from now on that is about any of these addresses is passed on.
+    pub(crate) async fn before_call(
+        &self,
+        nth: usize,
+        about: &[Address],
+        happens: impl Future<Output = Result<()>> + Send + 'static,
+    ) {
+        let about = about.iter().map(|address| word(*address)).collect();
+        *self.shared.event.lock().await = Some(Event { about, calls: nth, happens: Box::pin(happens) });
+    }
+
+    /// Whether that has not happened yet.
+    pub(crate) async fn waits(&self) -> bool {
+        self.shared.event.lock().await.is_some()
+    }
+
     /// How often it was asked anything.
     pub(crate) fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
@@ -94,6 +132,10 @@ impl Drop for Provider {
 
 async fn answer(State(shared): State<Arc<Shared>>, question: String) -> Response {
     shared.asked.fetch_add(1, Ordering::SeqCst);
+    if let Err(error) = shared.let_it_happen(&question).await {
+        eprintln!("before a call: {error:#}");
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
     let mood = shared.mood.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let id =
         serde_json::from_str::<Value>(&question).map(|question| question["id"].clone()).unwrap_or_default();
@@ -120,6 +162,22 @@ async fn answer(State(shared): State<Arc<Shared>>, question: String) -> Response
 }
 
 impl Shared {
+    /// Other calls wait meanwhile.
+    async fn let_it_happen(&self, question: &str) -> Result<()> {
+        let mut waiting = self.event.lock().await;
+        let Some(event) = waiting.as_mut() else { return Ok(()) };
+        let is_about =
+            question.contains("eth_call") && event.about.iter().any(|word| question.contains(word));
+        event.calls -= usize::from(is_about);
+        if event.calls > 0 {
+            return Ok(());
+        }
+        match waiting.take() {
+            Some(event) => event.happens.await,
+            None => Ok(()),
+        }
+    }
+
     async fn pass_on(&self, rpc: &str, question: String) -> Response {
         match self.caller.post_text(rpc, question).await {
             Ok(answer) => ([("content-type", "application/json")], answer.bytes).into_response(),

@@ -63,19 +63,19 @@ impl Drop for SmallDisk {
     }
 }
 
-fn before_a_stub(config: &mut toml::Table, node: &StubNode) {
+pub(crate) fn before_a_stub(config: &mut toml::Table, node: &StubNode) {
     set(config, "gate", "node_url", node.url());
     // Nobody can tell the gate that this node has no tunnel behind it.
     set(config, "tunnel", "interface", "none0");
 }
 
-async fn challenge(world: &World, gate: &GateInfo) -> Result<(Wallet, Challenge)> {
+pub(crate) async fn challenge(world: &World, gate: &GateInfo) -> Result<(Wallet, Challenge)> {
     let wallet = world.ethereum.holder(&[world.ethereum.other_card()]).await?;
     let challenge = SignIn::at(&gate.url)?.challenge(wallet.address(), &some_account(), None).await?;
     Ok((wallet, challenge))
 }
 
-async fn redeem(
+pub(crate) async fn redeem(
     gate: &GateInfo,
     (wallet, challenge): &(Wallet, Challenge),
 ) -> Result<sentinel_stack::actors::Answer> {

@@ -121,31 +121,75 @@ fn list(supervisor: &Supervisor) -> String {
 
 /// Stops it if it runs, and starts it, with its clock shifted or in real time.
 pub(crate) async fn restart(supervisor: &Supervisor, name: &str, shift: Option<&str>) -> Result<()> {
-    let environment = shift.map(shifted_clock).transpose()?.unwrap_or_default();
+    restart_in(supervisor, name, &shift.map(shifted_clock).transpose()?.unwrap_or_default()).await
+}
+
+/// The same in this environment.
+pub(crate) async fn restart_in(
+    supervisor: &Supervisor,
+    name: &str,
+    environment: &[(OsString, OsString)],
+) -> Result<()> {
     if supervisor.list().get(name).is_some_and(Option::is_some) {
         supervisor.stop(name).await?;
     }
-    supervisor.start(name, &environment).await
+    supervisor.start(name, environment).await
 }
 
-/// Environment of a program that lives at another time. Its time-outs stay right: they use the other clock.
+/// A clock that jumps while a program runs by it.
+#[derive(Debug)]
+pub struct MovableClock(PathBuf);
+
+impl MovableClock {
+    /// One that shows the true time, and is moved by what is written to `file`.
+    pub(crate) fn at(file: PathBuf) -> Result<Self> {
+        let clock = Self(file);
+        clock.jump("+0s")?;
+        Ok(clock)
+    }
+
+    /// From now on it is so far from the true time: `+25h`, `-90s`.
+    pub fn jump(&self, shift: &str) -> Result<()> {
+        let offset = offset(shift)?;
+        // Whoever looks sees one time or the other, never half of one.
+        let draft = self.0.with_extension("new");
+        std::fs::write(&draft, format!("{offset}\n"))?;
+        std::fs::rename(&draft, &self.0).with_context(|| format!("cannot write {}", self.0.display()))
+    }
+
+    /// Environment of a program that lives by it.
+    pub(crate) fn environment(&self) -> Result<Vec<(OsString, OsString)>> {
+        let file = self.0.clone().into_os_string();
+        faked_clock(&[("FAKETIME_TIMESTAMP_FILE", file), ("FAKETIME_NO_CACHE", "1".into())])
+    }
+}
+
+/// Environment of a program that lives at another time.
 fn shifted_clock(shift: &str) -> Result<Vec<(OsString, OsString)>> {
+    faked_clock(&[("FAKETIME", offset(shift)?.into())])
+}
+
+/// A shift as libfaketime reads it.
+fn offset(shift: &str) -> Result<String> {
     let good = shift.strip_prefix(['+', '-']).is_some_and(|amount| {
         amount.strip_suffix(['s', 'm', 'h', 'd']).is_some_and(|number| number.parse::<u32>().is_ok())
     });
     if !good {
         bail!("a shift of the clock is like +25h, not {shift}");
     }
-    // libfaketime takes seconds without a unit.
-    let offset = shift.strip_suffix('s').unwrap_or(shift);
+    // It takes seconds without a unit.
+    Ok(shift.strip_suffix('s').unwrap_or(shift).to_owned())
+}
+
+/// Environment of a program under libfaketime. Its time-outs stay right: they use the other clock.
+fn faked_clock(how: &[(&str, OsString)]) -> Result<Vec<(OsString, OsString)>> {
     let library = library().context("libfaketime is missing: apt-get install faketime")?;
-    let pair = |key: &str, value: &str| (OsString::from(key), OsString::from(value));
-    Ok(vec![
-        (OsString::from("LD_PRELOAD"), library.into_os_string()),
-        pair("FAKETIME", offset),
-        pair("DONT_FAKE_MONOTONIC", "1"),
-        pair("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-    ])
+    let fixed = [
+        ("LD_PRELOAD", library.into_os_string()),
+        ("DONT_FAKE_MONOTONIC", "1".into()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+    ];
+    Ok(fixed.iter().chain(how).map(|(key, value)| (OsString::from(*key), value.clone())).collect())
 }
 
 /// The variant for programs with threads, in the directory of whatever architecture this is.
@@ -161,8 +205,9 @@ mod tests {
     #[test]
     fn a_shift_is_a_signed_number_with_a_unit() {
         for bad in ["25h", "+h", "+25", "+25h; rm", "", "+-2h", "+1w"] {
-            assert!(shifted_clock(bad).unwrap_err().to_string().contains("like +25h"), "{bad}");
+            assert!(offset(bad).unwrap_err().to_string().contains("like +25h"), "{bad}");
         }
+        assert_eq!((offset("+25h").unwrap(), offset("-90s").unwrap()), ("+25h".into(), "-90".into()));
     }
 
     #[tokio::test]

@@ -22,6 +22,7 @@ mod stack;
 mod startup;
 pub mod stories;
 
+pub use control::MovableClock;
 pub use ethereum::{CHAIN_ID as ETHEREUM_CHAIN_ID, npm_binary};
 pub use gate::NETWORK;
 pub use hub::{CHAIN_ID as HUB_CHAIN_ID, Cli, DENOM, FUNDS, Solo, Transaction};

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::actors::Hub;
 use crate::client::Machine;
-use crate::control::{self, Control};
+use crate::control::{self, Control, MovableClock};
 use crate::ethereum::Anvil;
 use crate::gate::{Gate, Surroundings};
 use crate::hub::LocalHub;
@@ -162,6 +162,13 @@ impl Stack {
     /// Restarts a program, with its clock shifted (`Some("+25h")`) or in real time.
     pub async fn restart_program(&self, name: &str, shift: Option<&str>) -> Result<()> {
         control::restart(&self.supervisor, name, shift).await
+    }
+
+    /// Restarts a program with a clock that can be moved while it runs.
+    pub async fn restart_with_clock(&self, name: &str) -> Result<MovableClock> {
+        let clock = MovableClock::at(self.directory.path().join(format!("{name}.clock")))?;
+        control::restart_in(&self.supervisor, name, &clock.environment()?).await?;
+        Ok(clock)
     }
 
     /// One more gate before a node (from 0), with a configuration of its own, on a port that the node does not

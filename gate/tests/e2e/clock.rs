@@ -1,0 +1,96 @@
+//! The clock of a gate that runs jumps, ahead and back: nothing opens by it, and nothing stays shut after it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, ensure};
+use sentinel_stack::MovableClock;
+use sentinel_stack::info::GateInfo;
+
+use crate::enforcement::{Guest, SOON, state};
+use crate::storage::{challenge, redeem};
+use crate::trial::{Trial, trials};
+use crate::world::{World, enter, eventually, refused, set, turned_away};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![a_clock_that_jumps_ahead_and_comes_back, a_clock_that_jumps_back]
+}
+
+/// What a gate of this network asks for at least.
+const CHALLENGE_LIVES: Duration = Duration::from_secs(10);
+
+/// A gate and the clock that it lives by, at the true time.
+async fn gate_with_clock(world: &World, name: &str) -> Result<(GateInfo, MovableClock)> {
+    let short = format!("{}s", CHALLENGE_LIVES.as_secs());
+    let gate = world.gate_with(name, |config| set(config, "binding", "challenge_ttl", short)).await?;
+    let clock = world.stack.restart_with_clock(&gate.name).await?;
+    world.until_ready(&gate).await?;
+    Ok((gate, clock))
+}
+
+/// Whoever comes now signs in and gets in.
+async fn serves(world: &World, gate: &GateInfo) -> Result<()> {
+    let holder = world.paid_at(gate).await?;
+    let session = world.direct_session(&holder.account).await?;
+    enter(gate, &holder.account.wireguard_handshake(session)?).await.map(drop)
+}
+
+/// The time of the last line of its log, which is that of the machine.
+fn last_log(world: &World, gate: &GateInfo) -> Result<SystemTime> {
+    let line = world.stack.last_words(&gate.name, 1)?;
+    // There may be a colour before it.
+    let mut words = line.split(|c: char| c.is_whitespace() || c == '\u{1b}');
+    let time = |word: &str| humantime::parse_rfc3339(word.trim_start_matches("[2m")).ok();
+    words.find_map(time).with_context(|| format!("no time in {line}"))
+}
+
+/// What ends by a clock that is ahead is back with the true time, and what began by it is none.
+async fn a_clock_that_jumps_ahead_and_comes_back(world: &World) -> Result<()> {
+    let (gate, clock) = gate_with_clock(world, "gate-ahead").await?;
+    let holder = world.paid_at(&gate).await?;
+    let guest = Guest::arrive(world, &gate, &holder.account).await?;
+    let session = world.direct_session(&holder.account).await?;
+    let handshake = holder.account.wireguard_handshake(session)?;
+    let before = challenge(world, &gate).await?;
+
+    clock.jump("+2h")?;
+    refused(&redeem(&gate, &before).await?, 401, 120).context("a challenge of two hours ago")?;
+    guest.pings().await.context("a sign-in of two hours ago")?;
+    serves(world, &gate).await.context("two hours ahead")?;
+
+    clock.jump("+25h")?;
+    guest.falls_silent(SOON).await.context("a sign-in of yesterday")?;
+    ensure!(state(&gate, guest.session).await? == ("evicted".into(), "expired".into()), "in another way");
+    turned_away(&gate, &handshake, 401, 104).await?;
+    serves(world, &gate).await.context("a day ahead")?;
+    let to_come = challenge(world, &gate).await?;
+
+    clock.jump("+0s")?;
+    eventually("the ping is back", SOON, || guest.pings()).await?;
+    enter(&gate, &handshake).await.context("its sign-in has not ended")?;
+    refused(&redeem(&gate, &to_come).await?, 401, 120).context("a challenge of tomorrow")?;
+    serves(world, &gate).await.context("in time again")
+}
+
+/// The gate goes on in the time that it knows: what has ended stays so, and what begins does not begin in the past.
+async fn a_clock_that_jumps_back(world: &World) -> Result<()> {
+    let (gate, clock) = gate_with_clock(world, "gate-back").await?;
+    let holder = world.paid_at(&gate).await?;
+    let guest = Guest::arrive(world, &gate, &holder.account).await?;
+    let (old, begun) = (challenge(world, &gate).await?, Instant::now());
+    for shift in ["-2h", "-400d"] {
+        clock.jump(shift)?;
+        tokio::time::sleep(CHALLENGE_LIVES.saturating_sub(begun.elapsed()) + Duration::from_secs(1)).await;
+        refused(&redeem(&gate, &old).await?, 401, 120).context("a challenge that has ended")?;
+        guest.pings().await?;
+        let now = SystemTime::now();
+        let bound = world.paid_at(&gate).await.with_context(|| format!("{shift}: a new sign-in"))?.binding;
+        let issued = humantime::parse_rfc3339(bound["issued_at"].as_str().unwrap_or_default())?;
+        ensure!(now.duration_since(issued).unwrap_or_default() < SOON, "{shift}: issued at {issued:?}");
+        serves(world, &gate).await.context(shift)?;
+        let logged = last_log(world, &gate)?;
+        ensure!(logged + SOON < now, "{shift}: the log is of {logged:?}, so the clock was not moved");
+    }
+    clock.jump("+0s")?;
+    guest.pings().await.context("in time again")?;
+    serves(world, &gate).await.context("in time again")
+}
