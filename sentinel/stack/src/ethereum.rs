@@ -34,7 +34,8 @@ pub(crate) struct Anvil {
 
 impl Anvil {
     /// Starts it and puts the contracts into place. Its state is on disk at most a second late, so that it can be
-    /// ended in any way and come back.
+    /// ended in any way and come back; that of former blocks is not, or after a thousand blocks it would write
+    /// 700 MB a second and answer nobody meanwhile.
     pub(crate) async fn start(run: &Path, ports: &Ports, supervisor: &Supervisor) -> Result<Self> {
         let port = ports.next()?;
         let (rpc, ws) = (format!("http://127.0.0.1:{port}"), format!("ws://127.0.0.1:{port}"));
@@ -75,7 +76,7 @@ fn spec(run: &Path, port: u16, rpc: &str) -> Result<Spec> {
     let command = std::iter::once(program.into_os_string()).chain(args.into_iter().map(Into::into));
     Ok(Spec {
         name: "anvil".to_owned(),
-        command: command.chain(["--preserve-historical-states".into()]).collect(),
+        command: command.collect(),
         environment: Vec::new(),
         log: run.join("anvil.log"),
         probe: Probe::Answers(rpc.to_owned()),
