@@ -6,6 +6,7 @@ mod build;
 mod demo;
 #[cfg(test)]
 mod docker_tests;
+mod failures;
 mod fuzz;
 #[cfg(test)]
 mod operator_tests;

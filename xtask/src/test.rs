@@ -1,13 +1,17 @@
 //! `cargo xtask test`: everything that can fail.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use sentinel_stack::prerequisites::{self, Need};
 use sentinel_stack::{interrupted, paths};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{ChildStdout, Command};
+
+use crate::failures::Failures;
 
 /// One runner: what it is, where it runs, how.
 struct Step {
@@ -29,15 +33,21 @@ pub(crate) async fn run() -> Result<ExitCode> {
     for step in steps() {
         println!("\n=== {} ({})", step.name, step.command.join(" "));
         let begin = Instant::now();
-        let good = execute(&step).await?;
-        results.push((step.name, good, begin.elapsed().as_secs_f32()));
+        let failures = execute(&step).await?;
+        results.push((step.name, failures, begin.elapsed().as_secs_f32()));
     }
     println!("\n=== summary");
-    for (name, good, seconds) in &results {
-        println!("{} {name:<34} {seconds:>7.1}s", if *good { "ok    " } else { "FAILED" });
+    for (name, failures, seconds) in &results {
+        println!("{} {name:<34} {seconds:>7.1}s", if failures.is_none() { "ok    " } else { "FAILED" });
     }
-    let good = results.iter().all(|(_, good, _)| *good);
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let failed = results
+        .iter()
+        .filter_map(|(name, failures, _)| Some(format!("=== {name}\n{}\n", failures.as_ref()?)));
+    let failed = failed.collect::<Vec<_>>().join("\n");
+    // Others may have something to say after this program.
+    std::fs::write(paths::target().join("failures.txt"), &failed)?;
+    print!("{failed}");
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Installs what is missing.
@@ -65,9 +75,9 @@ fn steps() -> Vec<Step> {
     ]
 }
 
-/// Runs it with this program's streams, so that its own closing lines are seen. On an interrupt it gets time to
-/// tidy up: it sits in our process group and hears of a ctrl-c by itself, but not of a SIGTERM.
-async fn execute(step: &Step) -> Result<bool> {
+/// Runs it and passes on what it prints, as it comes; what failed, if something did. On an interrupt it gets time to tidy
+/// up: it sits in our process group and hears of a ctrl-c by itself, but not of a SIGTERM.
+async fn execute(step: &Step) -> Result<Option<String>> {
     let (program, args) = step.command.split_first().context("an empty command")?;
     require_directory(&step.directory)?;
     let mut child = Command::new(program)
@@ -77,11 +87,18 @@ async fn execute(step: &Step) -> Result<bool> {
         .env("STOCK_DIR", paths::stock())
         .env("SENTINELHUB_BIN", paths::stock_program("sentinelhub"))
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot run {program}"))?;
+    let printed = tokio::spawn(pass_on(child.stdout.take().context("no output")?));
     tokio::select! {
-        status = child.wait() => Ok(status?.success()),
+        status = child.wait() => {
+            let good = status?.success();
+            // Something that it has left behind may hold its output open.
+            let failures = tokio::time::timeout(Duration::from_secs(5), printed).await;
+            Ok((!good).then(|| failures.ok().and_then(Result::ok).unwrap_or_default()))
+        }
         done = interrupted() => {
             done?;
             if let Some(id) = child.id() {
@@ -91,6 +108,17 @@ async fn execute(step: &Step) -> Result<bool> {
             bail!("interrupted");
         }
     }
+}
+
+async fn pass_on(output: ChildStdout) -> String {
+    let (mut output, mut line, mut failures) = (BufReader::new(output), Vec::new(), Failures::default());
+    while matches!(output.read_until(b'\n', &mut line).await, Ok(1..)) {
+        // Nobody may be listening any more.
+        let _ = std::io::stdout().write_all(&line);
+        failures.hear(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    failures.told()
 }
 
 fn require_directory(path: &Path) -> Result<()> {
