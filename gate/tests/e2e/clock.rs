@@ -37,10 +37,8 @@ async fn serves(world: &World, gate: &GateInfo) -> Result<()> {
 /// The time of the last line of its log, which is that of the machine.
 fn last_log(world: &World, gate: &GateInfo) -> Result<SystemTime> {
     let line = world.stack.last_words(&gate.name, 1)?;
-    // There may be a colour before it.
-    let mut words = line.split(|c: char| c.is_whitespace() || c == '\u{1b}');
-    let time = |word: &str| humantime::parse_rfc3339(word.trim_start_matches("[2m")).ok();
-    words.find_map(time).with_context(|| format!("no time in {line}"))
+    let time = line.split_whitespace().next().context("nothing is logged")?;
+    humantime::parse_rfc3339(time).with_context(|| format!("no time in {line}"))
 }
 
 /// What ends by a clock that is ahead is back with the true time, and what began by it is none.
