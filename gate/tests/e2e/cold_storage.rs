@@ -335,7 +335,7 @@ async fn a_vault_that_is_named(world: &World) -> Result<()> {
 /// The gate finds new ids by itself.
 async fn a_card_that_is_minted_while_the_gate_runs(world: &World) -> Result<()> {
     let (ethereum, gate, wallet) = (&world.ethereum, world.gate(), Wallet::fresh());
-    let newest = 25;
+    let newest = ethereum.next_card().await?;
     gets_nothing(gate, wallet.address()).await?;
     ethereum.mint(wallet.address(), newest).await?;
     let found = || async {

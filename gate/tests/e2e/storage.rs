@@ -224,6 +224,7 @@ async fn files_that_are_not_ours_to_change(world: &World) -> Result<()> {
     }
     std::fs::write(&path, &good)?;
     world.stack.start_program(&gate.name).await?;
+    world.until_ready(&gate).await?;
     SignIn::at(&gate.url)?.binding(holder.token()).await?.result().map(drop)
 }
 

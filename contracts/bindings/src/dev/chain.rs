@@ -179,7 +179,11 @@ impl DevChain {
         let receipt = self.receipt(&hash).await?;
         match receipt["status"].as_str() {
             Some("0x1") => Ok(receipt),
-            _ => Err(refused("eth_sendTransaction", &json!(format!("reverted: {receipt}")))),
+            _ => {
+                let [from, to, hash] = ["from", "to", "transactionHash"].map(|key| receipt[key].to_string());
+                let why = format!("reverted: from {from} to {to}, transaction {hash}");
+                Err(refused("eth_sendTransaction", &json!(why)))
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use alloy::sol_types::SolCall;
 use anyhow::{Context as _, Result};
 use sovereign_contracts::delegate_registry::IDelegateRegistry;
 use sovereign_contracts::dev::{Artifact, DevChain};
+use sovereign_contracts::memes::IMemes;
 use sovereign_contracts::nft_delegation::{
     ALL_COLLECTIONS, INFTDelegation, USE_CASE_ALL, USE_CASE_CONSOLIDATION,
 };
@@ -86,6 +87,16 @@ impl Ethereum {
             self.mint(wallet.address(), *card).await?;
         }
         Ok(wallet)
+    }
+
+    /// The first id of which there is no card yet.
+    pub async fn next_card(&self) -> Result<u64> {
+        let mut card = 1;
+        while !self.chain.view(self.memes, &IMemes::totalSupplyCall { id: U256::from(card) }).await?.is_zero()
+        {
+            card += 1;
+        }
+        Ok(card)
     }
 
     /// Mints one card, of an id that exists or a new one.
