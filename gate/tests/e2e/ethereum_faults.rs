@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::{SignIn, Wallet};
 use sentinel_stack::info::GateInfo;
 use serde_json::json;
-use sovereign_contracts::dev::Anvil;
+use sovereign_contracts::dev::{Anvil, DevChain};
 
 use crate::providers::{Mood, Provider};
 use crate::trial::{Trial, trials};
@@ -166,22 +166,26 @@ async fn a_provider_whose_results_are_none(world: &World) -> Result<()> {
     each(world, "gate-results", moods).await
 }
 
-/// The same contracts with the same cards, on another chain.
+/// A chain with the collection and the other contracts in the same places: who deploys the same first gets the same
+/// addresses.
+async fn twin(world: &World, args: &[&str]) -> Result<(Anvil, DevChain)> {
+    let (anvil, chain) = Anvil::start_with_stand_ins(args).await?;
+    let memes = chain.deploy_memes(world.ethereum.deployer(), world.ethereum.this_card()).await?;
+    ensure!(memes == world.ethereum.memes(), "the collection is at {memes}");
+    Ok((anvil, chain))
+}
+
+/// The same contracts, on another chain.
 async fn a_provider_of_another_chain(world: &World) -> Result<()> {
-    let other = Anvil::start(&["--chain-id", "5"]).await?;
-    let state = world.ethereum.chain().rpc("anvil_dumpState", json!([])).await?;
-    other.chain().rpc("anvil_loadState", json!([state])).await?;
+    let (other, _) = twin(world, &["--chain-id", "5"]).await?;
     each(world, "gate-elsewhere", vec![Mood::Elsewhere(other.url())]).await
 }
 
 /// Its newest block is too old, so what it says of the cards may be too.
 async fn a_provider_that_stays_behind(world: &World) -> Result<()> {
-    let late = Anvil::start(&[]).await?;
-    let (chain, model) = (late.chain(), world.ethereum.chain());
-    let id = world.stack.info().ethereum.chain_id;
-    chain.rpc("anvil_setChainId", json!([id])).await?;
-    let holder = holder(world).await?;
-    chain.rpc("anvil_loadState", json!([model.rpc("anvil_dumpState", json!([])).await?])).await?;
+    let (late, chain) = twin(world, &[]).await?;
+    let (holder, ethereum) = (Wallet::fresh(), &world.ethereum);
+    chain.mint(ethereum.deployer(), ethereum.memes(), holder.address(), ethereum.other_card()).await?;
     let next_block = || async { chain.rpc("evm_mine", json!([])).await };
     next_block().await?;
     let url = late.url();

@@ -1,15 +1,14 @@
-//! A right that ends while its holder is being let in: between two calls of the decision, or while the node is asked.
-//! Whoever has it no longer is not let in, or goes at once.
+//! Blocks that are undone while somebody is being let in: between two calls of the decision, or while the node is asked.
+//! Whoever has a right in them alone is not let in, or goes at once.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use sentinel_stack::actors::{SignIn, Wallet};
-use sentinel_stack::info::GateInfo;
+use sentinel_stack::actors::Wallet;
 use serde_json::{Value, json};
 use sovereign_contracts::dev::DevChain;
 
-use crate::enforcement::{SOON, post, state};
+use crate::enforcement::{SOON, state};
 use crate::enforcement_restarts::allowed;
 use crate::enforcement_sources::Place;
 use crate::providers::Provider;
@@ -23,7 +22,7 @@ use crate::world::{World, eventually, knock, peer_request, record, set, turned_a
 const NEVER: u64 = 64_060_588_800;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    trials![blocks_undone_between_two_calls, a_right_that_ends_while_the_node_is_asked]
+    trials![blocks_undone_between_two_calls, a_purchase_undone_while_the_node_is_asked]
 }
 
 /// Goes back to a snapshot. The other branch is longer, and its blocks are other ones.
@@ -74,75 +73,39 @@ async fn blocks_undone_between_two_calls(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// What happens while the node is asked.
-#[derive(Debug, Clone, Copy)]
-enum Event {
-    Sale,
-    /// The block in which the card was bought is gone.
-    PurchaseUndone,
-    Unbinding,
-    Lockdown,
-}
-
-impl Event {
-    fn cause(self) -> &'static str {
-        match self {
-            Self::Sale | Self::PurchaseUndone => "no_card",
-            Self::Unbinding => "unbound",
-            Self::Lockdown => "lockdown",
-        }
-    }
-}
-
-/// The node has taken the peer, and its answer is on the way.
-async fn a_right_that_ends_while_the_node_is_asked(world: &World) -> Result<()> {
+/// The node has taken the peer, and its answer is on the way, when the block is undone in which the card was bought.
+async fn a_purchase_undone_while_the_node_is_asked(world: &World) -> Result<()> {
     let (place, relay) = (Place::start().await?, Relay::before(&world.node().plain_url).await?);
     let url = format!("http://{}", relay.address());
     let gate = world
-        .gate_with("gate-meanwhile", |config| {
+        .gate_with("gate-regret", |config| {
             place.told(config, vec![place.anvil.url()], place.socket());
             set(config, "gate", "node_url", url);
         })
         .await?;
-    let nobody = || Wallet::fresh().address();
-    for event in [Event::Sale, Event::PurchaseUndone, Event::Unbinding, Event::Lockdown] {
-        let (seller, holder, account) = (place.holder().await?, Wallet::fresh(), world.account().await?);
-        place.transfer(seller.address(), holder.address()).await?;
-        let binding = world.bind(&gate, &holder, &account.address).await?;
-        let request = peer_request();
-        let handshake = account.handshake(world.direct_session(&account).await?, &request)?;
-        relay.hold_posts();
-        let meanwhile = async {
-            tokio::time::timeout(SOON, relay.holds_one()).await.context("the node is not asked")?;
-            match event {
-                Event::Sale => place.transfer(holder.address(), nobody()).await?,
-                Event::PurchaseUndone => drop(place.chain.rpc("anvil_reorg", json!([1, []])).await?),
-                Event::Unbinding => {
-                    let token = binding["token"].as_str().context("a token")?;
-                    SignIn::at(&gate.url)?.unbind(token).await?;
-                }
-                Event::Lockdown => drop(post(&gate, "/lockdown", json!({ "reason": "intruder" })).await?),
-            }
-            // The gate has heard of it before the answer is here.
-            tokio::time::sleep(Duration::from_millis(800)).await;
-            relay.open();
-            Ok(())
-        };
-        let (answer, happened): (_, Result<()>) = tokio::join!(knock(&gate, &handshake), meanwhile);
-        happened.and(answer.map(drop)).with_context(|| format!("{event:?}"))?;
-        goes(world, &gate, &request, handshake.id, event).await.with_context(|| format!("{event:?}"))?;
-    }
-    Ok(())
-}
-
-async fn goes(world: &World, gate: &GateInfo, request: &str, session: u64, event: Event) -> Result<()> {
-    let request: Value = serde_json::from_str(request)?;
+    let (seller, holder, account) = (place.holder().await?, Wallet::fresh(), world.account().await?);
+    place.transfer(seller.address(), holder.address()).await?;
+    world.bind(&gate, &holder, &account.address).await?;
+    let request = peer_request();
+    let handshake = account.handshake(world.direct_session(&account).await?, &request)?;
+    relay.hold_posts();
+    let undone = async {
+        tokio::time::timeout(SOON, relay.holds_one()).await.context("the node is not asked")?;
+        place.chain.rpc("anvil_reorg", json!([1, []])).await?;
+        // The gate has heard of it before the answer is here.
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        relay.open();
+        anyhow::Ok(())
+    };
+    let (answer, undone) = tokio::join!(knock(&gate, &handshake), undone);
+    undone.and(answer.map(drop))?;
+    let request: Value = serde_json::from_str(&request)?;
     let key = request["public_key"].as_str().context("a key")?;
     let out = || async {
         let addresses = allowed(world, key).await?;
         ensure!(addresses.is_none(), "its packets pass: {addresses:?}");
-        let now = state(gate, session).await?;
-        ensure!(now == ("evicted".into(), event.cause().into()), "it is {now:?}");
+        let now = state(&gate, handshake.id).await?;
+        ensure!(now == ("evicted".into(), "no_card".into()), "it is {now:?}");
         Ok(())
     };
     eventually("it goes", SOON, out).await

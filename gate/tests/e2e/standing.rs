@@ -29,14 +29,14 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// Waits until a session of a plan is refused and `/ready` says why.
+/// Waits until `/ready` says why, and a session of a plan is refused.
 async fn refused_as(gate: &GateInfo, handshake: &Handshake, words: &str) -> Result<()> {
     let refused = || async {
-        turned_away(gate, handshake, 503, 115).await?;
+        // First: before the gate has heard of it, the handshake would be let in for good.
         let missing = not_ready(gate).await?;
         let told = missing.iter().any(|(what, why)| what == "standing" && why.contains(words));
         ensure!(told, "/ready does not say {words:?}: {missing:?}");
-        Ok(())
+        turned_away(gate, handshake, 503, 115).await.map(drop)
     };
     eventually(words, SOON, refused).await
 }

@@ -177,14 +177,12 @@ impl DevChain {
         transaction["gas"] = json!("0x1000000");
         let hash = self.rpc("eth_sendTransaction", json!([transaction])).await?;
         let receipt = self.receipt(&hash).await?;
-        match receipt["status"].as_str() {
-            Some("0x1") => Ok(receipt),
-            _ => {
-                let [from, to, hash] = ["from", "to", "transactionHash"].map(|key| receipt[key].to_string());
-                let why = format!("reverted: from {from} to {to}, transaction {hash}");
-                Err(refused("eth_sendTransaction", &json!(why)))
-            }
+        if receipt["status"] == "0x1" {
+            return Ok(receipt);
         }
+        let [from, to, hash] = ["from", "to", "transactionHash"].map(|key| receipt[key].to_string());
+        let why = format!("reverted: from {from} to {to}, transaction {hash}");
+        Err(refused("eth_sendTransaction", &json!(why)))
     }
 
     /// The answer to a transaction comes before its block.
