@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::Enforcer;
+use super::evict::NotBack;
 use super::reconcile::Where;
 use super::tunnel::Restored;
 use crate::admission::{Admitted, Grant};
@@ -86,7 +87,12 @@ impl Enforcer {
             Ok(false) => return over("the session has ended on the hub"),
             Err(_) => return Repeat::Over(Refusal::HubUnavailable),
         }
+        let (was, hash) = (new.state, new.handshake_hash);
         match self.evictor.let_back(new).await {
+            // Whoever looks at named sessions was quicker, and it is in.
+            Err(NotBack::Changed) if was == SessionState::Evicted && self.is_in(session, &hash) => {
+                Repeat::Holds
+            }
             Ok(Restored::Passing) => {
                 // By a decision from a moment ago: what happened since was not about a live session.
                 self.queue.add([session]);
@@ -99,6 +105,12 @@ impl Enforcer {
                 Repeat::Over(Refusal::NodeUnavailable)
             }
         }
+    }
+
+    /// Whether a session is live by this handshake.
+    fn is_in(&self, session: u64, hash: &[u8; 32]) -> bool {
+        let record = self.store.session(session);
+        record.is_some_and(|now| now.state == SessionState::Live && now.handshake_hash == *hash)
     }
 
     async fn lost(&self, session: u64) -> Repeat {
