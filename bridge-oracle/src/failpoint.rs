@@ -1,11 +1,11 @@
-//! Places where a test ends the program: one after each await between reading standing and the last confirmation, and
-//! some between two of them where something has just become true. Nothing of it is in a build without the feature
-//! `failpoints`.
+//! Places where a test ends the program: one after each await and each use of the journal between reading standing and
+//! the last confirmation, and some between two of them where something has just become true. Nothing of it is in a build
+//! without the feature `failpoints`.
 
 /// Declares the places with their names, in the order in which a round comes by.
 macro_rules! places {
     ($($(#[$doc:meta])* $place:ident = $name:literal,)*) => {
-        /// A place between two awaits of a round.
+        /// A place in a round.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Place { $($(#[$doc])* $place,)* }
 
@@ -134,6 +134,16 @@ mod tests {
                     ["passed", "sleep"].contains(&name) || own(name),
                     "{file}:{line}: {name} is awaited without a place: wrap it into `passed`"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn no_use_of_the_journal_is_without_its_place() {
+        for (file, text) in SOURCES {
+            for (at, _) in text.match_indices("self.journal.") {
+                let (used, next) = text[at..].split_once(';').unwrap();
+                assert!(next.trim_start().starts_with("reach("), "{file}: {used}");
             }
         }
     }

@@ -38,7 +38,7 @@ pub async fn start(home: &Path, config: Config, governed: Governed, mode: Mode) 
     let health = Health::default();
     let stop = CancellationToken::new();
     let key = parts::key(home, &config, &governed)?;
-    let journal = Journal::open(home).await?;
+    let journal = Journal::open(home)?;
     let hub = parts::hub(&config, &governed)?;
     let eyes = parts::eyes(&config, &governed, hub.clone())?;
     let settings = Settings::of(&config, &governed)?;

@@ -39,7 +39,7 @@ fn main() {
 async fn measure() {
     let town = Town::start(NODES, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path()).await;
+    let oracle = town.oracle(home.path());
     let all = usize::from(NODES);
 
     let figures = submit(&town, &oracle, &town.wish(0..all), "from nothing to linked").await;

@@ -52,7 +52,7 @@ pub(crate) async fn events() {
     let (follower, calls) = world.ethereum.follower(LATER).await;
     let ledger = HubLedger::new(world.hub.hub.clone(), world.hub.provider_address(), &[PLAN], DENOM);
     let mut eyes = Eyes { governed, follower, ledger };
-    let submit = world.hub.oracle(world.home.path()).await;
+    let submit = world.hub.oracle(world.home.path());
     let (mut memory, mut blocks, mut seconds) = (Memory::default(), Vec::new(), Vec::new());
     for index in 0..EVENTS {
         world.register(index).await;

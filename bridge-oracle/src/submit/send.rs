@@ -59,7 +59,8 @@ impl Authz {
         outcome: &mut Outcome,
     ) -> Result<Sent, SubmitError> {
         // An earlier sequence that is still open could have its effect before or after this one's.
-        let open = passed(Place::Listed, self.journal.open_transactions()).await?;
+        let open = self.journal.open_transactions()?;
+        reach(Place::Listed);
         if open.iter().any(|open| open.sequence != account.sequence) {
             for (open, end) in self.settle(None, Patience::Time).await? {
                 outcome.add(&open, &end);
@@ -73,7 +74,8 @@ impl Authz {
         let fee = format!("{}{}", unsigned.fee.amount, unsigned.fee.denom);
         let sequence = account.sequence;
         let entry = Entry { round, sequence, timeout_height, fee, actions, transaction: &transaction };
-        passed(Place::Written, self.journal.begin(&entry)).await?;
+        self.journal.begin(&entry)?;
+        reach(Place::Written);
         let answer = passed(Place::Sent, self.hub.broadcast(&transaction)).await;
         match answer {
             Ok(Ok(())) => reach(Place::Accepted),
@@ -116,7 +118,8 @@ impl Authz {
         let (begin, mut first, mut looks) = (Instant::now(), None, 0_u32);
         let mut settled = Vec::new();
         loop {
-            let open = passed(Place::Open, self.journal.open_transactions()).await?;
+            let open = self.journal.open_transactions()?;
+            reach(Place::Open);
             if open.is_empty() {
                 return Ok(settled);
             }
@@ -125,7 +128,9 @@ impl Authz {
                 Err(SubmitError::Hub(error)) => Some(error),
                 Err(error) => return Err(error),
             };
-            if passed(Place::Closed, self.journal.open_transactions()).await?.is_empty() {
+            let closed = self.journal.open_transactions()?.is_empty();
+            reach(Place::Closed);
+            if closed {
                 return Ok(settled);
             }
             let over = begin.elapsed() > self.settings.patience;
@@ -177,7 +182,8 @@ impl Authz {
         let written: Vec<_> =
             ends.iter().map(|(open, end)| (*open.transaction.hash(), end.clone())).collect();
         if !written.is_empty() {
-            passed(Place::Settled, self.journal.settle(&written)).await?;
+            self.journal.settle(&written)?;
+            reach(Place::Settled);
         }
         settled.extend(ends);
         Ok(())

@@ -45,7 +45,7 @@ async fn child() {
     // Ten looks within a block lead to the second sending.
     let resends = std::env::var(VARIABLE).is_ok_and(|place| place == Place::Resent.name());
     settings.poll = std::time::Duration::from_millis(if resends { 10 } else { 100 });
-    let journal = Journal::open(value(HOME).as_ref()).await.unwrap();
+    let journal = Journal::open(value(HOME).as_ref()).unwrap();
     let oracle = Authz::new(hub, key(1), settings, journal);
     let nodes = value(NODES);
     let actions: Vec<_> = nodes.split(',').flat_map(|node| wish(node.parse().unwrap())).collect();
@@ -66,7 +66,7 @@ async fn killed_anywhere_there_is_exactly_one_effect() {
         let nodes: Vec<_> = range.clone().map(|node| town.node(node)).collect();
         die(&town, home.path(), place, &nodes);
         // The next start: what was left open is settled, and what is missing then is done.
-        let oracle = town.oracle(home.path()).await;
+        let oracle = town.oracle(home.path());
         let resumed = oracle.resume().await.unwrap();
         let ledger = town.ledger().await;
         let missing: Vec<_> = range.filter(|node| !ledger.leases.contains_key(&town.node(*node))).collect();
@@ -85,7 +85,7 @@ async fn killed_anywhere_there_is_exactly_one_effect() {
         for node in &nodes {
             assert!(ledger.plans[&PLAN].links.contains(node), "{place:?}");
         }
-        let open = oracle.journal().open_transactions().await.unwrap();
+        let open = oracle.journal().open_transactions().unwrap();
         assert!(open.is_empty(), "{place:?}: {open:?}");
     }
     let ledger = town.ledger().await;

@@ -15,8 +15,8 @@ use crate::town::{HOURLY, PLAN, Town, until};
 async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice() {
     let mut town = Town::start(4, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let mut oracle = town.oracle(home.path()).await;
-    let second = bridge_oracle::submit::journal::Journal::open(home.path()).await;
+    let mut oracle = town.oracle(home.path());
+    let second = bridge_oracle::submit::journal::Journal::open(home.path());
     assert!(matches!(second, Err(JournalError::InUse { .. })), "{second:?}");
     assert_eq!(oracle.submit(1, &town.wish(0..1)).await.unwrap().done.len(), 2);
 
@@ -35,7 +35,7 @@ async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice
     let waiting = {
         let (wish, home) = (town.wish(2..3), home.path().to_owned());
         drop(oracle);
-        let slow = town.oracle(&home).await;
+        let slow = town.oracle(&home);
         let task = tokio::spawn(async move { (slow.submit(4, &wish).await, slow) });
         tokio::time::sleep(Duration::from_millis(40)).await;
         town.chain.halt();
@@ -64,7 +64,7 @@ async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice
     town.hub = hub;
     up(&town).await;
     drop(oracle);
-    let oracle = town.oracle(home.path()).await;
+    let oracle = town.oracle(home.path());
     assert!(oracle.resume().await.unwrap().done.is_empty());
     assert_eq!(town.ledger().await.leases.len(), 1);
     let outcome = oracle.submit(6, &town.wish(1..4)).await.unwrap();
@@ -80,7 +80,7 @@ async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice
 async fn a_second_user_of_the_key_and_a_limit_that_is_too_low_are_survived() {
     let town = Town::start(30, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = std::sync::Arc::new(town.oracle(home.path()).await);
+    let oracle = std::sync::Arc::new(town.oracle(home.path()));
     assert_eq!(oracle.submit(1, &town.wish(0..1)).await.unwrap().done.len(), 2);
     // Somebody else uses the same key all the time: sequences are taken away again and again.
     let rounds = {
@@ -117,7 +117,7 @@ async fn a_second_user_of_the_key_and_a_limit_that_is_too_low_are_survived() {
     // A limit below what is used: out of gas in the block, then more.
     let mut settings = town.settings();
     settings.gas_adjustment = 0.0;
-    let journal = bridge_oracle::submit::journal::Journal::open(home.path()).await.unwrap();
+    let journal = bridge_oracle::submit::journal::Journal::open(home.path()).unwrap();
     let tight = bridge_oracle::submit::Authz::new(town.hub.clone(), town.oracle.clone(), settings, journal);
     let before = town.hub.balance(&town.provider.account(), "udvpn").await.unwrap();
     let outcome = tight.submit(9, &town.wish(20..30)).await.unwrap();

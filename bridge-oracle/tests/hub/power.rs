@@ -55,7 +55,7 @@ async fn steal(town: &Town, message: Any) -> Result<(), String> {
 async fn each_granted_message_works_and_each_other_is_refused() {
     let town = Town::start(3, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path()).await;
+    let oracle = town.oracle(home.path());
     let outcome = oracle.submit(1, &town.wish(0..3)).await.unwrap();
     assert_eq!(outcome.done.len(), 6, "{outcome:?}");
     let checks = examine(&town).await;
@@ -158,7 +158,7 @@ fn matches_type(name: &str, action: &Action) -> bool {
 async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
     let town = Town::start(1, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path()).await;
+    let oracle = town.oracle(home.path());
     // Expired: the hub itself forgets it, and so does the preflight.
     town.grant(&TYPES, SystemTime::now() + Duration::from_secs(8)).await;
     let soon = examine(&town).await;

@@ -17,7 +17,7 @@ use crate::town::{HOURLY, HOURS, PLAN, Town, key, until, wish};
 async fn nodes_are_leased_and_linked_and_one_bad_node_holds_back_nobody() {
     let town = Town::start(12, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path()).await;
+    let oracle = town.oracle(home.path());
     assert!(oracle.resume().await.unwrap().transactions.is_empty());
 
     // Two strangers to the hub among them: each is refused alone, with the hub's words.
@@ -89,7 +89,7 @@ async fn nodes_are_leased_and_linked_and_one_bad_node_holds_back_nobody() {
 async fn coins_for_some_lease_some_and_the_others_are_refused() {
     let town = Town::start(6, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path()).await;
+    let oracle = town.oracle(home.path());
     // Half a lease more than for three of six; the fees are paid from the same coins.
     let account = town.provider.account();
     let left = 7 * u128::from(HOURS) * HOURLY / 2;
@@ -111,7 +111,7 @@ async fn coins_for_some_lease_some_and_the_others_are_refused() {
 async fn what_happens_without_a_transaction_of_ours_shows_in_the_ledger() {
     let town = Town::start(2, "20s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path()).await;
+    let oracle = town.oracle(home.path());
     let outcome = oracle.submit(1, &town.wish(0..2)).await.unwrap();
     assert_eq!(outcome.done.len(), 4, "{outcome:?}");
     // Node 0 goes by itself; node 1 tells that it lives, as real nodes do.

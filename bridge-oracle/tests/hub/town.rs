@@ -194,8 +194,8 @@ impl Town {
         settings
     }
 
-    pub(crate) async fn oracle(&self, home: &std::path::Path) -> Authz {
-        let journal = Journal::open(home).await.unwrap();
+    pub(crate) fn oracle(&self, home: &std::path::Path) -> Authz {
+        let journal = Journal::open(home).unwrap();
         Authz::new(self.hub.clone(), self.oracle.clone(), self.settings(), journal)
     }
 

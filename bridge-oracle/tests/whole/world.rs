@@ -81,7 +81,7 @@ impl World {
         let (follower, _): (Follower, _) = self.ethereum.follower_of(urls, LATER).await;
         let (provider, plans) = (governed.hub.provider, &governed.hub.plans);
         let ledger = bridge_oracle::ledger::HubLedger::new(self.hub.hub.clone(), provider, plans, DENOM);
-        let submit = self.hub.oracle(self.home.path()).await;
+        let submit = self.hub.oracle(self.home.path());
         let eyes = Eyes { governed, follower, ledger };
         Rounds::new(self.home.path(), eyes, submit, Health::default()).unwrap()
     }

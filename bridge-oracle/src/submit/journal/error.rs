@@ -45,7 +45,7 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: sqlx::Error,
+        source: rusqlite::Error,
     },
     /// A row that this program did not write.
     #[error("{}: {what} in the journal", path.display())]

@@ -1,4 +1,5 @@
-//! What was signed, on disk before it is sent. One instance has it at a time; a commit waits for the disk.
+//! What was signed, on disk before it is sent. One instance has it at a time. A write returns when it is on the
+//! disk; it waits for that in the task of the rounds, which has nothing else to do.
 
 mod error;
 mod schema;
@@ -6,13 +7,12 @@ mod schema;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rusqlite::{Connection, params};
 use sentinel_proto::hub::Executed;
 use sentinel_proto::tx::{Hash, SignedTransaction};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection as _, Row as _};
-use tokio::sync::Mutex;
 
 pub use error::JournalError;
 
@@ -30,7 +30,7 @@ const KEPT: i64 = 92 * 24 * 3600;
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    connection: Mutex<SqliteConnection>,
+    connection: Mutex<Connection>,
     /// The kernel releases it even if the process is killed.
     _lock: File,
 }
@@ -78,119 +78,109 @@ pub enum End {
 
 impl Journal {
     /// Opens the journal of a home directory; both are created if they are not there.
-    pub async fn open(home: &Path) -> Result<Self, JournalError> {
+    pub fn open(home: &Path) -> Result<Self, JournalError> {
         let lock = lock(home)?;
         let path = home.join(FILE);
-        let connection = schema::open(&path).await?;
-        let journal = Self { path, connection: Mutex::new(connection), _lock: lock };
-        journal.purge().await?;
+        let connection = Mutex::new(schema::open(&path)?);
+        let journal = Self { path, connection, _lock: lock };
+        journal.with(|connection| {
+            connection.execute("DELETE FROM transactions WHERE settled_at < ?1", [now() - KEPT])
+        })?;
         Ok(journal)
     }
 
     /// Writes a transaction that is about to be sent.
-    pub async fn begin(&self, entry: &Entry<'_>) -> Result<(), JournalError> {
+    pub fn begin(&self, entry: &Entry<'_>) -> Result<(), JournalError> {
         let actions =
             serde_json::to_string(entry.actions).map_err(|_| self.corrupt("actions that are no JSON"))?;
-        let mut connection = self.connection.lock().await;
         // The same bytes again are the same transaction.
-        sqlx::query(
-            "INSERT INTO transactions (hash, round, sequence, timeout_height, bytes, actions, fee, signed_at, state) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'open') \
-             ON CONFLICT (hash) DO UPDATE SET state = 'open', bytes = excluded.bytes",
-        )
-        .bind(entry.transaction.hash().0.to_vec())
-        .bind(signed(entry.round))
-        .bind(signed(entry.sequence))
-        .bind(signed(entry.timeout_height))
-        .bind(entry.transaction.bytes().to_vec())
-        .bind(actions)
-        .bind(entry.fee.clone())
-        .bind(now())
-        .execute(&mut *connection)
-        .await
-        .map_err(|source| self.database(source))?;
+        self.with(|connection| {
+            connection.execute(
+                "INSERT INTO transactions \
+                 (hash, round, sequence, timeout_height, bytes, actions, fee, signed_at, state) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'open') \
+                 ON CONFLICT (hash) DO UPDATE SET state = 'open', bytes = excluded.bytes",
+                params![
+                    entry.transaction.hash().0,
+                    signed(entry.round),
+                    signed(entry.sequence),
+                    signed(entry.timeout_height),
+                    entry.transaction.bytes(),
+                    actions,
+                    entry.fee,
+                    now(),
+                ],
+            )
+        })?;
         Ok(())
     }
 
     /// What has no end yet, oldest first.
-    pub async fn open_transactions(&self) -> Result<Vec<Open>, JournalError> {
-        let mut connection = self.connection.lock().await;
-        let rows = sqlx::query(
-            "SELECT round, sequence, timeout_height, bytes, actions FROM transactions WHERE state = 'open' ORDER BY id",
-        )
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(|source| self.database(source))?;
-        rows.iter().map(|row| self.read(row)).collect()
+    pub fn open_transactions(&self) -> Result<Vec<Open>, JournalError> {
+        let rows = self.with(|connection| {
+            let mut question = connection.prepare(
+                "SELECT round, sequence, timeout_height, bytes, actions FROM transactions \
+                 WHERE state = 'open' ORDER BY id",
+            )?;
+            let rows = question.query_map((), |row| row.try_into())?;
+            rows.collect::<rusqlite::Result<Vec<(i64, i64, i64, Vec<u8>, String)>>>()
+        })?;
+        let read = |(round, sequence, timeout_height, bytes, actions): (_, _, _, _, String)| {
+            Ok(Open {
+                round: unsigned(round),
+                sequence: unsigned(sequence),
+                timeout_height: unsigned(timeout_height),
+                transaction: SignedTransaction::from_bytes(bytes),
+                actions: serde_json::from_str(&actions)
+                    .map_err(|_| self.corrupt("actions of an unknown form"))?,
+            })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Writes how these transactions ended, all or none.
-    pub async fn settle(&self, ends: &[(Hash, End)]) -> Result<(), JournalError> {
-        let mut connection = self.connection.lock().await;
-        let database = |source| self.database(source);
-        let mut transaction = connection.begin().await.map_err(database)?;
-        for (hash, end) in ends {
-            let (state, executed, log) = match end {
-                End::Executed(executed) => {
-                    let log = executed.outcome.as_ref().err().map(ToString::to_string);
-                    (if log.is_none() { "done" } else { "failed" }, Some(executed), log)
-                }
-                End::Void(why) => ("void", None, Some(why.clone())),
-            };
-            sqlx::query(
-                "UPDATE transactions SET state = $1, settled_at = $2, height = $3, gas_used = $4, gas_wanted = $5, \
-                 log = $6, bytes = x'' WHERE hash = $7",
-            )
-            .bind(state)
-            .bind(now())
-            .bind(executed.map(|executed| signed(executed.height)))
-            .bind(executed.map(|executed| signed(executed.gas_used)))
-            .bind(executed.map(|executed| signed(executed.gas_wanted)))
-            .bind(log)
-            .bind(hash.0.to_vec())
-            .execute(&mut *transaction)
-            .await
-            .map_err(database)?;
-        }
-        transaction.commit().await.map_err(database)
-    }
-
-    /// How many transactions are in each state, by its name.
-    pub async fn counts(&self) -> Result<Vec<(String, u64)>, JournalError> {
-        let mut connection = self.connection.lock().await;
-        let rows = sqlx::query("SELECT state, COUNT(*) FROM transactions GROUP BY state ORDER BY state")
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(|source| self.database(source))?;
-        let read = |row: &SqliteRow| Ok((row.try_get(0)?, unsigned(row.try_get(1)?)));
-        rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(|source| self.database(source))
-    }
-
-    async fn purge(&self) -> Result<(), JournalError> {
-        let mut connection = self.connection.lock().await;
-        sqlx::query("DELETE FROM transactions WHERE settled_at < $1")
-            .bind(now() - KEPT)
-            .execute(&mut *connection)
-            .await
-            .map_err(|source| self.database(source))?;
-        Ok(())
-    }
-
-    fn read(&self, row: &SqliteRow) -> Result<Open, JournalError> {
-        let database = |source| self.database(source);
-        let actions: String = row.try_get(4).map_err(database)?;
-        Ok(Open {
-            round: unsigned(row.try_get(0).map_err(database)?),
-            sequence: unsigned(row.try_get(1).map_err(database)?),
-            timeout_height: unsigned(row.try_get(2).map_err(database)?),
-            transaction: SignedTransaction::from_bytes(row.try_get(3).map_err(database)?),
-            actions: serde_json::from_str(&actions)
-                .map_err(|_| self.corrupt("actions of an unknown form"))?,
+    pub fn settle(&self, ends: &[(Hash, End)]) -> Result<(), JournalError> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            for (hash, end) in ends {
+                let (state, executed, log) = match end {
+                    End::Executed(executed) => {
+                        let log = executed.outcome.as_ref().err().map(ToString::to_string);
+                        (if log.is_none() { "done" } else { "failed" }, Some(executed), log)
+                    }
+                    End::Void(why) => ("void", None, Some(why.clone())),
+                };
+                transaction.execute(
+                    "UPDATE transactions SET state = ?1, settled_at = ?2, height = ?3, gas_used = ?4, \
+                     gas_wanted = ?5, log = ?6, bytes = x'' WHERE hash = ?7",
+                    params![
+                        state,
+                        now(),
+                        executed.map(|executed| signed(executed.height)),
+                        executed.map(|executed| signed(executed.gas_used)),
+                        executed.map(|executed| signed(executed.gas_wanted)),
+                        log,
+                        hash.0,
+                    ],
+                )?;
+            }
+            transaction.commit()
         })
     }
 
-    fn database(&self, source: sqlx::Error) -> JournalError {
-        JournalError::Database { path: self.path.clone(), source }
+    /// How many transactions are in each state, by its name.
+    pub fn counts(&self) -> Result<Vec<(String, u64)>, JournalError> {
+        self.with(|connection| {
+            let mut question = connection
+                .prepare("SELECT state, COUNT(*) FROM transactions GROUP BY state ORDER BY state")?;
+            let rows = question.query_map((), |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
+            rows.collect()
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut connection).map_err(|source| JournalError::Database { path: self.path.clone(), source })
     }
 
     fn corrupt(&self, what: &'static str) -> JournalError {

@@ -7,18 +7,18 @@ fn entry(transaction: &SignedTransaction, sequence: u64) -> Entry<'_> {
     Entry { round: 1, sequence, timeout_height: 50, fee: "1udvpn".to_owned(), actions, transaction }
 }
 
-#[tokio::test]
-async fn what_was_begun_is_there_after_the_next_start_until_it_is_settled() {
+#[test]
+fn what_was_begun_is_there_after_the_next_start_until_it_is_settled() {
     let home = tempfile::tempdir().unwrap();
     let (first, second) = (SignedTransaction::from_bytes(vec![1]), SignedTransaction::from_bytes(vec![2]));
     {
-        let journal = Journal::open(home.path()).await.unwrap();
-        journal.begin(&entry(&first, 4)).await.unwrap();
-        journal.begin(&entry(&second, 4)).await.unwrap();
-        journal.begin(&entry(&second, 4)).await.unwrap();
+        let journal = Journal::open(home.path()).unwrap();
+        journal.begin(&entry(&first, 4)).unwrap();
+        journal.begin(&entry(&second, 4)).unwrap();
+        journal.begin(&entry(&second, 4)).unwrap();
     }
-    let journal = Journal::open(home.path()).await.unwrap();
-    let open = journal.open_transactions().await.unwrap();
+    let journal = Journal::open(home.path()).unwrap();
+    let open = journal.open_transactions().unwrap();
     assert_eq!(open.len(), 2);
     assert_eq!((open[0].sequence, open[0].timeout_height, open[0].round), (4, 50, 1));
     assert_eq!(open[0].actions, [Action::ActivatePlan { plan: 7 }]);
@@ -26,39 +26,118 @@ async fn what_was_begun_is_there_after_the_next_start_until_it_is_settled() {
     let outcome = Err(Refused { codespace: "sdk".to_owned(), code: 11, log: "out of gas".to_owned() });
     let executed = Executed { height: 9, gas_used: 5, gas_wanted: 6, outcome };
     let ends = [(*first.hash(), End::Executed(executed)), (*second.hash(), End::Void("replaced".to_owned()))];
-    journal.settle(&ends).await.unwrap();
-    assert!(journal.open_transactions().await.unwrap().is_empty());
-    let counts = journal.counts().await.unwrap();
+    journal.settle(&ends).unwrap();
+    assert!(journal.open_transactions().unwrap().is_empty());
+    let counts = journal.counts().unwrap();
     assert_eq!(counts, [("failed".to_owned(), 1), ("void".to_owned(), 1)]);
 }
 
-#[tokio::test]
-async fn one_instance_at_a_time() {
+#[test]
+fn one_instance_at_a_time() {
     let home = tempfile::tempdir().unwrap();
-    let journal = Journal::open(home.path()).await.unwrap();
-    let second = Journal::open(home.path()).await;
+    let journal = Journal::open(home.path()).unwrap();
+    let second = Journal::open(home.path());
     assert!(matches!(second, Err(JournalError::InUse { .. })), "{second:?}");
     drop(journal);
-    Journal::open(home.path()).await.unwrap();
+    Journal::open(home.path()).unwrap();
 }
 
-#[tokio::test]
-async fn foreign_and_exposed_homes_are_refused() {
+#[test]
+fn foreign_and_exposed_homes_are_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join(FILE), [0x55; 4096]).unwrap();
-    let opened = Journal::open(home.path()).await;
+    let opened = Journal::open(home.path());
     assert!(matches!(opened, Err(JournalError::Foreign { .. })), "{opened:?}");
     let other = tempfile::tempdir().unwrap();
-    let options =
-        sqlx::sqlite::SqliteConnectOptions::new().filename(other.path().join(FILE)).create_if_missing(true);
-    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    sqlx::query("CREATE TABLE a (b)").execute(&mut connection).await.unwrap();
+    let connection = Connection::open(other.path().join(FILE)).unwrap();
+    connection.execute_batch("CREATE TABLE a (b)").unwrap();
     drop(connection);
-    let opened = Journal::open(other.path()).await;
+    let opened = Journal::open(other.path());
     assert!(matches!(opened, Err(JournalError::Foreign { .. })), "{opened:?}");
     let exposed = tempfile::tempdir().unwrap();
     std::fs::set_permissions(exposed.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
-    let opened = Journal::open(exposed.path()).await;
+    let opened = Journal::open(exposed.path());
     assert!(matches!(opened, Err(JournalError::Exposed { .. })), "{opened:?}");
+}
+
+#[test]
+fn torn_files_are_refused() {
+    for tear in [|file: &mut Vec<u8>| file.truncate(4096), |file: &mut Vec<u8>| file[4096..].fill(0x55)] {
+        let home = tempfile::tempdir().unwrap();
+        drop(Journal::open(home.path()).unwrap());
+        let path = home.path().join(FILE);
+        let mut file = std::fs::read(&path).unwrap();
+        tear(&mut file);
+        std::fs::write(path, file).unwrap();
+        let opened = Journal::open(home.path());
+        assert!(matches!(opened, Err(JournalError::Foreign { .. })), "{opened:?}");
+    }
+}
+
+#[test]
+fn a_write_waits_for_the_disk_and_the_files_are_private() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).unwrap();
+    let settings = journal.with(|connection| {
+        let ask = |name| connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get(0));
+        let log: String = connection.query_row("PRAGMA journal_mode", (), |row| row.get(0))?;
+        Ok((log, ask("synchronous")?, ask("busy_timeout")?))
+    });
+    assert_eq!(settings.unwrap(), ("wal".to_owned(), 2, 5000));
+    for file in [FILE, "journal.db-wal", "journal.db-shm", LOCK] {
+        let mode = std::fs::metadata(home.path().join(file)).unwrap().mode();
+        assert_eq!(mode & 0o777, PRIVATE_FILE, "{file}");
+    }
+}
+
+/// A home as programs left it that counted in a table, with one open transaction.
+fn former(version: i64) -> (tempfile::TempDir, Connection) {
+    let home = tempfile::tempdir().unwrap();
+    let connection = Connection::open(home.path().join(FILE)).unwrap();
+    connection.execute_batch(FORMER).unwrap();
+    connection.execute_batch(include_str!("migrations/0001_start.sql")).unwrap();
+    connection
+        .execute("INSERT INTO _sqlx_migrations VALUES (?1, 'start', '2026-11-01', TRUE, x'00', 1)", [version])
+        .unwrap();
+    let row = "INSERT INTO transactions VALUES (1, x'01', 3, 4, 50, x'02', '[]', '1udvpn', 0, 'open', \
+               NULL, NULL, NULL, NULL, NULL)";
+    connection.execute_batch(row).unwrap();
+    (home, connection)
+}
+
+const FORMER: &str = "PRAGMA application_id = 1112502881; PRAGMA journal_mode = WAL; \
+                      CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+                      installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, \
+                      checksum BLOB NOT NULL, execution_time BIGINT NOT NULL);";
+
+#[test]
+fn a_home_of_a_former_program_opens_with_its_rows() {
+    let (home, connection) = former(1);
+    // As after `kill -9`: the log is not moved into the file.
+    let opened = Journal::open(home.path()).unwrap();
+    drop(connection);
+    let open = opened.open_transactions().unwrap();
+    assert_eq!((open.len(), open[0].round, open[0].transaction.bytes()), (1, 3, &[2][..]));
+    drop(opened);
+    let connection = Connection::open(home.path().join(FILE)).unwrap();
+    let mark = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((mark("application_id"), mark("user_version")), (0x424f_7261, 1));
+    assert!(!connection.table_exists(None, "_sqlx_migrations").unwrap());
+    // Tried once more, the former program makes its table anew and fails at its first step.
+    connection.execute_batch(FORMER).unwrap();
+    drop(connection);
+    assert_eq!(Journal::open(home.path()).unwrap().open_transactions().unwrap(), open);
+}
+
+#[test]
+fn homes_of_newer_programs_are_refused_as_they_are() {
+    let (home, connection) = former(2);
+    let refused = Journal::open(home.path());
+    assert!(matches!(refused, Err(JournalError::Newer { .. })), "{refused:?}");
+    assert!(connection.table_exists(None, "_sqlx_migrations").unwrap());
+    let (home, connection) = former(1);
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    let refused = Journal::open(home.path());
+    assert!(matches!(refused, Err(JournalError::Newer { .. })), "{refused:?}");
 }
