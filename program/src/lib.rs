@@ -1,11 +1,12 @@
 //! What the gate and the bridge oracle share as programs, and nothing of what they do: a home with a configuration
-//! file, logs, a private address, exit codes.
+//! file, logs, metrics, a private address, exit codes.
 
 pub mod admin;
 pub mod doctor;
 pub mod exit;
 pub mod home;
 pub mod logs;
+pub mod metrics;
 pub mod object;
 mod section;
 pub mod settings;

@@ -1,7 +1,7 @@
 //! Metrics: names and units in one place, exported on the private address.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 
 /// From a cache hit to a decision that took all the time there is.
 const SECONDS: &[f64] = &[
@@ -10,9 +10,7 @@ const SECONDS: &[f64] = &[
 
 /// Installs the recorder and describes every metric; the handle renders them.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)?
-        .install_recorder()?;
+    let handle = sovereign_program::metrics::install(SECONDS)?;
     describe();
     Ok(handle)
 }
