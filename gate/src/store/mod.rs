@@ -18,6 +18,7 @@ mod nonces;
 mod schema;
 mod secret;
 mod session;
+mod shelf;
 mod sql;
 mod sql_intents;
 mod sql_privacy;

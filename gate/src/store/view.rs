@@ -19,32 +19,40 @@
 //! with a card at that moment, bound his account before he connects; then he signs again.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 
 use alloy::primitives::Address;
+use hashbrown::HashTable;
 use sentinel_proto::address::AccountAddress;
 
 use super::binding::{Binding, BindingKey};
 use super::clock::UnixTime;
+use super::shelf::Shelf;
 
 /// How many bindings of one account are remembered.
 pub const MAX_PER_ACCOUNT: usize = 256;
 
-/// All bindings, ordered so that those of an account stand together.
+/// All bindings, found by account and by wallet. Two tables of numbers: trees of keys took twice the room.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    bindings: BTreeMap<BindingKey, Slot>,
+    slots: Shelf<Slot>,
+    by_account: HashTable<u32>,
+    by_wallet: HashTable<u32>,
+    hasher: RandomState,
     /// What few of them name.
     vaults: BTreeMap<BindingKey, Address>,
-    by_wallet: BTreeSet<(Address, AccountAddress)>,
     /// Whose last use is not yet on the disk.
     touched: BTreeSet<BindingKey>,
 }
 
-/// A binding without its key and its vault. Seconds in 32 bits reach to the year 2106; 0 means never.
-#[derive(Debug, Clone, Copy)]
+/// A binding without its vault. Seconds in 32 bits reach to the year 2106; 0 means never.
+#[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     id: i64,
+    account: [u8; 20],
+    wallet: Address,
     issued_at: u32,
     expires_at: u32,
     last_used_at: u32,
@@ -53,52 +61,83 @@ struct Slot {
 
 impl View {
     pub(super) fn get(&self, key: &BindingKey) -> Option<Binding> {
-        self.bindings.get(key).map(|slot| self.whole(key, slot))
+        self.number(key).map(|number| self.whole(self.slots.at(number)))
     }
 
     /// Puts a binding in the place of the older one of the same wallet and account.
     pub(super) fn put(&mut self, binding: &Binding) {
         let key = binding.key();
-        self.by_wallet.insert((key.wallet, key.account));
         match binding.vault {
             Some(vault) => self.vaults.insert(key, vault),
             None => self.vaults.remove(&key),
         };
-        self.bindings.insert(key, Slot::of(binding));
+        match self.number(&key) {
+            Some(number) => *self.slots.at_mut(number) = Slot::of(binding),
+            None => self.add(Slot::of(binding)),
+        }
     }
 
-    fn whole(&self, key: &BindingKey, slot: &Slot) -> Binding {
-        slot.binding(key, self.vaults.get(key).copied())
+    fn add(&mut self, slot: Slot) {
+        let Self { slots, by_account, by_wallet, hasher, .. } = self;
+        let number = slots.put(slot);
+        let account = |number: &u32| hasher.hash_one(slots.at(*number).account);
+        let wallet = |number: &u32| hasher.hash_one(slots.at(*number).wallet);
+        by_account.insert_unique(account(&number), number, account);
+        by_wallet.insert_unique(wallet(&number), number, wallet);
+    }
+
+    fn number(&self, key: &BindingKey) -> Option<u32> {
+        let hash = self.hasher.hash_one(key.account.as_bytes());
+        self.by_account.find(hash, |number| self.slots.at(*number).key() == *key).copied()
+    }
+
+    fn whole(&self, slot: &Slot) -> Binding {
+        slot.binding(self.vaults.get(&slot.key()).copied())
+    }
+
+    fn all(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        self.by_account.iter().map(|number| (*number, self.slots.at(*number)))
     }
 
     /// Removes the binding unless a newer one took its place.
     pub(super) fn remove(&mut self, key: &BindingKey, id: i64) {
-        if self.bindings.get(key).is_some_and(|slot| slot.id == id) {
-            self.bindings.remove(key);
-            self.vaults.remove(key);
-            self.by_wallet.remove(&(key.wallet, key.account));
-            self.touched.remove(key);
+        if let Some(number) = self.number(key)
+            && self.slots.at(number).id == id
+        {
+            self.take(number);
         }
+    }
+
+    fn take(&mut self, number: u32) {
+        let slot = self.slots.take(number);
+        let (account, wallet) = (self.hasher.hash_one(slot.account), self.hasher.hash_one(slot.wallet));
+        for (table, hash) in [(&mut self.by_account, account), (&mut self.by_wallet, wallet)] {
+            if let Ok(found) = table.find_entry(hash, |other| *other == number) {
+                found.remove();
+            }
+        }
+        self.vaults.remove(&slot.key());
+        self.touched.remove(&slot.key());
     }
 
     /// The bindings of an account in the order in which a handshake should try them.
     pub(super) fn of_account(&self, account: &AccountAddress, now: UnixTime) -> Vec<Binding> {
-        let first = BindingKey { account: *account, wallet: Address::ZERO };
-        let last = BindingKey { account: *account, wallet: Address::repeat_byte(0xff) };
-        let mut bindings: Vec<Binding> =
-            self.bindings.range(first..=last).map(|(key, slot)| self.whole(key, slot)).collect();
+        let hash = self.hasher.hash_one(account.as_bytes());
+        let slots = self.by_account.iter_hash(hash).map(|number| self.slots.at(*number));
+        let of_account = slots.filter(|slot| slot.account == *account.as_bytes());
+        let mut bindings: Vec<Binding> = of_account.map(|slot| self.whole(slot)).collect();
         bindings.sort_unstable_by_key(|binding| rank(binding, now));
         bindings
     }
 
     /// The accounts to which a wallet has live bindings.
     pub(super) fn accounts_of(&self, wallet: Address, now: UnixTime) -> Vec<AccountAddress> {
-        let first = (wallet, AccountAddress::new([0; 20]));
-        let last = (wallet, AccountAddress::new([0xff; 20]));
-        let live = |account: &AccountAddress| {
-            self.get(&BindingKey { account: *account, wallet }).is_some_and(|binding| !binding.expired(now))
-        };
-        self.by_wallet.range(first..=last).map(|(_, account)| *account).filter(live).collect()
+        let numbers = self.by_wallet.iter_hash(self.hasher.hash_one(wallet));
+        let slots = numbers.map(|number| self.slots.at(*number));
+        let live = slots.filter(|slot| slot.wallet == wallet && i64::from(slot.expires_at) > now);
+        let mut accounts: Vec<AccountAddress> = live.map(|slot| slot.key().account).collect();
+        accounts.sort_unstable();
+        accounts
     }
 
     /// Those for which one more binding of this account leaves no room.
@@ -117,19 +156,19 @@ impl View {
 
     /// A handshake was admitted through it.
     pub(super) fn touch(&mut self, key: &BindingKey, now: UnixTime) {
-        if let Some(slot) = self.bindings.get_mut(key) {
-            slot.refused_at = 0;
-            if slot.last_used_at != seconds(now) {
-                slot.last_used_at = seconds(now);
-                self.touched.insert(*key);
-            }
+        let Some(number) = self.number(key) else { return };
+        let slot = self.slots.at_mut(number);
+        slot.refused_at = 0;
+        if slot.last_used_at != seconds(now) {
+            slot.last_used_at = seconds(now);
+            self.touched.insert(*key);
         }
     }
 
     /// A handshake tried it in vain.
     pub(super) fn refuse(&mut self, key: &BindingKey, now: UnixTime) {
-        if let Some(slot) = self.bindings.get_mut(key) {
-            slot.refused_at = seconds(now);
+        if let Some(number) = self.number(key) {
+            self.slots.at_mut(number).refused_at = seconds(now);
         }
     }
 
@@ -141,33 +180,44 @@ impl View {
 
     /// The numbers of those that ended before `limit`.
     pub(super) fn ended(&self, limit: UnixTime) -> Vec<i64> {
-        let ended = |slot: &&Slot| i64::from(slot.expires_at) <= limit;
-        self.bindings.values().filter(ended).map(|slot| slot.id).collect()
+        self.all().filter(|(_, slot)| slot.ended(limit)).map(|(_, slot)| slot.id).collect()
     }
 
     /// Removes those that ended before `limit`.
     pub(super) fn forget(&mut self, limit: UnixTime) {
-        self.bindings.retain(|key, slot| {
-            let keep = i64::from(slot.expires_at) > limit;
-            if !keep {
-                self.vaults.remove(key);
-                self.by_wallet.remove(&(key.wallet, key.account));
-                self.touched.remove(key);
-            }
-            keep
-        });
+        self.take_all(|slot| slot.ended(limit));
     }
 
     /// Forgets a wallet: its bindings, and that others named it as their vault.
     pub(super) fn erase(&mut self, wallet: Address) {
-        self.bindings.retain(|key, _| key.wallet != wallet);
-        self.touched.retain(|key| key.wallet != wallet);
-        self.by_wallet.retain(|(signer, _)| *signer != wallet);
-        self.vaults.retain(|key, vault| key.wallet != wallet && *vault != wallet);
+        self.take_all(|slot| slot.wallet == wallet);
+        self.vaults.retain(|_, vault| *vault != wallet);
+    }
+
+    fn take_all(&mut self, is_meant: impl Fn(&Slot) -> bool) {
+        let meant: Vec<u32> =
+            self.all().filter(|(_, slot)| is_meant(slot)).map(|(number, _)| number).collect();
+        for number in meant {
+            self.take(number);
+        }
+        if self.slots.is_sparse() {
+            self.shrink();
+        }
+    }
+
+    /// Gives back the room of those that are gone.
+    fn shrink(&mut self) {
+        let mut kept = Self::default();
+        for (_, slot) in self.all() {
+            kept.add(*slot);
+        }
+        kept.vaults = std::mem::take(&mut self.vaults);
+        kept.touched = std::mem::take(&mut self.touched);
+        *self = kept;
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bindings.len()
+        self.by_account.len()
     }
 }
 
@@ -175,6 +225,8 @@ impl Slot {
     fn of(binding: &Binding) -> Self {
         Self {
             id: binding.id,
+            account: *binding.account.as_bytes(),
+            wallet: binding.wallet,
             issued_at: seconds(binding.issued_at),
             expires_at: seconds(binding.expires_at),
             last_used_at: binding.last_used_at.map_or(0, seconds),
@@ -182,12 +234,20 @@ impl Slot {
         }
     }
 
-    fn binding(&self, key: &BindingKey, vault: Option<Address>) -> Binding {
+    fn key(&self) -> BindingKey {
+        BindingKey { account: AccountAddress::new(self.account), wallet: self.wallet }
+    }
+
+    fn ended(&self, limit: UnixTime) -> bool {
+        i64::from(self.expires_at) <= limit
+    }
+
+    fn binding(&self, vault: Option<Address>) -> Binding {
         let moment = |seconds: u32| (seconds != 0).then_some(UnixTime::from(seconds));
         Binding {
             id: self.id,
-            account: key.account,
-            wallet: key.wallet,
+            account: AccountAddress::new(self.account),
+            wallet: self.wallet,
             vault,
             issued_at: self.issued_at.into(),
             expires_at: self.expires_at.into(),

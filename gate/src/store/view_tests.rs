@@ -134,6 +134,30 @@ fn strangers_that_were_tried_in_vain_go_before_the_owners_untried_one() {
     }
 }
 
+/// Bytes that the bindings take, but for what few have.
+fn taken(view: &View) -> usize {
+    let tables = view.by_account.allocation_size() + view.by_wallet.allocation_size();
+    view.slots.room() * size_of::<Slot>() + tables
+}
+
+#[test]
+fn a_hundred_thousand_take_less_than_eight_megabytes_and_give_them_back() {
+    let mut view = View::default();
+    let many = |id: i64| Binding {
+        account: AccountAddress::new(wallet(id.unsigned_abs()).0.0),
+        ..binding(id, 0, id.unsigned_abs() % 20_000, NOW)
+    };
+    for id in 1..=100_000 {
+        view.put(&many(id));
+    }
+    assert_eq!(view.accounts_of(wallet(7), NOW).len(), 5);
+    assert!(taken(&view) < 8_000_000, "{}", taken(&view));
+    view.put(&Binding { expires_at: NOW + 2 * DAY, ..many(5) });
+    view.forget(NOW + DAY);
+    assert_eq!((view.len(), view.of_account(&many(5).account, NOW).len()), (1, 1));
+    assert!(taken(&view) < 10_000, "{}", taken(&view));
+}
+
 proptest! {
     /// Whatever happens, the view holds one binding a pair, at most the cap an account, and both indexes agree.
     #[test]
@@ -152,8 +176,13 @@ proptest! {
             }
         }
         view.forget(NOW - DAY);
-        let pairs: BTreeSet<_> = view.bindings.keys().map(|key| (key.wallet, key.account)).collect();
-        prop_assert_eq!(&pairs, &view.by_wallet);
+        let pairs: BTreeSet<_> = view.all().map(|(_, slot)| slot.key()).collect();
+        let numbers = |table: &HashTable<u32>| table.iter().copied().collect::<BTreeSet<_>>();
+        prop_assert_eq!(numbers(&view.by_account), numbers(&view.by_wallet));
+        prop_assert_eq!((pairs.len(), view.by_wallet.len()), (view.len(), view.len()));
+        for key in pairs {
+            prop_assert_eq!(view.get(&key).map(|binding| binding.key()), Some(key));
+        }
         for owner in 0..3 {
             let ranked = view.of_account(&account(owner), NOW);
             prop_assert!(ranked.len() <= MAX_PER_ACCOUNT);
