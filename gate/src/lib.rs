@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod admission;
+mod buckets;
 pub mod client;
 pub mod config;
 pub mod edge;

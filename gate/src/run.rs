@@ -31,7 +31,8 @@ use crate::signin::SignIn;
 use crate::store::Store;
 use crate::store::clock::Clock;
 
-const SWEEP: Duration = Duration::from_secs(30);
+/// How soon the limits forget who has not called for a while.
+const SWEEP: Duration = Duration::from_secs(5);
 /// For what is still being worked on once requests under way have had their time.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -93,7 +94,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         node.clone(),
     ));
     let (rate, patience) = (Arc::new(PerAddress::new(&config.limits)), config.gate.shutdown_timeout);
-    let devices = sign_in.device_limits();
+    let (devices, limits) = (sign_in.device_limits(), sign_in.limits());
     let api = Api::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
     let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
 
@@ -127,7 +128,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     tasks.spawn(parts::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));
     tasks.spawn(enforcer.run(stop.clone()));
     tasks.spawn(parts::keep(tunnel, stop.clone()));
-    tasks.spawn(parts::sweep(rate, SWEEP, stop.clone()));
+    tasks.spawn(parts::sweep((rate, limits), SWEEP, stop.clone()));
     let serving = tasks.spawn(listener.serve(stop.clone(), patience));
 
     asked_to_stop().await?;

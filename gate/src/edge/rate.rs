@@ -3,54 +3,50 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::Quota;
 
+use crate::buckets::{Beyond, Buckets};
 use crate::client::Client;
 use crate::config;
 use crate::refusal::Refusal;
 
-/// Requests per second and client, with a burst.
+/// Requests per second and client, with a burst. Buckets are full again within seconds, so there are few, whoever
+/// calls; it would take more new clients a second than can be accepted to make them share.
 pub struct PerAddress {
-    limiter: RwLock<Arc<DefaultKeyedRateLimiter<Client>>>,
-    clock: DefaultClock,
+    buckets: RwLock<Arc<Buckets>>,
 }
 
 impl PerAddress {
     /// A limiter as configured.
     pub fn new(limits: &config::Limits) -> Self {
-        Self { limiter: RwLock::new(limiter(limits)), clock: DefaultClock::default() }
+        Self { buckets: RwLock::new(buckets(limits)) }
     }
 
     /// From now on as configured here. Everybody has a full burst again.
     pub fn set(&self, limits: &config::Limits) {
-        *self.limiter.write().unwrap_or_else(PoisonError::into_inner) = limiter(limits);
+        *self.buckets.write().unwrap_or_else(PoisonError::into_inner) = buckets(limits);
     }
 
-    fn now(&self) -> Arc<DefaultKeyedRateLimiter<Client>> {
-        Arc::clone(&self.limiter.read().unwrap_or_else(PoisonError::into_inner))
+    fn now(&self) -> Arc<Buckets> {
+        Arc::clone(&self.buckets.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Counts one request of `client`.
     pub fn check(&self, client: Client) -> Result<(), Refusal> {
-        self.now()
-            .check_key(&client)
-            .map_err(|until| Refusal::TooMany { retry_after: until.wait_time_from(self.clock.now()) })
+        self.now().take(client).map_err(|retry_after| Refusal::TooMany { retry_after })
     }
 
     /// Forgets addresses whose bucket is full again, which changes nothing for them.
     pub fn forget_idle(&self) {
-        let limiter = self.now();
-        limiter.retain_recent();
-        limiter.shrink_to_fit();
+        self.now().forget_idle();
     }
 }
 
-fn limiter(limits: &config::Limits) -> Arc<DefaultKeyedRateLimiter<Client>> {
+fn buckets(limits: &config::Limits) -> Arc<Buckets> {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let quota =
         Quota::per_second(at_least_one(limits.per_ip_per_second)).allow_burst(at_least_one(limits.burst));
-    Arc::new(RateLimiter::keyed(quota))
+    Arc::new(Buckets::new(quota, Beyond::Share))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::enforce::{Enforcer, Evictor};
 use crate::governance::{self, Governance};
 use crate::ops::descriptors;
 use crate::ops::node::NodeState;
-use crate::signin::{DeviceLimits, Rate, SignInConfig};
+use crate::signin::{DeviceLimits, Limits, Rate, SignInConfig};
 use crate::standing::{self, Standing};
 use crate::store::{Cause, Options, Store};
 
@@ -290,12 +290,11 @@ pub(super) async fn follow_sessions(
     tokio::join!(follow, free);
 }
 
-/// Forgets idle clients of the rate limit, again and again.
-pub(super) async fn sweep(rate: Arc<PerAddress>, every: Duration, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(every) => rate.forget_idle(),
-        }
+/// Forgets idle clients and wallets of the limits, again and again.
+pub(super) async fn sweep(limits: (Arc<PerAddress>, Arc<Limits>), every: Duration, stop: CancellationToken) {
+    let (clients, wallets) = limits;
+    while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+        clients.forget_idle();
+        wallets.forget_idle();
     }
 }

@@ -4,24 +4,16 @@
 //! lock its owner out. Before a signature is verified the limit is therefore on wallet and client
 //! together; only what is signed by the wallet counts for the wallet.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::num::NonZeroU32;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloy::primitives::Address;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::Quota;
 
 use super::config::Rate;
+use crate::buckets::{Beyond, Buckets};
 use crate::client::Client;
 
-/// Beyond this many a table is swept, now and then. If that does not help, new ones are let through:
-/// the limit of each client still holds, and nobody may fill our memory.
-const TABLE: usize = 1 << 16;
-/// A sweep looks at every entry, so it may not be had at every call.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Contract wallets cost a call to Ethereum before anything is proven.
 const CONTRACT: Rate = Rate { burst: 60, per_minute: 60 };
 
@@ -38,49 +30,32 @@ pub(super) enum Kind {
     Contract(Client),
 }
 
-/// The counters. Keys are hashed with a secret, which makes them small and their places unpredictable.
-pub(super) struct Limits {
-    hasher: RandomState,
-    general: DefaultKeyedRateLimiter<u64>,
-    contract: DefaultKeyedRateLimiter<u64>,
-    clock: DefaultClock,
-    swept: Mutex<Instant>,
+/// The counters. Beyond the most of them wallets pass: the limit of each client still holds.
+pub struct Limits {
+    general: Buckets,
+    contract: Buckets,
 }
 
 impl Limits {
     pub(super) fn new(rate: Rate) -> Self {
-        let table = |rate: Rate| {
+        let buckets = |rate: Rate| {
             let number = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-            RateLimiter::keyed(Quota::per_minute(number(rate.per_minute)).allow_burst(number(rate.burst)))
+            let quota = Quota::per_minute(number(rate.per_minute)).allow_burst(number(rate.burst));
+            Buckets::new(quota, Beyond::Pass)
         };
-        let clock = DefaultClock::default();
-        let (hasher, swept) = (RandomState::new(), Mutex::new(Instant::now()));
-        Self { hasher, general: table(rate), contract: table(CONTRACT), clock, swept }
+        Self { general: buckets(rate), contract: buckets(CONTRACT) }
     }
 
     /// Counts one, or says how long to wait.
     pub(super) fn check(&self, wallet: Address, kind: Kind) -> Result<(), Duration> {
-        let table = if matches!(kind, Kind::Contract(_)) { &self.contract } else { &self.general };
-        if table.len() >= TABLE {
-            self.sweep();
-            if table.len() >= TABLE {
-                return Ok(());
-            }
-        }
-        let key = self.hasher.hash_one((wallet, kind));
-        table.check_key(&key).map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+        let buckets = if matches!(kind, Kind::Contract(_)) { &self.contract } else { &self.general };
+        buckets.take((wallet, kind))
     }
 
-    /// Drops the entries that are as if they were new.
-    fn sweep(&self) {
-        // Whoever finds another one sweeping has no need to wait for it.
-        if let Ok(mut swept) = self.swept.try_lock()
-            && swept.elapsed() >= SWEEP_EVERY
-        {
-            self.general.retain_recent();
-            self.contract.retain_recent();
-            *swept = Instant::now();
-        }
+    /// Forgets wallets whose buckets are full again, which changes nothing for them.
+    pub fn forget_idle(&self) {
+        self.general.forget_idle();
+        self.contract.forget_idle();
     }
 }
 
@@ -115,19 +90,5 @@ mod tests {
         let passed = (0..100).filter(|_| limits.check(wallet, Kind::Contract(client)).is_ok()).count();
         assert_eq!(passed, 60);
         limits.check(wallet, Kind::Signed).unwrap();
-    }
-
-    #[test]
-    fn the_table_does_not_grow_without_bound_and_gives_back() {
-        // One in a millisecond is soon forgotten.
-        let limits = Limits::new(Rate { burst: 1, per_minute: 60_000 });
-        let wallet = |n: usize| Address::left_padding_from(&n.to_be_bytes());
-        for n in 0..TABLE + 1000 {
-            limits.check(wallet(n), Kind::Signed).unwrap();
-        }
-        assert_eq!(limits.general.len(), TABLE);
-        std::thread::sleep(SWEEP_EVERY);
-        limits.check(wallet(usize::MAX), Kind::Signed).unwrap();
-        assert_eq!(limits.general.len(), 1);
     }
 }

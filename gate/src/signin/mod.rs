@@ -27,10 +27,11 @@ use sentinel_proto::address::AccountAddress;
 pub use self::answer::{Bound, Challenge, Devices, Eligibility};
 pub use self::config::{ConfigError, DeviceLimits, Rate, SignInConfig, TierDevices};
 pub use self::error::{NonceError, SignInError};
+pub use self::limit::Limits;
 pub use self::message::MessageError;
 pub use self::signature::{ContractSignatures, SignatureError};
 
-use self::limit::{Kind, Limits};
+use self::limit::Kind;
 use self::message::{Statement, Terms};
 use self::nonce::Issued;
 use self::signature::{KeyPairs, MAX_SIGNATURE};
@@ -73,7 +74,7 @@ pub struct SignIn {
     contracts: Arc<dyn ContractSignatures>,
     clock: Arc<dyn Clock>,
     key_pairs: KeyPairs,
-    limits: Limits,
+    limits: Arc<Limits>,
     governance: Governance,
 }
 
@@ -95,7 +96,7 @@ impl SignIn {
             contracts,
             clock,
             key_pairs: KeyPairs::new(),
-            limits: Limits::new(config.rate),
+            limits: Arc::new(Limits::new(config.rate)),
             governance: Governance::none(),
         })
     }
@@ -218,6 +219,11 @@ impl SignIn {
         let ttl =
             UnixTime::try_from(self.governance.credential_ttl(file).as_secs()).unwrap_or(self.terms.ttl);
         Terms { ttl, ..self.terms.clone() }
+    }
+
+    /// How often wallets have asked; whoever has this lets go of what is over.
+    pub fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits)
     }
 
     /// How many devices each tier gives; whoever has this may change it.
