@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use alloy::primitives::Address;
 use futures::{StreamExt, stream};
-use sentinel_proto::hub::SessionKind;
 use tokio::time::{Instant, timeout_at};
 
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
@@ -100,8 +99,7 @@ impl Admission {
         // Who it rests on stays who it rests on; the order of the store decides among others of a tier.
         good.sort_by_key(|(candidate, found)| (Some(candidate.wallet) != record.wallet, Reverse(found.tier)));
         let plan = match session {
-            SessionFinding::Kind(SessionKind::Plan(plan)) => Some(plan),
-            SessionFinding::Kind(SessionKind::Direct) => None,
+            SessionFinding::Kind(kind) => kind.plan(),
             SessionFinding::Missing | SessionFinding::Unavailable => record.plan,
         };
         let grant = |(candidate, entitlement)| Grant::Card { candidate, entitlement, plan };

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures::StreamExt;
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::{Handshake, HandshakeError, PeerId, PeerRequest, Service, Signer};
-use sentinel_proto::hub::SessionKind;
 use tokio::time::{Instant, timeout_at};
 
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
@@ -292,7 +291,7 @@ impl Entitled {
             return Ok(Outcome::NoSession(Box::new(NoSession { verified: bound.verified })));
         }
         let plan = match bound.session {
-            Some(SessionFinding::Kind(SessionKind::Plan(plan))) => Some(plan),
+            Some(SessionFinding::Kind(kind)) => kind.plan(),
             _ => None,
         };
         let grant = Grant::Card { candidate, entitlement, plan };

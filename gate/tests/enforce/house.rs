@@ -1,9 +1,9 @@
 //! A gate's enforcement on a real EVM, with a hub that says what it is told and a tunnel that only takes notes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256, address, keccak256};
@@ -13,7 +13,6 @@ use futures::future::BoxFuture;
 use sentinel_proto::address::{AccountAddress, NodeAddress};
 use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
 use sentinel_proto::stub::{State, StubHub};
-use serde_json::{Value, json};
 use sovereign_contracts::dev::{Anvil, DevChain};
 use sovereign_contracts::follower::{Follower, FollowerConfig, Inbox};
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
@@ -21,12 +20,14 @@ use sovereign_gate::access::{Access, AccessConfig};
 use sovereign_gate::admission::sessions::Follower as SessionFollower;
 use sovereign_gate::admission::{Admission, Policy, Sessions, Terms};
 use sovereign_gate::config::{self, ForeignPeers, SessionRule, TierPolicy};
-use sovereign_gate::enforce::tunnel::{Peer, Presence, Present, Restored, Tunnel, TunnelError};
+use sovereign_gate::enforce::tunnel::Tunnel;
 use sovereign_gate::enforce::{Enforcer, Evictor, Tools};
 use sovereign_gate::store::clock::{Clock, UnixTime};
 use sovereign_gate::store::{Cause, Options, Proof, Redemption, SessionRecord, SessionState, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::notes::Notes;
 
 pub(crate) const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 pub(crate) const THIS: u64 = 7;
@@ -61,92 +62,6 @@ impl Moved {
 impl Clock for Moved {
     fn now(&self) -> SystemTime {
         SystemTime::now() + Duration::from_secs(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// A tunnel that notes who passes.
-#[derive(Debug, Default)]
-pub(crate) struct Notes {
-    passing: Mutex<BTreeMap<String, bool>>,
-    pub(crate) broken: AtomicBool,
-    pub(crate) orders: AtomicU64,
-    /// Names those only who are shut out.
-    pub(crate) reserved: AtomicBool,
-    /// Started anew so long ago, and not told yet.
-    pub(crate) anew: Mutex<Option<Duration>>,
-}
-
-impl Notes {
-    pub(crate) fn peers(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
-        self.passing.lock().unwrap()
-    }
-
-    fn refuse(&self) -> Result<(), TunnelError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(TunnelError::TooSlow { what: "the tunnel of the test".to_owned() });
-        }
-        Ok(())
-    }
-}
-
-impl Tunnel for Notes {
-    fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
-        let present = |(id, passing): (&String, &bool)| Present {
-            peer_id: id.clone(),
-            passing: *passing,
-            addresses: if *passing { vec![GIVEN.to_owned()] } else { Vec::new() },
-        };
-        let reserved = self.reserved.load(Ordering::SeqCst);
-        let named = |(_, passing): &(&String, &bool)| !reserved || !**passing;
-        let peers = || self.peers().iter().filter(named).map(present).collect();
-        let told = self.refuse().map(|()| Presence { peers: peers(), all: !reserved });
-        async move { told }.boxed()
-    }
-
-    fn has<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<bool, TunnelError>> {
-        let told = self.refuse().map(|()| self.peers().contains_key(&peer.peer_id));
-        async { told }.boxed()
-    }
-
-    fn retell<'a>(
-        &'a self,
-        peer: &'a Peer,
-        another: &'a Value,
-    ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
-        let mut told = another.clone();
-        told["addrs"] = json!(peer.addresses);
-        async { Ok(Some(told)) }.boxed()
-    }
-
-    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
-        async { Ok(self.anew.lock().unwrap().take()) }.boxed()
-    }
-
-    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        async move {
-            self.refuse()?;
-            self.orders.fetch_add(1, Ordering::SeqCst);
-            let mut passing = self.peers();
-            for peer in peers {
-                passing.entry(peer.peer_id.clone()).and_modify(|passes| *passes = false);
-            }
-            Ok(())
-        }
-        .boxed()
-    }
-
-    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
-        async move {
-            self.refuse()?;
-            Ok(match self.peers().get_mut(&peer.peer_id) {
-                Some(passes) => {
-                    *passes = true;
-                    Restored::Passing
-                }
-                None => Restored::NotThere,
-            })
-        }
-        .boxed()
     }
 }
 
@@ -386,10 +301,7 @@ impl House {
             vault,
             card: None,
             tier: tier.to_owned(),
-            plan: match kind {
-                SessionKind::Plan(plan) => Some(plan),
-                SessionKind::Direct => None,
-            },
+            plan: kind.plan(),
             service: "wireguard".to_owned(),
             peer_id,
             addresses: vec![format!("10.0.0.{id}/32")],

@@ -40,6 +40,16 @@ pub enum SessionKind {
     Plan(u64),
 }
 
+impl SessionKind {
+    /// The plan, if it is of any.
+    pub fn plan(self) -> Option<u64> {
+        match self {
+            Self::Direct => None,
+            Self::Plan(plan) => Some(plan),
+        }
+    }
+}
+
 /// Status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionStatus {
