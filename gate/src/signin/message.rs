@@ -2,8 +2,9 @@
 //!
 //! The parser of the `siwe` crate follows the standard, which leaves much open: other spellings of
 //! numbers and times, addresses without checksum, fields that may be there or not. Here a text must equal
-//! the one written again from what was read: first as a message of the standard ([`parse`]), then as one
-//! of this gate ([`Statement::read`]).
+//! the one written again from what was read: first as a message of the standard ([`spelling`]), then as one
+//! of this gate ([`Statement::read`]). Of a text that the gate knows for its own by its seal, only the fields
+//! are looked at ([`Statement::of`]).
 
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
@@ -95,8 +96,20 @@ impl Statement {
         )
     }
 
-    /// What a valid message says, if it was written under these terms.
+    /// What `text` says, if it was written under these terms.
     pub(super) fn read(text: &str, message: &Message, terms: &Terms) -> Result<Self, MessageError> {
+        spelling(text, message)?;
+        let statement = Self::of(message, terms)?;
+        // Whatever is left: the words, the spelling of times.
+        if statement.text(terms).as_deref() == Ok(text) {
+            Ok(statement)
+        } else {
+            Err(MessageError::Field("the text"))
+        }
+    }
+
+    /// What the fields of a message say, if they are of these terms. Nothing of the words between them.
+    pub(super) fn of(message: &Message, terms: &Terms) -> Result<Self, MessageError> {
         let field = |good: bool, name| if good { Ok(()) } else { Err(MessageError::Field(name)) };
         field(message.scheme.is_none(), "the scheme")?;
         field(message.domain.as_str() == terms.domain.as_str(), "the domain")?;
@@ -115,13 +128,11 @@ impl Statement {
         };
         let lifetime = statement.expires_at.checked_sub(statement.issued_at);
         field(lifetime.is_some_and(|lifetime| (1..=terms.ttl).contains(&lifetime)), "the time window")?;
-        // Whatever is left: the words, the spelling of times.
-        field(statement.text(terms).as_deref() == Ok(text), "the text")?;
         Ok(statement)
     }
 }
 
-/// Reads a text that is a message of the standard, in its one canonical spelling.
+/// Reads a text that is a message of the standard, in whatever spelling.
 pub(super) fn parse(text: &str) -> Result<Message, MessageError> {
     if text.len() > MAX_MESSAGE {
         return Err(MessageError::TooLong);
@@ -129,15 +140,18 @@ pub(super) fn parse(text: &str) -> Result<Message, MessageError> {
     if let Some(odd) = text.chars().find(|c| !matches!(c, '\n' | ' '..='~')) {
         return Err(MessageError::Form(format!("character U+{:04X}", u32::from(odd))));
     }
-    let message: Message =
-        text.parse().map_err(|error: siwe::ParseError| MessageError::Form(error.to_string()))?;
+    text.parse().map_err(|error: siwe::ParseError| MessageError::Form(error.to_string()))
+}
+
+/// Whether `text`, from which `message` was read, is in its one canonical spelling.
+pub(super) fn spelling(text: &str, message: &Message) -> Result<(), MessageError> {
     // Kept when its letters are of one case, which a few addresses' are with their checksum too.
     let checksummed = Address::from(message.address).to_checksum(None);
     if message.address_raw.as_ref().is_some_and(|given| checksummed[2..] != *given) {
         return Err(MessageError::Form("the address has no EIP-55 checksum".into()));
     }
     if message.to_string() == text {
-        Ok(message)
+        Ok(())
     } else {
         Err(MessageError::Form("not in its one spelling".into()))
     }

@@ -131,12 +131,7 @@ impl SignIn {
     /// Turns a signed challenge into a binding. The order of the checks is part of the interface: form
     /// of the message, nonce, message as issued, signature, cards, number of accounts.
     pub async fn bind(&self, message: &str, signature: &str, client: Client) -> Result<Bound, SignInError> {
-        let parsed = message::parse(message)?;
-        let issued = self.issued(&parsed.nonce)?;
-        let statement = Statement::read(message, &parsed, &self.terms())?;
-        if !issued.belongs_to(&self.store.nonce_key(), message) {
-            return Err(SignInError::Changed);
-        }
+        let (issued, statement) = self.stated(message)?;
         self.limit(statement.wallet, Kind::Redeem(client))?;
         let signature = decode(signature)?;
         self.verify(&statement, message, &signature, client).await?;
@@ -178,6 +173,25 @@ impl SignIn {
     async fn bearer(&self, token: &str) -> Result<Binding, SignInError> {
         let binding = self.store.by_token(token).await.map_err(SignInError::Store)?;
         binding.filter(|binding| !binding.expired(self.clock.unix())).ok_or(SignInError::Token)
+    }
+
+    /// What a challenge says that can be redeemed. Its seal covers every byte, so one that bears it is spelt as it
+    /// was issued; any other one is compared whole, to say first what comes first.
+    fn stated(&self, text: &str) -> Result<(Issued, Statement), SignInError> {
+        let message = message::parse(text)?;
+        let sealed = self.issued(&message.nonce).and_then(|issued| {
+            if !issued.belongs_to(&self.store.nonce_key(), text) {
+                return Err(SignInError::Changed);
+            }
+            Ok((issued, Statement::of(&message, &self.terms())?))
+        });
+        sealed.map_err(|error| {
+            let known = match error {
+                SignInError::Changed => Statement::read(text, &message, &self.terms()).map(drop),
+                _ => message::spelling(text, &message),
+            };
+            known.err().map_or(error, SignInError::from)
+        })
     }
 
     /// The challenge behind a nonce, while it can be redeemed.
