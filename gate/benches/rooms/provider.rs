@@ -1,4 +1,5 @@
-//! A provider of Ethereum that is far away and sells so many calls a second.
+//! A provider of Ethereum that is far away and sells so many calls a second. It answers so long after it was asked; the
+//! local chain, which computes on the cores of the gate, does so within that time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -64,12 +65,14 @@ async fn answer(State(behind): State<Arc<Behind>>, body: Bytes) -> Response {
         behind.refused.fetch_add(1, Ordering::Relaxed);
         return StatusCode::TOO_MANY_REQUESTS.into_response();
     }
-    tokio::time::sleep(behind.latency).await;
+    let due = tokio::time::Instant::now() + behind.latency;
     let request = behind.http.post(&behind.chain).header(header::CONTENT_TYPE, "application/json").body(body);
-    match request.send().await {
+    let answer = match request.send().await {
         Ok(response) => response.bytes().await.unwrap_or_default().into_response(),
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
-    }
+    };
+    tokio::time::sleep_until(due).await;
+    answer
 }
 
 impl Behind {
