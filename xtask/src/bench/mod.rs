@@ -6,6 +6,7 @@ mod enforce;
 mod handshake;
 mod process;
 mod report;
+mod requests;
 mod sample;
 mod soak;
 

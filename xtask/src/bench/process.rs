@@ -3,21 +3,22 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue as _;
 use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use sentinel_proto::address::AccountAddress;
-use sentinel_stack::actors::{Answer, Caller, Ethereum, Wallet};
+use sentinel_stack::actors::{Caller, Ethereum, Wallet};
 use sentinel_stack::{Stack, StackOptions};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use super::connections;
 use super::report;
+use super::requests::{self, Asked, get, post};
 use crate::build::{self, Profile};
 
 const STARTS: usize = 10;
@@ -141,6 +142,10 @@ impl Gate {
         Ok(whole)
     }
 
+    async fn send(&self, requests: Vec<Asked>) -> Result<Vec<Bytes>> {
+        requests::send_all(&self.address, requests, AT_ONCE).await
+    }
+
     async fn end(mut self) -> Result<()> {
         self.child.kill().await?;
         Ok(())
@@ -160,51 +165,40 @@ struct SignedIn {
 async fn sign_in(gate: &Gate, ethereum: &Ethereum) -> Result<SignedIn> {
     let wallets: Vec<Wallet> = (0..WALLETS).map(|_| Wallet::fresh()).collect();
     give(ethereum, &wallets).await?;
-    let (url, caller) = (format!("http://{}", gate.address), Arc::new(Caller::anywhere()?));
     // Warm: the cards are known.
-    let known = wallets.iter().map(|wallet| format!("{url}/gate/eligibility?wallet={}", wallet.address()));
-    all(known.map(|url| get(&caller, url))).await?;
+    let known = wallets.iter().map(|wallet| get(&format!("/gate/eligibility?wallet={}", wallet.address())));
+    gate.send(known.collect::<Result<_>>()?).await?;
 
     let (mut wall, mut cpu) = (Duration::ZERO, Duration::ZERO);
     let pairs: Vec<_> = (0..ACCOUNTS).flat_map(|_| &wallets).collect();
     for batch in pairs.chunks(BATCH) {
         let asked = batch.iter().map(|wallet| {
             let account = AccountAddress::new(rand::random());
-            format!("{url}/gate/challenge?wallet={}&account={account}", wallet.address())
+            get(&format!("/gate/challenge?wallet={}&account={account}", wallet.address()))
         });
+        let asked = asked.collect::<Result<_>>()?;
         let (begin, before) = (Instant::now(), gate.cpu()?);
-        let challenges = all(asked.map(|url| get(&caller, url))).await?;
+        let challenges = gate.send(asked).await?;
         wall += begin.elapsed();
         cpu += gate.cpu()?.saturating_sub(before);
 
         let signed = batch.iter().zip(&challenges).map(|(wallet, challenge)| {
-            let message = challenge["message"].as_str().context("no message")?;
-            Ok(json!({ "message": message, "signature": wallet.sign(message)? }))
+            let challenge: Value = serde_json::from_slice(challenge)?;
+            let message = challenge["result"]["message"].as_str().context("no message")?;
+            post(
+                "/gate/bindings",
+                json!({ "message": message, "signature": wallet.sign(message)? }).to_string(),
+            )
         });
-        let signed: Vec<Value> = signed.collect::<Result<_>>()?;
+        let signed = signed.collect::<Result<_>>()?;
         let (begin, before) = (Instant::now(), gate.cpu()?);
-        let bindings = format!("{url}/gate/bindings");
-        all(signed.iter().map(|body| post(&caller, &bindings, body))).await?;
+        gate.send(signed).await?;
         wall += begin.elapsed();
         cpu += gate.cpu()?.saturating_sub(before);
     }
     let count = f64::from(u32::try_from(pairs.len())?);
     let per_second = (count / wall.as_secs_f64()).round();
     Ok(SignedIn { count: pairs.len(), per_second, cpu_us: (cpu.as_secs_f64() * 1e6 / count).round() })
-}
-
-/// All of these, so many at a time, in their order.
-async fn all(requests: impl Iterator<Item = impl Future<Output = Result<Answer>>>) -> Result<Vec<Value>> {
-    let answers = futures::stream::iter(requests).buffered(AT_ONCE);
-    answers.and_then(|answer| async move { Ok(answer.result()?.clone()) }).try_collect().await
-}
-
-async fn get(caller: &Caller, url: String) -> Result<Answer> {
-    caller.get(&url).await
-}
-
-async fn post(caller: &Caller, url: &str, body: &Value) -> Result<Answer> {
-    caller.post(url, body).await
 }
 
 /// Puts a card into each wallet; a transaction each would take longer than the measurement.
