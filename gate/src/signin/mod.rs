@@ -20,6 +20,7 @@ mod tests;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use alloy::hex::FromHexError;
 use alloy::primitives::{Address, eip191_hash_message};
 use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::address::AccountAddress;
@@ -278,8 +279,12 @@ fn decode(signature: &str) -> Result<Vec<u8>, SignInError> {
     if digits.len() > 2 * MAX_SIGNATURE {
         return Err(SignInError::Malformed("signature is too long"));
     }
-    hex::decode(digits).map_err(|error| match error {
-        hex::FromHexError::OddLength => SignInError::Signature(SignatureError::Length),
+    if digits.starts_with("0x") {
+        // Which the decoder would skip once more.
+        return Err(SignInError::Malformed("signature is not hex"));
+    }
+    alloy::hex::decode(digits).map_err(|error| match error {
+        FromHexError::OddLength => SignInError::Signature(SignatureError::Length),
         _ => SignInError::Malformed("signature is not hex"),
     })
 }

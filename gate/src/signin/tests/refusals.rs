@@ -104,6 +104,7 @@ async fn bad_signatures_never_use_up_the_nonce() {
         (good[2..].to_owned(), 101),
         (String::new(), 101),
         ("0xzz".into(), 101),
+        (format!("0x0x{}", &good[4..]), 101),
         (format!("0x{}", "00".repeat(8193)), 101),
         (format!("0x{}", "00".repeat(8192)), 122),
     ];
