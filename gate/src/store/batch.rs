@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use alloy::primitives::Address;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::audit::{AuditEntry, Pause};
@@ -87,18 +87,31 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// It says nothing but which peer was let in. What the operator or a holder did is not of this kind, nor is an
-    /// eviction, which must not be forgotten.
-    pub(super) fn is_of_a_peer(&self) -> bool {
-        match &self.write {
-            Write::Intend { .. } | Write::Settle { .. } => true,
-            Write::Record { record, .. } => record.state == SessionState::Live,
-            _ => false,
-        }
+    /// One that neither is nor replaces a binding.
+    pub(super) fn of(write: Write) -> Self {
+        Self { write, binding: None, gone: Vec::new() }
+    }
+
+    pub(super) fn into_write(self) -> Write {
+        self.write
+    }
+
+    pub(super) fn write(&self) -> &Write {
+        &self.write
     }
 }
 
 impl Write {
+    /// It says nothing but which peer was let in. What the operator or a holder did is not of this kind, nor is an
+    /// eviction, which must not be forgotten.
+    pub(super) fn is_of_a_peer(&self) -> bool {
+        match self {
+            Self::Intend { .. } | Self::Settle { .. } => true,
+            Self::Record { record, .. } => record.state == SessionState::Live,
+            _ => false,
+        }
+    }
+
     pub(super) fn fail(self, error: StoreError) {
         match self {
             Self::Redeem { reply, .. } => drop(reply.send(Err(error))),
@@ -139,7 +152,7 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
             continue;
         }
         let Write::Redeem { new, .. } = &write else {
-            steps.push(Step { write, binding: None, gone: Vec::new() });
+            steps.push(Step::of(write));
             continue;
         };
         if let Err(error) = allowed(new, &view, &nonces, now) {
@@ -181,61 +194,49 @@ fn allowed(new: &Redemption, view: &View, nonces: &UsedNonces, now: UnixTime) ->
 }
 
 /// Writes all steps into the open transaction.
-pub(super) async fn execute(
-    connection: &mut SqliteConnection,
-    steps: &[Step],
-    now: UnixTime,
-) -> Result<(), StoreError> {
-    let mut nonces = Vec::new();
-    let mut bindings = Vec::new();
-    let mut gone: Vec<i64> = Vec::new();
-    for step in steps {
-        gone.extend(step.gone.iter().map(|binding| binding.id));
-        match (&step.write, &step.binding) {
-            (Write::Redeem { new, token, .. }, Some(binding)) => {
-                nonces.extend(new.nonce);
-                bindings.push((binding.id, *token, &**new));
-            }
-            (Write::Forget { id, .. }, _) => gone.push(*id),
-            _ => {}
+pub(super) fn execute(connection: &Connection, steps: &[Step], now: UnixTime) -> Result<(), StoreError> {
+    for Step { write, binding, gone } in steps {
+        for binding in gone {
+            sql::delete_binding(connection, binding.id)?;
         }
-    }
-    sql::use_nonces(connection, &nonces).await?;
-    sql::delete_bindings(connection, &gone).await?;
-    sql::insert_bindings(connection, &bindings).await?;
-    for step in steps {
-        match &step.write {
-            Write::Record { record, answer, .. } => {
-                sql_sessions::record(connection, record, answer).await?;
+        match write {
+            Write::Redeem { new, token, .. } => {
+                if let Some(nonce) = &new.nonce {
+                    sql::use_nonce(connection, nonce)?;
+                }
+                if let Some(binding) = binding {
+                    sql::insert_binding(connection, binding.id, token, new)?;
+                }
             }
-            Write::Intend { record, .. } => sql_intents::note(connection, record).await?,
+            Write::Forget { id, .. } => sql::delete_binding(connection, *id)?,
+            Write::Record { record, answer, .. } => sql_sessions::record(connection, record, answer)?,
+            Write::Intend { record, .. } => sql_intents::note(connection, record)?,
             Write::Settle { session_id, peer_id, .. } => {
-                sql_intents::settle(connection, *session_id, peer_id).await?;
+                sql_intents::settle(connection, *session_id, peer_id)?;
             }
-            Write::Update { record, .. } => sql_sessions::update(connection, record).await?,
+            Write::Update { record, .. } => sql_sessions::update(connection, record)?,
             Write::Mark { session_id, state, cause, .. } => {
-                sql_sessions::mark(connection, *session_id, *state, *cause).await?;
+                sql_sessions::mark(connection, *session_id, *state, *cause)?;
             }
-            Write::End { session_id, .. } => sql_sessions::end(connection, *session_id, now).await?,
-            Write::Meta { name, value, .. } => sql::set_meta(connection, name, value.clone()).await?,
+            Write::End { session_id, .. } => sql_sessions::end(connection, *session_id, now)?,
+            Write::Meta { name, value, .. } => sql::set_meta(connection, name, value)?,
             Write::Pause { pause, entry, .. } => {
                 let value = pause.as_ref().map(Pause::to_bytes).unwrap_or_default();
-                sql::set_meta(connection, PAUSE, value).await?;
-                sql_privacy::note(connection, entry).await?;
+                sql::set_meta(connection, PAUSE, &value)?;
+                sql_privacy::note(connection, entry)?;
             }
-            Write::Audit { entry, .. } => sql_privacy::note(connection, entry).await?,
+            Write::Audit { entry, .. } => sql_privacy::note(connection, entry)?,
             Write::Erase { wallet, entry, .. } => {
-                sql_privacy::erase(connection, *wallet).await?;
-                sql_privacy::note(connection, entry).await?;
+                sql_privacy::erase(connection, *wallet)?;
+                sql_privacy::note(connection, entry)?;
             }
-            Write::Redeem { .. } | Write::Forget { .. } => {}
         }
     }
     Ok(())
 }
 
 /// Shows the committed steps to everybody and tells the callers.
-pub(super) fn apply(steps: Vec<Step>, memory: &Memory) {
+pub(super) fn apply(steps: impl IntoIterator<Item = Step>, memory: &Memory) {
     let (mut view, mut nonces, mut live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
     for step in steps {
         for binding in &step.gone {
@@ -295,7 +296,7 @@ pub(super) fn apply(steps: Vec<Step>, memory: &Memory) {
 }
 
 /// Tells every caller that nothing was done.
-pub(super) fn fail(steps: Vec<Step>, error: &StoreError) {
+pub(super) fn fail(steps: impl IntoIterator<Item = Step>, error: &StoreError) {
     for step in steps {
         // The writer knows all nonces; one that only the database knew was written by a transaction
         // whose commit had been reported as failed.

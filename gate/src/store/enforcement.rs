@@ -38,8 +38,7 @@ impl Store {
 
     /// Up to which block Ethereum's events were acted on.
     pub async fn ethereum_cursor(&self) -> Result<Option<Cursor>, StoreError> {
-        let mut reader = self.inner.readers.acquire().await?;
-        let value = sql::meta(&mut reader, CURSOR).await?;
+        let value = self.inner.readers.read(|connection| sql::meta(connection, CURSOR)).await?;
         Ok(value.and_then(|bytes| {
             let (number, hash) = bytes.split_first_chunk::<8>()?;
             Some(Cursor { number: u64::from_be_bytes(*number), hash: B256::try_from(hash).ok()? })
@@ -73,14 +72,12 @@ impl Store {
 
     /// What the operator did, the newest first.
     pub async fn audit_log(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        let mut reader = self.inner.readers.acquire().await?;
-        sql_privacy::log(&mut reader, limit).await
+        self.inner.readers.read(move |connection| sql_privacy::log(connection, limit)).await
     }
 
     /// Everything that is kept of a wallet.
     pub async fn kept_of(&self, wallet: Address) -> Result<Kept, StoreError> {
-        let mut reader = self.inner.readers.acquire().await?;
-        sql_privacy::kept(&mut reader, wallet).await
+        self.inner.readers.read(move |connection| sql_privacy::kept(connection, wallet)).await
     }
 
     /// Forgets a wallet. Its peers must be out of the tunnel before.

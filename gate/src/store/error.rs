@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 use sentinel_proto::address::AccountAddress;
+
+/// What tells that a row is there already.
+const UNIQUE: [i32; 2] = [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE];
 
 /// A write or a read that did not happen. After any of these nothing of it is kept.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -49,21 +54,18 @@ impl StoreError {
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error();
+        if code.is_some_and(|code| UNIQUE.contains(&code.extended_code)) {
             return Self::Duplicate;
         }
-        // SQLite's extended codes: the low byte says which family.
-        let code = match &error {
-            sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<u32>().ok()),
-            _ => None,
-        };
-        match code.map(|code| code & 0xff) {
-            Some(5 | 6) => Self::Locked,
-            Some(13) => Self::Full,
-            // Read-only, input or output, cannot be opened.
-            Some(8 | 10 | 14) => Self::Disk(error.to_string()),
+        match code.map(|code| code.code) {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
+                Self::Disk(error.to_string())
+            }
             _ => Self::Database(error.to_string()),
         }
     }

@@ -81,7 +81,7 @@ impl Store {
         let (session_id, peer_id) = (record.session_id, record.peer_id.clone());
         self.inner.memory.intents.close(session_id, &peer_id);
         let (reply, _nobody) = tokio::sync::oneshot::channel();
-        if let Err(error) = self.send(Write::Settle { session_id, peer_id, reply }) {
+        if let Err(error) = self.put(Write::Settle { session_id, peer_id, reply }) {
             tracing::debug!(%error, session = session_id, "an intent stays until the next start");
         }
     }
@@ -105,7 +105,7 @@ impl Store {
 
     /// The newest answer of the node to a handshake for this service.
     pub async fn newest_answer(&self, service: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut reader = self.inner.readers.acquire().await?;
-        sql_intents::newest_answer(&mut reader, service).await
+        let service = service.to_owned();
+        self.inner.readers.read(move |connection| sql_intents::newest_answer(connection, &service)).await
     }
 }

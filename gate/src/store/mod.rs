@@ -1,6 +1,6 @@
 //! What the gate remembers: bindings, used nonces, sessions. The only room that knows SQL.
 //!
-//! One process has one store, and one task in it writes; so the view in memory is always right, and
+//! One process has one store, and one writer is in it; so the view in memory is always right, and
 //! what a handshake asks is answered from it without any I/O. A write is confirmed when it is on the
 //! disk, never before. A failing disk is an error to the caller; the service goes on.
 
@@ -15,6 +15,7 @@ mod home;
 mod intents;
 mod live;
 mod nonces;
+mod readers;
 mod schema;
 mod secret;
 mod session;
@@ -30,14 +31,14 @@ mod writer;
 pub(crate) mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 pub use self::audit::{AuditEntry, Kept, KeptBinding, KeptHandshake, KeptSession, MAX_REASON, Pause};
 pub use self::binding::{Binding, BindingKey, Proof, Redemption, Source};
@@ -57,14 +58,13 @@ use self::home::Home;
 use self::intents::Intents;
 use self::live::{Live, lock};
 use self::nonces::UsedNonces;
+use self::readers::Readers;
 use self::secret::{Token, TokenKey};
 use self::view::View;
-use self::writer::{Connected, Writer};
+use self::writer::{Connected, Place, Writer};
 
 /// How many writes may wait.
 const QUEUE: usize = 4096;
-/// Reads of single rows that are rarely asked for.
-const READERS: u32 = 2;
 
 /// How long things are remembered, and how often the house is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +111,12 @@ struct Inner {
     memory: Arc<Memory>,
     token_key: TokenKey,
     clock: Arc<dyn Clock>,
-    readers: SqlitePool,
+    readers: Readers,
     queue: Mutex<Option<mpsc::Sender<Write>>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Writes that wait.
+    waiting: Arc<AtomicUsize>,
+    writer: Arc<Place>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Store {
@@ -124,11 +127,17 @@ impl Store {
 
     /// The same with other times to remember and another clock.
     pub async fn open_with(home: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let path = home.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Self::open_now(&path, options, clock)).await;
+        let ended = |error| OpenError::Io { path: home.to_owned(), source: std::io::Error::other(error) };
+        opened.map_err(ended)?
+    }
+
+    fn open_now(home: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let home = Home::open(home)?;
         let path = home.database();
-        let mut connection = schema::open(&home).await?;
-        let now = clock.unix();
-        let loaded = load(&mut connection, now, options).await;
+        let connection = schema::open(&home)?;
+        let loaded = load(&connection, clock.unix(), options);
         let (memory, token_key, last_id) =
             loaded.map_err(|source| OpenError::Database { path: path.clone(), source })?;
         let memory = Arc::new(memory);
@@ -139,18 +148,26 @@ impl Store {
             clock: Arc::clone(&clock),
             options,
             last_id,
-            written: false,
+            logged: 0,
         };
-        writer.prepare().await;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(Duration::from_secs(2))
-            .idle_timeout(Duration::from_secs(60))
-            .connect_lazy_with(schema::options(&path).read_only(true));
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(writer.run(waiting));
-        let queue = Mutex::new(Some(queue));
-        let inner = Inner { memory, token_key, clock, readers, queue, writer: Mutex::new(Some(task)) };
+        writer.prepare();
+        let (writer, waiting) = (Arc::new(Mutex::new(Some(writer))), Arc::new(AtomicUsize::new(0)));
+        let (queue, received) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("store".to_owned()).spawn({
+            let (writer, waiting) = (Arc::clone(&writer), Arc::clone(&waiting));
+            move || writer::run(&writer, &received, &waiting)
+        });
+        let thread = thread.map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        let inner = Inner {
+            memory,
+            token_key,
+            clock,
+            readers: Readers::new(path),
+            queue: Mutex::new(Some(queue)),
+            waiting,
+            writer,
+            thread: Mutex::new(Some(thread)),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -161,11 +178,11 @@ impl Store {
         // writer must not see its end before the readers are gone.
         self.inner.readers.close().await;
         drop(queue);
-        let task = lock(&self.inner.writer).take();
-        if let Some(task) = task
-            && let Err(error) = task.await
+        let thread = lock(&self.inner.thread).take();
+        if let Some(thread) = thread
+            && let Ok(Err(_)) = tokio::task::spawn_blocking(|| thread.join()).await
         {
-            tracing::error!(%error, "the writer of the store failed");
+            tracing::error!("the writer of the store failed");
         }
     }
 
@@ -217,16 +234,17 @@ impl Store {
     /// The binding of a bearer, unless it was replaced or ended.
     pub async fn by_token(&self, token: &str) -> Result<Option<Binding>, StoreError> {
         let Some(token) = self.inner.token_key.open(token) else { return Ok(None) };
-        let mut reader = self.inner.readers.acquire().await?;
-        let Some((key, hash)) = sql::token(&mut reader, token.id()).await? else { return Ok(None) };
+        let id = token.id();
+        let found = self.inner.readers.read(move |connection| sql::token(connection, id)).await?;
+        let Some((key, hash)) = found else { return Ok(None) };
         let binding = lock(&self.inner.memory.view).get(&key);
         Ok(binding.filter(|binding| binding.id == token.id() && token.matches(&hash)))
     }
 
     /// The signed text of a binding, which proves it to another gate.
     pub async fn proof(&self, binding: &Binding) -> Result<Option<Proof>, StoreError> {
-        let mut reader = self.inner.readers.acquire().await?;
-        sql::proof(&mut reader, binding.id).await
+        let id = binding.id;
+        self.inner.readers.read(move |connection| sql::proof(connection, id)).await
     }
 
     /// Ends a binding. A newer one of the same wallet and account stays.
@@ -262,8 +280,7 @@ impl Store {
 
     /// The node's answer to a session's handshake.
     pub async fn session_answer(&self, session_id: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut reader = self.inner.readers.acquire().await?;
-        sql_sessions::answer(&mut reader, session_id).await
+        self.inner.readers.read(move |connection| sql_sessions::answer(connection, session_id)).await
     }
 
     /// The session that uses a tunnel key, or was evicted with it.
@@ -289,37 +306,53 @@ impl Store {
 
     async fn write<T>(&self, write: impl FnOnce(Reply<T>) -> Write) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.send(write(reply))?;
+        self.put(write(reply))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    fn send(&self, write: Write) -> Result<(), StoreError> {
-        let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let queue = queue.ok_or(StoreError::Closed)?;
-        queue.try_send(write).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-        })
+    /// Does it, or has it done.
+    fn put(&self, write: Write) -> Result<(), StoreError> {
+        let Err(write) = self.at_once(write) else { return Ok(()) };
+        let Inner { queue, waiting, .. } = &*self.inner;
+        if waiting.fetch_add(1, Ordering::SeqCst) >= QUEUE {
+            waiting.fetch_sub(1, Ordering::SeqCst);
+            return Err(StoreError::Overloaded);
+        }
+        let sent = lock(queue).as_ref().map(|queue| queue.send(write));
+        if let Some(Ok(())) = sent {
+            return Ok(());
+        }
+        waiting.fetch_sub(1, Ordering::SeqCst);
+        Err(StoreError::Closed)
+    }
+
+    /// Does it while the writer is free and nothing waits for it, which would have come before this one.
+    fn at_once(&self, write: Write) -> Result<(), Write> {
+        let Ok(mut writer) = self.inner.writer.try_lock() else { return Err(write) };
+        match writer.as_mut() {
+            Some(writer) if self.inner.waiting.load(Ordering::SeqCst) == 0 => writer.at_once(write),
+            _ => Err(write),
+        }
     }
 }
 
-async fn load(
-    connection: &mut sqlx::SqliteConnection,
+fn load(
+    connection: &rusqlite::Connection,
     now: clock::UnixTime,
     options: Options,
 ) -> Result<(Memory, TokenKey, i64), StoreError> {
-    let (nonce_key, token_key, horizon) = secret::load(connection).await?;
+    let (nonce_key, token_key, horizon) = secret::load(connection)?;
     let mut nonces = UsedNonces::new(horizon);
-    sql::load_nonces(connection, |nonce| nonces.insert(&nonce)).await?;
+    sql::load_nonces(connection, |nonce| nonces.insert(&nonce))?;
     let mut view = View::default();
     let kept = i64::try_from(options.binding_retention.as_secs()).unwrap_or(now);
-    sql::load_bindings(connection, now - kept, |binding| view.put(&binding)).await?;
-    let last_id = sql::last_binding(connection).await?;
+    sql::load_bindings(connection, now - kept, |binding| view.put(&binding))?;
+    let last_id = sql::last_binding(connection)?;
     let mut live = Live::default();
-    sql_sessions::load(connection, |record| live.put(Arc::new(record))).await?;
+    sql_sessions::load(connection, |record| live.put(Arc::new(record)))?;
     let (live, intents) = (Arc::new(Mutex::new(live)), Intents::default());
-    sql_intents::load(connection, |record| intents.open(&live, record)).await?;
-    let pause = sql::meta(connection, enforcement::PAUSE).await?;
+    sql_intents::load(connection, |record| intents.open(&live, record))?;
+    let pause = sql::meta(connection, enforcement::PAUSE)?;
     let pause = pause.and_then(|bytes| Pause::from_bytes(&bytes));
     let memory = Memory {
         view: Mutex::new(view),

@@ -3,77 +3,91 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqlSafeStr};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::error::{OpenError, StoreError};
 use super::home::{APPLICATION_ID, Home, inspect};
+use super::sql;
 
-const MIGRATIONS: &[(&str, &str)] = &[
-    ("start", include_str!("migrations/0001_start.sql")),
-    ("enforcement", include_str!("migrations/0002_enforcement.sql")),
-    ("intents", include_str!("migrations/0003_intents.sql")),
-    ("plan", include_str!("migrations/0004_plan.sql")),
+const MIGRATIONS: [&str; 5] = [
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_enforcement.sql"),
+    include_str!("migrations/0003_intents.sql"),
+    include_str!("migrations/0004_plan.sql"),
+    include_str!("migrations/0005_version.sql"),
 ];
 /// The newest schema that this program knows.
-const SCHEMA: u32 = 4;
+const SCHEMA: u32 = 5;
 /// A caller has about three seconds in all: a lock that is held longer is an error to him.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this size the start does not wait for a check of every page.
 const CHECKED_BYTES: u64 = 16 << 20;
 
-/// Settings of every connection. Durable means: the commit waits until the log is on the disk.
-pub(super) fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
-        .disable_statement_logging()
-}
-
-/// Opens the home's database for writing, after creating or migrating it where needed.
-pub(super) async fn open(home: &Home) -> Result<SqliteConnection, OpenError> {
-    let path = home.database();
-    match inspect(&path)? {
-        None => create(home).await?,
-        Some(found) if found > SCHEMA => return Err(OpenError::Newer { path, found, known: SCHEMA }),
-        Some(_) => check(&path).await?,
-    }
-    let database = |source| OpenError::Database { path: path.clone(), source };
-    let mut connection = connect(&path).await.map_err(database)?;
-    migrate(&mut connection, &path).await?;
+/// A connection to a database that is there. Durable means: the commit waits until the log is on the disk.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    // Nobody else has this connection, so it needs no lock of its own.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    sql::synchronous(&connection, true)?;
     Ok(connection)
 }
 
-/// The connection of the writer.
-pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, StoreError> {
-    let options = options(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        // The writer moves the log into the database now and then; a commit, for which somebody waits, only does it
-        // under a load that leaves no time for that: from so many pages on, 16 MiB.
-        .pragma("wal_autocheckpoint", "4096")
-        // After a burst the log gives its space back.
-        .pragma("journal_size_limit", "16777216");
-    Ok(options.connect().await?)
+/// A connection that only reads.
+pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// The connection of the writer, who moves the log into the database when nobody waits for that.
+pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path)?;
+    // After a burst the log gives its space back.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216",
+    )?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// More than there are.
+const STATEMENTS: usize = 32;
+
+/// Opens the home's database for writing, after creating or migrating it where needed.
+pub(super) fn open(home: &Home) -> Result<Connection, OpenError> {
+    let path = home.database();
+    match inspect(&path)? {
+        None => create(home)?,
+        Some(found) if found > SCHEMA => return Err(OpenError::Newer { path, found, known: SCHEMA }),
+        Some(_) => check(&path)?,
+    }
+    let mut connection =
+        writer(&path).map_err(|source| OpenError::Database { path: path.clone(), source })?;
+    migrate(&mut connection, &path)?;
+    Ok(connection)
 }
 
 /// Prepares a new database beside its place and moves it there whole.
-async fn create(home: &Home) -> Result<(), OpenError> {
+fn create(home: &Home) -> Result<(), OpenError> {
     let draft = home.draft()?;
-    let database = |source: sqlx::Error| OpenError::Database { path: draft.clone(), source: source.into() };
-    let mut connection = options(&draft).connect().await.map_err(database)?;
-    let mark = format!("PRAGMA application_id = {APPLICATION_ID}");
-    connection.execute(AssertSqlSafe(mark)).await.map_err(database)?;
-    migrate(&mut connection, &draft).await?;
-    connection.close().await.map_err(database)?;
+    let database = |source| OpenError::Database { path: draft.clone(), source };
+    let mut connection = connect(&draft).map_err(database)?;
+    mark(&connection).map_err(|error| database(error.into()))?;
+    migrate(&mut connection, &draft)?;
+    connection.close().map_err(|(_, error)| database(error.into()))?;
     home.publish(&draft)
 }
 
+fn mark(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
+}
+
 /// Finds damage before anything is written.
-async fn check(path: &Path) -> Result<(), OpenError> {
+fn check(path: &Path) -> Result<(), OpenError> {
     let torn = |why: String| OpenError::Torn { path: path.to_owned(), why };
-    let failed = |error: sqlx::Error| match StoreError::from(error) {
+    let failed = |error| match error {
         StoreError::Database(why) => torn(why),
         source => OpenError::Database { path: path.to_owned(), source },
     };
@@ -82,50 +96,62 @@ async fn check(path: &Path) -> Result<(), OpenError> {
     if size > CHECKED_BYTES {
         return Ok(());
     }
-    let mut connection = options(path).connect().await.map_err(failed)?;
-    let verdict: String =
-        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await.map_err(failed)?;
-    connection.close().await.map_err(failed)?;
+    let verdict = connect(path).and_then(|connection| {
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        connection.close().map_err(|(_, error)| error)?;
+        Ok(verdict)
+    });
+    let verdict = verdict.map_err(failed)?;
     if verdict == "ok" { Ok(()) } else { Err(torn(verdict)) }
 }
 
-fn migrator(steps: &'static [(&'static str, &'static str)]) -> Migrator {
-    let migrations = (1..).zip(steps).map(|(version, (name, sql))| {
-        Migration::new(version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.collect())
-}
-
-async fn migrate(connection: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let migrator = migrator(MIGRATIONS);
-    let database = |source| OpenError::Database { path: path.to_owned(), source };
-    migrator.run(&mut *connection).await.map_err(|error| match error {
-        // The mark in the header lags behind a migration that was cut off; its own table knows.
-        MigrateError::VersionMissing(found) | MigrateError::VersionNotPresent(found) => OpenError::Newer {
-            path: path.to_owned(),
-            found: u32::try_from(found).unwrap_or(u32::MAX),
-            known: SCHEMA,
-        },
-        error => database(StoreError::Database(error.to_string())),
-    })?;
-    let written: u32 = sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| database(error.into()))?;
-    if written == SCHEMA {
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let database =
+        |source: rusqlite::Error| OpenError::Database { path: path.to_owned(), source: source.into() };
+    let found = version(connection).map_err(database)?;
+    let Some(missing) = MIGRATIONS.get(usize::try_from(found).unwrap_or(usize::MAX)..) else {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA });
+    };
+    if missing.is_empty() {
         return Ok(());
     }
-    let mark = format!("PRAGMA user_version = {SCHEMA}; PRAGMA wal_checkpoint(TRUNCATE)");
-    sqlx::raw_sql(AssertSqlSafe(mark)).execute(connection).await.map_err(|error| database(error.into()))?;
-    Ok(())
+    apply(connection, missing).map_err(database)
+}
+
+fn apply(connection: &mut Connection, missing: &[&str]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA)?;
+    transaction.commit()?;
+    // Who looks at the file's own bytes finds the version there.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// How many migrations were done. Former programs kept a table of them, behind which their mark in the head lagged.
+fn version(connection: &Connection) -> rusqlite::Result<u32> {
+    let mark = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
+    if connection.query_row(table, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(mark);
+    }
+    let done: u32 =
+        connection
+            .query_row("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations", [], |row| row.get(0))?;
+    Ok(done.max(mark))
 }
 
 /// A database as a former program left it.
 #[cfg(test)]
-pub(super) async fn former(path: &Path, version: u32) -> SqliteConnection {
-    let mut connection = options(path).create_if_missing(true).connect().await.unwrap();
-    let mark = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}");
-    connection.execute(AssertSqlSafe(mark)).await.unwrap();
-    migrator(&MIGRATIONS[..version as usize]).run(&mut connection).await.unwrap();
+pub(super) fn former(path: &Path, version: u32) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    mark(&connection).unwrap();
+    connection.pragma_update(None, "user_version", version).unwrap();
+    connection.execute_batch("CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY)").unwrap();
+    for (step, number) in MIGRATIONS.iter().zip(1..=version) {
+        connection.execute_batch(step).unwrap();
+        connection.execute("INSERT INTO _sqlx_migrations VALUES ($1)", [number]).unwrap();
+    }
     connection
 }

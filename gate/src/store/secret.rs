@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use rand::RngCore;
+use rusqlite::Connection;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteConnection;
 use subtle::ConstantTimeEq;
 
 use super::clock::UnixTime;
@@ -36,8 +36,8 @@ impl NonceKey {
         mac(&self.0)
     }
 
-    pub(super) async fn save(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        sql::set_meta(connection, NONCE_KEY, self.0.to_vec()).await
+    pub(super) fn save(&self, connection: &Connection) -> Result<(), StoreError> {
+        sql::set_meta(connection, NONCE_KEY, &*self.0)
     }
 }
 
@@ -115,32 +115,27 @@ impl Token {
 }
 
 /// The keys and the horizon of used nonces, created on the first start.
-pub(super) async fn load(
-    connection: &mut SqliteConnection,
-) -> Result<(NonceKey, TokenKey, UnixTime), StoreError> {
-    let nonce = NonceKey(Arc::new(load_key(connection, NONCE_KEY).await?));
-    let token = TokenKey(load_key(connection, TOKEN_KEY).await?);
-    let horizon = match sql::meta(connection, HORIZON).await? {
+pub(super) fn load(connection: &Connection) -> Result<(NonceKey, TokenKey, UnixTime), StoreError> {
+    let nonce = NonceKey(Arc::new(load_key(connection, NONCE_KEY)?));
+    let token = TokenKey(load_key(connection, TOKEN_KEY)?);
+    let horizon = match sql::meta(connection, HORIZON)? {
         Some(bytes) => i64::from_be_bytes(bytes.try_into().map_err(|_| sql::corrupt("a bad horizon"))?),
         None => 0,
     };
     Ok((nonce, token, horizon))
 }
 
-async fn load_key(connection: &mut SqliteConnection, name: &'static str) -> Result<[u8; 32], StoreError> {
-    if let Some(key) = sql::meta(connection, name).await? {
+fn load_key(connection: &Connection, name: &str) -> Result<[u8; 32], StoreError> {
+    if let Some(key) = sql::meta(connection, name)? {
         return key.try_into().map_err(|_| sql::corrupt("a key of the wrong length"));
     }
     let key = random();
-    sql::set_meta(connection, name, key.to_vec()).await?;
+    sql::set_meta(connection, name, &key)?;
     Ok(key)
 }
 
-pub(super) async fn set_horizon(
-    connection: &mut SqliteConnection,
-    horizon: UnixTime,
-) -> Result<(), StoreError> {
-    sql::set_meta(connection, HORIZON, horizon.to_be_bytes().to_vec()).await
+pub(super) fn set_horizon(connection: &Connection, horizon: UnixTime) -> Result<(), StoreError> {
+    sql::set_meta(connection, HORIZON, &horizon.to_be_bytes())
 }
 
 /// A key shorter than a block is the same key with zeros behind it.

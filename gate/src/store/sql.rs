@@ -1,10 +1,9 @@
-//! Every statement of the store. Numbered parameters and plain standard forms, which PostgreSQL speaks too.
+//! Every statement of the store. Numbered parameters and plain standard forms, which PostgreSQL speaks too. The numbers
+//! first appear in their order, since SQLite counts by that.
 
 use alloy::primitives::Address;
-use futures::TryStreamExt;
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use sentinel_proto::address::AccountAddress;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::binding::{Binding, BindingKey, Proof, Redemption};
 use super::clock::UnixTime;
@@ -12,217 +11,179 @@ use super::error::StoreError;
 use super::nonces::Nonce;
 use super::secret::TokenHash;
 
-type Done = Result<(), StoreError>;
+pub(super) type Done = Result<(), StoreError>;
 
-/// Few sizes of multi-row statements, so that each stays prepared.
-const CHUNKS: [usize; 3] = [64, 8, 1];
-
-fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = CHUNKS.into_iter().find(|size| *size <= rows.len())?;
-        let (chunk, rest) = rows.split_at(size);
-        rows = rest;
-        Some(chunk)
-    })
+/// One statement, which stays prepared.
+pub(super) fn run(connection: &Connection, statement: &str, parameters: impl Params) -> Done {
+    connection.prepare_cached(statement)?.execute(parameters)?;
+    Ok(())
 }
 
-async fn run(connection: &mut SqliteConnection, mut query: QueryBuilder<Sqlite>) -> Done {
-    query.build().execute(connection).await?;
+/// Hands over what a query finds, row by row.
+pub(super) fn each(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+    mut each: impl FnMut(&Row<'_>) -> Done,
+) -> Done {
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
+        each(row)?;
+    }
     Ok(())
 }
 
 /// Whether commits wait for the disk; outside of a transaction. The log stays whole either way.
-pub(super) async fn synchronous(connection: &mut SqliteConnection, disk: bool) -> Done {
+pub(super) fn synchronous(connection: &Connection, disk: bool) -> Done {
     let mode = if disk { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
-    sqlx::query(mode).execute(connection).await?;
-    Ok(())
+    Ok(connection.execute_batch(mode)?)
 }
 
-pub(super) async fn begin(connection: &mut SqliteConnection) -> Done {
+pub(super) fn begin(connection: &Connection) -> Done {
     // At once, so that a foreign lock shows before anything is done.
-    sqlx::query("BEGIN IMMEDIATE").execute(connection).await?;
-    Ok(())
+    run(connection, "BEGIN IMMEDIATE", [])
 }
 
-pub(super) async fn commit(connection: &mut SqliteConnection) -> Done {
-    sqlx::query("COMMIT").execute(connection).await?;
-    Ok(())
+pub(super) fn commit(connection: &Connection) -> Done {
+    run(connection, "COMMIT", [])
 }
 
-pub(super) async fn rollback(connection: &mut SqliteConnection) -> Done {
-    sqlx::query("ROLLBACK").execute(connection).await?;
-    Ok(())
+pub(super) fn rollback(connection: &Connection) -> Done {
+    run(connection, "ROLLBACK", [])
 }
 
 /// Moves what the log has into the database, as far as no reader is in the way.
-pub(super) async fn checkpoint(connection: &mut SqliteConnection) -> Done {
-    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(connection).await?;
-    Ok(())
+pub(super) fn checkpoint(connection: &Connection) -> Done {
+    Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
 /// A nonce that is there already fails the statement.
-pub(super) async fn use_nonces(connection: &mut SqliteConnection, nonces: &[Nonce]) -> Done {
-    for chunk in chunks(nonces) {
-        let mut query = QueryBuilder::new("INSERT INTO used_nonces (issued_at, nonce) ");
-        query.push_values(chunk, |mut row, nonce| {
-            row.push_bind(nonce.issued_at).push_bind(nonce.random.to_vec());
-        });
-        run(connection, query).await?;
-    }
-    Ok(())
+pub(super) fn use_nonce(connection: &Connection, nonce: &Nonce) -> Done {
+    let statement = "INSERT INTO used_nonces (issued_at, nonce) VALUES ($1, $2)";
+    run(connection, statement, params![nonce.issued_at, nonce.random])
 }
 
-pub(super) async fn insert_bindings(
-    connection: &mut SqliteConnection,
-    bindings: &[(i64, TokenHash, &Redemption)],
-) -> Done {
-    for chunk in chunks(bindings) {
-        let mut query = QueryBuilder::new(
-            "INSERT INTO bindings (id, account, wallet, vault, token_hash, source, issued_at, expires_at, \
-             message, signature) ",
-        );
-        query.push_values(chunk, |mut row, (id, token, new)| {
-            row.push_bind(*id)
-                .push_bind(new.account.as_bytes().to_vec())
-                .push_bind(new.wallet.to_vec())
-                .push_bind(new.vault.map(|vault| vault.to_vec()))
-                .push_bind(token.to_vec())
-                .push_bind(new.source().label())
-                .push_bind(new.issued_at)
-                .push_bind(new.expires_at)
-                .push_bind(new.proof.message.clone())
-                .push_bind(new.proof.signature.clone());
-        });
-        run(connection, query).await?;
-    }
-    Ok(())
+pub(super) fn insert_binding(connection: &Connection, id: i64, token: &TokenHash, new: &Redemption) -> Done {
+    run(
+        connection,
+        "INSERT INTO bindings (id, account, wallet, vault, token_hash, source, issued_at, expires_at, \
+         message, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        params![
+            id,
+            new.account.as_bytes(),
+            new.wallet.as_slice(),
+            new.vault.as_ref().map(|vault| vault.as_slice()),
+            token,
+            new.source().label(),
+            new.issued_at,
+            new.expires_at,
+            new.proof.message,
+            new.proof.signature,
+        ],
+    )
 }
 
-pub(super) async fn delete_bindings(connection: &mut SqliteConnection, ids: &[i64]) -> Done {
-    for chunk in chunks(ids) {
-        let mut query = QueryBuilder::new("DELETE FROM bindings WHERE id IN (");
-        let mut list = query.separated(", ");
-        for id in chunk {
-            list.push_bind(*id);
-        }
-        query.push(")");
-        run(connection, query).await?;
-    }
-    Ok(())
+pub(super) fn delete_binding(connection: &Connection, id: i64) -> Done {
+    run(connection, "DELETE FROM bindings WHERE id = $1", [id])
 }
 
-pub(super) async fn touch_bindings(connection: &mut SqliteConnection, touched: &[Binding]) -> Done {
-    for binding in touched {
-        sqlx::query("UPDATE bindings SET last_used_at = $1 WHERE id = $2")
-            .bind(binding.last_used_at)
-            .bind(binding.id)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+pub(super) fn touch_binding(connection: &Connection, touched: &Binding) -> Done {
+    let statement = "UPDATE bindings SET last_used_at = $1 WHERE id = $2";
+    run(connection, statement, params![touched.last_used_at, touched.id])
 }
 
 /// Hands over those that end after `limit`, oldest first.
-pub(super) async fn load_bindings(
-    connection: &mut SqliteConnection,
+pub(super) fn load_bindings(
+    connection: &Connection,
     limit: UnixTime,
-    mut each: impl FnMut(Binding),
+    mut found: impl FnMut(Binding),
 ) -> Done {
-    let mut rows = sqlx::query(
-        "SELECT id, account, wallet, vault, issued_at, expires_at, last_used_at FROM bindings \
-         WHERE expires_at > $1 ORDER BY id",
-    )
-    .bind(limit)
-    .fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        each(Binding {
-            id: row.try_get(0)?,
-            account: account(&row, 1)?,
-            wallet: address(&row, 2)?.ok_or_else(|| corrupt("a binding without wallet"))?,
-            vault: address(&row, 3)?,
-            issued_at: row.try_get(4)?,
-            expires_at: row.try_get(5)?,
-            last_used_at: row.try_get(6)?,
+    let query = "SELECT id, account, wallet, vault, issued_at, expires_at, last_used_at FROM bindings \
+         WHERE expires_at > $1 ORDER BY id";
+    each(connection, query, [limit], |row| {
+        found(Binding {
+            id: row.get(0)?,
+            account: account(row, 1)?,
+            wallet: wallet(row, 2)?,
+            vault: address(row, 3)?,
+            issued_at: row.get(4)?,
+            expires_at: row.get(5)?,
+            last_used_at: row.get(6)?,
             refused_at: None,
         });
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Drops those that ended before `limit`. Reads the whole table.
-pub(super) async fn forget_bindings(connection: &mut SqliteConnection, limit: UnixTime) -> Done {
-    sqlx::query("DELETE FROM bindings WHERE expires_at <= $1").bind(limit).execute(connection).await?;
-    Ok(())
+pub(super) fn forget_bindings(connection: &Connection, limit: UnixTime) -> Done {
+    run(connection, "DELETE FROM bindings WHERE expires_at <= $1", [limit])
 }
 
-pub(super) async fn last_binding(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let last: Option<i64> = sqlx::query_scalar("SELECT MAX(id) FROM bindings").fetch_one(connection).await?;
+pub(super) fn last_binding(connection: &Connection) -> Result<i64, StoreError> {
+    let last: Option<i64> = connection.query_row("SELECT MAX(id) FROM bindings", [], |row| row.get(0))?;
     Ok(last.unwrap_or(0))
 }
 
-pub(super) async fn proof(connection: &mut SqliteConnection, id: i64) -> Result<Option<Proof>, StoreError> {
-    let row = sqlx::query("SELECT message, signature FROM bindings WHERE id = $1").bind(id);
-    let Some(row) = row.fetch_optional(connection).await? else { return Ok(None) };
-    Ok(Some(Proof { message: row.try_get(0)?, signature: row.try_get(1)? }))
+pub(super) fn proof(connection: &Connection, id: i64) -> Result<Option<Proof>, StoreError> {
+    let proof = |row: &Row<'_>| Ok(Proof { message: row.get(0)?, signature: row.get(1)? });
+    let query = "SELECT message, signature FROM bindings WHERE id = $1";
+    Ok(connection.query_row(query, [id], proof).optional()?)
 }
 
 /// Whose binding it is, and the hash of the bearer's secret.
-pub(super) async fn token(
-    connection: &mut SqliteConnection,
-    id: i64,
-) -> Result<Option<(BindingKey, Vec<u8>)>, StoreError> {
-    let row = sqlx::query("SELECT account, wallet, token_hash FROM bindings WHERE id = $1").bind(id);
-    let Some(row) = row.fetch_optional(connection).await? else { return Ok(None) };
-    let wallet = address(&row, 1)?.ok_or_else(|| corrupt("a binding without wallet"))?;
-    Ok(Some((BindingKey { account: account(&row, 0)?, wallet }, row.try_get(2)?)))
+pub(super) fn token(connection: &Connection, id: i64) -> Result<Option<(BindingKey, Vec<u8>)>, StoreError> {
+    let mut found = None;
+    let query = "SELECT account, wallet, token_hash FROM bindings WHERE id = $1";
+    each(connection, query, [id], |row| {
+        found = Some((BindingKey { account: account(row, 0)?, wallet: wallet(row, 1)? }, row.get(2)?));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
-pub(super) async fn load_nonces(connection: &mut SqliteConnection, mut each: impl FnMut(Nonce)) -> Done {
-    let mut rows = sqlx::query("SELECT issued_at, nonce FROM used_nonces").fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let random: Vec<u8> = row.try_get(1)?;
-        let random = random.try_into().map_err(|_| corrupt("a nonce of the wrong length"))?;
-        each(Nonce { issued_at: row.try_get(0)?, random });
-    }
-    Ok(())
+pub(super) fn load_nonces(connection: &Connection, mut found: impl FnMut(Nonce)) -> Done {
+    each(connection, "SELECT issued_at, nonce FROM used_nonces", [], |row| {
+        let random = row.get_ref(1)?.as_blob().ok().and_then(|random| random.try_into().ok());
+        let random = random.ok_or_else(|| corrupt("a nonce of the wrong length"))?;
+        found(Nonce { issued_at: row.get(0)?, random });
+        Ok(())
+    })
 }
 
-pub(super) async fn forget_nonces(connection: &mut SqliteConnection, horizon: UnixTime) -> Done {
-    sqlx::query("DELETE FROM used_nonces WHERE issued_at <= $1").bind(horizon).execute(connection).await?;
-    Ok(())
+pub(super) fn forget_nonces(connection: &Connection, horizon: UnixTime) -> Done {
+    run(connection, "DELETE FROM used_nonces WHERE issued_at <= $1", [horizon])
 }
 
-pub(super) async fn meta(
-    connection: &mut SqliteConnection,
-    name: &'static str,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let value = sqlx::query_scalar("SELECT value FROM meta WHERE name = $1").bind(name);
-    Ok(value.fetch_optional(connection).await?)
+pub(super) fn meta(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let query = "SELECT value FROM meta WHERE name = $1";
+    Ok(connection.query_row(query, [name], |row| row.get(0)).optional()?)
 }
 
-pub(super) async fn set_meta(connection: &mut SqliteConnection, name: &'static str, value: Vec<u8>) -> Done {
-    sqlx::query(
+pub(super) fn set_meta(connection: &Connection, name: &str, value: &[u8]) -> Done {
+    run(
+        connection,
         "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        params![name, value],
     )
-    .bind(name)
-    .bind(value)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 pub(super) fn corrupt(what: &str) -> StoreError {
     StoreError::Database(format!("{what} in the database"))
 }
 
-pub(super) fn account(row: &SqliteRow, column: usize) -> Result<AccountAddress, StoreError> {
-    let bytes: &[u8] = row.try_get(column)?;
-    let bytes: [u8; 20] = bytes.try_into().map_err(|_| corrupt("an account of the wrong length"))?;
-    Ok(AccountAddress::new(bytes))
+pub(super) fn account(row: &Row<'_>, column: usize) -> Result<AccountAddress, StoreError> {
+    let bytes = row.get_ref(column)?.as_blob().ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(AccountAddress::new).ok_or_else(|| corrupt("an account of the wrong length"))
 }
 
-pub(super) fn address(row: &SqliteRow, column: usize) -> Result<Option<Address>, StoreError> {
-    let bytes: Option<&[u8]> = row.try_get(column)?;
-    let address = bytes.map(Address::try_from).transpose();
-    address.map_err(|_| corrupt("an address of the wrong length"))
+pub(super) fn address(row: &Row<'_>, column: usize) -> Result<Option<Address>, StoreError> {
+    let wrong = || corrupt("an address of the wrong length");
+    let bytes = row.get_ref(column)?.as_blob_or_null().map_err(|_| wrong())?;
+    bytes.map(Address::try_from).transpose().map_err(|_| wrong())
+}
+
+pub(super) fn wallet(row: &Row<'_>, column: usize) -> Result<Address, StoreError> {
+    address(row, column)?.ok_or_else(|| corrupt("a binding without wallet"))
 }

@@ -1,106 +1,86 @@
 //! The statements on the audit log and on what is kept of one wallet.
 
 use alloy::primitives::Address;
-use futures::TryStreamExt;
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use rusqlite::{Connection, Row, params};
 
 use super::audit::{AuditEntry, Kept, KeptBinding, KeptHandshake, KeptSession};
 use super::clock::UnixTime;
 use super::error::StoreError;
-use super::sql::{account, address, corrupt};
-
-type Done = Result<(), StoreError>;
+use super::sql::{Done, account, address, each, run, wallet};
 
 /// In the place of an erased wallet.
 const ERASED: &str = "erased";
 
-pub(super) async fn note(connection: &mut SqliteConnection, entry: &AuditEntry) -> Done {
-    sqlx::query("INSERT INTO audit (at, action, subject, reason) VALUES ($1, $2, $3, $4)")
-        .bind(entry.at)
-        .bind(entry.action.clone())
-        .bind(entry.subject.clone())
-        .bind(entry.reason.clone())
-        .execute(connection)
-        .await?;
-    Ok(())
+pub(super) fn note(connection: &Connection, entry: &AuditEntry) -> Done {
+    let AuditEntry { at, action, subject, reason } = entry;
+    let statement = "INSERT INTO audit (at, action, subject, reason) VALUES ($1, $2, $3, $4)";
+    run(connection, statement, params![at, action, subject, reason])
 }
 
 /// The newest deeds, newest first.
-pub(super) async fn log(
-    connection: &mut SqliteConnection,
-    limit: u32,
-) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows = sqlx::query("SELECT at, action, subject, reason FROM audit ORDER BY id DESC LIMIT $1");
-    let rows = rows.bind(limit).fetch_all(connection).await?;
-    rows.iter().map(entry).collect()
+pub(super) fn log(connection: &Connection, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+    let mut entries = Vec::new();
+    let query = "SELECT at, action, subject, reason FROM audit ORDER BY id DESC LIMIT $1";
+    each(connection, query, [limit], |row| {
+        entries.push(entry(row)?);
+        Ok(())
+    })?;
+    Ok(entries)
 }
 
 /// Drops deeds from before `limit`.
-pub(super) async fn forget(connection: &mut SqliteConnection, limit: UnixTime) -> Done {
-    sqlx::query("DELETE FROM audit WHERE at <= $1").bind(limit).execute(connection).await?;
-    Ok(())
+pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
+    run(connection, "DELETE FROM audit WHERE at <= $1", [limit])
 }
 
-pub(super) async fn kept(connection: &mut SqliteConnection, wallet: Address) -> Result<Kept, StoreError> {
+pub(super) fn kept(connection: &Connection, asked: Address) -> Result<Kept, StoreError> {
     let mut kept = Kept::default();
-    let mut rows = sqlx::query(
-        "SELECT account, wallet, vault, issued_at, expires_at, message FROM bindings \
-         WHERE wallet = $1 OR vault = $1 ORDER BY id",
-    )
-    .bind(wallet.to_vec())
-    .fetch(&mut *connection);
-    while let Some(row) = rows.try_next().await? {
-        let signer = address(&row, 1)?.ok_or_else(|| corrupt("a binding without wallet"))?;
+    let query = "SELECT account, wallet, vault, issued_at, expires_at, message FROM bindings \
+         WHERE wallet = $1 OR vault = $1 ORDER BY id";
+    each(connection, query, [asked.as_slice()], |row| {
         kept.bindings.push(KeptBinding {
-            account: account(&row, 0)?.to_string(),
-            wallet: signer.to_checksum(None),
-            vault: address(&row, 2)?.map(|vault| vault.to_checksum(None)),
-            issued_at: row.try_get(3)?,
-            expires_at: row.try_get(4)?,
-            message: row.try_get(5)?,
+            account: account(row, 0)?.to_string(),
+            wallet: wallet(row, 1)?.to_checksum(None),
+            vault: address(row, 2)?.map(|vault| vault.to_checksum(None)),
+            issued_at: row.get(3)?,
+            expires_at: row.get(4)?,
+            message: row.get(5)?,
         });
-    }
-    drop(rows);
-    let mut rows = sqlx::query(
-        "SELECT session_id, account, admitted_at, ended_at, addresses FROM sessions \
-         WHERE wallet = $1 OR vault = $1 OR own_key = $1 ORDER BY session_id",
-    )
-    .bind(wallet.to_vec())
-    .fetch(&mut *connection);
-    while let Some(row) = rows.try_next().await? {
-        let addresses: &str = row.try_get(4)?;
+        Ok(())
+    })?;
+    let query = "SELECT session_id, account, admitted_at, ended_at, addresses FROM sessions \
+         WHERE wallet = $1 OR vault = $1 OR own_key = $1 ORDER BY session_id";
+    each(connection, query, [asked.as_slice()], |row| {
+        let addresses: String = row.get(4)?;
         kept.sessions.push(KeptSession {
-            session_id: row.try_get::<i64, _>(0)?.cast_unsigned(),
-            account: account(&row, 1)?.to_string(),
-            admitted_at: row.try_get(2)?,
-            ended_at: row.try_get(3)?,
+            session_id: row.get::<_, i64>(0)?.cast_unsigned(),
+            account: account(row, 1)?.to_string(),
+            admitted_at: row.get(2)?,
+            ended_at: row.get(3)?,
             addresses: addresses.lines().map(str::to_owned).collect(),
         });
-    }
-    drop(rows);
-    let mut rows = sqlx::query(
-        "SELECT session_id, account, admitted_at FROM intents \
-         WHERE wallet = $1 OR vault = $1 OR own_key = $1 ORDER BY session_id",
-    )
-    .bind(wallet.to_vec())
-    .fetch(&mut *connection);
-    while let Some(row) = rows.try_next().await? {
+        Ok(())
+    })?;
+    let query = "SELECT session_id, account, admitted_at FROM intents \
+         WHERE wallet = $1 OR vault = $1 OR own_key = $1 ORDER BY session_id";
+    each(connection, query, [asked.as_slice()], |row| {
         kept.open.push(KeptHandshake {
-            session_id: row.try_get::<i64, _>(0)?.cast_unsigned(),
-            account: account(&row, 1)?.to_string(),
-            admitted_at: row.try_get(2)?,
+            session_id: row.get::<_, i64>(0)?.cast_unsigned(),
+            account: account(row, 1)?.to_string(),
+            admitted_at: row.get(2)?,
         });
-    }
-    drop(rows);
-    let rows = sqlx::query("SELECT at, action, subject, reason FROM audit WHERE subject = $1 ORDER BY id");
-    let rows = rows.bind(wallet.to_checksum(None)).fetch_all(connection).await?;
-    kept.audit = rows.iter().map(entry).collect::<Result<_, _>>()?;
+        Ok(())
+    })?;
+    let query = "SELECT at, action, subject, reason FROM audit WHERE subject = $1 ORDER BY id";
+    each(connection, query, [asked.to_checksum(None)], |row| {
+        kept.audit.push(entry(row)?);
+        Ok(())
+    })?;
     Ok(kept)
 }
 
 /// Forgets a wallet. What must stay, as the tunnel key of a session that lives on the hub, stays without it.
-pub(super) async fn erase(connection: &mut SqliteConnection, wallet: Address) -> Done {
+pub(super) fn erase(connection: &Connection, wallet: Address) -> Done {
     for statement in [
         "DELETE FROM bindings WHERE wallet = $1",
         "UPDATE bindings SET vault = NULL WHERE vault = $1",
@@ -110,21 +90,11 @@ pub(super) async fn erase(connection: &mut SqliteConnection, wallet: Address) ->
         "UPDATE intents SET wallet = NULL, vault = NULL, card = NULL, own_key = NULL \
          WHERE wallet = $1 OR vault = $1 OR own_key = $1",
     ] {
-        sqlx::query(statement).bind(wallet.to_vec()).execute(&mut *connection).await?;
+        run(connection, statement, [wallet.as_slice()])?;
     }
-    sqlx::query("UPDATE audit SET subject = $1 WHERE subject = $2")
-        .bind(ERASED)
-        .bind(wallet.to_checksum(None))
-        .execute(connection)
-        .await?;
-    Ok(())
+    run(connection, "UPDATE audit SET subject = $1 WHERE subject = $2", [ERASED, &wallet.to_checksum(None)])
 }
 
-fn entry(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
-    Ok(AuditEntry {
-        at: row.try_get(0)?,
-        action: row.try_get(1)?,
-        subject: row.try_get(2)?,
-        reason: row.try_get(3)?,
-    })
+fn entry(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry { at: row.get(0)?, action: row.get(1)?, subject: row.get(2)?, reason: row.get(3)? })
 }

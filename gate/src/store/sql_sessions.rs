@@ -1,21 +1,18 @@
 //! The statements on sessions.
 
-use futures::TryStreamExt;
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::cause::Cause;
 use super::clock::UnixTime;
 use super::error::StoreError;
 use super::session::{SessionRecord, SessionState};
-use super::sql::{account, address, corrupt};
+use super::sql::{Done, account, address, corrupt, each, run};
+use super::sql_intents;
 
-type Done = Result<(), StoreError>;
-
-/// Writes a session in the place of what was known of it, and closes the intent to let it in: in this order, so that
-/// the session is known at every moment, in a transaction or not.
-pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecord, answer: &[u8]) -> Done {
-    sqlx::query(
+/// Writes a session in the place of what was known of it, and closes the intent to let it in.
+pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]) -> Done {
+    run(
+        connection,
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
          handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, plan, ended_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, NULL) \
@@ -25,128 +22,110 @@ pub(super) async fn record(connection: &mut SqliteConnection, new: &SessionRecor
          handshake_hash = excluded.handshake_hash, answer = excluded.answer, \
          admitted_at = excluded.admitted_at, decision_block = excluded.decision_block, \
          expires_at = excluded.expires_at, state = excluded.state, cause = excluded.cause, \
-         own_key = excluded.own_key, plan = excluded.plan, ended_at = NULL; \
-         DELETE FROM intents WHERE session_id = $1 AND peer_id = $8",
-    )
-    .bind(new.session_id.cast_signed())
-    .bind(new.account.as_bytes().to_vec())
-    .bind(new.wallet.map(|wallet| wallet.to_vec()))
-    .bind(new.vault.map(|vault| vault.to_vec()))
-    .bind(new.card.clone())
-    .bind(new.tier.clone())
-    .bind(new.service.clone())
-    .bind(new.peer_id.clone())
-    .bind(new.addresses.join("\n"))
-    .bind(new.handshake_hash.to_vec())
-    .bind(answer.to_vec())
-    .bind(new.admitted_at)
-    .bind(new.decision_block.cast_signed())
-    .bind(new.expires_at)
-    .bind(new.state.label())
-    .bind(new.cause.map(Cause::label))
-    .bind(new.own_key.map(|key| key.to_vec()))
-    .bind(new.plan.map(u64::cast_signed))
-    .execute(connection)
-    .await?;
-    Ok(())
+         own_key = excluded.own_key, plan = excluded.plan, ended_at = NULL",
+        params![
+            new.session_id.cast_signed(),
+            new.account.as_bytes(),
+            new.wallet.as_ref().map(|wallet| wallet.as_slice()),
+            new.vault.as_ref().map(|vault| vault.as_slice()),
+            new.card,
+            new.tier,
+            new.service,
+            new.peer_id,
+            new.addresses.join("\n"),
+            new.handshake_hash,
+            answer,
+            new.admitted_at,
+            new.decision_block.cast_signed(),
+            new.expires_at,
+            new.state.label(),
+            new.cause.map(Cause::label),
+            new.own_key.as_ref().map(|key| key.as_slice()),
+            new.plan.map(u64::cast_signed),
+        ],
+    )?;
+    sql_intents::settle(connection, new.session_id, &new.peer_id)
 }
 
 /// What a session rests on now. Its tunnel key and the answer to its handshake never change.
-pub(super) async fn update(connection: &mut SqliteConnection, new: &SessionRecord) -> Done {
-    sqlx::query(
+pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
+    run(
+        connection,
         "UPDATE sessions SET wallet = $1, vault = $2, card = $3, tier = $4, decision_block = $5, \
          expires_at = $6, state = $7, cause = $8, plan = $9 WHERE session_id = $10 AND ended_at IS NULL",
+        params![
+            new.wallet.as_ref().map(|wallet| wallet.as_slice()),
+            new.vault.as_ref().map(|vault| vault.as_slice()),
+            new.card,
+            new.tier,
+            new.decision_block.cast_signed(),
+            new.expires_at,
+            new.state.label(),
+            new.cause.map(Cause::label),
+            new.plan.map(u64::cast_signed),
+            new.session_id.cast_signed(),
+        ],
     )
-    .bind(new.wallet.map(|wallet| wallet.to_vec()))
-    .bind(new.vault.map(|vault| vault.to_vec()))
-    .bind(new.card.clone())
-    .bind(new.tier.clone())
-    .bind(new.decision_block.cast_signed())
-    .bind(new.expires_at)
-    .bind(new.state.label())
-    .bind(new.cause.map(Cause::label))
-    .bind(new.plan.map(u64::cast_signed))
-    .bind(new.session_id.cast_signed())
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
-pub(super) async fn mark(
-    connection: &mut SqliteConnection,
+pub(super) fn mark(
+    connection: &Connection,
     session_id: u64,
     state: SessionState,
     cause: Option<Cause>,
 ) -> Done {
-    sqlx::query("UPDATE sessions SET state = $1, cause = $2 WHERE session_id = $3 AND ended_at IS NULL")
-        .bind(state.label())
-        .bind(cause.map(Cause::label))
-        .bind(session_id.cast_signed())
-        .execute(connection)
-        .await?;
-    Ok(())
+    let statement = "UPDATE sessions SET state = $1, cause = $2 WHERE session_id = $3 AND ended_at IS NULL";
+    run(connection, statement, params![state.label(), cause.map(Cause::label), session_id.cast_signed()])
 }
 
-pub(super) async fn end(connection: &mut SqliteConnection, session_id: u64, at: UnixTime) -> Done {
-    sqlx::query("UPDATE sessions SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL")
-        .bind(at)
-        .bind(session_id.cast_signed())
-        .execute(connection)
-        .await?;
-    Ok(())
+pub(super) fn end(connection: &Connection, session_id: u64, at: UnixTime) -> Done {
+    let statement = "UPDATE sessions SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL";
+    run(connection, statement, [at, session_id.cast_signed()])
 }
 
 /// Drops sessions that ended before `limit`.
-pub(super) async fn forget(connection: &mut SqliteConnection, limit: UnixTime) -> Done {
-    sqlx::query("DELETE FROM sessions WHERE ended_at <= $1").bind(limit).execute(connection).await?;
-    Ok(())
+pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
+    run(connection, "DELETE FROM sessions WHERE ended_at <= $1", [limit])
 }
 
 /// Hands over every session that did not end.
-pub(super) async fn load(connection: &mut SqliteConnection, mut each: impl FnMut(SessionRecord)) -> Done {
-    let mut rows = sqlx::query(
-        "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
+pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
+    let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
          handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key, plan FROM sessions \
-         WHERE ended_at IS NULL",
-    )
-    .fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        each(read(&row)?);
-    }
-    Ok(())
+         WHERE ended_at IS NULL";
+    each(connection, query, [], |row| {
+        found(read(row)?);
+        Ok(())
+    })
 }
 
-pub(super) fn read(row: &SqliteRow) -> Result<SessionRecord, StoreError> {
-    let addresses: &str = row.try_get(8)?;
-    let hash: &[u8] = row.try_get(9)?;
-    let state: &str = row.try_get(13)?;
-    let cause: Option<&str> = row.try_get(14)?;
+pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
+    let addresses: String = row.get(8)?;
+    let state: String = row.get(13)?;
+    let cause: Option<String> = row.get(14)?;
     Ok(SessionRecord {
-        session_id: row.try_get::<i64, _>(0)?.cast_unsigned(),
+        session_id: row.get::<_, i64>(0)?.cast_unsigned(),
         account: account(row, 1)?,
         wallet: address(row, 2)?,
         vault: address(row, 3)?,
-        card: row.try_get(4)?,
-        tier: row.try_get(5)?,
-        service: row.try_get(6)?,
-        peer_id: row.try_get(7)?,
+        card: row.get(4)?,
+        tier: row.get(5)?,
+        service: row.get(6)?,
+        peer_id: row.get(7)?,
         addresses: addresses.lines().map(str::to_owned).collect(),
-        handshake_hash: hash.try_into().map_err(|_| corrupt("a handshake hash of the wrong length"))?,
-        admitted_at: row.try_get(10)?,
-        decision_block: row.try_get::<i64, _>(11)?.cast_unsigned(),
-        expires_at: row.try_get(12)?,
-        state: SessionState::parse(state).ok_or_else(|| corrupt("an unknown state"))?,
-        cause: cause.and_then(Cause::parse),
+        handshake_hash: row.get(9).map_err(|_| corrupt("a handshake hash of the wrong length"))?,
+        admitted_at: row.get(10)?,
+        decision_block: row.get::<_, i64>(11)?.cast_unsigned(),
+        expires_at: row.get(12)?,
+        state: SessionState::parse(&state).ok_or_else(|| corrupt("an unknown state"))?,
+        cause: cause.as_deref().and_then(Cause::parse),
         own_key: address(row, 15)?,
-        plan: row.try_get::<Option<i64>, _>(16)?.map(i64::cast_unsigned),
+        plan: row.get::<_, Option<i64>>(16)?.map(i64::cast_unsigned),
     })
 }
 
 /// The bytes that the node answered to the session's handshake.
-pub(super) async fn answer(
-    connection: &mut SqliteConnection,
-    session_id: u64,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let answer = sqlx::query_scalar("SELECT answer FROM sessions WHERE session_id = $1 AND ended_at IS NULL");
-    Ok(answer.bind(session_id.cast_signed()).fetch_optional(connection).await?)
+pub(super) fn answer(connection: &Connection, session_id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let query = "SELECT answer FROM sessions WHERE session_id = $1 AND ended_at IS NULL";
+    Ok(connection.query_row(query, [session_id.cast_signed()], |row| row.get(0)).optional()?)
 }

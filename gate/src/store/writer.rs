@@ -1,16 +1,18 @@
-//! The one writer: it drains what waits, puts it into one transaction, commits, then answers.
+//! The one writer: it drains what waits, puts it into one transaction, commits, then answers. It has a thread of its
+//! own, because a commit that waits for the disk holds up whatever is on the thread.
 //!
 //! Invariant: nobody is told "done", and nothing shows in memory, before the commit: for what people rely on that
-//! means the disk. What speaks of peers alone ([`Step::is_of_a_peer`]) is with the system by then, so the end of the
-//! process loses none of it; a power cut may, but ends the peers too, since the tunnel is on the same machine.
+//! means the disk. What speaks of peers alone ([`Write::is_of_a_peer`]) is with the system by then, so the end of the
+//! process loses none of it; a power cut may, but ends the peers too, since the tunnel is on the same machine. Such a
+//! write waits for no disk, so it is done by whoever wants it ([`Writer::at_once`]) while nothing else is waiting: to
+//! wake a thread and to be woken by it takes longer.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use rusqlite::Connection;
 
 use super::batch::{self, Memory, Step, Write};
 use super::clock::{Clock, UnixTime};
@@ -24,11 +26,13 @@ use super::{Options, schema, sql, sql_privacy, sql_sessions};
 const BATCH: usize = 512;
 /// How often old entries go.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-
 /// How soon a clock that was set back is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// While nothing can be written: time until that is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// After so many writes the log is moved even under a load that leaves no time for that. A write takes one to four
+/// pages of 4 KiB of it.
+const LOG: usize = 4096;
 
 /// Where a commit is when it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,24 +46,27 @@ pub(super) enum Safety {
 /// The connection that writes, and how safe its commits are now.
 #[derive(Debug)]
 pub(super) struct Connected {
-    inner: SqliteConnection,
+    inner: Connection,
     safety: Safety,
 }
 
 impl Connected {
     /// A connection as [`schema`] makes it.
-    pub(super) fn new(inner: SqliteConnection) -> Self {
+    pub(super) fn new(inner: Connection) -> Self {
         Self { inner, safety: Safety::Disk }
     }
 
-    async fn is_to_be(&mut self, safety: Safety) -> Result<(), StoreError> {
+    fn is_to_be(&mut self, safety: Safety) -> Result<(), StoreError> {
         if self.safety != safety {
-            sql::synchronous(&mut self.inner, safety == Safety::Disk).await?;
+            sql::synchronous(&self.inner, safety == Safety::Disk)?;
             self.safety = safety;
         }
         Ok(())
     }
 }
+
+/// Where the writer is until it has ended.
+pub(super) type Place = Mutex<Option<Writer>>;
 
 /// Owns the connection that writes, and the home's lock.
 #[derive(Debug)]
@@ -70,208 +77,211 @@ pub(super) struct Writer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: Options,
     pub(super) last_id: i64,
-    /// Something is in the log.
-    pub(super) written: bool,
+    /// Writes that are in the log only.
+    pub(super) logged: usize,
+}
+
+/// Something that is to be done now and then.
+struct Every {
+    time: Duration,
+    last: Instant,
+}
+
+impl Every {
+    fn new(time: Duration) -> Self {
+        Self { time, last: Instant::now() }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let due = self.last.elapsed() >= self.time;
+        if due {
+            self.last = Instant::now();
+        }
+        due
+    }
+}
+
+/// Works until every handle of the store is gone, then closes the database. `waiting` counts what is in the queue or
+/// was just taken from it.
+pub(super) fn run(place: &Place, queue: &Receiver<Write>, waiting: &AtomicUsize) {
+    let Some(options) = lock(place).as_ref().map(|writer| writer.options) else { return };
+    let mut tidy = Every::new(options.tidy_every);
+    let [mut purge, mut look, mut again] = [PURGE_EVERY, LOOK_EVERY, TRY_AGAIN].map(Every::new);
+    let mut taken = Vec::with_capacity(BATCH);
+    loop {
+        match queue.recv_timeout(LOOK_EVERY.min(options.tidy_every)) {
+            Ok(first) => taken.extend([first].into_iter().chain(queue.try_iter()).take(BATCH)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        let mut place = lock(place);
+        let Some(writer) = place.as_mut() else { return };
+        let count = taken.len();
+        writer.write(&mut taken);
+        waiting.fetch_sub(count, Ordering::SeqCst);
+        if writer.logged >= LOG || tidy.is_due() {
+            writer.tidy();
+        }
+        let troubled = lock(&writer.memory.trouble).is_some();
+        if count > 0 || !troubled {
+            again.last = Instant::now();
+        }
+        // Nobody may be let in while there is trouble, so nobody else would find out that it is over; and until a
+        // clock that was set back is noticed, every new challenge counts as used.
+        if (troubled && again.is_due()) || (look.is_due() && writer.is_behind()) {
+            drop(writer.purge());
+        }
+        if purge.is_due() {
+            writer.purge_or_warn(Ok(()));
+        }
+    }
+    if let Some(writer) = lock(place).take() {
+        writer.end();
+    }
 }
 
 impl Writer {
     /// The purge of the start. A disk that is full or locked at this moment does not keep what is there
     /// from being used; a clock that was set back keeps new challenges refused until it succeeds.
-    pub(super) async fn prepare(&mut self) {
-        let done = match self.begin(Safety::Disk).await {
-            Ok(mut connection) => {
-                // Those of before are not in memory, so no later purge would find them.
-                let limit = self.before(self.options.binding_retention);
-                let done = sql::forget_bindings(&mut connection.inner, limit).await;
-                self.end(connection, done).await
-            }
-            Err(error) => Err(error),
-        };
-        self.purge_or_warn(done).await;
+    pub(super) fn prepare(&mut self) {
+        // Those of before are not in memory, so no later purge would find them.
+        let limit = self.before(self.options.binding_retention);
+        let done = self.transact(Safety::Disk, |connection| sql::forget_bindings(connection, limit));
+        self.purge_or_warn(done);
     }
 
-    /// Works until every handle of the store is gone, then closes the database.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Write>) {
-        let every = self.options.tidy_every;
-        let mut tidy = interval_at(Instant::now() + every, every);
-        let mut purge = interval_at(Instant::now() + PURGE_EVERY, PURGE_EVERY);
-        let mut look = interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
-        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        purge.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut writes = Vec::with_capacity(BATCH);
-        loop {
-            tokio::select! {
-                received = queue.recv_many(&mut writes, BATCH) => {
-                    if received == 0 {
-                        break;
-                    }
-                    self.write(&mut writes).await;
-                }
-                _ = tidy.tick() => self.tidy().await,
-                // Nobody may be let in meanwhile, so nobody else would find out that it is over.
-                () = sleep(TRY_AGAIN), if lock(&self.memory.trouble).is_some() => drop(self.purge().await),
-                // Until then every new challenge would count as used.
-                _ = look.tick() => if self.is_behind() { drop(self.purge().await) },
-                _ = purge.tick() => self.purge_or_warn(Ok(())).await,
-            }
-        }
-        self.flush_touched().await;
+    fn end(mut self) {
+        self.flush_touched();
         if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.inner.close().await
+            && let Err((_, error)) = connection.inner.close()
         {
             tracing::warn!(%error, "the database was not closed cleanly");
         }
     }
 
-    async fn write(&mut self, writes: &mut Vec<Write>) {
+    /// One write of a peer, for which somebody waits. Gives it back where that would mean to wait for the disk or for
+    /// another program, and where it fails: then the thread does it, and says why it cannot.
+    pub(super) fn at_once(&mut self, write: Write) -> Result<(), Write> {
+        if self.logged >= LOG || !write.is_of_a_peer() {
+            return Err(write);
+        }
+        let step = [Step::of(write)];
+        let now = self.clock.unix();
+        let done =
+            self.attempt(Safety::System, Duration::ZERO, |connection| batch::execute(connection, &step, now));
+        if done.is_err() {
+            let [step] = step;
+            return Err(step.into_write());
+        }
+        self.logged += 1;
+        self.memory.note(&done);
+        batch::apply(step, &self.memory);
+        Ok(())
+    }
+
+    fn write(&mut self, writes: &mut Vec<Write>) {
         while !writes.is_empty() {
             let now = self.clock.unix();
             let steps = batch::plan(writes, &self.memory, now, &mut self.last_id);
-            match self.transact(&steps, now).await {
+            match self.write_steps(&steps, now) {
                 Ok(()) => batch::apply(steps, &self.memory),
                 // One bad write must not fail its neighbours: each gets a transaction of its own.
-                Err(error) if steps.len() > 1 && !error.is_general() => self.one_by_one(steps, now).await,
+                Err(error) if steps.len() > 1 && !error.is_general() => self.one_by_one(steps, now),
                 Err(error) => batch::fail(steps, &error),
             }
         }
     }
 
-    async fn one_by_one(&mut self, steps: Vec<Step>, now: UnixTime) {
+    fn one_by_one(&mut self, steps: Vec<Step>, now: UnixTime) {
         for step in steps {
-            let alone = vec![step];
-            match self.transact(&alone, now).await {
+            let alone = [step];
+            match self.write_steps(&alone, now) {
                 Ok(()) => batch::apply(alone, &self.memory),
                 Err(error) => batch::fail(alone, &error),
             }
         }
     }
 
-    async fn transact(&mut self, steps: &[Step], now: UnixTime) -> Result<(), StoreError> {
+    fn write_steps(&mut self, steps: &[Step], now: UnixTime) -> Result<(), StoreError> {
         if steps.is_empty() {
             return Ok(());
         }
-        let safety = if steps.iter().all(Step::is_of_a_peer) { Safety::System } else { Safety::Disk };
-        if safety == Safety::System && steps.len() == 1 {
-            return self.alone(steps, now).await;
-        }
-        let mut connection = self.begin(safety).await?;
-        let done = batch::execute(&mut connection.inner, steps, now).await;
-        self.end(connection, done).await
+        let of_peers = steps.iter().all(|step| step.write().is_of_a_peer());
+        let safety = if of_peers { Safety::System } else { Safety::Disk };
+        self.transact(safety, |connection| batch::execute(connection, steps, now))?;
+        self.logged += steps.len();
+        Ok(())
     }
 
-    /// One step of a peer, for which somebody waits: its statement is a transaction of its own, so opening and
-    /// ending one, each a way to the database's thread and back, is left out.
-    async fn alone(&mut self, step: &[Step], now: UnixTime) -> Result<(), StoreError> {
-        let connection = self.connected(Safety::System).await;
-        let done = match connection {
-            Ok(mut connection) => {
-                let done = batch::execute(&mut connection.inner, step, now).await;
-                if done.as_ref().err().is_none_or(StoreError::is_general) {
-                    self.connection = Some(connection);
-                }
-                done
-            }
-            Err(error) => Err(error),
-        };
+    /// A transaction, and what came of it noted for everybody.
+    fn transact(
+        &mut self,
+        safety: Safety,
+        work: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let done = self.attempt(safety, schema::BUSY_TIMEOUT, work);
         self.memory.note(&done);
-        self.written |= done.is_ok();
         if let Err(error) = &done {
             tracing::warn!(%error, "a write to the database failed");
         }
         done
     }
 
-    /// Opens a transaction, on a new connection if the last one was given up.
-    async fn begin(&mut self, safety: Safety) -> Result<Connected, StoreError> {
-        let begun = self.try_begin(safety).await;
-        if let Err(error) = &begun {
-            self.memory.note(&Err(error.clone()));
-        }
-        begun
-    }
-
-    /// A connection whose commits are so safe.
-    async fn connected(&mut self, safety: Safety) -> Result<Connected, StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => Connected::new(schema::connect(&self.home.database()).await?),
-        };
-        connection.is_to_be(safety).await?;
-        #[cfg(test)]
-        if let Some(pages) = self.options.max_pages {
-            let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
-            sqlx::raw_sql(limit).execute(&mut connection.inner).await?;
-        }
-        Ok(connection)
-    }
-
-    async fn try_begin(&mut self, safety: Safety) -> Result<Connected, StoreError> {
-        let mut connection = self.connected(safety).await?;
-        match sql::begin(&mut connection.inner).await {
-            Ok(()) => Ok(connection),
-            Err(error) => {
-                if error.is_general() {
-                    self.connection = Some(connection);
-                }
-                Err(error)
-            }
-        }
-    }
-
     /// Commits what went well and undoes what did not. A connection on which even that fails is given
     /// up, which undoes it too. (A full disk makes the database undo it by itself.)
-    async fn end(
+    fn attempt(
         &mut self,
-        mut connection: Connected,
-        done: Result<(), StoreError>,
+        safety: Safety,
+        patience: Duration,
+        work: impl FnOnce(&Connection) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let done = match done {
-            Ok(()) => sql::commit(&mut connection.inner).await,
-            Err(error) => Err(error),
-        };
-        self.memory.note(&done);
-        self.written |= done.is_ok();
-        match &done {
-            Ok(()) => self.connection = Some(connection),
-            Err(error) => {
-                tracing::warn!(%error, "a write to the database failed");
-                if sql::rollback(&mut connection.inner).await.is_ok() {
-                    self.connection = Some(connection);
-                }
-            }
+        let connection = self.connected(safety)?;
+        let connected = &connection.inner;
+        connected.busy_timeout(patience)?;
+        let done = sql::begin(connected).and_then(|()| work(connected)).and_then(|()| sql::commit(connected));
+        if done.is_ok() || connected.is_autocommit() || sql::rollback(connected).is_ok() {
+            self.connection = Some(connection);
         }
         done
     }
 
-    async fn tidy(&mut self) {
-        self.flush_touched().await;
-        if std::mem::take(&mut self.written)
-            && let Some(connection) = &mut self.connection
-            && let Err(error) = sql::checkpoint(&mut connection.inner).await
+    /// A connection whose commits are so safe, a new one if the last one was given up.
+    fn connected(&mut self, safety: Safety) -> Result<Connected, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connected::new(schema::writer(&self.home.database())?),
+        };
+        connection.is_to_be(safety)?;
+        #[cfg(test)]
+        if let Some(pages) = self.options.max_pages {
+            connection.inner.pragma_update(None, "max_page_count", pages)?;
+        }
+        Ok(connection)
+    }
+
+    fn tidy(&mut self) {
+        self.flush_touched();
+        if std::mem::take(&mut self.logged) > 0
+            && let Some(connection) = &self.connection
+            && let Err(error) = sql::checkpoint(&connection.inner)
         {
             // The log stays, and grows until it can be moved.
             tracing::warn!(%error, "the log cannot be moved into the database");
         }
     }
 
-    async fn flush_touched(&mut self) {
+    fn flush_touched(&mut self) {
         let touched = lock(&self.memory.view).take_touched();
         for chunk in touched.chunks(BATCH) {
             // A lost last use costs an order of trying after a restart, nothing else.
-            if let Ok(mut connection) = self.begin(Safety::Disk).await {
-                let done = sql::touch_bindings(&mut connection.inner, chunk).await;
-                drop(self.end(connection, done).await);
-            }
+            drop(self.transact(Safety::Disk, |connection| {
+                chunk.iter().try_for_each(|binding| sql::touch_binding(connection, binding))
+            }));
         }
     }
 
-    async fn purge_or_warn(&mut self, before: Result<(), StoreError>) {
-        let done = match before {
-            Ok(()) => self.purge().await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = done {
+    fn purge_or_warn(&mut self, before: Result<(), StoreError>) {
+        if let Err(error) = before.and_then(|()| self.purge()) {
             tracing::warn!(%error, "old entries could not be removed");
         }
     }
@@ -287,7 +297,7 @@ impl Writer {
     }
 
     /// Forgets what is no longer needed, in the database first.
-    async fn purge(&mut self) -> Result<(), StoreError> {
+    fn purge(&mut self) -> Result<(), StoreError> {
         let ended = self.before(self.options.binding_retention);
         let bindings = lock(&self.memory.view).ended(ended);
         let is_behind = self.is_behind();
@@ -300,19 +310,16 @@ impl Writer {
 
         let sessions = self.before(self.options.session_retention);
         let deeds = self.before(self.options.audit_retention);
-        let mut connection = self.begin(Safety::Disk).await?;
-        let done = async {
-            sql::forget_nonces(&mut connection.inner, horizon).await?;
-            secret::set_horizon(&mut connection.inner, horizon).await?;
+        self.transact(Safety::Disk, |connection| {
+            sql::forget_nonces(connection, horizon)?;
+            secret::set_horizon(connection, horizon)?;
             if let Some(key) = &new_key {
-                key.save(&mut connection.inner).await?;
+                key.save(connection)?;
             }
-            sql::delete_bindings(&mut connection.inner, &bindings).await?;
-            sql_privacy::forget(&mut connection.inner, deeds).await?;
-            sql_sessions::forget(&mut connection.inner, sessions).await
-        }
-        .await;
-        self.end(connection, done).await?;
+            bindings.iter().try_for_each(|id| sql::delete_binding(connection, *id))?;
+            sql_privacy::forget(connection, deeds)?;
+            sql_sessions::forget(connection, sessions)
+        })?;
 
         lock(&self.memory.view).forget(ended);
         lock(&self.memory.nonces).forget(horizon);

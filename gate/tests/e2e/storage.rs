@@ -7,10 +7,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use rusqlite::Connection;
 use sentinel_stack::actors::{Caller, Challenge, SignIn, Wallet};
 use sentinel_stack::info::GateInfo;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Executor as _};
 
 use crate::stub::{StubNode, TAKEN};
 use crate::trial::{Trial, trials};
@@ -144,8 +143,8 @@ async fn a_locked_database(world: &World) -> Result<()> {
     let handshake = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
     let newcomer = challenge(world, &gate).await?;
     let path = Path::new(&gate.home).join("gate.db");
-    let mut locker = SqliteConnectOptions::new().filename(path).connect().await?;
-    locker.execute("BEGIN IMMEDIATE").await?;
+    let locker = Connection::open(path)?;
+    locker.execute_batch("BEGIN IMMEDIATE")?;
     // The first one goes to the node, because nobody knows of the lock yet; it is written down later.
     let begun = Instant::now();
     let (bound, entered) = tokio::try_join!(redeem(&gate, &newcomer), knock(&gate, &handshake))?;
@@ -153,7 +152,7 @@ async fn a_locked_database(world: &World) -> Result<()> {
     refused(&bound, 500, 199)?;
     refused(&entered, 500, 199)?;
     SignIn::at(&gate.url)?.binding(holder.token()).await?.result().context("reading goes on")?;
-    locker.execute("ROLLBACK").await?;
+    locker.execute_batch("ROLLBACK")?;
     drop(locker);
     world.until_ready(&gate).await?;
     ensure!(redeem(&gate, &newcomer).await?.status == 201, "the nonce was used up");

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use sqlx::{ConnectOptions as _, Executor as _};
 
 use super::*;
 use crate::store::tests::sessions::session;
@@ -102,15 +101,14 @@ async fn an_eviction_that_nobody_waits_for_any_more_is_done() {
 async fn an_eviction_that_cannot_be_written_yet_is_one() {
     let home = tempfile::tempdir().unwrap();
     let (tunnel, evictor, looked) = house(home.path()).await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("gate.db"));
-    let mut locker = options.connect().await.unwrap();
-    locker.execute("BEGIN IMMEDIATE").await.unwrap();
+    let locker = rusqlite::Connection::open(home.path().join("gate.db")).unwrap();
+    locker.execute_batch("BEGIN IMMEDIATE").unwrap();
     evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
     assert_eq!(evictor.store.session(1).unwrap().state, SessionState::Live, "nothing is written");
     // Whoever compares records and tunnel now finds a live session that is shut out.
     assert!(matches!(evictor.let_back(looked.clone()).await, Err(NotBack::Changed)));
     assert_eq!(tunnel.let_back.load(Ordering::SeqCst), 0, "not for a moment");
-    locker.execute("ROLLBACK").await.unwrap();
+    locker.execute_batch("ROLLBACK").unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     while evictor.store.session(1).unwrap().state == SessionState::Live {
         assert!(Instant::now() < deadline, "never written");

@@ -1,13 +1,12 @@
 //! A failing disk is an error to the caller and nothing else.
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{ConnectOptions, Connection, Executor};
+use rusqlite::{Connection, params};
 
 use super::*;
 use crate::store::{NonceState, StoreError, schema};
 
-async fn other(home: &Path) -> SqliteConnection {
-    schema::options(&home.join("gate.db")).connect().await.unwrap()
+fn other(home: &Path) -> Connection {
+    schema::connect(&home.join("gate.db")).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,8 +14,8 @@ async fn a_locked_database_is_an_error_and_passes() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (_, token) = store.redeem(redemption(1, 1, 1)).await.unwrap();
-    let mut locker = other(home.path()).await;
-    locker.execute("BEGIN IMMEDIATE").await.unwrap();
+    let locker = other(home.path());
+    locker.execute_batch("BEGIN IMMEDIATE").unwrap();
     let began = std::time::Instant::now();
     let (first, second) = tokio::join!(store.redeem(redemption(2, 2, 2)), store.redeem(redemption(3, 3, 3)));
     assert!(began.elapsed() < std::time::Duration::from_secs(3));
@@ -27,7 +26,7 @@ async fn a_locked_database_is_an_error_and_passes() {
     assert!(store.by_token(&token).await.unwrap().is_some());
     assert!(store.bindings_of(&account(2)).is_empty());
     assert_eq!(store.nonce_state(&redemption(2, 2, 2).nonce.unwrap()), NonceState::Fresh);
-    locker.execute("ROLLBACK").await.unwrap();
+    locker.execute_batch("ROLLBACK").unwrap();
     store.redeem(redemption(2, 2, 2)).await.unwrap();
     store.close().await;
 }
@@ -36,12 +35,12 @@ async fn a_locked_database_is_an_error_and_passes() {
 async fn one_bad_write_does_not_fail_its_neighbours() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
-    let mut saboteur = other(home.path()).await;
+    let saboteur = other(home.path());
     let trigger = "CREATE TRIGGER sabotage BEFORE INSERT ON bindings WHEN NEW.wallet = \
         X'0707070707070707070707070707070707070707' BEGIN SELECT RAISE(ABORT, 'sabotage'); END";
-    saboteur.execute(trigger).await.unwrap();
+    saboteur.execute_batch(trigger).unwrap();
     // The lock makes them wait for one another, so that they come as one batch.
-    saboteur.execute("BEGIN IMMEDIATE").await.unwrap();
+    saboteur.execute_batch("BEGIN IMMEDIATE").unwrap();
     let attempts: Vec<_> = (1..=20)
         .map(|n| {
             let store = store.clone();
@@ -49,14 +48,14 @@ async fn one_bad_write_does_not_fail_its_neighbours() {
         })
         .collect();
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    saboteur.execute("ROLLBACK").await.unwrap();
+    saboteur.execute_batch("ROLLBACK").unwrap();
     for attempt in attempts {
         let (n, result) = attempt.await.unwrap();
         assert_eq!(result.is_ok(), n != 7, "{n}: {result:?}");
     }
     assert_eq!(store.nonce_state(&redemption(7, 7, 7).nonce.unwrap()), NonceState::Fresh);
-    saboteur.execute("DROP TRIGGER sabotage").await.unwrap();
-    saboteur.close().await.unwrap();
+    saboteur.execute_batch("DROP TRIGGER sabotage").unwrap();
+    saboteur.close().unwrap();
     store.redeem(redemption(7, 7, 7)).await.unwrap();
     assert_eq!(store.binding_count(), 20);
     store.close().await;
@@ -68,13 +67,8 @@ async fn a_nonce_that_only_the_database_knows_is_used() {
     let store = open(home.path()).await;
     let new = redemption(1, 1, 1);
     let nonce = new.nonce.unwrap();
-    let mut behind = other(home.path()).await;
-    sqlx::query("INSERT INTO used_nonces (issued_at, nonce) VALUES ($1, $2)")
-        .bind(nonce.issued_at)
-        .bind(nonce.random.to_vec())
-        .execute(&mut behind)
-        .await
-        .unwrap();
+    let known = params![nonce.issued_at, nonce.random];
+    other(home.path()).execute("INSERT INTO used_nonces (issued_at, nonce) VALUES ($1, $2)", known).unwrap();
     assert!(matches!(store.redeem(new).await, Err(StoreError::NonceUsed)));
     assert_eq!(store.binding_count(), 0);
     store.close().await;

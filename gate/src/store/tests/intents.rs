@@ -1,5 +1,7 @@
 //! Handshakes that were with the node when the process ended.
 
+use futures::FutureExt;
+
 use super::sessions::session;
 use super::*;
 use crate::store::{Claim, ClaimError};
@@ -71,5 +73,68 @@ async fn an_open_one_becomes_a_session_and_forgets_an_erased_wallet() {
     store.close().await;
     let store = open(home.path()).await;
     assert!(store.open_intents().is_empty(), "one is recorded, the other was never written");
+    store.close().await;
+}
+
+fn locker(home: &Path) -> rusqlite::Connection {
+    let locker = crate::store::schema::connect(&home.join("gate.db")).unwrap();
+    locker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    locker
+}
+
+#[tokio::test]
+async fn what_speaks_of_peers_is_written_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    let new = session(1, 1, None);
+    let done = store.intend(new.clone()).now_or_never();
+    assert!(matches!(done, Some(Ok(()))), "{done:?}");
+    let done = store.record_session(new.clone(), vec![]).now_or_never();
+    assert!(matches!(done, Some(Ok(()))), "{done:?}");
+    assert_eq!(store.session(1).as_deref(), Some(&new));
+    // Another program's lock is waited for elsewhere.
+    let locker = locker(home.path());
+    let begun = std::time::Instant::now();
+    assert!(store.intend(session(2, 2, None)).now_or_never().is_none());
+    assert!(begun.elapsed() < crate::store::schema::BUSY_TIMEOUT / 2);
+    drop(locker);
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!(store.session(1).as_deref(), Some(&new));
+    assert_eq!(store.open_intents()[0].record.session_id, 2, "nobody waited for it, but it was wanted");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_is_written_at_once_does_not_overtake() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    for n in 0..50 {
+        let new = session(n, 1, None);
+        store.intend(new.clone()).await.unwrap();
+        let locker = locker(home.path());
+        // Given up, which the lock delays, and at once wanted again.
+        store.drop_intent(&new);
+        let again = store.clone();
+        let again = tokio::spawn(async move { again.intend(new).await });
+        drop(locker);
+        again.await.unwrap().unwrap();
+    }
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!(store.open_intents().len(), 50);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn writes_at_once_do_not_make_the_log_grow_for_ever() {
+    let home = tempfile::tempdir().unwrap();
+    let options = Options { tidy_every: std::time::Duration::from_secs(3600), ..Options::default() };
+    let store = Store::open_with(home.path(), options, Arc::new(ManualClock::at(NOW))).await.unwrap();
+    for n in 0..20_000 {
+        store.intend(session(n, 1, None)).await.unwrap();
+    }
+    let size = |file: &str| std::fs::metadata(home.path().join(file)).unwrap().len();
+    assert!(size("gate.db") > 2 << 20, "{} bytes were moved", size("gate.db"));
     store.close().await;
 }

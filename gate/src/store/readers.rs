@@ -1,0 +1,51 @@
+//! Reads of single rows that are rarely asked for, beside the writer and without waiting for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::error::StoreError;
+use super::schema;
+
+/// How many at once.
+const AT_ONCE: u32 = 2;
+/// For a place among them.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Opens a connection for each read: that is a tenth of a millisecond, and what stays open keeps memory.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    places: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, places: Arc::new(Semaphore::new(AT_ONCE as usize)) }
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let place = place.map_err(|_| StoreError::Overloaded)?.map_err(|_| StoreError::Closed)?;
+        let path = self.path.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            read(&schema::reader(&path)?)
+        });
+        done.await.map_err(|error| StoreError::Database(error.to_string()))?
+    }
+
+    /// Waits for those that read; after that nobody does.
+    pub(super) async fn close(&self) {
+        if let Ok(all) = self.places.acquire_many(AT_ONCE).await {
+            self.places.close();
+            drop(all);
+        }
+    }
+}
