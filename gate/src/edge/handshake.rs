@@ -98,7 +98,7 @@ impl Handshakes {
             Repeat::No => {}
             Repeat::Over(refusal) => return Err(refusal),
             Repeat::Holds => {
-                if let Some(answer) = self.recorded(admitted.verified().session_id()).await {
+                if let Some(answer) = self.recorded(admitted.verified().session_id()).await? {
                     count("admitted", "repeat", admitted.grant());
                     return Ok(answer);
                 }
@@ -185,14 +185,13 @@ impl Handshakes {
 
     /// The answer to the very same handshake, if its session is live: the stock node would refuse the repeat
     /// of a client whose local start failed, and the paid session would be lost.
-    async fn recorded(&self, session: u64) -> Option<Response<Bytes>> {
-        match self.store.session_answer(session).await {
-            Ok(answer) => answer.map(|bytes| answer::recorded(bytes.into())),
-            Err(error) => {
-                tracing::warn!(%error, session, "cannot read a recorded answer");
-                None
-            }
-        }
+    async fn recorded(&self, session: u64) -> Result<Option<Response<Bytes>>, Refusal> {
+        let answer = self.store.session_answer(session).await.map_err(|error| {
+            // The node would refuse it, as if the session were lost.
+            tracing::error!(%error, session, "cannot read a recorded answer");
+            Refusal::Internal
+        })?;
+        Ok(answer.map(|bytes| answer::recorded(bytes.into())))
     }
 
     async fn explain(
