@@ -34,6 +34,26 @@ pub(super) fn each(
     Ok(())
 }
 
+/// All that a query finds.
+pub(super) fn all<T>(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut found = Vec::new();
+    each(connection, query, parameters, |row| {
+        found.push(read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// As it is kept.
+pub(super) fn bytes(address: Option<&Address>) -> Option<&[u8]> {
+    address.map(|address| address.as_slice())
+}
+
 /// Whether commits wait for the disk; outside of a transaction. The log stays whole either way.
 pub(super) fn synchronous(connection: &Connection, disk: bool) -> Done {
     let mode = if disk { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
@@ -73,7 +93,7 @@ pub(super) fn insert_binding(connection: &Connection, id: i64, token: &TokenHash
             id,
             new.account.as_bytes(),
             new.wallet.as_slice(),
-            new.vault.as_ref().map(|vault| vault.as_slice()),
+            bytes(new.vault.as_ref()),
             token,
             new.source().label(),
             new.issued_at,

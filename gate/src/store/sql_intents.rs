@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::session::SessionRecord;
-use super::sql::{Done, each, run};
+use super::sql::{Done, bytes, each, run};
 use super::sql_sessions;
 
 pub(super) fn note(connection: &Connection, new: &SessionRecord) -> Done {
@@ -17,8 +17,8 @@ pub(super) fn note(connection: &Connection, new: &SessionRecord) -> Done {
             new.session_id.cast_signed(),
             new.peer_id,
             new.account.as_bytes(),
-            new.wallet.as_ref().map(|wallet| wallet.as_slice()),
-            new.vault.as_ref().map(|vault| vault.as_slice()),
+            bytes(new.wallet.as_ref()),
+            bytes(new.vault.as_ref()),
             new.card,
             new.tier,
             new.service,
@@ -26,7 +26,7 @@ pub(super) fn note(connection: &Connection, new: &SessionRecord) -> Done {
             new.admitted_at,
             new.decision_block.cast_signed(),
             new.expires_at,
-            new.own_key.as_ref().map(|key| key.as_slice()),
+            bytes(new.own_key.as_ref()),
             new.plan.map(u64::cast_signed),
         ],
     )

@@ -6,7 +6,7 @@ use super::cause::Cause;
 use super::clock::UnixTime;
 use super::error::StoreError;
 use super::session::{SessionRecord, SessionState};
-use super::sql::{Done, account, address, corrupt, each, run};
+use super::sql::{Done, account, address, bytes, corrupt, each, run};
 use super::sql_intents;
 
 /// Writes a session in the place of what was known of it, and closes the intent to let it in.
@@ -26,8 +26,8 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
         params![
             new.session_id.cast_signed(),
             new.account.as_bytes(),
-            new.wallet.as_ref().map(|wallet| wallet.as_slice()),
-            new.vault.as_ref().map(|vault| vault.as_slice()),
+            bytes(new.wallet.as_ref()),
+            bytes(new.vault.as_ref()),
             new.card,
             new.tier,
             new.service,
@@ -40,7 +40,7 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
             new.expires_at,
             new.state.label(),
             new.cause.map(Cause::label),
-            new.own_key.as_ref().map(|key| key.as_slice()),
+            bytes(new.own_key.as_ref()),
             new.plan.map(u64::cast_signed),
         ],
     )?;
@@ -54,8 +54,8 @@ pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
         "UPDATE sessions SET wallet = $1, vault = $2, card = $3, tier = $4, decision_block = $5, \
          expires_at = $6, state = $7, cause = $8, plan = $9 WHERE session_id = $10 AND ended_at IS NULL",
         params![
-            new.wallet.as_ref().map(|wallet| wallet.as_slice()),
-            new.vault.as_ref().map(|vault| vault.as_slice()),
+            bytes(new.wallet.as_ref()),
+            bytes(new.vault.as_ref()),
             new.card,
             new.tier,
             new.decision_block.cast_signed(),

@@ -173,7 +173,6 @@ impl Writer {
             let [step] = step;
             return Err(step.into_write());
         }
-        self.logged += 1;
         self.memory.note(&done);
         batch::apply(step, &self.memory);
         Ok(())
@@ -209,7 +208,7 @@ impl Writer {
         let of_peers = steps.iter().all(|step| step.write().is_of_a_peer());
         let safety = if of_peers { Safety::System } else { Safety::Disk };
         self.transact(safety, |connection| batch::execute(connection, steps, now))?;
-        self.logged += steps.len();
+        self.logged += steps.len() - 1;
         Ok(())
     }
 
@@ -239,6 +238,7 @@ impl Writer {
         let connected = &connection.inner;
         connected.busy_timeout(patience)?;
         let done = sql::begin(connected).and_then(|()| work(connected)).and_then(|()| sql::commit(connected));
+        self.logged += usize::from(done.is_ok());
         if done.is_ok() || connected.is_autocommit() || sql::rollback(connected).is_ok() {
             self.connection = Some(connection);
         }
