@@ -235,64 +235,80 @@ pub(super) fn execute(connection: &Connection, steps: &[Step], now: UnixTime) ->
     Ok(())
 }
 
-/// Shows the committed steps to everybody and tells the callers.
-pub(super) fn apply(steps: impl IntoIterator<Item = Step>, memory: &Memory) {
+/// What a caller is to be told.
+#[derive(Debug)]
+pub(super) enum Told {
+    Bound(Reply<Binding>, Result<Binding, StoreError>),
+    Done(Reply<()>),
+}
+
+impl Told {
+    pub(super) fn tell(self) {
+        match self {
+            Self::Bound(reply, bound) => drop(reply.send(bound)),
+            Self::Done(reply) => drop(reply.send(Ok(()))),
+        }
+    }
+}
+
+/// Shows the committed steps to everybody. The callers are told by whoever gets what is returned.
+#[must_use]
+pub(super) fn apply(steps: impl IntoIterator<Item = Step>, memory: &Memory) -> Vec<Told> {
     let (mut view, mut nonces, mut live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
-    for step in steps {
-        for binding in &step.gone {
+    let show = |Step { write, binding, gone }| {
+        for binding in &gone {
             view.remove(&binding.key(), binding.id);
         }
-        match (step.write, step.binding) {
-            (Write::Redeem { new, reply, .. }, Some(binding)) => {
+        let done = match write {
+            Write::Redeem { new, reply, .. } => {
+                let Some(binding) = binding else { return Told::Bound(reply, Err(StoreError::Closed)) };
                 if let Some(nonce) = &new.nonce {
                     nonces.insert(nonce);
                 }
                 view.put(&binding);
-                drop(reply.send(Ok(binding)));
+                return Told::Bound(reply, Ok(binding));
             }
-            (Write::Redeem { reply, .. }, None) => drop(reply.send(Err(StoreError::Closed))),
-            (Write::Forget { key, id, reply }, _) => {
+            Write::Forget { key, id, reply } => {
                 view.remove(&key, id);
-                drop(reply.send(Ok(())));
+                reply
             }
-            (Write::Record { record, reply, .. }, _) => {
+            Write::Record { record, reply, .. } => {
                 live.put(record);
-                drop(reply.send(Ok(())));
+                reply
             }
-            (Write::Update { record, reply }, _) => {
+            Write::Update { record, reply } => {
                 if live.get(record.session_id).is_some() {
                     live.put(record);
                 }
-                drop(reply.send(Ok(())));
+                reply
             }
-            (Write::Mark { session_id, state, cause, reply }, _) => {
+            Write::Mark { session_id, state, cause, reply } => {
                 if let Some(old) = live.get(session_id) {
                     live.put(Arc::new(SessionRecord { state, cause, ..(*old).clone() }));
                 }
-                drop(reply.send(Ok(())));
+                reply
             }
-            (Write::End { session_id, reply }, _) => {
+            Write::End { session_id, reply } => {
                 live.remove(session_id);
-                drop(reply.send(Ok(())));
+                reply
             }
-            (Write::Pause { pause, reply, .. }, _) => {
+            Write::Pause { pause, reply, .. } => {
                 *lock(&memory.pause) = pause;
-                drop(reply.send(Ok(())));
+                reply
             }
-            (Write::Erase { wallet, reply, .. }, _) => {
+            Write::Erase { wallet, reply, .. } => {
                 view.erase(wallet);
                 live.erase(wallet);
-                drop(reply.send(Ok(())));
+                reply
             }
-            (
-                Write::Intend { reply, .. }
-                | Write::Settle { reply, .. }
-                | Write::Meta { reply, .. }
-                | Write::Audit { reply, .. },
-                _,
-            ) => drop(reply.send(Ok(()))),
-        }
-    }
+            Write::Intend { reply, .. }
+            | Write::Settle { reply, .. }
+            | Write::Meta { reply, .. }
+            | Write::Audit { reply, .. } => reply,
+        };
+        Told::Done(done)
+    };
+    steps.into_iter().map(show).collect()
 }
 
 /// Tells every caller that nothing was done.

@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 pub use self::audit::{AuditEntry, Kept, KeptBinding, KeptHandshake, KeptSession, MAX_REASON, Pause};
@@ -147,6 +148,7 @@ impl Store {
             memory: Arc::clone(&memory),
             clock: Arc::clone(&clock),
             options,
+            runtime: Handle::current(),
             last_id,
             logged: 0,
         };

@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 
-use super::batch::{self, Memory, Step, Write};
+use super::batch::{self, Memory, Step, Told, Write};
 use super::clock::{Clock, UnixTime};
 use super::error::StoreError;
 use super::home::Home;
@@ -76,6 +77,8 @@ pub(super) struct Writer {
     pub(super) memory: Arc<Memory>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: Options,
+    /// Where the callers wait.
+    pub(super) runtime: Handle,
     pub(super) last_id: i64,
     /// Writes that are in the log only.
     pub(super) logged: usize,
@@ -174,7 +177,7 @@ impl Writer {
             return Err(step.into_write());
         }
         self.memory.note(&done);
-        batch::apply(step, &self.memory);
+        batch::apply(step, &self.memory).into_iter().for_each(Told::tell);
         Ok(())
     }
 
@@ -183,7 +186,7 @@ impl Writer {
             let now = self.clock.unix();
             let steps = batch::plan(writes, &self.memory, now, &mut self.last_id);
             match self.write_steps(&steps, now) {
-                Ok(()) => batch::apply(steps, &self.memory),
+                Ok(()) => self.tell(batch::apply(steps, &self.memory)),
                 // One bad write must not fail its neighbours: each gets a transaction of its own.
                 Err(error) if steps.len() > 1 && !error.is_general() => self.one_by_one(steps, now),
                 Err(error) => batch::fail(steps, &error),
@@ -191,11 +194,16 @@ impl Writer {
         }
     }
 
+    /// From within the runtime: each word from another thread would wake one of its threads.
+    fn tell(&self, told: Vec<Told>) {
+        self.runtime.spawn(async move { told.into_iter().for_each(Told::tell) });
+    }
+
     fn one_by_one(&mut self, steps: Vec<Step>, now: UnixTime) {
         for step in steps {
             let alone = [step];
             match self.write_steps(&alone, now) {
-                Ok(()) => batch::apply(alone, &self.memory),
+                Ok(()) => self.tell(batch::apply(alone, &self.memory)),
                 Err(error) => batch::fail(alone, &error),
             }
         }
