@@ -11,6 +11,7 @@ use sentinel_proto::handshake::Service;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+use self::to_the_end::ToTheEnd;
 use super::answer::{self, Body};
 use super::forward::Upstream;
 use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, path};
@@ -21,6 +22,7 @@ use crate::store::Store;
 use crate::store::clock::Clock;
 
 mod record;
+mod to_the_end;
 
 /// For a whole handshake: stock clients give up after 5 s.
 const PATIENCE: Duration = Duration::from_millis(2800);
@@ -113,11 +115,11 @@ impl Handshakes {
             tracing::error!(why = trouble.why, "nobody new is let in, because nothing can be recorded");
             return Err(Refusal::Internal);
         }
-        let work = tokio::spawn(Arc::clone(&self).forward(admitted, parts, client).in_current_span());
-        match tokio::time::timeout(patience(begun), work).await {
+        let work = Arc::clone(&self).forward(admitted, parts, client).in_current_span();
+        match tokio::time::timeout(patience(begun), ToTheEnd::new(work)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "a handshake broke down");
+            Ok(Err(_)) => {
+                tracing::error!("a handshake broke down");
                 Err(Refusal::Internal)
             }
             Err(_) if self.admission.hub_is_up() => Err(Refusal::NodeUnavailable),
