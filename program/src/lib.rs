@@ -1,5 +1,5 @@
 //! What the gate and the bridge oracle share as programs, and nothing of what they do: a home with a configuration
-//! file, logs, metrics, a private address, exit codes.
+//! file, a database's schema, logs, metrics, a private address, exit codes.
 
 pub mod admin;
 pub mod doctor;
@@ -8,5 +8,6 @@ pub mod home;
 pub mod logs;
 pub mod metrics;
 pub mod object;
+pub mod schema;
 mod section;
 pub mod settings;

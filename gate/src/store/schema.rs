@@ -3,21 +3,23 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags};
+use sovereign_program::schema::Schema;
 
 use super::error::{OpenError, StoreError};
 use super::home::{APPLICATION_ID, Home, inspect};
 use super::sql;
 
-const MIGRATIONS: [&str; 5] = [
-    include_str!("migrations/0001_start.sql"),
-    include_str!("migrations/0002_enforcement.sql"),
-    include_str!("migrations/0003_intents.sql"),
-    include_str!("migrations/0004_plan.sql"),
-    include_str!("migrations/0005_version.sql"),
-];
-/// The newest schema that this program knows.
-const SCHEMA: u32 = 5;
+const SCHEMA: Schema = Schema {
+    application_id: APPLICATION_ID,
+    steps: &[
+        include_str!("migrations/0001_start.sql"),
+        include_str!("migrations/0002_enforcement.sql"),
+        include_str!("migrations/0003_intents.sql"),
+        include_str!("migrations/0004_plan.sql"),
+        include_str!("migrations/0005_version.sql"),
+    ],
+};
 /// A caller has about three seconds in all: a lock that is held longer is an error to him.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this size the start does not wait for a check of every page.
@@ -60,7 +62,7 @@ pub(super) fn open(home: &Home) -> Result<Connection, OpenError> {
     let path = home.database();
     match inspect(&path)? {
         None => create(home)?,
-        Some(found) if found > SCHEMA => return Err(OpenError::Newer { path, found, known: SCHEMA }),
+        Some(found) if found > SCHEMA.newest() => return Err(newer(&path, found)),
         Some(_) => check(&path)?,
     }
     let mut connection =
@@ -74,14 +76,9 @@ fn create(home: &Home) -> Result<(), OpenError> {
     let draft = home.draft()?;
     let database = |source| OpenError::Database { path: draft.clone(), source };
     let mut connection = connect(&draft).map_err(database)?;
-    mark(&connection).map_err(|error| database(error.into()))?;
     migrate(&mut connection, &draft)?;
     connection.close().map_err(|(_, error)| database(error.into()))?;
     home.publish(&draft)
-}
-
-fn mark(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
 /// Finds damage before anything is written.
@@ -108,48 +105,29 @@ fn check(path: &Path) -> Result<(), OpenError> {
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let database =
         |source: rusqlite::Error| OpenError::Database { path: path.to_owned(), source: source.into() };
-    let found = version(connection).map_err(database)?;
-    let Some(missing) = MIGRATIONS.get(usize::try_from(found).unwrap_or(usize::MAX)..) else {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: SCHEMA });
-    };
-    if missing.is_empty() {
-        return Ok(());
+    let found = SCHEMA.bring_up(connection).map_err(database)?;
+    if found > SCHEMA.newest() {
+        return Err(newer(path, found));
     }
-    apply(connection, missing).map_err(database)
+    if found < SCHEMA.newest() {
+        // Who looks at the file's own bytes finds the version there.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(database)?;
+    }
+    Ok(())
 }
 
-fn apply(connection: &mut Connection, missing: &[&str]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for step in missing {
-        transaction.execute_batch(step)?;
-    }
-    transaction.pragma_update(None, "user_version", SCHEMA)?;
-    transaction.commit()?;
-    // Who looks at the file's own bytes finds the version there.
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-}
-
-/// How many migrations were done. Former programs kept a table of them, behind which their mark in the head lagged.
-fn version(connection: &Connection) -> rusqlite::Result<u32> {
-    let mark = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
-    if connection.query_row(table, [], |_| Ok(())).optional()?.is_none() {
-        return Ok(mark);
-    }
-    let done: u32 =
-        connection
-            .query_row("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations", [], |row| row.get(0))?;
-    Ok(done.max(mark))
+fn newer(path: &Path, found: u32) -> OpenError {
+    OpenError::Newer { path: path.to_owned(), found, known: SCHEMA.newest() }
 }
 
 /// A database as a former program left it.
 #[cfg(test)]
 pub(super) fn former(path: &Path, version: u32) -> Connection {
     let connection = Connection::open(path).unwrap();
-    mark(&connection).unwrap();
+    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
     connection.pragma_update(None, "user_version", version).unwrap();
     connection.execute_batch("CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY)").unwrap();
-    for (step, number) in MIGRATIONS.iter().zip(1..=version) {
+    for (step, number) in SCHEMA.steps.iter().zip(1..=version) {
         connection.execute_batch(step).unwrap();
         connection.execute("INSERT INTO _sqlx_migrations VALUES ($1)", [number]).unwrap();
     }

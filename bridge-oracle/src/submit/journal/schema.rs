@@ -7,14 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
+use sovereign_program::schema::Schema;
 
 use super::{JournalError, PRIVATE_FILE};
 
-/// Marks our files among all databases of that format (`BOra`).
-const APPLICATION_ID: i64 = 0x424f_7261;
-/// The steps to the schema of this program; the file's version is the number of those taken.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+/// The mark is `BOra`.
+const SCHEMA: Schema =
+    Schema { application_id: 0x424f_7261, steps: &[include_str!("migrations/0001_start.sql")] };
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens the database for writing, after creating or migrating it where needed.
@@ -35,7 +35,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     if verdict != "ok" {
         return Err(foreign(format!("damaged: {verdict}")));
     }
-    if !migrate(&mut connection).map_err(database)? {
+    if SCHEMA.bring_up(&mut connection).map_err(database)? > SCHEMA.newest() {
         return Err(JournalError::Newer { path: path.to_owned() });
     }
     Ok(connection)
@@ -46,34 +46,14 @@ fn connect(path: &Path) -> rusqlite::Result<(Connection, bool)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let mark: i64 = one(&connection, "PRAGMA application_id")?;
+    let mark: u32 = one(&connection, "PRAGMA application_id")?;
     let tables: i64 = one(&connection, "SELECT COUNT(*) FROM sqlite_schema")?;
-    let ours = mark == APPLICATION_ID || (mark == 0 && tables == 0);
+    let ours = mark == SCHEMA.application_id || (mark == 0 && tables == 0);
     if ours {
         // Durable means: the commit waits until the log is on the disk.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
     }
     Ok((connection, ours))
-}
-
-/// Takes the steps that the file lacks, all or none; whether this program knows the file's version.
-fn migrate(connection: &mut Connection) -> rusqlite::Result<bool> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut version: u32 = one(&transaction, "PRAGMA user_version")?;
-    // Former programs counted in a table. It is there without a row where one was tried after this program.
-    if transaction.table_exists(None, "_sqlx_migrations")? {
-        let counted = one(&transaction, "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")?;
-        version = version.max(counted);
-    }
-    let Some(missing) = MIGRATIONS.get(version as usize..) else { return Ok(false) };
-    transaction.execute_batch(&missing.concat())?;
-    transaction.execute_batch(&format!(
-        "DROP TABLE IF EXISTS _sqlx_migrations; \
-         PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
-        MIGRATIONS.len()
-    ))?;
-    transaction.commit()?;
-    Ok(true)
 }
 
 fn one<T: FromSql>(connection: &Connection, question: &str) -> rusqlite::Result<T> {
