@@ -167,7 +167,7 @@ async fn sign_in(gate: &Gate, ethereum: &Ethereum) -> Result<SignedIn> {
     give(ethereum, &wallets).await?;
     // Warm: the cards are known.
     let known = wallets.iter().map(|wallet| get(&format!("/gate/eligibility?wallet={}", wallet.address())));
-    gate.send(known.collect::<Result<_>>()?).await?;
+    gate.send(known.collect()).await?;
 
     let (mut wall, mut cpu) = (Duration::ZERO, Duration::ZERO);
     let pairs: Vec<_> = (0..ACCOUNTS).flat_map(|_| &wallets).collect();
@@ -176,7 +176,7 @@ async fn sign_in(gate: &Gate, ethereum: &Ethereum) -> Result<SignedIn> {
             let account = AccountAddress::new(rand::random());
             get(&format!("/gate/challenge?wallet={}&account={account}", wallet.address()))
         });
-        let asked = asked.collect::<Result<_>>()?;
+        let asked = asked.collect();
         let (begin, before) = (Instant::now(), gate.cpu()?);
         let challenges = gate.send(asked).await?;
         wall += begin.elapsed();
@@ -185,10 +185,8 @@ async fn sign_in(gate: &Gate, ethereum: &Ethereum) -> Result<SignedIn> {
         let signed = batch.iter().zip(&challenges).map(|(wallet, challenge)| {
             let challenge: Value = serde_json::from_slice(challenge)?;
             let message = challenge["result"]["message"].as_str().context("no message")?;
-            post(
-                "/gate/bindings",
-                json!({ "message": message, "signature": wallet.sign(message)? }).to_string(),
-            )
+            let body = json!({ "message": message, "signature": wallet.sign(message)? });
+            Ok(post("/gate/bindings", &body.to_string()))
         });
         let signed = signed.collect::<Result<_>>()?;
         let (begin, before) = (Instant::now(), gate.cpu()?);

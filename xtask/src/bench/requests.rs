@@ -1,31 +1,27 @@
 //! Many plain requests on kept connections with as little work as possible: whatever their sender takes, the gate has
-//! not, since both run on the same cores. So one thread does it all.
+//! not, since both run on the same cores. So one thread does it all, writes what was made ready before, and reads no
+//! more of an answer than where it ends.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, ensure};
-use bytes::Bytes;
-use futures::future::{join, try_join_all};
-use http::{Method, Request};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use bytes::{Bytes, BytesMut};
+use futures::future::try_join_all;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-pub(super) type Asked = Request<Full<Bytes>>;
+/// A request as it is sent.
+pub(super) type Asked = Vec<u8>;
 
 /// `GET path`.
-pub(super) fn get(path: &str) -> Result<Asked> {
-    request(Method::GET, path, Bytes::new())
+pub(super) fn get(path: &str) -> Asked {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into()
 }
 
 /// `POST path` of JSON.
-pub(super) fn post(path: &str, body: String) -> Result<Asked> {
-    request(Method::POST, path, body.into())
-}
-
-fn request(method: Method, path: &str, body: Bytes) -> Result<Asked> {
-    Ok(Request::builder().method(method).uri(path).header("host", "bench").body(Full::new(body))?)
+pub(super) fn post(path: &str, body: &str) -> Asked {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {length}\r\n\r\n{body}").into()
 }
 
 /// Sends all of them over so many connections; the bodies of the answers, in order, all of them of success.
@@ -44,24 +40,60 @@ pub(super) async fn send_all(address: &str, requests: Vec<Asked>, connections: u
 
 /// One after the other over one connection.
 async fn send(address: SocketAddr, requests: Vec<Asked>) -> Result<Vec<Bytes>> {
-    let stream = TcpStream::connect(address).await?;
+    let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let work = async move {
-        let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
-            sender.ready().await?;
-            let answer = sender.send_request(request).await?;
-            let status = answer.status();
-            let body = answer.into_body().collect().await?.to_bytes();
-            ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
-            answers.push(body);
-        }
-        Ok(answers)
-    };
-    // The connection ends by itself when nobody sends any more.
-    let (answers, ended) = join(work, connection).await;
-    let answers = answers?;
-    ended.context("a connection of the load generator")?;
+    let mut answers = Vec::with_capacity(requests.len());
+    let mut read = BytesMut::new();
+    for request in requests {
+        stream.write_all(&request).await?;
+        let (status, body) = loop {
+            if let Some(answer) = answer(&mut read)? {
+                break answer;
+            }
+            read.reserve(4096);
+            ensure!(stream.read_buf(&mut read).await? > 0, "the gate closed a connection");
+        };
+        ensure!((200..300).contains(&status), "{status}: {}", String::from_utf8_lossy(&body));
+        answers.push(body);
+    }
     Ok(answers)
+}
+
+/// The answer that `read` begins with, taken out of it, once it is whole.
+fn answer(read: &mut BytesMut) -> Result<Option<(u16, Bytes)>> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut head = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(begin) = head.parse(read)? else { return Ok(None) };
+    let length = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = length.context("an answer without content-length")?.value;
+    let end = begin + std::str::from_utf8(length)?.parse::<usize>()?;
+    let status = head.code.context("an answer without status")?;
+    if read.len() < end {
+        return Ok(None);
+    }
+    Ok(Some((status, read.split_to(end).freeze().slice(begin..))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_taken_when_it_is_whole() {
+        let two = b"HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nfirstHTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n";
+        for cut in 0..two.len() {
+            let mut read = BytesMut::from(&two[..cut]);
+            let mut taken = Vec::new();
+            while let Some(answer) = answer(&mut read).unwrap() {
+                taken.push(answer);
+            }
+            read.extend_from_slice(&two[cut..]);
+            while let Some(answer) = answer(&mut read).unwrap() {
+                taken.push(answer);
+            }
+            assert_eq!(taken, [(201, Bytes::from("first")), (204, Bytes::new())], "cut at {cut}");
+            assert!(read.is_empty());
+        }
+        assert!(answer(&mut BytesMut::from(&b"HTTP/1.1 200 OK\r\n\r\n"[..])).is_err());
+    }
 }
