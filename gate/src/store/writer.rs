@@ -25,6 +25,9 @@ use super::{Options, schema, sql, sql_privacy, sql_sessions};
 
 /// How many writes one transaction takes at most.
 const BATCH: usize = 512;
+/// Where so many wait, more are coming: after so long they share one wait for the disk, which costs most of a write.
+const CROWD: usize = 8;
+const GATHER: Duration = Duration::from_millis(2);
 /// How often old entries go.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// How soon a clock that was set back is noticed.
@@ -113,7 +116,13 @@ pub(super) fn run(place: &Place, queue: &Receiver<Write>, waiting: &AtomicUsize)
     let mut taken = Vec::with_capacity(BATCH);
     loop {
         match queue.recv_timeout(LOOK_EVERY.min(options.tidy_every)) {
-            Ok(first) => taken.extend([first].into_iter().chain(queue.try_iter()).take(BATCH)),
+            Ok(first) => {
+                taken.extend([first].into_iter().chain(queue.try_iter()).take(BATCH));
+                if taken.len() >= CROWD {
+                    std::thread::sleep(GATHER);
+                    taken.extend(queue.try_iter().take(BATCH - taken.len()));
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
