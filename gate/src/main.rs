@@ -7,6 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use sovereign_program::exit;
 
+/// See `docs/decisions/0008-jemalloc.md`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,

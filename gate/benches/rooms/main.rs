@@ -19,6 +19,10 @@ mod sign_in;
 mod signatures;
 mod town;
 
+/// The gate's.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() {
     // Cargo gives `--bench` to every benchmark.
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();

@@ -32,13 +32,14 @@ impl Package {
     }
 }
 
-const NETWORK: [Package; 12] = [
+const NETWORK: [Package; 13] = [
     Package::program("iproute2", "ip"),
     Package::program("iptables", "iptables"),
     Package::program("iputils-ping", "ping"),
     Package::program("procps", "sysctl"),
     Package::program("util-linux", "setpriv"),
     Package::program("gcc", "cc"),
+    Package::program("make", "make"),
     Package::program("nftables", "nft"),
     Package::program("openssl", "openssl"),
     Package::program("openvpn", "openvpn"),
