@@ -21,8 +21,8 @@ use crate::town::{OTHER_CARD, Town, key, wallet_of};
 const WALLETS: u64 = 400;
 const ACCOUNTS: u8 = 5;
 const ROUNDS: usize = 10;
-/// Sign-ins under way at the same time: what a batch can be made of.
-const AT_ONCE: usize = 512;
+/// Sign-ins under way at the same time: all of a round, so that there is work while the disk is waited for.
+const AT_ONCE: usize = 2000;
 
 /// One address is as good as any: the limit for addresses is the door's.
 pub(crate) fn client() -> Client {
