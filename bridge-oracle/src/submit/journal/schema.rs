@@ -46,9 +46,9 @@ fn connect(path: &Path) -> rusqlite::Result<(Connection, bool)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let mark: u32 = one(&connection, "PRAGMA application_id")?;
+    let mark: i64 = one(&connection, "PRAGMA application_id")?;
     let tables: i64 = one(&connection, "SELECT COUNT(*) FROM sqlite_schema")?;
-    let ours = mark == SCHEMA.application_id || (mark == 0 && tables == 0);
+    let ours = mark == i64::from(SCHEMA.application_id) || (mark == 0 && tables == 0);
     if ours {
         // Durable means: the commit waits until the log is on the disk.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
