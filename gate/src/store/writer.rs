@@ -225,6 +225,7 @@ impl Writer {
         let of_peers = steps.iter().all(|step| step.write().is_of_a_peer());
         let safety = if of_peers { Safety::System } else { Safety::Disk };
         self.transact(safety, |connection| batch::execute(connection, steps, now))?;
+        // The commit itself counts for one of them.
         self.logged += steps.len() - 1;
         Ok(())
     }
