@@ -82,14 +82,12 @@ mod tests {
     fn an_answer_is_taken_when_it_is_whole() {
         let two = b"HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nfirstHTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n";
         for cut in 0..two.len() {
-            let mut read = BytesMut::from(&two[..cut]);
-            let mut taken = Vec::new();
-            while let Some(answer) = answer(&mut read).unwrap() {
-                taken.push(answer);
-            }
-            read.extend_from_slice(&two[cut..]);
-            while let Some(answer) = answer(&mut read).unwrap() {
-                taken.push(answer);
+            let (mut read, mut taken) = (BytesMut::new(), Vec::new());
+            for part in [&two[..cut], &two[cut..]] {
+                read.extend_from_slice(part);
+                while let Some(answer) = answer(&mut read).unwrap() {
+                    taken.push(answer);
+                }
             }
             assert_eq!(taken, [(201, Bytes::from("first")), (204, Bytes::new())], "cut at {cut}");
             assert!(read.is_empty());
