@@ -1,7 +1,8 @@
 //! What the gate and the bridge oracle share as programs, and nothing of what they do: a home with a configuration
-//! file, a database's schema, logs, metrics, a private address, exit codes.
+//! file, a database's schema, logs, metrics, a private address, errors and exit codes.
 
 pub mod admin;
+pub mod causes;
 pub mod doctor;
 pub mod exit;
 pub mod home;

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use sovereign_program::causes::with_causes;
 
 /// Makes the provider's plans on the Sentinel Hub follow the standing of nodes on Ethereum.
 #[derive(Debug, Parser)]
@@ -96,6 +97,6 @@ fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
 
 /// Says what went wrong.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("bridge-oracle: {error:#}");
+    eprintln!("bridge-oracle: {}", with_causes(error.as_ref()));
     ExitCode::from(exit::code(error))
 }

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use sovereign_gate::config::Config;
 use sovereign_gate::run::{self, StartError};
+use sovereign_program::causes::with_causes;
 use sovereign_program::exit;
 use sovereign_program::settings::{ConfigError, Settings as _};
 
@@ -99,7 +100,7 @@ fn version(json: bool) {
 
 /// Says what went wrong.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("sovereign-gate: {error:#}");
+    eprintln!("sovereign-gate: {}", with_causes(error.as_ref()));
     ExitCode::from(exit_code(error))
 }
 

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sovereign_gate::config::Config;
+use sovereign_program::causes::with_causes;
 use sovereign_program::exit::UNAVAILABLE;
 use sovereign_program::settings::Settings as _;
 
@@ -173,7 +174,8 @@ impl Gate {
         let (status, answer) = match runtime.block_on(exchange) {
             Ok(answered) => answered,
             Err(error) => {
-                eprintln!("sovereign-gate: the gate at {} does not answer: {error:#}", self.base);
+                let why = with_causes(error.as_ref());
+                eprintln!("sovereign-gate: the gate at {} does not answer: {why}", self.base);
                 return Ok(ExitCode::from(UNAVAILABLE));
             }
         };
