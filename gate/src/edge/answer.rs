@@ -18,6 +18,12 @@ pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// The same answer, as the last one of its connection.
+pub(super) fn last<B>(mut answer: Response<B>) -> Response<B> {
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 #[derive(Serialize)]
@@ -83,13 +89,10 @@ impl Refused {
         if let Some(after) = reason.retry_after() {
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs()));
         }
-        if close {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         if everywhere {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         }
-        answer
+        if close { last(answer) } else { answer }
     }
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod api;
 mod body;
 mod client_address;
+mod connection;
 mod forward;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
