@@ -15,6 +15,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use sovereign_program::causes::with_causes;
 
 use super::answer::Body;
 use super::client_address;
@@ -30,6 +31,7 @@ const PATIENCE: Duration = Duration::from_millis(2800);
 const IDLE: Duration = Duration::from_secs(60);
 /// A handshake's answer is kept whole; the node's are below 2 KiB.
 const LARGEST_KEPT: usize = 256 * 1024;
+const LATE: &str = "no answer in time";
 
 const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
@@ -44,21 +46,37 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 ];
 
 /// The node did not answer, or with what is no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
 pub struct Unanswered {
     /// What to say.
     pub refusal: Refusal,
     /// Whether the node may have done what it was asked all the same.
     pub perhaps_done: bool,
+    /// For the operator.
+    why: String,
 }
 
 impl Unanswered {
-    fn not_done(refusal: Refusal) -> Self {
-        Self { refusal, perhaps_done: false }
+    fn refused(refusal: Refusal) -> Self {
+        let why = refusal.to_string();
+        Self { refusal, perhaps_done: false, why }
     }
 
-    fn perhaps_done(refusal: Refusal) -> Self {
-        Self { refusal, perhaps_done: true }
+    fn not_done(why: impl Into<String>) -> Self {
+        Self { refusal: Refusal::NodeUnavailable, perhaps_done: false, why: why.into() }
+    }
+
+    fn perhaps_done(why: impl Into<String>) -> Self {
+        Self { perhaps_done: true, ..Self::not_done(why) }
+    }
+
+    /// Tells the operator, who else would not know what became of a client's request.
+    fn logged(self) -> Self {
+        if self.refusal == Refusal::NodeUnavailable {
+            tracing::warn!(why = self.why, "the node does not answer");
+        }
+        self
     }
 }
 
@@ -92,6 +110,11 @@ impl Upstream {
         Ok(Self { client, node: node_url.parse()?, own_address: [127, b, c, d].into() })
     }
 
+    /// Where it is.
+    pub fn node(&self) -> &Uri {
+        &self.node
+    }
+
     /// Sends a request that is no handshake on, and streams the node's answer back.
     pub async fn forward(
         &self,
@@ -101,8 +124,8 @@ impl Upstream {
         client: IpAddr,
     ) -> Result<Response<Body>, Refusal> {
         let answer = tokio::time::timeout(PATIENCE, self.send(request, body, client)).await;
-        let answer = answer.map_err(|_| unavailable(&"no answer in time"))??;
-        Ok(answer.map(BodyExt::boxed_unsync))
+        let answer = answer.unwrap_or_else(|_| Err(Unanswered::perhaps_done(LATE)));
+        Ok(answer.map_err(Unanswered::logged)?.map(BodyExt::boxed_unsync))
     }
 
     /// Sends an admitted handshake on, byte for byte, and returns the node's answer whole.
@@ -112,7 +135,7 @@ impl Upstream {
         request: Parts,
         client: IpAddr,
     ) -> Result<Response<Bytes>, Unanswered> {
-        self.whole(request, admitted.body(), client).await
+        self.whole(request, admitted.body(), client).await.map_err(Unanswered::logged)
     }
 
     /// Lets the node say in its own words that a session does not exist.
@@ -122,7 +145,7 @@ impl Upstream {
         request: Parts,
         client: IpAddr,
     ) -> Result<Response<Bytes>, Refusal> {
-        Ok(self.whole(request, missing.question(), client).await?)
+        Ok(self.whole(request, missing.question(), client).await.map_err(Unanswered::logged)?)
     }
 
     async fn whole(
@@ -135,13 +158,13 @@ impl Upstream {
         let collected = tokio::time::timeout(ANSWER, Limited::new(body, LARGEST_KEPT).collect()).await;
         match collected {
             Ok(Ok(body)) => Ok(Response::from_parts(parts, body.to_bytes())),
-            Ok(Err(error)) => Err(Unanswered::perhaps_done(unavailable(&error))),
-            Err(_) => Err(Unanswered::perhaps_done(unavailable(&"the answer stopped in the middle"))),
+            Ok(Err(error)) => Err(Unanswered::perhaps_done(with_causes(error.as_ref()))),
+            Err(_) => Err(Unanswered::perhaps_done("the answer stopped in the middle")),
         }
     }
 
     /// The node's own info: `GET /`, asked by the gate for itself.
-    pub async fn info(&self) -> Result<(StatusCode, Bytes), Refusal> {
+    pub async fn info(&self) -> Result<(StatusCode, Bytes), Unanswered> {
         let (parts, ()) = Request::new(()).into_parts();
         let answer = self.whole(parts, Bytes::new(), self.own_address).await?;
         Ok((answer.status(), answer.into_body()))
@@ -153,19 +176,19 @@ impl Upstream {
         body: Bytes,
         client: IpAddr,
     ) -> Result<Response<Incoming>, Unanswered> {
-        let request = self.request(request, body, client).map_err(Unanswered::not_done)?;
+        let request = self.request(request, body, client).map_err(Unanswered::refused)?;
         let mut answer = match tokio::time::timeout(ANSWER, self.client.request(request)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.is_connect() => return Err(Unanswered::not_done(unavailable(&error))),
-            Ok(Err(error)) => return Err(Unanswered::perhaps_done(unavailable(&error))),
-            Err(_) => return Err(Unanswered::perhaps_done(unavailable(&"no answer in time"))),
+            Ok(Err(error)) if error.is_connect() => return Err(Unanswered::not_done(with_causes(&error))),
+            Ok(Err(error)) => return Err(Unanswered::perhaps_done(with_causes(&error))),
+            Err(_) => return Err(Unanswered::perhaps_done(LATE)),
         };
         if answer.status() == StatusCode::TOO_MANY_REQUESTS && answer.body().is_end_stream() {
             // The node's own limit answers nothing, which stock clients show as "unexpected EOF".
-            return Err(Unanswered::not_done(Refusal::TooMany { retry_after: Duration::from_secs(1) }));
+            return Err(Unanswered::refused(Refusal::TooMany { retry_after: Duration::from_secs(1) }));
         }
         if answer.status().is_informational() {
-            return Err(Unanswered::not_done(unavailable(&"the node wants to switch protocols")));
+            return Err(Unanswered::not_done("the node wants to switch protocols"));
         }
         remove_hop_by_hop(answer.headers_mut());
         *answer.version_mut() = Version::HTTP_11;
@@ -200,11 +223,6 @@ impl Upstream {
         parts.version = Version::HTTP_11;
         Ok(Request::from_parts(parts, Full::new(body)))
     }
-}
-
-fn unavailable(error: &dyn std::fmt::Display) -> Refusal {
-    tracing::warn!(%error, "the node does not answer");
-    Refusal::NodeUnavailable
 }
 
 /// Removes the headers that belong to one connection, and those that `Connection` names as such.

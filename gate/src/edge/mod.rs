@@ -30,7 +30,7 @@ use tracing::Instrument as _;
 pub use self::answer::Body;
 use self::answer::Refused;
 pub use self::api::Api;
-pub use self::forward::Upstream;
+pub use self::forward::{Unanswered, Upstream};
 pub use self::handshake::Handshakes;
 pub use self::listener::{Bounds, Listener};
 pub use self::rate::PerAddress;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::edge::Upstream;
+use crate::edge::{Unanswered, Upstream};
 use crate::enforce::tunnel::{self, TunnelError};
 use crate::refusal::Refusal;
 
@@ -102,8 +102,8 @@ pub async fn ask(upstream: &Upstream) -> Result<Option<(NodeAddress, Service)>, 
     let (status, body) = match upstream.info().await {
         Ok(answer) => answer,
         // Somebody else on this machine used up the node's patience with it.
-        Err(Refusal::TooMany { .. }) => return Ok(None),
-        Err(refusal) => return Err(refusal.to_string()),
+        Err(Unanswered { refusal: Refusal::TooMany { .. }, .. }) => return Ok(None),
+        Err(unanswered) => return Err(format!("{}: {unanswered}", upstream.node())),
     };
     if !status.is_success() {
         return Err(format!("GET / answers {status}"));
@@ -116,4 +116,16 @@ pub async fn ask(upstream: &Upstream) -> Result<Option<(NodeAddress, Service)>, 
         return Err(TunnelError::Unsupported(service).to_string());
     }
     Ok(Some((address, service)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_answer_is_named_with_the_cause() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let why = ask(&Upstream::new(&format!("http://{closed}")).unwrap()).await.unwrap_err();
+        assert!(why.contains(&closed.to_string()) && why.contains("refused"), "{why}");
+    }
 }

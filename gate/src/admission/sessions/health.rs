@@ -21,12 +21,14 @@ impl HubHealth {
     }
 }
 
+const NOT_ASKED: &str = "not asked yet";
+
 #[derive(Debug)]
 pub(super) struct Health(Mutex<HubHealth>);
 
 impl Health {
     pub(super) fn new() -> Self {
-        let down = Some("not asked yet".to_owned());
+        let down = Some(NOT_ASKED.to_owned());
         Self(Mutex::new(HubHealth { down, since: SystemTime::now(), height: None }))
     }
 
@@ -48,7 +50,7 @@ impl Health {
                 health.down = None;
             }
             Err(why) => {
-                if was_up {
+                if health.down.as_deref().is_none_or(|before| before == NOT_ASKED) {
                     tracing::warn!(why, "the hub cannot be followed");
                 }
                 health.down = Some(why);
