@@ -1,6 +1,7 @@
 //! `doctor`: whether everything that the gate needs is there and answers, and whether the node can be reached around it.
 //! Looks only; also beside a running gate.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,8 +162,12 @@ async fn around(config: &Config) -> Check {
         let found = "gate.public_url and gate.node_url have the same host: try from another machine";
         return Check::new(Verdict::Warning, name, found);
     }
-    let target = format!("{}:{port}", public.trim_matches(['[', ']']));
-    match tokio::time::timeout(KNOCK, TcpStream::connect((public.trim_matches(['[', ']']), port))).await {
+    let target = format!("{public}:{port}");
+    let addresses: Vec<SocketAddr> = match tokio::net::lookup_host(&target).await {
+        Ok(found) => found.collect(),
+        Err(error) => return Check::new(Verdict::Warning, name, format!("cannot try {target}: {error}")),
+    };
+    match tokio::time::timeout(KNOCK, TcpStream::connect(addresses.as_slice())).await {
         Ok(Ok(_)) => {
             let found = format!("{target} answers here: close the node's port to everybody but the gate");
             Check::new(Verdict::Bad, name, found)
@@ -204,6 +209,16 @@ async fn tunnel(config: &Config, told: Option<(NodeAddress, Service)>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_nowhere_is_not_called_closed() {
+        let mut config = Config::default();
+        config.gate.node_url = "http://127.0.0.1:18585".into();
+        config.gate.public_url = "https://nowhere.invalid:8585".into();
+        let check = around(&config).await;
+        assert_eq!(check.verdict, Verdict::Warning);
+        assert!(check.found.contains("cannot try nowhere.invalid:18585"), "{}", check.found);
+    }
 
     #[test]
     fn the_port_of_an_advertised_address_is_its_end() {
