@@ -56,6 +56,17 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
+fn a_tunnel_service_that_takes_no_orders_is_refused() {
+    let named = |service| load(TEMPLATE, &[("SOVEREIGN_GATE__TUNNEL__SERVICE", service)]);
+    for service in ["auto", "wireguard", "xray"] {
+        assert!(named(service).is_ok(), "{service}");
+    }
+    for service in ["hysteria2", "ipsec", ""] {
+        assert!(problems(named(service)).contains("tunnel.service"), "{service}");
+    }
+}
+
+#[test]
 fn unknown_and_mistyped_keys_are_refused_by_name() {
     assert!(problems(load("[gate]\nlisten = 1\n", &[])).contains("listen"));
     assert!(problems(load(TEMPLATE, &[("SOVEREIGN_GATE__GATE__LISTEN", "x")])).contains("listen"));

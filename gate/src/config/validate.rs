@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::Uri;
 use sovereign_program::settings::{Invalid, Problems};
 
+use crate::enforce::tunnel::is_supported;
+
 use super::{Config, SessionRule, Standard, StandingSource, TierPolicy};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -187,9 +189,9 @@ impl Config {
         check_devices(problems, ["policy.free", "policy.free.plan_devices"], &self.policy.free);
         check_devices(problems, ["policy.paid", "policy.paid.plan_devices"], &self.policy.paid);
         problems.unless(
-            self.tunnel.service().is_ok(),
+            self.tunnel.service().is_ok_and(|service| service.is_none_or(is_supported)),
             "tunnel.service",
-            "must be auto, wireguard, v2ray, openvpn, amneziawg, xray or hysteria2",
+            "must be auto, wireguard, v2ray, openvpn, amneziawg or xray",
         );
         self.check_tunnel(problems);
         let retention = &self.retention;
