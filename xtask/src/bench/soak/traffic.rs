@@ -21,6 +21,8 @@ const HOLDERS: usize = 240;
 const BETWEEN_SIGN_INS: Duration = Duration::from_millis(20);
 /// Opening sessions is the hub's work, not the gate's.
 const BETWEEN_SESSIONS: Duration = Duration::from_secs(2);
+/// A node takes 250 peers and refuses the next one, however long the soak is.
+const NEWCOMERS: usize = 240;
 /// Callers of each kind.
 const EACH: usize = 2;
 const SLOW: usize = 20;
@@ -161,10 +163,13 @@ async fn slow_body(address: &str) -> Result<(u16, u64)> {
     Ok((status, body["error"]["code"].as_u64().unwrap_or_default()))
 }
 
-/// New sessions, admitted for the first time.
+/// New sessions, admitted for the first time, until the node is nearly full.
 pub(super) async fn newcomers(stack: &Stack, cast: &Cast) -> Result<()> {
     let node = &stack.info().nodes.first().context("no node")?.address;
-    while cast.tally.goes_on() {
+    for _ in 0..NEWCOMERS {
+        if !cast.tally.goes_on() {
+            break;
+        }
         let session = stack.hub().direct_session(&cast.account, node).await?;
         let handshake = cast.account.wireguard_handshake(session)?;
         let answer = Caller::fresh()?.post(&format!("{}/", cast.gate.url), &handshake).await;
