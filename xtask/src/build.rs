@@ -25,7 +25,7 @@ pub(crate) async fn gate(profile: Profile) -> Result<PathBuf> {
         return Ok(program.into());
     }
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "sovereign-gate", "--target-dir"]).arg(paths::target());
+    cargo.args(["build", "--package", "sovereign-gate", "--target-dir"]).arg(paths::target());
     let directory = match profile {
         Profile::Debug => "debug",
         Profile::Release => {
