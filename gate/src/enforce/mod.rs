@@ -79,6 +79,8 @@ impl Enforcer {
         let watch = async {
             // What was decided before a restart is done first.
             self.evictor.repeat(&self.evicted()).await;
+            // Who was named then and not looked at is not known any more, and policy may be another one.
+            self.everything_changed();
             tokio::select! {
                 () = self.work() => {}
                 () = self.expire() => {}

@@ -195,6 +195,28 @@ async fn what_happened_while_the_gate_was_down_counts() {
     gate.end().await;
 }
 
+/// Nothing of that is an event: the operator's new policy, a sign-in that was ended when nobody could look any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_besides_ethereum_while_the_gate_was_down_counts() {
+    let house = House::build().await;
+    let gate = house.gate().await;
+    let (denied, first) = house.guest(&gate, &[OTHER]).await;
+    let (unbound, second) = house.guest(&gate, &[OTHER]).await;
+    let (_, stays) = house.guest(&gate, &[OTHER]).await;
+    house.settled(&gate).await;
+    let account = gate.store.session(second).unwrap().account;
+    let binding = gate.store.bindings_of(&account).into_iter().find(|binding| binding.wallet == unbound);
+    gate.store.delete(&binding.unwrap()).await.unwrap();
+    assert!(house.passes(second), "nobody was told");
+    gate.end().await;
+    let gate = house.gate_with(|policy| policy.deny_wallets = vec![denied], 60).await;
+    assert_eq!(house.out(&gate, first).await, Some(Cause::Denied));
+    assert_eq!(house.out(&gate, second).await, Some(Cause::Unbound));
+    house.settled(&gate).await;
+    assert!(house.passes(stays));
+    gate.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_that_is_undone_and_done_again() {
     let house = House::build().await;
