@@ -17,4 +17,5 @@ pub mod run;
 pub mod signin;
 pub mod standing;
 pub mod store;
+mod to_the_end;
 pub mod web;

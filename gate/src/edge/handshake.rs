@@ -11,7 +11,7 @@ use sentinel_proto::handshake::Service;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
-use self::to_the_end::ToTheEnd;
+use self::turns::{Turn, Turns};
 use super::answer::{self, Body};
 use super::forward::Upstream;
 use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, path};
@@ -20,9 +20,10 @@ use crate::ops::node::NodeState;
 use crate::refusal::Refusal;
 use crate::store::Store;
 use crate::store::clock::Clock;
+use crate::to_the_end::ToTheEnd;
 
 mod record;
-mod to_the_end;
+mod turns;
 
 /// For a whole handshake: stock clients give up after 5 s.
 const PATIENCE: Duration = Duration::from_millis(2800);
@@ -40,6 +41,7 @@ pub struct Handshakes {
     upstream: Arc<Upstream>,
     store: Store,
     recorder: record::Recorder,
+    turns: Arc<Turns>,
     /// The configured tunnel service; `None`: as the node says.
     service: Option<Service>,
     node: watch::Receiver<NodeState>,
@@ -57,7 +59,8 @@ impl Handshakes {
         node: watch::Receiver<NodeState>,
     ) -> Self {
         let recorder = record::Recorder::new(store.clone(), Arc::clone(&admission), clock);
-        Self { admission, enforcer, upstream, store, recorder, service, node }
+        let turns = Arc::default();
+        Self { admission, enforcer, upstream, store, recorder, turns, service, node }
     }
 
     /// Answers a handshake.
@@ -86,15 +89,38 @@ impl Handshakes {
         outcome
     }
 
-    /// Forwards, records, and answers with the node's own bytes. Once forwarded, this runs to its end even if
-    /// the client leaves or the node takes too long: what the node took must be recorded, and the client's next
-    /// try is then answered from the record.
+    /// Takes in whoever was admitted. Once begun, this runs to its end even if the client leaves or the node takes too
+    /// long: what the node took must be recorded, and the client's next try is then answered from the record.
     async fn let_in(
         self: Arc<Self>,
         admitted: Admitted,
         parts: Parts,
         client: IpAddr,
         begun: Instant,
+    ) -> Result<Response<Bytes>, Refusal> {
+        let answered = tokio::time::timeout(patience(begun), async {
+            let turn = self.turns.take(admitted.verified().session_id()).await;
+            let work = Arc::clone(&self).take_in(turn, admitted, parts, client);
+            ToTheEnd::new(work.in_current_span()).await
+        });
+        match answered.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => {
+                tracing::error!("a handshake broke down");
+                Err(Refusal::Internal)
+            }
+            Err(_) if self.admission.hub_is_up() => Err(Refusal::NodeUnavailable),
+            Err(_) => Err(Refusal::HubUnavailable),
+        }
+    }
+
+    /// Answers from the record, or else forwards.
+    async fn take_in(
+        self: Arc<Self>,
+        turn: Turn,
+        admitted: Admitted,
+        parts: Parts,
+        client: IpAddr,
     ) -> Result<Response<Bytes>, Refusal> {
         match self.enforcer.repeat(&admitted).await {
             Repeat::No => {}
@@ -115,20 +141,13 @@ impl Handshakes {
             tracing::error!(why = trouble.why, "nobody new is let in, because nothing can be recorded");
             return Err(Refusal::Internal);
         }
-        let work = Arc::clone(&self).forward(admitted, parts, client).in_current_span();
-        match tokio::time::timeout(patience(begun), ToTheEnd::new(work)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                tracing::error!("a handshake broke down");
-                Err(Refusal::Internal)
-            }
-            Err(_) if self.admission.hub_is_up() => Err(Refusal::NodeUnavailable),
-            Err(_) => Err(Refusal::HubUnavailable),
-        }
+        self.forward(turn, admitted, parts, client).await
     }
 
+    /// Forwards, records, and answers with the node's own bytes.
     async fn forward(
         self: Arc<Self>,
+        turn: Turn,
         admitted: Admitted,
         parts: Parts,
         client: IpAddr,
@@ -154,7 +173,7 @@ impl Handshakes {
         if answer.status() == StatusCode::OK {
             if let Err(error) = self.recorder.record(&admitted, answer.body()).await {
                 tracing::error!(%error, "the node took a session that cannot be recorded");
-                tokio::spawn(self.record_later(admitted, answer.into_body()).in_current_span());
+                tokio::spawn(self.record_later(turn, admitted, answer.into_body()).in_current_span());
                 return Err(Refusal::Internal);
             }
             self.admission.note_used(admitted.grant());
@@ -170,8 +189,8 @@ impl Handshakes {
     }
 
     /// Tries again until it works: the peer is in the tunnel and its key stays taken, so it must be known. The
-    /// client's next try is answered from the record.
-    async fn record_later(self: Arc<Self>, admitted: Admitted, answer: Bytes) {
+    /// client's next try, which has no turn before that, is answered from the record.
+    async fn record_later(self: Arc<Self>, _turn: Turn, admitted: Admitted, answer: Bytes) {
         let begun = Instant::now();
         while begun.elapsed() < LONGEST_MEMORY {
             tokio::time::sleep(TRY_AGAIN).await;

@@ -10,12 +10,13 @@ use serde_json::json;
 use crate::enforcement::{Guest, SOON, post, state};
 use crate::relay::Relay;
 use crate::trial::{Trial, trials};
-use crate::world::{Holder, World, enter, eventually, set, turned_away};
+use crate::world::{Holder, World, enter, eventually, knock, set, turned_away};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = trials![
         killed_between_the_nodes_answer_and_the_record,
         what_changes_while_the_node_answers,
+        a_handshake_again_while_the_node_answers,
         an_address_that_somebody_else_has_now
     ];
     trials.extend(trials![alone: node_and_gate_together]);
@@ -177,6 +178,35 @@ async fn what_changes_while_the_node_answers(world: &World) -> Result<()> {
             });
             tunnel.await.context("after the lockdown")?;
         }
+    }
+    Ok(())
+}
+
+/// The client tries again before the node has answered, and an impatient one leaves: the node is asked once, and everybody
+/// is told the same.
+async fn a_handshake_again_while_the_node_answers(world: &World) -> Result<()> {
+    let relay = Relay::before(&world.node().plain_url).await?;
+    let url = format!("http://{}", relay.address());
+    let gate = &world.gate_with("gate-again", |config| set(config, "gate", "node_url", url)).await?;
+    let holder = world.paid_at(gate).await?;
+    let handshake = holder.account.wireguard_handshake(world.direct_session(&holder.account).await?)?;
+    relay.hold_posts();
+    let others = async {
+        tokio::time::timeout(SOON, relay.holds_one()).await.context("the node does not answer")?;
+        let impatient = tokio::time::timeout(Duration::from_millis(300), knock(gate, &handshake)).await;
+        ensure!(impatient.is_err(), "answered before the first one: {impatient:?}");
+        let release = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            relay.open();
+        };
+        let (answers, ()) =
+            tokio::join!(futures::future::try_join_all((0..3).map(|_| enter(gate, &handshake))), release);
+        answers
+    };
+    let (first, others) = tokio::join!(enter(gate, &handshake), others);
+    let first = first?;
+    for other in others? {
+        ensure!(other.bytes == first.bytes, "{} and {}", first.body, other.body);
     }
     Ok(())
 }

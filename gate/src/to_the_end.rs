@@ -13,10 +13,10 @@ type Work<T> = Pin<Box<dyn Future<Output = Result<T, Panic>> + Send>>;
 /// Done by whoever waits for it, since to wake another thread and to be woken by it takes longer than most of the
 /// work. When nobody waits any more it becomes a task of its own. The error is a panic.
 #[must_use = "nothing is done before somebody waits for it"]
-pub(super) struct ToTheEnd<T: Send + 'static>(Option<Work<T>>);
+pub(crate) struct ToTheEnd<T: Send + 'static>(Option<Work<T>>);
 
 impl<T: Send + 'static> ToTheEnd<T> {
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(Some(Box::pin(AssertUnwindSafe(work).catch_unwind())))
     }
 }
