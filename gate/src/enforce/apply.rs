@@ -121,7 +121,7 @@ impl Enforcer {
                     continue;
                 }
             };
-            let kept = self.rest(record, &basis).await;
+            let kept = self.rest(record, grant, &basis).await;
             drop(place);
             return kept;
         }
@@ -179,7 +179,7 @@ impl Enforcer {
         figures.max().unwrap_or(0) as usize
     }
 
-    async fn rest(&self, record: &Arc<SessionRecord>, basis: &Basis) -> Kept {
+    async fn rest(&self, record: &Arc<SessionRecord>, grant: &Grant, basis: &Basis) -> Kept {
         let new = basis.of(record);
         if record.state == SessionState::Live {
             // The block alone is no reason to write.
@@ -204,7 +204,13 @@ impl Enforcer {
             Err(_) => return Kept::Later,
         }
         match self.evictor.let_back(new).await {
-            Ok(Restored::Passing) => Kept::Rests,
+            Ok(Restored::Passing) => {
+                // Begun since the look above, it found nobody here to evict.
+                if self.none_in_a_pause(record.session_id, grant).await.is_err() {
+                    tracing::info!(session = record.session_id, "a peer came back into a pause: out again");
+                }
+                Kept::Rests
+            }
             Ok(restored) => {
                 tracing::info!(session = record.session_id, ?restored, "a peer cannot be let back");
                 Kept::Rests

@@ -3,12 +3,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Instant;
 
 use alloy::primitives::Address;
 
 use super::Enforcer;
-use crate::store::{Cause, SessionRecord, SessionState, StoreError};
+use crate::store::{Cause, SessionRecord, StoreError};
 
 /// Whose sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +61,7 @@ impl Enforcer {
     /// Drops sessions for good; how many tunnels that ended. Who is out already does not come back either.
     pub async fn drop_sessions(&self, target: Target, reason: &str) -> Result<usize, StoreError> {
         self.store.audit("drop", &target.to_string(), reason).await?;
-        let dropped = self.evict_all(target, Cause::Dropped).await;
-        let meant = |record: &SessionRecord| record.state == SessionState::Evicted && target.means(record);
-        self.evictor.bar(&self.sessions_that(meant), Cause::Dropped).await?;
-        Ok(dropped)
+        self.evict_all(target, Cause::Dropped).await
     }
 
     /// Admits nobody new, and drops everybody. Whoever is entitled may come back with the same handshake when the
@@ -73,7 +69,7 @@ impl Enforcer {
     pub async fn lock_down(&self, reason: &str) -> Result<usize, StoreError> {
         self.store.audit("lockdown", "all", reason).await?;
         self.store.set_paused(true, reason).await?;
-        Ok(self.evict_all(Target::All, Cause::Lockdown).await)
+        self.evict_all(Target::All, Cause::Lockdown).await
     }
 
     /// Begins or ends a pause.
@@ -87,24 +83,16 @@ impl Enforcer {
 
     /// Forgets a wallet: its peers go, then everything that is kept of it; how many peers.
     pub async fn erase(&self, wallet: Address, reason: &str) -> Result<usize, StoreError> {
-        let dropped = self.evict_all(Target::Wallet(wallet), Cause::Erased).await;
+        let dropped = self.evict_all(Target::Wallet(wallet), Cause::Erased).await?;
         self.store.erase(wallet, reason).await?;
         self.access.invalidate(wallet);
         Ok(dropped)
     }
 
-    async fn evict_all(&self, target: Target, cause: Cause) -> usize {
+    async fn evict_all(&self, target: Target, cause: Cause) -> Result<usize, StoreError> {
         // Who is in the tunnel has a record then.
         self.settle_now().await;
-        let meant = |record: &SessionRecord| record.state == SessionState::Live && target.means(record);
-        let sessions = self.sessions_that(meant);
-        self.evictor.evict(&sessions, cause, Instant::now()).await;
-        sessions.len()
-    }
-
-    fn sessions_that(&self, meant: impl Fn(&SessionRecord) -> bool) -> Vec<u64> {
-        let sessions = self.store.list_sessions().into_iter().filter(|record| meant(record));
-        sessions.map(|record| record.session_id).collect()
+        self.evictor.evict_all(|record| target.means(record), cause).await
     }
 }
 

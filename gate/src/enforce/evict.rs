@@ -70,11 +70,33 @@ impl Evictor {
     /// Evicts those of `sessions` that are live. What does not succeed at once is tried until it does.
     pub async fn evict(&self, sessions: &[u64], cause: Cause, since: Instant) {
         let _hand = self.hand.lock().await;
-        let live: Vec<_> = sessions
-            .iter()
-            .filter_map(|id| self.store.session(*id))
-            .filter(|record| record.state == SessionState::Live)
-            .collect();
+        let known = sessions.iter().filter_map(|id| self.store.session(*id));
+        let live: Vec<_> = known.filter(|record| record.state == SessionState::Live).collect();
+        self.take_out(&live, cause, since).await;
+    }
+
+    /// Evicts all of those meant, chosen while nobody comes back; how many were live. Unless the cause answers, those
+    /// of them who are out stay out for it.
+    pub(super) async fn evict_all(
+        &self,
+        meant: impl Fn(&SessionRecord) -> bool,
+        cause: Cause,
+    ) -> Result<usize, StoreError> {
+        let _hand = self.hand.lock().await;
+        let (live, out): (Vec<_>, Vec<_>) = (self.store.list_sessions().into_iter())
+            .filter(|record| meant(record))
+            .partition(|record| record.state == SessionState::Live);
+        self.take_out(&live, cause, Instant::now()).await;
+        if !cause.answers() {
+            let comes_back = |record: &&Arc<SessionRecord>| record.cause.is_some_and(Cause::answers);
+            for record in out.iter().filter(comes_back) {
+                self.store.evict_session(record.session_id, cause).await?;
+            }
+        }
+        Ok(live.len())
+    }
+
+    async fn take_out(&self, live: &[Arc<SessionRecord>], cause: Cause, since: Instant) {
         if live.is_empty() {
             return;
         }
@@ -90,23 +112,11 @@ impl Evictor {
             }
         }
         self.shut_out(&live.iter().map(|record| peer(record)).collect::<Vec<_>>()).await;
-        for record in &live {
+        for record in live {
             metrics::counter!("sovereign_gate_evictions_total", "cause" => cause.label()).increment(1);
             metrics::histogram!("sovereign_gate_eviction_seconds").record(since.elapsed());
             tracing::info!(session = record.session_id, cause = cause.label(), "session evicted");
         }
-    }
-
-    /// Lets those of `sessions` that are out, and would come back, stay out for this cause.
-    pub(super) async fn bar(&self, sessions: &[u64], cause: Cause) -> Result<(), StoreError> {
-        let _hand = self.hand.lock().await;
-        for id in sessions {
-            let record = self.store.session(*id).filter(|record| record.cause.is_some_and(Cause::answers));
-            if let Some(record) = record {
-                self.store.evict_session(record.session_id, cause).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Takes evicted sessions out of the tunnel once more.

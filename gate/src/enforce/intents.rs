@@ -2,7 +2,7 @@
 //! tunnel becomes a session, as if the answer had been written, or goes. Nobody stays without a record, and nobody
 //! who was let in is shut out for that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -97,6 +97,9 @@ impl Enforcer {
         self.store.record_session(record, answer).await?;
         if paused {
             self.evictor.repeat(&[session]).await;
+        } else if self.store.paused().is_some() {
+            // Begun since then, it found no record to evict.
+            self.evictor.evict(&[session], Cause::Lockdown, Instant::now()).await;
         }
         self.queue.add([session]);
         tracing::info!(session, paused, "a handshake whose answer was not recorded is a session now");

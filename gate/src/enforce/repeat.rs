@@ -37,7 +37,7 @@ impl Enforcer {
     }
 
     /// Takes out who was let in by a decision from before a pause. Probes pass whether it is on or not.
-    async fn none_in_a_pause(&self, session: u64, grant: &Grant) -> Result<(), Refusal> {
+    pub(super) async fn none_in_a_pause(&self, session: u64, grant: &Grant) -> Result<(), Refusal> {
         if self.store.paused().is_none() || matches!(grant, Grant::Probe) {
             return Ok(());
         }

@@ -195,6 +195,27 @@ async fn what_happened_while_the_gate_was_down_counts() {
     gate.end().await;
 }
 
+/// The lockdown begins and is done with everybody while the hub is asked about somebody who is to come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_comes_back_into_a_lockdown() {
+    let house = House::build().await;
+    let gate = house.gate().await;
+    let (wallet, session) = house.guest(&gate, &[OTHER]).await;
+    house.settled(&gate).await;
+    let buyer = house.somebody();
+    house.transfer(wallet, buyer, OTHER).await;
+    house.out(&gate, session).await;
+    house.hub.state().delay = Duration::from_millis(1000);
+    let before = house.hub.state().count("QuerySession");
+    house.transfer(buyer, wallet, OTHER).await;
+    house.until("the hub is asked", || house.hub.state().count("QuerySession") > before).await;
+    gate.enforcer.lock_down("intruder").await.unwrap();
+    let lets_back = || gate.store.session(session).unwrap().cause == Some(Cause::Lockdown);
+    house.until("it came back and went", lets_back).await;
+    house.until("it is out", || !house.passes(session)).await;
+    gate.end().await;
+}
+
 /// Nothing of that is an event: the operator's new policy, a sign-in that was ended when nobody could look any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_besides_ethereum_while_the_gate_was_down_counts() {

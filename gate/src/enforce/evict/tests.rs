@@ -15,6 +15,8 @@ struct One {
     /// The next order is never answered.
     hangs: AtomicBool,
     let_back: AtomicUsize,
+    /// It takes its time to let somebody back.
+    slow: AtomicBool,
 }
 
 impl Tunnel for One {
@@ -38,9 +40,15 @@ impl Tunnel for One {
     }
 
     fn let_back<'a>(&'a self, _: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
-        self.passes.store(true, Ordering::SeqCst);
-        self.let_back.fetch_add(1, Ordering::SeqCst);
-        async { Ok(Restored::Passing) }.boxed()
+        async {
+            if self.slow.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            self.passes.store(true, Ordering::SeqCst);
+            self.let_back.fetch_add(1, Ordering::SeqCst);
+            Ok(Restored::Passing)
+        }
+        .boxed()
     }
 }
 
@@ -49,7 +57,8 @@ async fn house(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
     let store = Store::open(home).await.unwrap();
     let record = session(1, 1, None);
     store.record_session(record.clone(), Vec::new()).await.unwrap();
-    let tunnel = Arc::new(One { passes: true.into(), hangs: false.into(), let_back: 0.into() });
+    let tunnel =
+        Arc::new(One { passes: true.into(), hangs: false.into(), let_back: 0.into(), slow: false.into() });
     let evictor = Evictor::new(store, Arc::clone(&tunnel) as _);
     (tunnel, evictor, record)
 }
@@ -71,6 +80,44 @@ async fn whoever_was_dropped_meanwhile_is_not_let_back() {
             assert!(matches!(back, Err(NotBack::Changed)), "{cause:?}: {back:?}");
         }
         assert!(!tunnel.passes.load(Ordering::SeqCst), "{cause:?}");
+    }
+    evictor.store.close().await;
+}
+
+/// The operator drops everybody while somebody is on his way back.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_just_coming_back_is_among_all() {
+    for (cause, live) in [(Cause::Dropped, 1), (Cause::Lockdown, 1)] {
+        let home = tempfile::tempdir().unwrap();
+        let (tunnel, evictor, _) = house(home.path()).await;
+        evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+        let out = (*evictor.store.session(1).unwrap()).clone();
+        tunnel.slow.store(true, Ordering::SeqCst);
+        let all = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            evictor.evict_all(|_| true, cause).await.unwrap()
+        };
+        let (back, evicted) = tokio::join!(evictor.let_back(out), all);
+        assert_eq!((back.unwrap(), evicted), (Restored::Passing, live));
+        let now = evictor.store.session(1).unwrap();
+        assert_eq!((now.state, now.cause), (SessionState::Evicted, Some(cause)));
+        assert!(!tunnel.passes.load(Ordering::SeqCst));
+        evictor.store.close().await;
+    }
+}
+
+/// Who is out comes back after a lockdown if he could before it, and never after he was dropped.
+#[tokio::test]
+async fn all_who_are_out_stay_out_for_good_if_they_were_dropped() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, evictor, _) = house(home.path()).await;
+    let cause = || evictor.store.session(1).unwrap().cause;
+    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+    for (all, stays) in
+        [(Cause::Lockdown, Cause::NoCard), (Cause::Erased, Cause::Erased), (Cause::Dropped, Cause::Erased)]
+    {
+        assert_eq!(evictor.evict_all(|_| true, all).await.unwrap(), 0);
+        assert_eq!(cause(), Some(stays), "{all:?}");
     }
     evictor.store.close().await;
 }
