@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::enforce::Enforcer;
 use crate::refusal::Refusal;
 use crate::signin::{Bound, Eligibility, SignIn, SignInError};
+use crate::to_the_end::ToTheEnd;
 use crate::web;
 
 const OPENAPI: &str = include_str!("openapi.json");
@@ -35,7 +36,7 @@ impl Api {
     }
 
     /// Answers one call.
-    pub(super) async fn answer(&self, client: IpAddr, parts: &Parts, body: &Bytes) -> Answered {
+    pub(super) async fn answer(self: &Arc<Self>, client: IpAddr, parts: &Parts, body: &Bytes) -> Answered {
         let path = parts.uri.path();
         match (&parts.method, path) {
             (&Method::GET, "/gate/eligibility") => self.eligibility(parts).await,
@@ -93,10 +94,15 @@ impl Api {
         Ok(answer::success(StatusCode::OK, &bound))
     }
 
-    async fn unbind(&self, headers: &HeaderMap) -> Answered {
-        let ended = self.sign_in.unbind(bearer(headers)?).await.map_err(refused)?;
-        self.enforcer.account_changed(&ended.account);
-        Ok(answer::empty(StatusCode::NO_CONTENT))
+    /// Also if the client leaves: once it is written, those must go who rested on it.
+    async fn unbind(self: &Arc<Self>, headers: &HeaderMap) -> Answered {
+        let (api, token) = (Arc::clone(self), bearer(headers)?.to_owned());
+        let unbound = ToTheEnd::new(async move {
+            let ended = api.sign_in.unbind(&token).await.map_err(refused)?;
+            api.enforcer.account_changed(&ended.account);
+            Ok(answer::empty(StatusCode::NO_CONTENT))
+        });
+        unbound.await.map_err(|_| Refusal::Internal)?
     }
 }
 

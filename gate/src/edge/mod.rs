@@ -40,7 +40,7 @@ use self::rules::Destination;
 pub struct Edge {
     upstream: Arc<Upstream>,
     handshakes: Arc<Handshakes>,
-    api: Api,
+    api: Arc<Api>,
     rate: Arc<PerAddress>,
     body_bytes: usize,
 }
@@ -54,7 +54,7 @@ impl Edge {
         rate: Arc<PerAddress>,
         body_bytes: usize,
     ) -> Self {
-        Self { upstream, handshakes, api, rate, body_bytes }
+        Self { upstream, handshakes, api: Arc::new(api), rate, body_bytes }
     }
 
     /// Answers one request of `client`. Never fails: whatever is wrong becomes an answer in the envelope.

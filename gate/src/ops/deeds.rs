@@ -17,6 +17,7 @@ use super::reload::Reloaded;
 use crate::enforce::Target;
 use crate::store::clock::rfc3339;
 use crate::store::{AuditEntry, Kept, StoreError};
+use crate::to_the_end::ToTheEnd;
 
 /// Deeds that are shown.
 const SHOWN: u32 = 1000;
@@ -53,9 +54,11 @@ async fn drop_sessions(State(admin): State<Admin>, Object(drop): Object<Drop>) -
         Ok(target) => target,
         Err(error) => return bad(&format!("{}: {error}", drop.target)),
     };
-    done(
-        admin.enforcer.drop_sessions(target, &drop.reason).await.map(|dropped| json!({ "dropped": dropped })),
-    )
+    deed(async move {
+        let dropped = admin.enforcer.drop_sessions(target, &drop.reason).await?;
+        Ok(json!({ "dropped": dropped }))
+    })
+    .await
 }
 
 async fn paused(State(admin): State<Admin>) -> Response {
@@ -65,16 +68,27 @@ async fn paused(State(admin): State<Admin>) -> Response {
 }
 
 async fn pause(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
-    done(admin.enforcer.pause(true, &why.reason).await.map(|()| json!({ "paused": true })))
+    set_paused(admin, true, why).await
 }
 
 async fn resume(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
-    done(admin.enforcer.pause(false, &why.reason).await.map(|()| json!({ "paused": false })))
+    set_paused(admin, false, why).await
+}
+
+async fn set_paused(admin: Admin, paused: bool, why: Reason) -> Response {
+    deed(async move {
+        admin.enforcer.pause(paused, &why.reason).await?;
+        Ok(json!({ "paused": paused }))
+    })
+    .await
 }
 
 async fn lock_down(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
-    let dropped = admin.enforcer.lock_down(&why.reason).await;
-    done(dropped.map(|dropped| json!({ "paused": true, "dropped": dropped })))
+    deed(async move {
+        let dropped = admin.enforcer.lock_down(&why.reason).await?;
+        Ok(json!({ "paused": true, "dropped": dropped }))
+    })
+    .await
 }
 
 /// The only deed without a body: it does nothing that the file does not say.
@@ -106,13 +120,11 @@ async fn erase(
     Object(why): Object<Reason>,
 ) -> Response {
     let Some(wallet) = parse(&wallet) else { return bad("not a wallet") };
-    done(
-        admin
-            .enforcer
-            .erase(wallet, &why.reason)
-            .await
-            .map(|dropped| json!({ "erased": true, "dropped": dropped })),
-    )
+    deed(async move {
+        let dropped = admin.enforcer.erase(wallet, &why.reason).await?;
+        Ok(json!({ "erased": true, "dropped": dropped }))
+    })
+    .await
 }
 
 fn parse(wallet: &str) -> Option<Address> {
@@ -157,11 +169,15 @@ fn bad(why: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "error": why }))).into_response()
 }
 
+/// Also if whoever asked for it leaves: what is written down as done must be done.
+async fn deed(work: impl Future<Output = Result<Value, StoreError>> + Send + 'static) -> Response {
+    ToTheEnd::new(work).await.map_or_else(|_| failed("it broke down, see the log"), done)
+}
+
 fn done(done: Result<Value, StoreError>) -> Response {
-    match done {
-        Ok(answer) => Json(answer).into_response(),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": error.to_string() }))).into_response()
-        }
-    }
+    done.map_or_else(|error| failed(&error.to_string()), |answer| Json(answer).into_response())
+}
+
+fn failed(why: &str) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": why }))).into_response()
 }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use sentinel_stack::actors::{Caller, Challenge, SignIn, Wallet};
 use sentinel_stack::info::GateInfo;
 
+use crate::enforcement::{SOON, state};
 use crate::stub::{StubNode, TAKEN};
 use crate::trial::{Trial, trials};
 use crate::world::{
@@ -21,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![
         a_full_disk,
         a_locked_database,
+        an_unbinding_that_nobody_waits_for,
         a_second_instance,
         files_that_are_not_ours_to_change,
         killed_while_it_works,
@@ -167,6 +169,28 @@ async fn a_locked_database(world: &World) -> Result<()> {
     ensure!(again.bytes == TAKEN.as_bytes(), "another answer: {}", again.body);
     ensure!(asked() == 1, "the node was asked {} times", asked());
     Ok(())
+}
+
+/// The page is closed while the end of its sign-in waits for the disk: whoever rested on it goes all the same.
+async fn an_unbinding_that_nobody_waits_for(world: &World) -> Result<()> {
+    let node = StubNode::like(&world.node().plain_url).await?;
+    let gate = world.gate_with("gate-unbound", |config| before_a_stub(config, &node)).await?;
+    let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    let session = world.direct_session(&holder.account).await?;
+    enter(&gate, &holder.account.wireguard_handshake(session)?).await?;
+    let locker = Connection::open(Path::new(&gate.home).join("gate.db"))?;
+    locker.execute_batch("BEGIN IMMEDIATE")?;
+    let site = SignIn::at(&gate.url)?;
+    let unbound = tokio::time::timeout(Duration::from_millis(300), site.unbind(holder.token())).await;
+    ensure!(unbound.is_err(), "answered before it is written: {unbound:?}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    locker.execute_batch("ROLLBACK")?;
+    let out = || async {
+        let now = state(&gate, session).await?;
+        ensure!(now == ("evicted".to_owned(), "unbound".to_owned()), "it is {now:?}");
+        Ok(())
+    };
+    eventually("whoever rested on it is out", SOON, out).await
 }
 
 /// The program on a home, until it ends by itself.
