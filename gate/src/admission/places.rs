@@ -1,8 +1,8 @@
 //! Devices and tunnel keys: taking them, and finding out whether what stands in the way still lives.
 
-use std::time::Instant;
-
 use futures::future::try_join_all;
+use sentinel_proto::hub::SessionStatus;
+use tokio::time::{Instant, timeout_at};
 
 use super::states::Verified;
 use super::{Admission, Grant};
@@ -17,12 +17,24 @@ pub(super) struct Taken {
     pub(super) by_own_devices: bool,
 }
 
-/// Takes key and device for a handshake; a probe takes no device. Sessions in the way that have ended on the hub are
-/// forgotten first.
+/// Takes key and device for a handshake, until `deadline`; a probe takes no device. Sessions in the way that have ended
+/// on the hub are cleared first, and then, where policy says so and `may_evict`, the holder's oldest ones.
 pub(super) async fn take(
     admission: &Admission,
     verified: &Verified,
     grant: &Grant,
+    may_evict: bool,
+    deadline: Instant,
+) -> Result<Reservation, Taken> {
+    let taken = timeout_at(deadline, try_to_take(admission, verified, grant, may_evict)).await;
+    taken.unwrap_or_else(|_| Err(Taken { refusal: Refusal::HubUnavailable, by_own_devices: false }))
+}
+
+async fn try_to_take(
+    admission: &Admission,
+    verified: &Verified,
+    grant: &Grant,
+    may_evict: bool,
 ) -> Result<Reservation, Taken> {
     let (entitlement, plan) = match grant {
         Grant::Card { entitlement, plan, .. } => (Some(entitlement), *plan),
@@ -30,7 +42,7 @@ pub(super) async fn take(
     };
     let limit = entitlement.map(|entitlement| admission.devices(entitlement.tier, plan));
     let newest_wins =
-        entitlement.is_some_and(|entitlement| admission.policy().drops_oldest(entitlement.tier));
+        may_evict && entitlement.is_some_and(|entitlement| admission.policy().drops_oldest(entitlement.tier));
     let claim = Claim {
         session_id: verified.session_id(),
         wallet: entitlement.map(|entitlement| entitlement.wallet),
@@ -45,7 +57,7 @@ pub(super) async fn take(
         match admission.store.claim(claim.clone()) {
             Ok(place) => return Ok(place),
             Err(conflict) => {
-                if !forget_ended(admission, &conflict).await? {
+                if !clear_ended(admission, &conflict).await? {
                     break;
                 }
             }
@@ -53,9 +65,14 @@ pub(super) async fn take(
     }
     match admission.store.claim(claim.clone()) {
         Err(ClaimError::DeviceLimit { sessions, his, limit }) if newest_wins => {
+            // Nobody goes for a handshake that is refused all the same.
+            let user = admission.store.peer_in_use(&claim.service, &claim.peer_id);
+            if let Some(session_id) = user.filter(|session| *session != claim.session_id) {
+                return Err(taken(ClaimError::PeerInUse { session_id }));
+            }
             let too_many = (sessions.len() + 1).saturating_sub(limit);
             let oldest = oldest(admission, his, too_many);
-            admission.evictor.evict(&oldest, Cause::DeviceLimit, Instant::now()).await;
+            admission.evictor.evict(&oldest, Cause::DeviceLimit, Instant::now().into_std()).await;
             admission.store.claim(claim).map_err(taken)
         }
         claimed => claimed.map_err(taken),
@@ -69,29 +86,37 @@ fn oldest(admission: &Admission, sessions: Vec<u64>, too_many: usize) -> Vec<u64
     live.iter().take(too_many).map(|record| record.session_id).collect()
 }
 
-/// Forgets those of the sessions in the way that no longer live on the hub; whether there were any.
-async fn forget_ended(admission: &Admission, conflict: &ClaimError) -> Result<bool, Taken> {
-    let in_the_way = match conflict {
-        ClaimError::PeerInUse { session_id } => std::slice::from_ref(session_id),
-        ClaimError::DeviceLimit { sessions, .. } => sessions.as_slice(),
+/// Clears those of the sessions in the way that are no longer in use on the hub; whether that made room.
+async fn clear_ended(admission: &Admission, conflict: &ClaimError) -> Result<bool, Taken> {
+    let (in_the_way, by_key) = match conflict {
+        ClaimError::PeerInUse { session_id } => (std::slice::from_ref(session_id), true),
+        ClaimError::DeviceLimit { sessions, .. } => (sessions.as_slice(), false),
     };
     // After a failure the hub's client lets one question through to see: the others wait for the first one's answer.
     let (first, others) = in_the_way.split_at(in_the_way.len().min(1));
-    let mut ended = false;
+    let mut room = false;
     for at_once in [first, others] {
-        for (session, live) in try_join_all(at_once.iter().map(|id| is_live(admission, *id))).await? {
-            if !live {
-                admission.forget(session).await;
-                ended = true;
+        for (session, status) in try_join_all(at_once.iter().map(|id| status(admission, *id))).await? {
+            match status {
+                Some(SessionStatus::Active) => {}
+                // Its key stays its own until it has left the hub; the device is free at once.
+                Some(_) => {
+                    admission.evictor.evict(&[session], Cause::Cancelled, Instant::now().into_std()).await;
+                    room |= !by_key;
+                }
+                None => {
+                    admission.forget(session).await;
+                    room = true;
+                }
             }
         }
     }
-    Ok(ended)
+    Ok(room)
 }
 
-async fn is_live(admission: &Admission, session: u64) -> Result<(u64, bool), Taken> {
-    let live = admission.sessions.is_live(session).await;
-    live.map(|live| (session, live)).map_err(|error| {
+async fn status(admission: &Admission, session: u64) -> Result<(u64, Option<SessionStatus>), Taken> {
+    let status = admission.sessions.status(session).await;
+    status.map(|status| (session, status)).map_err(|error| {
         tracing::warn!(%error, session, "cannot tell whether a session in the way still lives");
         Taken { refusal: Refusal::HubUnavailable, by_own_devices: false }
     })

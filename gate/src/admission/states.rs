@@ -206,7 +206,9 @@ impl Verified {
 
     /// A probe needs no card and may use any session.
     pub async fn admit_probe(self, admission: &Admission) -> Result<Admitted, Refusal> {
-        let place = places::take(admission, &self, &Grant::Probe).await.map_err(|taken| taken.refusal)?;
+        let deadline = Instant::now() + LONGEST;
+        let place = places::take(admission, &self, &Grant::Probe, false, deadline).await;
+        let place = place.map_err(|taken| taken.refusal)?;
         Ok(Admitted { verified: self, grant: Grant::Probe, _place: place })
     }
 }
@@ -295,8 +297,10 @@ impl Entitled {
             _ => None,
         };
         let grant = Grant::Card { candidate, entitlement, plan };
-        match places::take(admission, &bound.verified, &grant).await {
-            Ok(place) => match in_bad_standing(admission, &bound) {
+        let bad_standing = in_bad_standing(admission, &bound);
+        let place = places::take(admission, &bound.verified, &grant, bad_standing.is_none(), bound.deadline);
+        match place.await {
+            Ok(place) => match bad_standing {
                 Some(refusal) => Err(NotAdmitted::Refused(refusal)),
                 None => Ok(Outcome::Admitted(Box::new(Admitted {
                     verified: bound.verified,

@@ -7,22 +7,34 @@ use sentinel_stack::actors::{Caller, SignIn};
 use sentinel_stack::info::GateInfo;
 use serde_json::{Value, json};
 
+use crate::enforcement::state;
 use crate::trial::{Trial, trials};
-use crate::world::{World, enter, eventually, record, rewrite, turned_away};
+use crate::world::{World, enter, eventually, peer_request, record, rewrite, turned_away};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    trials![a_plan_has_a_device_limit_of_its_own]
+    trials![a_plan_has_a_device_limit_of_its_own, nobody_goes_for_who_is_refused]
+}
+
+pub(crate) fn paid_tier(config: &mut toml::Table) -> &mut toml::Table {
+    let paid = config.get_mut("policy").and_then(|policy| policy.get_mut("paid"));
+    paid.and_then(toml::Value::as_table_mut).expect("the network's gates have a paid tier")
 }
 
 /// The paid tier gives one device, its plan so many.
 fn plan_gives(config: &mut toml::Table, plan: u64, devices: i64) {
-    let paid = config.get_mut("policy").and_then(|policy| policy.get_mut("paid"));
-    let paid = paid.and_then(toml::Value::as_table_mut).expect("the network's gates have a paid tier");
+    let paid = paid_tier(config);
     paid.insert("devices".to_owned(), 1.into());
     paid.insert(
         "plan_devices".to_owned(),
         toml::Table::from_iter([(plan.to_string(), devices.into())]).into(),
     );
+}
+
+/// The paid tier gives one device, and this is what happens when it is taken.
+fn one_device(config: &mut toml::Table, when_full: &str) {
+    let paid = paid_tier(config);
+    paid.insert("devices".to_owned(), 1.into());
+    paid.insert("when_full".to_owned(), when_full.into());
 }
 
 async fn reload(gate: &GateInfo) -> Result<Value> {
@@ -89,4 +101,37 @@ async fn a_plan_has_a_device_limit_of_its_own(world: &World) -> Result<()> {
     }
     let room = || async { enter(gate, &fourth).await };
     eventually("there is room", Duration::from_secs(10), room).await.map(drop)
+}
+
+/// The newest device wins, but only if it gets in; and a cancelled session gives its place at once, its key later.
+async fn nobody_goes_for_who_is_refused(world: &World) -> Result<()> {
+    let gate = &world.gate_with("gate-newest", |config| one_device(config, "drop_oldest")).await?;
+    let holder = world.paid_at(gate).await?;
+    let (account, request) = (&holder.account, peer_request());
+    let first = world.direct_session(account).await?;
+    enter(gate, &account.handshake(first, &request)?).await?;
+    let second = world.direct_session(account).await?;
+    turned_away(gate, &account.handshake(second, &request)?, 409, 108).await?;
+    let now = state(gate, first).await?;
+    ensure!(now.0 == "live", "{now:?} for a handshake that is refused");
+    enter(gate, &account.wireguard_handshake(second)?).await?;
+    let now = state(gate, first).await?;
+    ensure!(now == ("evicted".to_owned(), "device_limit".to_owned()), "it is {now:?}");
+
+    let gate = &world.gate_with("gate-cancelled", |config| one_device(config, "refuse")).await?;
+    let holder = world.paid_at(gate).await?;
+    let (account, request) = (&holder.account, peer_request());
+    let (first, second) = (world.direct_session(account).await?, world.direct_session(account).await?);
+    enter(gate, &account.handshake(first, &request)?).await?;
+    let next = account.wireguard_handshake(second)?;
+    turned_away(gate, &next, 409, 107).await?;
+    world.hub().cancel_session(account, first).await?;
+    enter(gate, &next).await.context("at once")?;
+    let now = state(gate, first).await?;
+    ensure!(now == ("evicted".to_owned(), "cancelled".to_owned()), "it is {now:?}");
+    let third = world.account().await?;
+    let wallet = world.ethereum.holder(&[world.ethereum.other_card()]).await?;
+    world.bind(gate, &wallet, &third.address).await?;
+    let session = world.direct_session(&third).await?;
+    turned_away(gate, &third.handshake(session, &request)?, 409, 108).await.map(drop)
 }

@@ -12,17 +12,21 @@ use sentinel_proto::hub::SessionKind;
 use sentinel_proto::stub::{State, StubHub};
 use sentinel_stack::actors::Account;
 use sentinel_stack::info::GateInfo;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tonic::Code;
 
+use crate::devices::paid_tier;
+use crate::enforcement::post;
+use crate::storage::before_a_stub;
 use crate::stub::StubNode;
 use crate::trial::{Trial, trials};
-use crate::world::{PATIENCE, World, enter, eventually, knock, refused, set};
+use crate::world::{PATIENCE, World, enter, eventually, knock, refused, rewrite, set};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    trials![a_hub_on_a_bad_line, a_hub_that_errs, a_hub_that_lies]
+    trials![a_hub_on_a_bad_line, a_hub_that_errs, a_hub_that_lies, a_slow_hub_at_the_device_limit]
 }
 
 const CHAIN: &str = "stub-1";
@@ -139,7 +143,7 @@ impl Scene {
             .gate_with(name, |config| {
                 set(config, "hub", "grpc_addrs", vec![format!("http://{}", proxy.address)]);
                 set(config, "hub", "chain_id", CHAIN);
-                set(config, "gate", "node_url", node.url());
+                before_a_stub(config, &node);
                 set(config, "cache", "positive_ttl", "60s");
                 set(config, "policy", "paid", {
                     let mut paid = toml::Table::new();
@@ -257,6 +261,27 @@ async fn a_hub_that_errs(world: &World) -> Result<()> {
         CHAIN.clone_into(&mut state.chain_id);
     }
     scene.is_well().await
+}
+
+/// Whether others have gone is asked of the hub, one after the other: also then the answer comes in time.
+async fn a_slow_hub_at_the_device_limit(world: &World) -> Result<()> {
+    let scene = Scene::set(world, "gate-hub-full").await?;
+    for _ in 0..2 {
+        scene.is_well().await?;
+    }
+    rewrite(&scene.gate, |config| drop(paid_tier(config).insert("devices".to_owned(), 2.into())))?;
+    post(&scene.gate, "/reload", json!({})).await?;
+    let id = scene.number();
+    scene.open(id)?;
+    let handshake = scene.account.wireguard_handshake(id)?;
+    refused(&knock(&scene.gate, &handshake).await?, 409, 107)?;
+    scene.hub.state().delay = Duration::from_millis(1800);
+    let begun = Instant::now();
+    refused(&knock(&scene.gate, &handshake).await?, 503, 112)?;
+    ensure!(begun.elapsed() < PATIENCE, "it took {:?}", begun.elapsed());
+    scene.hub.state().delay = Duration::ZERO;
+    let told = || async { refused(&knock(&scene.gate, &handshake).await?, 409, 107) };
+    eventually("the hub is in time again", Duration::from_secs(15), told).await
 }
 
 /// The answer to another question than the one that was asked.

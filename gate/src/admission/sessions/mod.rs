@@ -80,10 +80,15 @@ impl Sessions {
         }
     }
 
+    /// What the session is right now, while the hub has it; always asks.
+    pub async fn status(&self, id: u64) -> Result<Option<SessionStatus>, HubError> {
+        path::asks();
+        Ok(self.hub.session(id).await?.map(|session| session.status))
+    }
+
     /// Whether the session is in use right now; always asks.
     pub async fn is_live(&self, id: u64) -> Result<bool, HubError> {
-        path::asks();
-        Ok(self.hub.session(id).await?.is_some_and(|session| session.status == SessionStatus::Active))
+        Ok(self.status(id).await? == Some(SessionStatus::Active))
     }
 
     /// Something rests on these sessions (from before a restart): their ends are to be told too.
