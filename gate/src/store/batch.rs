@@ -161,6 +161,8 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
         }
         taken.extend(new.nonce);
         *last_id += 1;
+        let key = new.key();
+        let before = view.get(&key);
         let binding = Binding {
             id: *last_id,
             account: new.account,
@@ -168,11 +170,11 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
             vault: new.vault,
             issued_at: new.issued_at,
             expires_at: new.expires_at,
-            last_used_at: None,
+            // What its owner has used stays what he has used, or a crowd of strangers could push it out.
+            last_used_at: before.as_ref().and_then(|before| before.last_used_at),
             refused_at: None,
         };
-        let key = new.key();
-        let replaced = view.get(&key).into_iter().chain(view.overflow(&key, now));
+        let replaced = before.into_iter().chain(view.overflow(&key, now));
         let gone = replaced.filter(|binding| evicted.insert(binding.id)).collect();
         steps.push(Step { write, binding: Some(binding), gone });
     }
@@ -205,7 +207,7 @@ pub(super) fn execute(connection: &Connection, steps: &[Step], now: UnixTime) ->
                     sql::use_nonce(connection, nonce)?;
                 }
                 if let Some(binding) = binding {
-                    sql::insert_binding(connection, binding.id, token, new)?;
+                    sql::insert_binding(connection, binding, token, new)?;
                 }
             }
             Write::Forget { id, .. } => sql::delete_binding(connection, *id)?,

@@ -78,19 +78,29 @@ pub(super) fn checkpoint(connection: &Connection) -> Done {
     Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
+/// The same, and nothing of it stays in the log; whether no reader was in the way.
+pub(super) fn empty_log(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))?)
+}
+
 /// A nonce that is there already fails the statement.
 pub(super) fn use_nonce(connection: &Connection, nonce: &Nonce) -> Done {
     let statement = "INSERT INTO used_nonces (issued_at, nonce) VALUES ($1, $2)";
     run(connection, statement, params![nonce.issued_at, nonce.random])
 }
 
-pub(super) fn insert_binding(connection: &Connection, id: i64, token: &TokenHash, new: &Redemption) -> Done {
+pub(super) fn insert_binding(
+    connection: &Connection,
+    binding: &Binding,
+    token: &TokenHash,
+    new: &Redemption,
+) -> Done {
     run(
         connection,
         "INSERT INTO bindings (id, account, wallet, vault, token_hash, source, issued_at, expires_at, \
-         message, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         message, signature, last_used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         params![
-            id,
+            binding.id,
             new.account.as_bytes(),
             new.wallet.as_slice(),
             bytes(new.vault.as_ref()),
@@ -100,6 +110,7 @@ pub(super) fn insert_binding(connection: &Connection, id: i64, token: &TokenHash
             new.expires_at,
             new.proof.message,
             new.proof.signature,
+            binding.last_used_at,
         ],
     )
 }
