@@ -109,9 +109,14 @@ impl Answers {
     }
 
     /// The same about everybody.
-    pub(super) fn touch_all(&self, block: u64) {
-        self.touched.touch_all(Instant::now(), block);
-        self.kept.invalidate_all();
+    pub(super) fn start_over(&self, block: u64) {
+        self.touched.start_over(Instant::now(), block);
+    }
+
+    /// What counts changed. Kept answers are old from now on, and taken out one by one where they are asked for: what
+    /// the cache itself calls invalid passes its lifetime on to what is put in its place.
+    pub(super) fn touch_all(&self) {
+        self.touched.touch_all(Instant::now());
     }
 
     /// Whether changes may be missed: then nothing counts that was not read for the question itself.

@@ -141,7 +141,7 @@ impl Access {
         self.ids.include(config.this_card);
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(config));
         self.contracts_seen.store(false, Ordering::Relaxed);
-        self.answers.touch_all(0);
+        self.answers.touch_all();
     }
 
     fn world(&self) -> Arc<World> {
@@ -161,7 +161,7 @@ impl Access {
 
     /// No answer from before this, or from an older block than `block`, is given any more.
     pub fn invalidate_all(&self, block: u64) {
-        self.answers.touch_all(block);
+        self.answers.start_over(block);
     }
 
     /// While changes may be missed, every question is asked anew.
@@ -172,7 +172,7 @@ impl Access {
     /// Cards of these addresses are a last resort from now on.
     pub fn deny(&self, denied: HashSet<Address>) {
         *self.denied.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(denied);
-        self.answers.touch_all(0);
+        self.answers.touch_all();
     }
 
     /// The contracts whose events may change an answer.

@@ -71,10 +71,17 @@ impl Touched {
         }
     }
 
-    /// The same about everybody.
-    pub(super) fn touch_all(&self, now: Instant, block: u64) {
+    /// The same about everybody, whatever was said before.
+    pub(super) fn start_over(&self, now: Instant, block: u64) {
         let mut marks = self.marks();
         marks.at.clear();
+        marks.all = Some(Mark { at: now, block });
+    }
+
+    /// What counts changed, not what the blocks say: those that did not show a change still do not.
+    pub(super) fn touch_all(&self, now: Instant) {
+        let mut marks = self.marks();
+        let block = marks.all.map_or(0, |all| all.block);
         marks.all = Some(Mark { at: now, block });
     }
 
@@ -120,9 +127,23 @@ mod tests {
         // Undone: the truth is in an older block.
         touched.touch(ADDRESS, now, 5);
         assert_eq!(touched.judge(ADDRESS, later, 6), Worth::Current);
-        touched.touch_all(later, 9);
+        touched.start_over(later, 9);
         assert_eq!(touched.judge(Address::repeat_byte(2), now, 9), Worth::Old);
         assert_eq!(touched.judge(ADDRESS, later + Duration::from_millis(1), 8), Worth::Behind);
+    }
+
+    #[test]
+    fn another_policy_does_not_make_older_blocks_good() {
+        let touched = Touched::new(Duration::from_secs(60));
+        let now = Instant::now();
+        let after = |millis| now + Duration::from_millis(millis);
+        touched.start_over(now, 5);
+        touched.touch(ADDRESS, now, 7);
+        touched.touch_all(after(1));
+        assert_eq!(touched.judge(ADDRESS, after(1), 7), Worth::Old);
+        assert_eq!(touched.judge(ADDRESS, after(2), 6), Worth::Behind);
+        assert_eq!(touched.judge(Address::repeat_byte(2), after(2), 4), Worth::Behind);
+        assert_eq!(touched.judge(ADDRESS, after(2), 7), Worth::Current);
     }
 
     #[test]

@@ -31,11 +31,14 @@ impl Enforcer {
         if news.gap {
             self.access.distrust(true);
         }
+        // First, because it forgets what later blocks said of somebody.
+        if let Some(block) = news.everybody {
+            self.access.invalidate_all(block);
+        }
         for (address, block) in &news.touched {
             self.access.invalidate_at(*address, *block);
         }
-        if let Some(block) = news.everybody {
-            self.access.invalidate_all(block);
+        if news.everybody.is_some() {
             self.look_at(|_| true);
         } else if !news.touched.is_empty() {
             self.look_at(|record| self.rests_on(record, &news.touched));

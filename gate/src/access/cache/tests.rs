@@ -121,7 +121,7 @@ async fn a_change_of_wallet_or_vault_ends_the_answer() {
         get().await.unwrap();
         assert_eq!(source.reads(), reads);
     }
-    answers.touch_all(0);
+    answers.touch_all();
     get().await.unwrap();
     assert_eq!(source.reads(), 4);
 }
@@ -148,7 +148,7 @@ async fn forgetting_during_a_read_has_it_read_again() {
     let (answers, source) = (answers(), Source::new(Tier::Paid));
     let (answer, ()) = tokio::join!(answers.get((WALLET, None), || source.read()), async {
         sleep(Duration::from_millis(5)).await;
-        answers.touch_all(0);
+        answers.touch_all();
     });
     assert!(answer.is_ok());
     assert_eq!(source.reads(), 2);
@@ -163,4 +163,17 @@ async fn whoever_gives_up_takes_nobody_along() {
     let (left, stayed) = tokio::join!(impatient, get());
     assert!(left.is_err());
     assert_eq!(stayed.unwrap().tier, Tier::Paid);
+}
+
+/// What is put in the place of an answer that is no longer good has a lifetime of its own.
+#[tokio::test]
+async fn no_answer_inherits_the_lifetime_of_another() {
+    let (answers, before, after) = (answers(), Source::new(Tier::Paid), Source::new(Tier::Denied));
+    answers.get((WALLET, None), || before.read()).await.unwrap();
+    answers.touch_all();
+    let get = || answers.get((WALLET, None), || after.read());
+    assert_eq!(get().await.unwrap().tier, Tier::Denied);
+    sleep(Duration::from_millis(150)).await;
+    get().await.unwrap();
+    assert_eq!(after.reads(), 2);
 }
