@@ -72,6 +72,9 @@ pub enum Unusable {
     /// A value that no governance can have set.
     #[error("{0} is out of bounds")]
     OutOfBounds(&'static str),
+    /// Together with the file it is no usable configuration.
+    #[error("the governed cards cannot be applied: {0}")]
+    Refused(String),
 }
 
 /// Whom to ask, and what must be true of the answer.

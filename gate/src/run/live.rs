@@ -67,8 +67,11 @@ impl Live {
             .access
             .govern(|config| governed.apply(config))
         {
-            Ok(()) => live.cards_changed(),
-            Err(error) => tracing::error!(%error, "the governed cards cannot be applied"),
+            Ok(()) => {
+                live.cards_changed();
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
         };
         async move {
             if let Some(follower) = follower {

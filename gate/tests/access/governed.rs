@@ -1,6 +1,7 @@
 //! Policy from the chain: read, applied, kept when Ethereum is gone, and bounded.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use alloy::primitives::{Address, FixedBytes, U256};
@@ -40,6 +41,19 @@ impl Governed {
     }
 
     fn of(town: &Town, deployment: Deployment, memes: Address) -> Self {
+        let access = Arc::clone(&town.access);
+        let apply = move |governed: &sovereign_gate::governance::Governed| {
+            access.govern(|config| governed.apply(config)).map_err(|error| error.to_string())
+        };
+        Self::applied(town, deployment, memes, apply)
+    }
+
+    fn applied(
+        town: &Town,
+        deployment: Deployment,
+        memes: Address,
+        apply: impl Fn(&sovereign_gate::governance::Governed) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
         let contracts = Contracts {
             parameters: deployment.system.parameters,
             access_policy: Some(deployment.system.access_policy),
@@ -53,12 +67,9 @@ impl Governed {
         };
         let reader = Arc::new(Reader::new(reader, Arc::clone(&town.counter) as _).unwrap());
         let (follower, governance) = Follower::new(contracts, reader, Duration::from_millis(50));
-        let (stop, access) = (CancellationToken::new(), Arc::clone(&town.access));
+        let stop = CancellationToken::new();
         let until = stop.clone();
         tokio::spawn(async move {
-            let apply = |governed: &sovereign_gate::governance::Governed| {
-                access.govern(|config| governed.apply(config)).unwrap();
-            };
             follower.run(|| Some(NODE), apply, until).await;
         });
         Self { deployment, governance, stop }
@@ -99,6 +110,29 @@ async fn parameters_are_followed_and_kept_while_ethereum_is_gone() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!((governed.ttl(), governed.governance.devices(Tier::Paid, 9)), (7200, 1));
     assert_eq!(governed.governance.refusal(0), None);
+}
+
+#[tokio::test]
+async fn what_cannot_be_applied_is_tried_again_and_the_rest_counts() {
+    let town = Town::open().await;
+    let deployment = Deployment::make(&town.chain, Plan::local(town.memes)).await.unwrap();
+    let shared = Arc::new((AtomicUsize::new(0), AtomicBool::new(true)));
+    let used = Arc::clone(&shared);
+    let apply = move |_: &sovereign_gate::governance::Governed| {
+        used.0.fetch_add(1, Ordering::SeqCst);
+        if used.1.load(Ordering::SeqCst) { Err("too many cards".to_owned()) } else { Ok(()) }
+    };
+    let governed = Governed::applied(&town, deployment, town.memes, apply);
+    let (counter, refuses) = &*shared;
+    let tries = || counter.load(Ordering::SeqCst);
+    assert!(eventually(|| tries() > 3).await, "tried {} times", tries());
+    governed.deployment.set_parameter("CREDENTIAL_TTL", U256::from(7200)).await.unwrap();
+    assert!(eventually(|| governed.ttl() == 7200).await, "what has nothing to do with cards");
+    refuses.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let done = tries();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(tries(), done, "applied again and again");
 }
 
 #[tokio::test]
