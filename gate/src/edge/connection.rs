@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Edge;
 use super::answer::{self, Body};
+use super::under_way::UnderWay;
 
 /// From the first byte to the end of the TLS handshake, and for each head of a request.
 const HEAD: Duration = Duration::from_secs(10);
@@ -30,6 +31,10 @@ const STALLED: Duration = Duration::from_secs(30);
 const OLDEST: Duration = Duration::from_secs(600);
 /// For the requests that are under way then.
 const LAST: Duration = Duration::from_secs(60);
+/// Over HTTP/2, where nothing is under way for so long.
+const QUIET: Duration = Duration::from_secs(60);
+/// For a client to hear that a quiet connection ends.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// First byte of a TLS record that carries a handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 const STREAMS: u32 = 64;
@@ -93,18 +98,45 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (edge, client, stop) = (self.edge, self.client, self.stop);
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .keep_alive_interval(Duration::from_secs(20))
-            .max_concurrent_streams(STREAMS)
-            .max_header_list_size(u32::try_from(self.header_bytes).unwrap_or(u32::MAX))
-            .serve_connection(
-                TokioIo::new(stream),
-                service_fn(move |request| Arc::clone(&edge).handle(client, request)),
-            );
-        until_done(Box::pin(connection), stop, OLDEST).await
+        let (edge, client) = (self.edge, self.client);
+        let answer = move |request| Arc::clone(&edge).handle(client, request);
+        http2(stream, self.header_bytes, QUIET, self.stop, answer).await
     }
+}
+
+/// HTTP/2. A client could keep a connection for ever that answers pings or says nothing at all, so one on which nobody
+/// asks for anything ends.
+async fn http2<S, F>(
+    stream: S,
+    header_bytes: usize,
+    quiet: Duration,
+    stop: CancellationToken,
+    answer: impl Fn(Request<Incoming>) -> F,
+) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+{
+    let under_way = UnderWay::default();
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(20))
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| {
+                let (answer, one) = (answer(request), under_way.one());
+                async move { answer.await.map(|answer| answer.map(|body| one.until_sent(body))) }
+            }),
+        );
+    let ends = async {
+        tokio::select! {
+            () = under_way.quiet(quiet) => {}
+            () = tokio::time::sleep(OLDEST) => {}
+        }
+    };
+    until_done(Box::pin(connection), stop, ends, under_way.quiet(FAREWELL.min(quiet))).await
 }
 
 /// HTTP/1.1. An old connection ends with an answer that says so: a client that is told nothing may have sent its next
@@ -140,14 +172,16 @@ where
             }),
         );
     // By then it has given its last answer, or that is under way.
-    until_done(Box::pin(connection), stop, oldest + LAST).await
+    until_done(Box::pin(connection), stop, tokio::time::sleep(oldest + LAST), std::future::pending()).await
 }
 
-/// Serves a connection until its end, until `stop`, or until it is old; then requests under way finish.
+/// Serves a connection until its end, until `stop`, or until it `ends` otherwise; then requests under way finish, as
+/// long as it is not `quiet`.
 async fn until_done<C>(
     mut connection: Pin<Box<C>>,
     stop: CancellationToken,
-    oldest: Duration,
+    ends: impl Future<Output = ()>,
+    quiet: impl Future<Output = ()>,
 ) -> Result<(), Failure>
 where
     C: GracefulConnection,
@@ -156,16 +190,22 @@ where
     tokio::select! {
         done = connection.as_mut() => return done.map_err(Into::into),
         () = stop.cancelled() => {}
-        () = tokio::time::sleep(oldest) => {}
+        () = ends => {}
     }
     connection.as_mut().graceful_shutdown();
-    tokio::time::timeout(LAST, connection).await?.map_err(Into::into)
+    tokio::select! {
+        done = tokio::time::timeout(LAST, connection) => done?.map_err(Into::into),
+        // A client that does not answer, or has not even said hello, is not waited for.
+        () = quiet => Err("nobody asked for anything".into()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use http::header::CONNECTION;
+    use http_body_util::BodyExt as _;
     use hyper::client::conn::http1::SendRequest;
+    use tokio::io::DuplexStream;
     use tokio::task::JoinHandle;
 
     use super::*;
@@ -212,5 +252,44 @@ mod tests {
         tokio::time::sleep(4 * SOON).await;
         assert!(is_the_last_one(&mut client).await);
         served.await.unwrap().unwrap();
+    }
+
+    /// A gate over HTTP/2 that says only `yes`, after a while.
+    fn second(takes: Duration, stop: &CancellationToken) -> (DuplexStream, JoinHandle<Result<(), Failure>>) {
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let yes = move |_| async move {
+            tokio::time::sleep(takes).await;
+            Ok(Response::new(answer::full("yes")))
+        };
+        (theirs, tokio::spawn(http2(ours, 8192, 4 * SOON, stop.clone(), yes)))
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_over_http2_is_not_waited_for() {
+        for stops in [false, true] {
+            let stop = CancellationToken::new();
+            let (_silent, served) = second(NOW, &stop);
+            if stops {
+                stop.cancel();
+            }
+            let ended = tokio::time::timeout(20 * SOON, served).await.unwrap();
+            assert!(ended.unwrap().is_err(), "stopped: {stops}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_quiet_client_over_http2_is_told_and_a_busy_one_is_served() {
+        let (stream, served) = second(12 * SOON, &CancellationToken::new());
+        let io = TokioIo::new(stream);
+        let (mut client, connection) =
+            hyper::client::conn::http2::handshake::<_, _, Body>(TokioExecutor::new(), io).await.unwrap();
+        let told = tokio::spawn(connection);
+        let answer = client.send_request(Request::new(answer::full(""))).await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "yes");
+        assert!(!served.is_finished());
+        // Either of them may see the end of the stream before the other's farewell.
+        let _ = tokio::time::timeout(20 * SOON, served).await.unwrap().unwrap();
+        let _ = told.await.unwrap();
+        assert!(client.is_closed());
     }
 }

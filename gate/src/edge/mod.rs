@@ -18,6 +18,7 @@ mod rate;
 mod rules;
 mod seats;
 pub mod tls;
+mod under_way;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
