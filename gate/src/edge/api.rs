@@ -8,9 +8,10 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use sentinel_proto::address::AccountAddress;
+use tracing::Instrument as _;
 
 use super::answer::{self, Body};
-use super::parameters::{self, Parameters, Wallet};
+use super::parameters::{self, Parameters, SignedMessage, Wallet};
 use crate::access::Access;
 use crate::enforce::Enforcer;
 use crate::refusal::Refusal;
@@ -72,8 +73,14 @@ impl Api {
         Ok(answer::success(StatusCode::OK, &challenge.map_err(refused)?))
     }
 
-    async fn bind(&self, client: IpAddr, body: &Bytes) -> Answered {
-        let signed = parameters::signed_message(body)?;
+    /// Also if the client leaves: once it is written, whoever lost his tunnel for want of it gets it back.
+    async fn bind(self: &Arc<Self>, client: IpAddr, body: &Bytes) -> Answered {
+        let (api, signed) = (Arc::clone(self), parameters::signed_message(body)?);
+        let bound = ToTheEnd::new(async move { api.bind_signed(client, &signed).await }.in_current_span());
+        bound.await.map_err(|_| Refusal::Internal)?
+    }
+
+    async fn bind_signed(&self, client: IpAddr, signed: &SignedMessage) -> Answered {
         let bound = self.sign_in.bind(&signed.message, &signed.signature, client.into()).await;
         let (outcome, reason) = match &bound {
             Ok(_) => ("bound", "signed"),
@@ -97,11 +104,14 @@ impl Api {
     /// Also if the client leaves: once it is written, those must go who rested on it.
     async fn unbind(self: &Arc<Self>, headers: &HeaderMap) -> Answered {
         let (api, token) = (Arc::clone(self), bearer(headers)?.to_owned());
-        let unbound = ToTheEnd::new(async move {
-            let ended = api.sign_in.unbind(&token).await.map_err(refused)?;
-            api.enforcer.account_changed(&ended.account);
-            Ok(answer::empty(StatusCode::NO_CONTENT))
-        });
+        let unbound = ToTheEnd::new(
+            async move {
+                let ended = api.sign_in.unbind(&token).await.map_err(refused)?;
+                api.enforcer.account_changed(&ended.account);
+                Ok(answer::empty(StatusCode::NO_CONTENT))
+            }
+            .in_current_span(),
+        );
         unbound.await.map_err(|_| Refusal::Internal)?
     }
 }
