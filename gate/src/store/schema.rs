@@ -46,9 +46,10 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
 /// The connection of the writer, who moves the log into the database when nobody waits for that.
 pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path)?;
-    // After a burst the log gives its space back.
+    // After a burst the log gives its space back; what is deleted is overwritten, so that who is erased is gone.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216",
+        "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216; \
+         PRAGMA secure_delete = ON",
     )?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)

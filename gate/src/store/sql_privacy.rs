@@ -70,7 +70,8 @@ pub(super) fn kept(connection: &Connection, asked: Address) -> Result<Kept, Stor
 pub(super) fn erase(connection: &Connection, wallet: Address) -> Done {
     for statement in [
         "DELETE FROM bindings WHERE wallet = $1",
-        "UPDATE bindings SET vault = NULL WHERE vault = $1",
+        // The signed text names the vault too.
+        "UPDATE bindings SET vault = NULL, message = '', signature = x'' WHERE vault = $1",
         "DELETE FROM sessions WHERE ended_at IS NOT NULL AND (wallet = $1 OR vault = $1 OR own_key = $1)",
         "UPDATE sessions SET wallet = NULL, vault = NULL, card = NULL, own_key = NULL \
          WHERE wallet = $1 OR vault = $1 OR own_key = $1",

@@ -227,7 +227,18 @@ impl Writer {
         self.transact(safety, |connection| batch::execute(connection, steps, now))?;
         // The commit itself counts for one of them.
         self.logged += steps.len() - 1;
+        if steps.iter().any(|step| matches!(step.write(), Write::Erase { .. })) {
+            self.empty_log();
+        }
         Ok(())
+    }
+
+    /// Who is erased is not to be found in the log either.
+    fn empty_log(&self) {
+        let Some(connection) = &self.connection else { return };
+        if !matches!(sql::empty_log(&connection.inner), Ok(true)) {
+            tracing::warn!("the database's log keeps what was erased until that is overwritten");
+        }
     }
 
     /// A transaction, and what came of it noted for everybody.

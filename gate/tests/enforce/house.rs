@@ -249,13 +249,37 @@ impl House {
 
     /// A sign-in of `wallet` for `account`, which ends in `seconds`.
     pub(crate) async fn bind(&self, gate: &Running, account: AccountAddress, wallet: Address, seconds: i64) {
+        let signed = Proof { message: "signed".to_owned(), signature: vec![1] };
+        self.redeem(gate, account, (wallet, None), signed, seconds).await;
+    }
+
+    /// The same for a day, with a vault that it names.
+    pub(crate) async fn bind_with(
+        &self,
+        gate: &Running,
+        account: AccountAddress,
+        wallet: Address,
+        vault: Address,
+    ) {
+        let signed = Proof { message: format!("sentinel:vault:{vault}"), signature: vec![1] };
+        self.redeem(gate, account, (wallet, Some(vault)), signed, DAY).await;
+    }
+
+    async fn redeem(
+        &self,
+        gate: &Running,
+        account: AccountAddress,
+        (wallet, vault): (Address, Option<Address>),
+        proof: Proof,
+        seconds: i64,
+    ) {
         let now = self.clock.unix();
         let redemption = Redemption {
             nonce: None,
             account,
             wallet,
-            vault: None,
-            proof: Proof { message: "signed".to_owned(), signature: vec![1] },
+            vault,
+            proof,
             issued_at: now,
             expires_at: now + seconds,
             max_accounts: 6,

@@ -409,9 +409,12 @@ async fn a_wallet_is_exported_and_forgotten() {
     let kept = gate.store.kept_of(wallet).await.unwrap();
     assert_eq!((kept.bindings.len(), kept.sessions.len()), (1, 1));
     assert_eq!(kept.bindings[0].message, "signed");
+    house.bind_with(&gate, house.account(), house.somebody(), wallet).await;
+    assert!(speak_of(&house, wallet), "it is in the file in all these forms");
     gate.enforcer.drop_sessions(Target::Wallet(wallet), "asked for it").await.unwrap();
     assert_eq!(gate.enforcer.erase(wallet, "asked for it").await.unwrap(), 0);
     assert_eq!(gate.store.kept_of(wallet).await.unwrap(), sovereign_gate::store::Kept::default());
+    assert!(!speak_of(&house, wallet), "in no form, not even where it was deleted");
     assert_eq!(gate.store.session(session).unwrap().wallet, None);
     assert_eq!(gate.store.kept_of(other).await.unwrap().bindings.len(), 1);
     gate.end().await;
@@ -420,6 +423,15 @@ async fn a_wallet_is_exported_and_forgotten() {
     assert_eq!(gate.store.kept_of(wallet).await.unwrap(), sovereign_gate::store::Kept::default());
     assert_eq!(gate.store.peer_in_use("wireguard", &format!("peer {session}")), Some(session));
     gate.end().await;
+}
+
+/// Whether the database or its log has a wallet in it, as bytes or as text.
+fn speak_of(house: &House, wallet: Address) -> bool {
+    let forms = [wallet.to_vec(), wallet.to_checksum(None).into_bytes(), format!("{wallet:#x}").into_bytes()];
+    ["gate.db", "gate.db-wal"].iter().any(|name| {
+        let bytes = std::fs::read(house.home().join(name)).unwrap_or_default();
+        forms.iter().any(|form| bytes.windows(form.len()).any(|window| window == form.as_slice()))
+    })
 }
 
 /// A thousand holders, an airdrop of thousands, and among them some sales.
