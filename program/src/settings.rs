@@ -35,6 +35,9 @@ pub trait Settings: DeserializeOwned {
             Ok(text) => text,
             Err(reason) => return Err(ConfigError::Unreadable { path, reason, program: Self::PROGRAM }),
         };
+        if let Err(reason) = text.parse::<toml::Table>() {
+            return Err(ConfigError::malformed(path, unparsed(&text, &reason)));
+        }
         let mut overrides = config::Environment::with_prefix(Self::ENV_PREFIX)
             .prefix_separator("__")
             .separator("__")
@@ -51,7 +54,7 @@ pub trait Settings: DeserializeOwned {
             .and_then(config::Config::try_deserialize::<Self>);
         let parsed = match parsed {
             Ok(parsed) => parsed,
-            Err(reason) => return Err(ConfigError::Malformed { path, reason: Box::new(reason) }),
+            Err(reason) => return Err(ConfigError::malformed(path, unfit(&reason))),
         };
         let problems = parsed.problems();
         if problems.is_empty() { Ok(parsed) } else { Err(ConfigError::Invalid { path, problems }) }
@@ -76,8 +79,8 @@ pub enum ConfigError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with the key.
-        reason: Box<config::ConfigError>,
+        /// What is wrong, with the key or the place. Never a value: it may hold a credential.
+        reason: String,
     },
     /// The values contradict each other or a bound.
     #[error("{path}: {}", joined(.problems))]
@@ -87,6 +90,46 @@ pub enum ConfigError {
         /// Every problem found.
         problems: Vec<Invalid>,
     },
+}
+
+impl ConfigError {
+    fn malformed(path: PathBuf, reason: String) -> Self {
+        Self::Malformed { path, reason }
+    }
+}
+
+/// Where the text is no TOML. The library would show the line.
+fn unparsed(text: &str, reason: &toml::de::Error) -> String {
+    let before = reason.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let (line, column) = (
+        before.matches('\n').count() + 1,
+        before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1,
+    );
+    format!("line {line}, column {column}: {}", reason.message())
+}
+
+/// Which key does not fit, and what would. The library would show the value.
+fn unfit(reason: &config::ConfigError) -> String {
+    match reason {
+        config::ConfigError::At { error, key, .. } => match key {
+            Some(key) => format!("{} for key `{key}`", unfit(error)),
+            None => unfit(error),
+        },
+        config::ConfigError::Type { expected, key, .. } => {
+            let key = key.as_ref().map(|key| format!(" for key `{key}`")).unwrap_or_default();
+            format!("invalid type, expected {expected}{key}")
+        }
+        other => without_value(&other.to_string()),
+    }
+}
+
+/// What serde says of a value that is none.
+fn without_value(told: &str) -> String {
+    let what = ["invalid type", "invalid value"].into_iter().find(|what| told.starts_with(what));
+    match (what, told.rsplit_once(", expected ")) {
+        (Some(what), Some((_, expected))) => format!("{what}, expected {expected}"),
+        _ => told.to_owned(),
+    }
 }
 
 /// One problem: where, and what to do.
@@ -172,6 +215,21 @@ mod tests {
         let error = load("rooms = []\nwats = 5", &[]).unwrap_err();
         assert!(error.to_string().contains("wats"), "{error}");
         assert!(std::error::Error::source(&error).is_none());
+    }
+
+    #[test]
+    fn no_value_is_told() {
+        for (text, told) in [
+            ("rooms = \"https://SECRET\"\nwatts = 5", "rooms"),
+            ("rooms = []\nwatts = \"SECRET\"", "watts"),
+            ("rooms = [\n  \"https://SECRET,\n]\nwatts = 5", "line 2"),
+            ("rooms = [\"https://SECRET\" \"b\"]\nwatts = 5", "line 1"),
+        ] {
+            let error = load(text, &[]).unwrap_err().to_string();
+            assert!(error.contains(told) && !error.contains("SECRET"), "{error}");
+        }
+        let error = load("rooms = []\nwatts = 5", &[("LAMP__WATTS", "SECRET")]).unwrap_err().to_string();
+        assert!(error.contains("watts") && !error.contains("SECRET"), "{error}");
     }
 
     #[test]
