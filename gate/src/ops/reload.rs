@@ -47,8 +47,9 @@ impl Reload {
     /// Reads the file again and takes over what a running gate can take over. Live tunnels stay where the new
     /// policy lets them.
     pub fn again(&self) -> Result<Reloaded, ReloadError> {
-        let new = Config::load(&self.home)?;
+        // Before the file is read: of two at once the later one has the later file.
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = Config::load(&self.home)?;
         let mut next = config.clone();
         next.take_live(&new);
         let taken = config.differences(&next);
