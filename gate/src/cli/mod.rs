@@ -106,10 +106,10 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
 
 fn exit_code(error: &anyhow::Error) -> u8 {
     let start = error.downcast_ref::<StartError>();
-    if error.is::<ConfigError>() || start.is_some_and(StartError::is_configuration) {
-        exit::CONFIGURATION
-    } else if start.is_some_and(StartError::is_unavailable) {
+    if start.is_some_and(StartError::is_unavailable) {
         exit::UNAVAILABLE
+    } else if error.is::<ConfigError>() || start.is_some_and(StartError::is_configuration) {
+        exit::CONFIGURATION
     } else if error.chain().any(exit::is_not_permitted) {
         exit::NOT_PERMITTED
     } else {

@@ -84,9 +84,12 @@ fn own(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsError> {
     Ok((certificate, key))
 }
 
+/// Whole or not at all: a full disk must not leave something that keeps the gate from starting later.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     let file = |source| TlsError::File { path: path.to_owned(), source };
+    let fresh = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
-    let mut open = options.write(true).create(true).truncate(true).mode(mode).open(path).map_err(file)?;
-    open.write_all(text.as_bytes()).and_then(|()| open.sync_all()).map_err(file)
+    let mut open = options.write(true).create(true).truncate(true).mode(mode).open(&fresh).map_err(file)?;
+    let written = open.write_all(text.as_bytes()).and_then(|()| open.sync_all());
+    written.and_then(|()| fs::rename(&fresh, path)).map_err(file)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::edge::tls::TlsError;
 use crate::store::OpenError;
 
 /// Why the gate does not start, with what to do about it where that is known.
@@ -46,7 +47,7 @@ pub enum StartError {
     SignIn(#[from] crate::signin::ConfigError),
     /// There is no certificate.
     #[error(transparent)]
-    Tls(#[from] crate::edge::tls::TlsError),
+    Tls(#[from] TlsError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Bind {
@@ -85,6 +86,6 @@ impl StartError {
 
     /// Whether something that the gate needs is taken or gone.
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Bind { .. } | Self::Store(_))
+        matches!(self, Self::Bind { .. } | Self::Store(_) | Self::Tls(TlsError::File { .. }))
     }
 }
