@@ -21,6 +21,7 @@ async fn the_page_in_a_browser(world: &World) -> Result<()> {
     let seen = visit(world, &holder, &account, &["--expect-tier", "free"]).await?;
     ensure!(seen["account"] == account && seen["devices"] == "0 of 3 in use", "the page shows {seen}");
     visit(world, &holder, &account, &["--expect-tier", "free", "--end"]).await?;
+    visit(world, &holder, &account, &["--expect-tier", "free", "--no-storage", "--end"]).await?;
     visit(world, &holder, &account, &["--expect-tier", "free", "--decline"]).await?;
     visit(world, &Wallet::fresh(), &account, &["--expect-tier", "denied"]).await?;
 

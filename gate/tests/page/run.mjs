@@ -6,6 +6,7 @@
 //     [--expect-code 119]        the sign-in must be refused with this code
 //     [--decline]                the wallet's user says no
 //     [--end]                    end the sign-in on the page afterwards
+//     [--no-storage]             the browser keeps nothing for the site
 //     [--screenshots DIR]        keep pictures, desktop and phone
 //
 // Prints one JSON line with what the page showed. CHROMIUM_BIN names another browser binary.
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({
     "expect-code": { type: "string" },
     decline: { type: "boolean", default: false },
     end: { type: "boolean", default: false },
+    "no-storage": { type: "boolean", default: false },
     screenshots: { type: "string" },
   },
 });
@@ -136,14 +138,17 @@ async function readResult(page, wallet) {
   const hours = (Date.parse(until) - Date.now()) / 3_600_000;
   assert.ok(hours > 0 && hours <= 7 * 24, `${hours} h`);
 
-  // A reload shows it again; the token is the page's own.
-  await page.reload();
-  await page.locator("#result").waitFor({ timeout: PATIENCE });
-  assert.equal(await text("#r-account"), options.account);
+  // A reload shows it again, if the browser keeps it; the token is the page's own.
+  const kept = !options["no-storage"];
+  if (kept) {
+    await page.reload();
+    await page.locator("#result").waitFor({ timeout: PATIENCE });
+    assert.equal(await text("#r-account"), options.account);
+  }
   if (options.end) {
     await page.getByRole("button", { name: "End this sign-in" }).click();
     await page.locator("#form").waitFor({ timeout: PATIENCE });
-    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    if (kept) assert.equal(await page.evaluate(() => sessionStorage.length), 0);
   }
   return shown;
 }
@@ -171,6 +176,15 @@ try {
   // The gate's certificate is its own.
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: "en-GB" });
   const wallet = await install(context, options);
+  if (options["no-storage"]) {
+    await context.addInitScript(() => {
+      Object.defineProperty(window, "sessionStorage", {
+        get() {
+          throw new DOMException("denied", "SecurityError");
+        },
+      });
+    });
+  }
   const page = await context.newPage();
   const wrongs = watch(page);
   const outcome = await signIn(page, wallet);

@@ -17,6 +17,27 @@ let tier = null;
 let busy = false;
 let asked = 0;
 
+// For this tab only, and where the browser denies even that, for this visit.
+let token = null;
+
+function kept() {
+  try {
+    return sessionStorage.getItem(TOKEN) ?? token;
+  } catch {
+    return token;
+  }
+}
+
+function keep(value) {
+  token = value;
+  try {
+    if (value === null) sessionStorage.removeItem(TOKEN);
+    else sessionStorage.setItem(TOKEN, value);
+  } catch {
+    // Kept above.
+  }
+}
+
 const short = (address) => `${address.slice(0, 6)}…${address.slice(-4)}`;
 const show = (element, visible) => { element.hidden = !visible; };
 
@@ -70,7 +91,11 @@ async function look() {
   show($("eligibility"), false);
   refresh();
   const vault = vaultOf();
-  if (!wallet || vault === null) return;
+  if (!wallet || vault === null) {
+    // An answer that was on its way is nobody's any more.
+    progress("");
+    return;
+  }
   progress("Looking at your cards…");
   try {
     const result = await gate.eligibility(wallet.address, vault);
@@ -155,7 +180,7 @@ async function signIn(event) {
     });
     progress("Checking…");
     const bound = await gate.bind(message, signature);
-    sessionStorage.setItem(TOKEN, bound.token);
+    keep(bound.token);
     done(bound);
   } catch (error) {
     fail($("error"), error);
@@ -192,8 +217,8 @@ function restart() {
 async function end() {
   $("end").disabled = true;
   try {
-    await gate.unbind(sessionStorage.getItem(TOKEN));
-    sessionStorage.removeItem(TOKEN);
+    await gate.unbind(kept());
+    keep(null);
     restart();
   } catch (error) {
     fail($("result-error"), error);
@@ -217,9 +242,9 @@ async function start() {
   });
   $("account").value = new URLSearchParams(location.search).get("account")?.slice(0, 90) ?? "";
   wallets.discover(offer);
-  const token = sessionStorage.getItem(TOKEN);
-  const bound = token && await gate.binding(token).catch((error) => {
-    if (error.code === 124) sessionStorage.removeItem(TOKEN);
+  const before = kept();
+  const bound = before && await gate.binding(before).catch((error) => {
+    if (error.code === 124) keep(null);
   });
   if (bound) done(bound);
   else show($("form"), true);
