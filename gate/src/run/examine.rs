@@ -1,6 +1,7 @@
 //! `doctor`: whether everything that the gate needs is there and answers, and whether the node can be reached around it.
 //! Looks only; also beside a running gate.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,7 +173,15 @@ async fn around(config: &Config) -> Check {
             let found = format!("{target} answers here: close the node's port to everybody but the gate");
             Check::new(Verdict::Bad, name, found)
         }
-        Ok(Err(_)) | Err(_) => Check::new(Verdict::Good, name, format!("{target} is closed")),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Check::new(Verdict::Good, name, format!("{target} is closed"))
+        }
+        // A firewall, but as well a way that does not lead there from here.
+        Ok(Err(_)) | Err(_) => {
+            let found =
+                format!("{target} does not answer here, which proves nothing: try from another machine");
+            Check::new(Verdict::Warning, name, found)
+        }
     }
 }
 
@@ -218,6 +227,20 @@ mod tests {
         let check = around(&config).await;
         assert_eq!(check.verdict, Verdict::Warning);
         assert!(check.found.contains("cannot try nowhere.invalid:18585"), "{}", check.found);
+    }
+
+    #[tokio::test]
+    async fn only_a_refusal_proves_that_a_port_is_closed() {
+        let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+        let mut config = Config::default();
+        config.gate.node_url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+        config.gate.public_url = "https://127.0.0.2:8585".into();
+        assert_eq!(around(&config).await.verdict, Verdict::Bad);
+        drop(listener);
+        assert_eq!(around(&config).await.verdict, Verdict::Good);
+        // Nothing leads there without the name of an interface.
+        config.gate.public_url = "https://[fe80::1]:8585".into();
+        assert_eq!(around(&config).await.verdict, Verdict::Warning);
     }
 
     #[test]
