@@ -2,129 +2,21 @@
 #![cfg(feature = "anvil")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+mod listener;
+
 use std::time::{Duration, Instant};
 
-use alloy::primitives::{Address, B256, U256, address};
+use alloy::primitives::{Address, B256, U256};
 use alloy::sol;
+use listener::{Listener, OWNER, somebody, town, transfer, ws};
 use serde_json::json;
 use sovereign_contracts::delegate_registry::{self, IDelegateRegistry};
-use sovereign_contracts::dev::{Anvil, DevChain};
-use sovereign_contracts::follower::{Cursor, Followed, Follower, FollowerConfig, Inbox};
+use sovereign_contracts::dev::Anvil;
+use sovereign_contracts::follower::Cursor;
 use sovereign_contracts::nft_delegation::{self, INFTDelegation};
-use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
-use tokio::task::AbortHandle;
-use tokio::time::timeout;
-
-const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 
 sol! {
-    function safeTransferFrom(address from, address to, uint256 id, uint256 amount, bytes data) external;
     function mintRange(address to, uint256 first, uint256 count) external;
-}
-
-/// A follower and what it told.
-struct Listener {
-    inbox: Arc<Inbox>,
-    contracts: Followed,
-    task: AbortHandle,
-    touched: BTreeSet<Address>,
-    blocks: BTreeMap<Address, u64>,
-    everybody: u32,
-    reorgs: u32,
-    gaps: u32,
-    caught_up: bool,
-    cursor: Option<Cursor>,
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Listener {
-    fn start(
-        memes: Address,
-        rpcs: &[String],
-        ws: &[String],
-        poll: u64,
-        quorum: usize,
-        cursor: Option<Cursor>,
-    ) -> Self {
-        let config =
-            ReaderConfig { rpc_addrs: rpcs.to_vec(), chain_id: 31337, quorum, ..ReaderConfig::default() };
-        let reader = Arc::new(Reader::new(config, Arc::new(Unobserved)).unwrap());
-        let contracts = Followed::from(vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL]);
-        let poll = Duration::from_millis(poll);
-        let config = FollowerConfig { contracts: contracts.clone(), ws_addrs: ws.to_vec(), poll };
-        let inbox = Arc::new(Inbox::default());
-        let follower = Follower::new(config, reader, cursor, Arc::clone(&inbox));
-        Self {
-            inbox,
-            contracts,
-            task: tokio::spawn(follower.run()).abort_handle(),
-            touched: BTreeSet::new(),
-            blocks: BTreeMap::new(),
-            everybody: 0,
-            reorgs: 0,
-            gaps: 0,
-            caught_up: false,
-            cursor: None,
-        }
-    }
-
-    /// Takes news until `done`.
-    async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !done(self) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let news = timeout(left, self.inbox.next()).await;
-            let news = news.unwrap_or_else(|_| panic!("{what}: not in time; touched {:?}", self.touched));
-            self.touched.extend(news.touched.keys());
-            self.blocks.extend(news.touched);
-            self.everybody += u32::from(news.everybody.is_some());
-            self.reorgs += news.reorgs;
-            self.gaps += u32::from(news.gap);
-            self.caught_up = news.caught_up;
-            self.cursor = news.cursor.or(self.cursor);
-        }
-    }
-
-    async fn touches(&mut self, who: &[Address]) {
-        self.until("touched", |told| who.iter().all(|one| told.touched.contains(one))).await;
-    }
-}
-
-async fn town() -> (Anvil, DevChain, Address) {
-    let (anvil, chain) = Anvil::start_with_stand_ins(&[]).await.unwrap();
-    let memes = chain.deploy_memes(OWNER, 2).await.unwrap();
-    (anvil, chain, memes)
-}
-
-fn ws(anvil: &Anvil) -> String {
-    format!("ws://127.0.0.1:{}", anvil.port())
-}
-
-async fn transfer(chain: &DevChain, memes: Address, from: Address, to: Address, id: u64) {
-    let call =
-        safeTransferFromCall { from, to, id: U256::from(id), amount: U256::from(1), data: Vec::new().into() };
-    chain.call(from, memes, &call).await.unwrap();
-}
-
-fn somebody() -> Address {
-    Address::from(rand_bytes())
-}
-
-fn rand_bytes() -> [u8; 20] {
-    use std::hash::{BuildHasher, Hasher};
-    let mut bytes = [0; 20];
-    for chunk in bytes.chunks_mut(8) {
-        let word = std::hash::RandomState::new().build_hasher().finish().to_be_bytes();
-        chunk.copy_from_slice(&word[..chunk.len()]);
-    }
-    bytes
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@
 mod stub;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::balanceOfCall;
-use sovereign_contracts::reader::{At, Call, ReadError, Reader, Unobserved};
+use sovereign_contracts::reader::{At, Call, ReadError, Reader, ReaderConfig, Unobserved};
 use stub::{Mood, Stub, config};
 
 async fn three(moods: [Mood; 3]) -> ([Stub; 3], Reader) {
@@ -19,8 +19,12 @@ async fn three(moods: [Mood; 3]) -> ([Stub; 3], Reader) {
 }
 
 async fn read(reader: &Reader) -> Result<(u64, u64), ReadError> {
+    read_at(reader, At::Latest).await
+}
+
+async fn read_at(reader: &Reader, at: At) -> Result<(u64, u64), ReadError> {
     let call = balanceOfCall { account: Address::ZERO, id: U256::ZERO };
-    let snapshot = reader.read(&[Call::new(Address::ZERO, &call)], At::Latest).await?;
+    let snapshot = reader.read(&[Call::new(Address::ZERO, &call)], at).await?;
     let balance = snapshot.results[0].decode::<balanceOfCall>()?;
     Ok((balance.to(), snapshot.block.number))
 }
@@ -100,4 +104,71 @@ async fn too_many_failures_are_told_without_waiting_for_the_rest() {
     let started = Instant::now();
     assert!(matches!(read(&reader).await, Err(ReadError::Unavailable(_))));
     assert!(started.elapsed() < Duration::from_millis(500));
+}
+
+/// The honest ones answer truthfully for an old block as well: a former holder would get in.
+#[tokio::test]
+async fn a_liar_does_not_lead_back_to_an_old_block() {
+    let slow = Mood::Slow(Duration::from_millis(600), 7);
+    for (third, answered) in [(None, false), (Some(slow), true), (Some(Mood::Resets), false)] {
+        let mut stubs = vec![Stub::start(Mood::Says(7)).await, Stub::start(Mood::Says(7)).await];
+        if let Some(mood) = third.clone() {
+            stubs.push(Stub::start(mood).await);
+        }
+        for (stub, head) in stubs.iter().zip([1000, 10, 1000]) {
+            stub.set(|state| state.head = head);
+        }
+        let config = config(&stubs.iter().collect::<Vec<_>>(), 2);
+        let reader = Reader::new(config, Arc::new(Unobserved)).unwrap();
+        for at in [At::Latest, At::Finalized] {
+            let told = read_at(&reader, at).await;
+            assert!(
+                told.as_ref().map_or(!answered, |told| told.1 >= 997),
+                "third {third:?}, {at:?}: {told:?}"
+            );
+        }
+    }
+}
+
+/// Two of three know the block, so what they say of its time is true; what the liar said of his head is not.
+#[tokio::test]
+async fn what_is_agreed_upon_is_not_too_old() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for (age, counts) in [(10, true), (900, false)] {
+        let stubs = [Stub::start(Mood::Says(7)).await, Stub::start(Mood::Says(7)).await];
+        for (stub, head) in stubs.iter().zip([100, 98]) {
+            stub.set(|state| {
+                state.head = head;
+                (state.time, state.claimed_time) = (Some(now - age), Some(now));
+            });
+        }
+        let config =
+            ReaderConfig { max_head_age: Duration::from_secs(60), ..config(&[&stubs[0], &stubs[1]], 2) };
+        let reader = Reader::new(config, Arc::new(Unobserved)).unwrap();
+        let told = read(&reader).await;
+        assert_eq!(told.is_ok(), counts, "{age} s: {told:?}");
+    }
+}
+
+/// One that is stuck and one that repeats what it says are two; only an older block is told by its time.
+#[tokio::test]
+async fn what_was_agreed_upon_is_not_taken_back() {
+    for (at, lag) in [(At::Latest, 6), (At::Finalized, 134), (At::Safe, 134)] {
+        let (stubs, reader) = three([Mood::Says(7), Mood::Says(7), Mood::Says(7)]).await;
+        let all_at = |head: u64, time: Option<u64>| {
+            for stub in &stubs {
+                stub.set(|state| (state.head, state.time) = (head, time));
+            }
+        };
+        all_at(1000, None);
+        assert_eq!(read_at(&reader, at).await.unwrap().1, 1000);
+        all_at(1000 - lag, None);
+        assert_eq!(read_at(&reader, at).await.unwrap().1, 1000 - lag, "{at:?}: a little behind");
+        all_at(999 - lag, None);
+        assert!(matches!(read_at(&reader, at).await, Err(ReadError::Unavailable(_))), "{at:?}");
+        assert_eq!(read_at(&reader, At::Block(5)).await.unwrap().1, 5, "whoever asks for a block gets it");
+        // A local chain that was put back and goes on.
+        all_at(50, Some(1_900_000_000));
+        assert_eq!(read_at(&reader, at).await.unwrap().1, 50, "{at:?}: a new block");
+    }
 }

@@ -132,14 +132,14 @@ impl Follower {
     /// Reads everything up to the newest block.
     async fn look(&mut self) -> Result<(), String> {
         let round = self.source.round().await?;
-        let head = round.head.at();
+        let told = self.trail.last();
+        let head = self.not_back(told, round.head.at()).await?;
         if self.read != round.contracts {
             tracing::info!(contracts = round.contracts.len(), "the contracts that are followed have changed");
             self.read = Arc::clone(&round.contracts);
             self.start_over(head);
             return Ok(());
         }
-        let told = self.trail.last();
         if told == Some(head) {
             return Ok(());
         }
@@ -154,6 +154,19 @@ impl Follower {
             self.ranges(&round, told.number + 1, fine).await?;
         }
         self.blocks(&round).await
+    }
+
+    /// A head before the last told block, which somebody still has, is that of a provider who is behind: nothing was
+    /// undone, and whoever was touched meanwhile must not be looked at in an old block.
+    async fn not_back(&self, told: Option<Cursor>, head: Cursor) -> Result<Cursor, String> {
+        let Some(told) = told.filter(|told| told.number > head.number) else { return Ok(head) };
+        if !self.source.knows(told).await {
+            return Ok(head);
+        }
+        if told.number - head.number > self.source.max_lag() {
+            return Err(format!("told up to block {}, and the newest is {}", told.number, head.number));
+        }
+        Ok(told)
     }
 
     /// Nobody knows what happened before `head`.

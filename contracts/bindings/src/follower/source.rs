@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, B256, U64};
+use futures::StreamExt;
 use futures::future::try_join_all;
+use futures::stream::FuturesUnordered;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 use super::events::{Log, TOPICS};
 use super::followed::Followed;
 use super::news::Cursor;
-use crate::reader::{RawError, Reader};
+use crate::reader::{RawError, Reader, common_blocks};
 
 /// One provider may take so long before the next one is asked.
 const ATTEMPT: Duration = Duration::from_millis(1500);
@@ -106,7 +108,6 @@ impl Source {
     }
 
     async fn several(&mut self) -> Result<Round, String> {
-        let quorum = self.reader.config().quorum;
         let asked = (0..self.checked.len()).map(|index| head(&self.reader, index, self.checked[index]));
         let answers = futures::future::join_all(asked).await;
         let (mut heads, mut problems) = (Vec::new(), Vec::new());
@@ -117,26 +118,73 @@ impl Source {
                 Err(error) => problems.push(error.to_string()),
             }
         }
-        heads.sort_by_key(|(_, head)| std::cmp::Reverse(head.at().number));
-        heads.truncate(quorum);
-        let Some((_, lowest)) = heads.last().filter(|_| heads.len() == quorum) else {
+        let (quorum, max_lag) = (self.reader.config().quorum, self.reader.config().max_lag);
+        if heads.len() < quorum {
             return Err(format!("{} of {quorum} providers answer: {}", heads.len(), problems.join("; ")));
-        };
-        // The order of configuration, so that the same one tells the blocks as long as it can.
-        let target = lowest.at().number;
-        let mut providers: Vec<usize> = heads.iter().map(|(index, _)| *index).collect();
-        providers.sort_unstable();
-        let round = Round { head: *lowest, contracts: self.contracts.now(), providers };
-        let head = self.header(&round, target).await?;
-        Ok(Round { head, ..round })
+        }
+        let numbers: Vec<u64> = heads.iter().map(|(_, head)| head.at().number).collect();
+        let mut problem = format!("no {quorum} of the newest blocks {numbers:?} are near each other");
+        for target in common_blocks(numbers, quorum, max_lag) {
+            let having = |head: &Header| head.at().number >= target;
+            let providers = heads.iter().filter(|(_, head)| having(head)).map(|(index, _)| *index).collect();
+            let ahead = heads.iter().filter(|(_, head)| head.at().number > target);
+            let ahead: Vec<usize> = ahead.map(|(index, _)| *index).collect();
+            let here = heads.iter().map(|(_, head)| *head).filter(|head| head.at().number == target);
+            let votes = here.collect();
+            match self.agreed(&ahead, target, votes).await {
+                Ok(head) => {
+                    not_too_old(&self.reader, "the block that providers agree on", &head)?;
+                    return Ok(Round { head, contracts: self.contracts.now(), providers });
+                }
+                Err(why) => problem = why,
+            }
+        }
+        Err(problem)
     }
 
-    /// A block by number, as the round's first provider has it.
+    /// A block by number, as those of the round who must agree have it.
     pub(super) async fn header(&self, round: &Round, number: u64) -> Result<Header, String> {
-        let provider = round.providers.first().copied().unwrap_or_default();
+        self.agreed(&round.providers, number, Vec::new()).await
+    }
+
+    /// What as many as must agree have under this number, `votes` being what some have said already.
+    async fn agreed(&self, asked: &[usize], number: u64, mut votes: Vec<Header>) -> Result<Header, String> {
+        let quorum = self.reader.config().quorum;
         let tag = json!(format!("{number:#x}"));
-        let header = block(&self.reader, provider, tag).await.map_err(|error| error.to_string())?;
-        if header.at().number == number { Ok(header) } else { Err("another block than asked for".to_owned()) }
+        let mut running: FuturesUnordered<_> =
+            asked.iter().map(|&index| block(&self.reader, index, tag.clone())).collect();
+        let mut problems = Vec::new();
+        loop {
+            let equal = |one: &&Header| votes.iter().filter(|other| other == one).count() >= quorum;
+            if let Some(header) = votes.iter().find(equal) {
+                return Ok(*header);
+            }
+            match running.next().await {
+                Some(Ok(header)) if header.at().number == number => votes.push(header),
+                Some(Ok(_)) => problems.push("another block than asked for".to_owned()),
+                Some(Err(error)) => problems.push(error.to_string()),
+                None if votes.len() < quorum => return Err(problems.join("; ")),
+                None => return Err(format!("no {quorum} providers have the same block {number}")),
+            }
+        }
+    }
+
+    /// Whether anybody still has this block.
+    pub(super) async fn knows(&self, at: Cursor) -> bool {
+        let tag = json!(format!("{:#x}", at.number));
+        let asked = (0..self.checked.len()).map(|index| block(&self.reader, index, tag.clone()));
+        let mut answers: FuturesUnordered<_> = asked.collect();
+        while let Some(answer) = answers.next().await {
+            if answer.is_ok_and(|header| header.at() == at) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Blocks that a provider may be behind the others.
+    pub(super) fn max_lag(&self) -> u64 {
+        self.reader.config().max_lag
     }
 
     /// Whom the events of one block touch, as any of the round's providers says. A provider that does not know
@@ -187,12 +235,17 @@ async fn head(reader: &Reader, index: usize, checked: bool) -> Result<Header, Ra
         reader.check_chain(index, Instant::now() + ATTEMPT).await?;
     }
     let head = block(reader, index, json!("latest")).await?;
-    let oldest = reader.config().max_head_age;
-    if !oldest.is_zero() && head.age() > oldest {
-        let text = format!("provider {}: its latest block is {} s old", index + 1, head.age().as_secs());
-        return Err(RawError::Failed(text));
-    }
+    not_too_old(reader, &format!("provider {}: its latest block", index + 1), &head)
+        .map_err(RawError::Failed)?;
     Ok(head)
+}
+
+fn not_too_old(reader: &Reader, what: &str, head: &Header) -> Result<(), String> {
+    let oldest = reader.config().max_head_age;
+    if oldest.is_zero() || head.age() <= oldest {
+        return Ok(());
+    }
+    Err(format!("{what} is {} s old", head.age().as_secs()))
 }
 
 async fn block(reader: &Reader, index: usize, tag: Value) -> Result<Header, RawError> {

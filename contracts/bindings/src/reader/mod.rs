@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod health;
 mod logs;
+mod newest;
 mod observer;
 mod pace;
 mod provider;
@@ -32,7 +33,9 @@ pub use health::ProviderStatus;
 pub use logs::{Log, LogFilter};
 pub use observer::{Observer, Unobserved};
 pub(crate) use raw::RawError;
+pub(crate) use strategy::common_blocks;
 
+use newest::Newest;
 use provider::Provider;
 use query::{Answer, Query};
 use together::Together;
@@ -43,6 +46,8 @@ pub struct Reader {
     providers: Vec<Provider>,
     observer: Arc<dyn Observer>,
     together: Together,
+    /// With a quorum.
+    newest: Newest,
 }
 
 impl std::fmt::Debug for Reader {
@@ -61,7 +66,7 @@ impl Reader {
         let provider = |url| Provider::new(url, http.clone(), &config, Arc::clone(&observer));
         let providers = urls.into_iter().map(provider).collect();
         let together = Together::new(&config);
-        Ok(Self { config, providers, observer, together })
+        Ok(Self { config, providers, observer, together, newest: Newest::default() })
     }
 
     /// What this reader was told.
@@ -144,7 +149,10 @@ impl Reader {
         let answer = if self.config.quorum == 1 {
             strategy::failover(&self.providers, &self.config, query, at, deadline).await?
         } else {
-            strategy::quorum(&self.providers, &self.config, query, at, deadline).await?
+            let known = self.newest.at(at);
+            let answer = strategy::quorum(&self.providers, &self.config, query, at, deadline).await?;
+            self.newest.admit(at, answer.block, known, &self.config)?;
+            answer
         };
         self.observer.head_seen(answer.block.age());
         Ok(answer)

@@ -1,8 +1,10 @@
 //! Whom to ask, and when an answer counts.
 
+mod common;
 mod failover;
 mod quorum;
 
+pub(crate) use common::common_blocks;
 pub(super) use failover::failover;
 pub(super) use quorum::quorum;
 

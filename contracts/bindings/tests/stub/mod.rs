@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) head: u64,
     /// Time of its blocks; else one that only depends on the number, so that honest stubs agree.
     pub(crate) time: Option<u64>,
+    /// Another time that it claims of a block while nobody asks for it by number.
+    pub(crate) claimed_time: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -67,7 +69,8 @@ pub(crate) struct Stub {
 impl Stub {
     pub(crate) async fn start(mood: Mood) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let state = State { mood, chain_id: 1, claimed_chain_id: 1, head: 100, time: None };
+        let state =
+            State { mood, chain_id: 1, claimed_chain_id: 1, head: 100, time: None, claimed_time: None };
         let stub = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             state: Arc::new(Mutex::new(state)),
@@ -98,7 +101,10 @@ impl Stub {
 
     async fn serve(self, mut stream: TcpStream) {
         let Some(question) = read_question(&mut stream).await else { return };
-        let state = self.state.lock().unwrap().clone();
+        let mut state = self.state.lock().unwrap().clone();
+        if question["params"][1].as_str().is_some_and(|tag| !tag.starts_with("0x")) {
+            state.time = state.claimed_time.or(state.time);
+        }
         let result = match question["method"].as_str().unwrap() {
             "eth_chainId" => {
                 self.chain_id_calls.fetch_add(1, Ordering::SeqCst);
@@ -157,7 +163,7 @@ impl Stub {
 
 fn block_of(question: &Value, state: &State) -> Option<u64> {
     match question["params"][1].as_str()? {
-        "latest" => Some(state.head),
+        "latest" | "finalized" | "safe" => Some(state.head),
         number => {
             let number = u64::from_str_radix(number.trim_start_matches("0x"), 16).unwrap();
             (number <= state.head).then_some(number)
@@ -216,7 +222,7 @@ fn value(selector: [u8; 4], data: &[u8], state: &State, block: u64) -> U256 {
     })
 }
 
-async fn read_question(stream: &mut TcpStream) -> Option<Value> {
+pub(crate) async fn read_question(stream: &mut TcpStream) -> Option<Value> {
     let mut bytes = Vec::new();
     loop {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
@@ -233,7 +239,7 @@ async fn read_question(stream: &mut TcpStream) -> Option<Value> {
     }
 }
 
-async fn send(stream: &mut TcpStream, status: u16, body: &str) {
+pub(crate) async fn send(stream: &mut TcpStream, status: u16, body: &str) {
     let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
 }

@@ -9,14 +9,15 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
-use super::failure;
+use super::{common_blocks, failure};
 use crate::reader::call::At;
 use crate::reader::config::ReaderConfig;
 use crate::reader::error::{AskError, ReadError};
+use crate::reader::newest::lag;
 use crate::reader::provider::Provider;
 use crate::reader::query::{Answer, Query};
 
-/// How long a late provider may still bring agreement once K differing answers are there.
+/// How long a late provider may still bring agreement once a block is known that K have in common.
 const GRACE: Duration = Duration::from_millis(200);
 
 enum Round<'a> {
@@ -34,13 +35,18 @@ pub(in crate::reader) async fn quorum(
     at: At,
     deadline: Instant,
 ) -> Result<Answer, ReadError> {
+    let max_lag = lag(at, config.max_lag);
     let mut at = at;
     loop {
-        match round(providers, config.quorum, query, at, deadline).await {
+        match round(providers, config.quorum, max_lag, query, at, deadline).await {
             Round::Agreed(answer) => return Ok(answer),
             Round::Failed(failed) => return Err(failure(config, &failed)),
             Round::Split(heads) if !matches!(at, At::Block(_)) => {
-                at = At::Block(common_block(heads, config.quorum, config.max_lag));
+                let apart =
+                    || format!("no {} of their newest blocks {heads:?} are near each other", config.quorum);
+                // The oldest, so that all who are near have it.
+                let common = common_blocks(heads.clone(), config.quorum, max_lag).pop();
+                at = At::Block(common.ok_or_else(|| ReadError::Disagreement(apart()))?);
             }
             Round::Split(heads) => {
                 let text = format!("{} answers and no {} equal for one block", heads.len(), config.quorum);
@@ -53,6 +59,7 @@ pub(in crate::reader) async fn quorum(
 async fn round<'a>(
     providers: &'a [Provider],
     quorum: usize,
+    max_lag: u64,
     query: &Query<'_>,
     at: At,
     deadline: Instant,
@@ -76,7 +83,8 @@ async fn round<'a>(
                     return Round::Agreed(answer);
                 }
                 heads.push(answer.block.number);
-                if heads.len() == quorum {
+                // Until then one of the K may be a liar, and whoever is late shows which.
+                if patience == deadline && !common_blocks(heads.clone(), quorum, max_lag).is_empty() {
                     patience = deadline.min(Instant::now() + GRACE);
                 }
             }
@@ -88,51 +96,6 @@ async fn round<'a>(
             }
             None if heads.len() >= quorum => return Round::Split(heads),
             None => return Round::Failed(failed),
-        }
-    }
-}
-
-/// The block to ask for after a split: as new as possible, but one that every honest provider has.
-///
-/// At least one of the K highest heads is an honest one, so the K-th highest is no invention. Who is further
-/// behind it than `max_lag` is left out, else a liar could lead back into the past.
-fn common_block(mut heads: Vec<u64>, quorum: usize, max_lag: u64) -> u64 {
-    heads.sort_unstable_by(|a, b| b.cmp(a));
-    let reference = heads.get(quorum - 1).copied().unwrap_or_default();
-    let near = heads.into_iter().filter(|head| head.saturating_add(max_lag) >= reference);
-    near.min().unwrap_or(reference)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn the_common_block_is_the_lowest_head_near_the_top() {
-        assert_eq!(common_block(vec![100, 101, 101], 2, 3), 100);
-        assert_eq!(common_block(vec![100, 103], 2, 3), 100);
-        assert_eq!(common_block(vec![100, 101, 9_000_000], 2, 3), 100, "an invented head is ignored");
-        assert_eq!(common_block(vec![100, 101, 0], 2, 3), 100, "an ancient head is ignored");
-        assert_eq!(common_block(vec![100, 101, 102, 0, 1], 3, 3), 100);
-    }
-
-    proptest! {
-        /// With fewer liars than K, the block is one that an honest provider has, and at most `max_lag` older
-        /// than the newest that K honest ones have.
-        #[test]
-        fn liars_lead_neither_ahead_nor_far_back(
-            honest in prop::collection::vec(1000_u64..1003, 2..5),
-            lies in prop::collection::vec(any::<u64>(), 0..2),
-        ) {
-            let quorum = 2;
-            let all: Vec<_> = honest.iter().chain(&lies).copied().collect();
-            let block = common_block(all, quorum, 3);
-            prop_assert!(block <= *honest.iter().max().unwrap());
-            let mut sorted = honest.clone();
-            sorted.sort_unstable_by(|a, b| b.cmp(a));
-            prop_assert!(block + 3 >= sorted[quorum - 1]);
         }
     }
 }

@@ -1,0 +1,107 @@
+//! The follower with providers that lie, lack something or ring without end.
+#![cfg(feature = "anvil")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod listener;
+mod proxy;
+mod stub;
+
+use std::time::Duration;
+
+use listener::{Listener, OWNER, somebody, town, transfer};
+use proxy::{Lie, Proxy};
+use serde_json::json;
+use sovereign_contracts::dev::DevChain;
+
+async fn head(chain: &DevChain) -> u64 {
+    let number = chain.rpc("eth_blockNumber", json!([])).await.unwrap();
+    u64::from_str_radix(number.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+}
+
+/// A former holder would be looked at in a block in which he was still one.
+#[tokio::test]
+async fn an_old_head_of_a_liar_is_a_gap_and_takes_nothing_back() {
+    let (anvil, chain, memes) = town().await;
+    chain.rpc("anvil_mine", json!(["0x14"])).await.unwrap();
+    let liar = Proxy::start(&anvil, Lie::Stuck(5)).await;
+    let rpcs = [anvil.url(), liar.url.clone()];
+    let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+    told.until("a gap at the start", |told| told.gaps == 1).await;
+    assert_eq!((told.everybody, told.caught_up), (0, false), "nobody was told of at the old block");
+
+    liar.set(Lie::Nothing);
+    told.until("the start", |told| told.caught_up && told.everybody == 1).await;
+    let buyer = somebody();
+    transfer(&chain, memes, OWNER, buyer, 1).await;
+    let sold = head(&chain).await;
+    told.touches(&[buyer]).await;
+    told.until("caught up", |told| told.caught_up).await;
+
+    liar.set(Lie::Stuck(sold - 20));
+    told.until("a gap", |told| told.gaps == 2).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    // A little behind, as any provider may be, is neither a gap nor a block that was undone.
+    liar.set(Lie::Stuck(sold - 2));
+    told.until("caught up again", |told| told.caught_up).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let next = somebody();
+    transfer(&chain, memes, buyer, next, 1).await;
+    liar.set(Lie::Nothing);
+    told.touches(&[next]).await;
+    assert_eq!((told.everybody, told.reorgs, told.gaps), (1, 0, 2));
+    assert!(told.blocks.values().all(|block| *block >= sold), "{:?}", told.blocks);
+}
+
+/// As many as must agree do, on a block long before the last told one, which somebody still has.
+#[tokio::test]
+async fn two_that_are_stuck_take_nothing_back() {
+    let (anvil, chain, memes) = town().await;
+    chain.rpc("anvil_mine", json!(["0x14"])).await.unwrap();
+    let stuck = [Proxy::start(&anvil, Lie::Nothing).await, Proxy::start(&anvil, Lie::Nothing).await];
+    let rpcs = [anvil.url(), stuck[0].url.clone(), stuck[1].url.clone()];
+    let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+    told.until("the start", |told| told.caught_up && told.everybody == 1).await;
+    for one in &stuck {
+        one.set(Lie::Stuck(5));
+    }
+    told.until("a gap", |told| told.gaps == 1).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    for one in &stuck {
+        one.set(Lie::Nothing);
+    }
+    told.until("caught up again", |told| told.caught_up).await;
+    assert_eq!((told.everybody, told.reorgs), (1, 0));
+    // Nobody has it any more: the chain was put back.
+    let snapshot = chain.rpc("evm_snapshot", json!([])).await.unwrap();
+    chain.rpc("anvil_mine", json!(["0x14"])).await.unwrap();
+    let far = head(&chain).await;
+    told.until("the new blocks", |told| told.cursor.is_some_and(|cursor| cursor.number == far)).await;
+    chain.rpc("evm_revert", json!([snapshot])).await.unwrap();
+    told.until("the undone blocks", |told| told.reorgs == 1).await;
+}
+
+#[tokio::test]
+async fn a_liar_about_the_head_does_not_keep_events_away() {
+    let (anvil, chain, memes) = town().await;
+    for place in 0..3 {
+        let liar = Proxy::start(&anvil, Lie::Invents(1 << 60)).await;
+        let honest = [Proxy::start(&anvil, Lie::Nothing).await, Proxy::start(&anvil, Lie::Nothing).await];
+        let mut rpcs = vec![honest[0].url.clone(), honest[1].url.clone()];
+        rpcs.insert(place, liar.url.clone());
+        let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+        told.until("the start", |told| told.caught_up && told.everybody == 1).await;
+        let a = somebody();
+        chain.mint(OWNER, memes, a, 1).await.unwrap();
+        told.touches(&[a]).await;
+        // The honest ones are seldom at the very same block.
+        chain.rpc("anvil_mine", json!(["0x3"])).await.unwrap();
+        honest[1].set(Lie::Stuck(head(&chain).await - 1));
+        let b = somebody();
+        chain.mint(OWNER, memes, b, 1).await.unwrap();
+        honest[1].set(Lie::Stuck(head(&chain).await));
+        chain.rpc("evm_mine", json!([])).await.unwrap();
+        told.touches(&[b]).await;
+        told.until("caught up", |told| told.caught_up).await;
+        assert_eq!((told.everybody, told.reorgs, told.gaps), (1, 0, 0), "liar {place}");
+    }
+}
