@@ -105,3 +105,46 @@ async fn a_liar_about_the_head_does_not_keep_events_away() {
         assert_eq!((told.everybody, told.reorgs, told.gaps), (1, 0, 0), "liar {place}");
     }
 }
+
+/// Heads come from one that has nothing else to give: the others have, and nobody misses anything.
+#[tokio::test]
+async fn one_that_gives_no_events_does_not_keep_them_away() {
+    let (anvil, chain, memes) = town().await;
+    for lie in [Lie::RefusesLogs, Lie::ForeignLogs] {
+        for (place, quorum, all) in [(0, 1, 2), (1, 2, 3), (0, 2, 3)] {
+            let mut proxies = Vec::new();
+            for index in 0..all {
+                let lie = if index == place { lie } else { Lie::Nothing };
+                proxies.push(Proxy::start(&anvil, lie).await);
+            }
+            let rpcs: Vec<String> = proxies.iter().map(|proxy| proxy.url.clone()).collect();
+            let mut told = Listener::start(memes, &rpcs, &[], 100, quorum, None);
+            told.until("the start", |told| told.caught_up && told.everybody == 1).await;
+            let (a, b) = (somebody(), somebody());
+            chain.mint(OWNER, memes, a, 1).await.unwrap();
+            told.touches(&[a]).await;
+            chain.mint(OWNER, memes, b, 1).await.unwrap();
+            told.touches(&[b]).await;
+            let context = format!("{lie:?} at {place} of {all}, quorum {quorum}");
+            assert!(proxies[place].calls_of("eth_getLogs") >= 1, "{context}");
+            assert_eq!((told.everybody, told.reorgs, told.gaps), (1, 0, 0), "{context}");
+        }
+    }
+}
+
+/// With too few left who give events it is a gap, which ends when they do again.
+#[tokio::test]
+async fn as_many_as_must_agree_have_to_give_events() {
+    let (anvil, chain, memes) = town().await;
+    let poor = Proxy::start(&anvil, Lie::RefusesLogs).await;
+    let rpcs = [anvil.url(), poor.url.clone()];
+    let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+    told.until("the start", |told| told.caught_up && told.everybody == 1).await;
+    let a = somebody();
+    chain.mint(OWNER, memes, a, 1).await.unwrap();
+    told.until("a gap", |told| told.gaps == 1 && !told.caught_up).await;
+    assert!(told.touched.is_empty());
+    poor.set(Lie::Nothing);
+    told.touches(&[a]).await;
+    told.until("caught up again", |told| told.caught_up).await;
+}

@@ -131,7 +131,19 @@ impl Follower {
 
     /// Reads everything up to the newest block.
     async fn look(&mut self) -> Result<(), String> {
-        let round = self.source.round().await?;
+        let mut problems = Vec::new();
+        for _ in 0..self.source.attempts() {
+            let round = self.source.round().await?;
+            match self.read_up_to(&round).await {
+                Ok(()) => return Ok(()),
+                Err(why) => problems.push(why),
+            }
+            self.source.failed();
+        }
+        Err(problems.join("; "))
+    }
+
+    async fn read_up_to(&mut self, round: &Round) -> Result<(), String> {
         let told = self.trail.last();
         let head = self.not_back(told, round.head.at()).await?;
         if self.read != round.contracts {
@@ -143,7 +155,7 @@ impl Follower {
         if told == Some(head) {
             return Ok(());
         }
-        let standing = self.standing(told, &round).await?;
+        let standing = self.standing(told, round).await?;
         let near = |told: &Cursor| head.number.saturating_sub(told.number) <= LONGEST_GAP;
         let Some(told) = standing.filter(near) else {
             self.start_over(head);
@@ -151,9 +163,9 @@ impl Follower {
         };
         let fine = head.number.saturating_sub(ONE_BY_ONE).max(told.number);
         if fine > told.number {
-            self.ranges(&round, told.number + 1, fine).await?;
+            self.ranges(round, told.number + 1, fine).await?;
         }
-        self.blocks(&round).await
+        self.blocks(round).await
     }
 
     /// A head before the last told block, which somebody still has, is that of a provider who is behind: nothing was

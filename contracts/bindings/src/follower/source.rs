@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, B256, U64};
 use futures::StreamExt;
-use futures::future::try_join_all;
 use futures::stream::FuturesUnordered;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -50,7 +49,7 @@ impl Header {
     }
 }
 
-/// Providers that are asked in one round, all of which have the head.
+/// Providers that are asked in one round, all of which say that they have the head.
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) head: Header,
@@ -79,6 +78,19 @@ impl Source {
     /// The one that leads does not get ahead: another one may.
     pub(super) fn next_lead(&mut self) {
         self.lead = (self.lead + 1) % self.checked.len().max(1);
+    }
+
+    /// How often is tried before nobody is left who might do better. With a quorum all are asked each time.
+    pub(super) fn attempts(&self) -> usize {
+        if self.reader.config().quorum == 1 { self.checked.len() } else { 1 }
+    }
+
+    /// The one that leads told its newest block, and then gave no more.
+    pub(super) fn failed(&mut self) {
+        if self.reader.config().quorum == 1 {
+            self.checked[self.lead] = false;
+            self.next_lead();
+        }
     }
 
     /// The newest block that as many providers have as must agree.
@@ -187,19 +199,14 @@ impl Source {
         self.reader.config().max_lag
     }
 
-    /// Whom the events of one block touch, as any of the round's providers says. A provider that does not know
-    /// the block refuses, where it would tell of no events if it were asked by number.
+    /// Whom the events of one block touch. A provider that does not know the block refuses, where it would tell of
+    /// no events if it were asked by number.
     pub(super) async fn touched_in_block(
         &self,
         round: &Round,
         block: B256,
     ) -> Result<HashSet<Address>, RawError> {
-        let logs = self.logs(round, json!({ "blockHash": block })).await?;
-        let foreign = |log: &Log| log.block_hash != Some(block);
-        if logs.iter().any(foreign) {
-            return Err(RawError::Failed("logs of another block than asked for".to_owned()));
-        }
-        Ok(touched(round, &logs))
+        self.touched(round, json!({ "blockHash": block }), Some(block)).await
     }
 
     /// The same for a range of blocks, so old that everybody has them.
@@ -210,24 +217,59 @@ impl Source {
         to: u64,
     ) -> Result<HashSet<Address>, RawError> {
         let range = json!({ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") });
-        Ok(touched(round, &self.logs(round, range).await?))
+        self.touched(round, range, None).await
     }
 
-    async fn logs(&self, round: &Round, mut filter: Value) -> Result<Vec<Log>, RawError> {
+    /// As any of the round's providers says, once as many as must agree have answered: one of those is honest, and
+    /// whoever gives no events keeps nobody waiting.
+    async fn touched(
+        &self,
+        round: &Round,
+        mut filter: Value,
+        block: Option<B256>,
+    ) -> Result<HashSet<Address>, RawError> {
         filter["address"] = json!(&*round.contracts);
         filter["topics"] = json!([TOPICS]);
-        let deadline = Instant::now() + LOGS;
-        let asked = round.providers.iter().map(|&index| {
-            let params = json!([filter]);
-            self.reader.ask_one::<_, Vec<Log>>(index, "eth_getLogs", params, MOST_LOG_BYTES, deadline)
-        });
-        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+        let quorum = self.reader.config().quorum;
+        let asked = round.providers.iter().map(|&index| self.touched_as(index, round, &filter, block));
+        let mut running: FuturesUnordered<_> = asked.collect();
+        let (mut all, mut answers, mut problems) = (HashSet::new(), 0, Vec::new());
+        while answers < quorum && problems.len() + quorum <= round.providers.len() {
+            match running.next().await {
+                Some(Ok(touched)) => {
+                    all.extend(touched);
+                    answers += 1;
+                }
+                Some(Err(error)) => problems.push(error),
+                None => break,
+            }
+        }
+        if answers >= quorum {
+            return Ok(all);
+        }
+        let too_large = problems.iter().find(|problem| matches!(problem, RawError::TooLarge(_)));
+        let texts = || problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        Err(too_large.cloned().unwrap_or_else(|| RawError::Failed(texts())))
     }
-}
 
-fn touched(round: &Round, logs: &[Log]) -> HashSet<Address> {
-    let ours = |log: &&Log| !log.removed && round.contracts.contains(&log.address);
-    logs.iter().filter(ours).flat_map(Log::touched).collect()
+    /// As one provider says.
+    async fn touched_as(
+        &self,
+        index: usize,
+        round: &Round,
+        filter: &Value,
+        block: Option<B256>,
+    ) -> Result<HashSet<Address>, RawError> {
+        let deadline = Instant::now() + LOGS;
+        let logs: Vec<Log> =
+            self.reader.ask_one(index, "eth_getLogs", json!([filter]), MOST_LOG_BYTES, deadline).await?;
+        if block.is_some() && logs.iter().any(|log| log.block_hash != block) {
+            let text = format!("provider {}: events of another block than asked for", index + 1);
+            return Err(RawError::Failed(text));
+        }
+        let ours = |log: &&Log| !log.removed && round.contracts.contains(&log.address);
+        Ok(logs.iter().filter(ours).flat_map(Log::touched).collect())
+    }
 }
 
 async fn head(reader: &Reader, index: usize, checked: bool) -> Result<Header, RawError> {
