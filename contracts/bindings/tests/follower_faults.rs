@@ -148,3 +148,31 @@ async fn as_many_as_must_agree_have_to_give_events() {
     told.touches(&[a]).await;
     told.until("caught up again", |told| told.caught_up).await;
 }
+
+/// One answer may have tens of megabytes, so there is never more than one of each provider.
+#[tokio::test]
+async fn events_of_one_block_after_the_other_are_asked_for() {
+    let (anvil, chain, memes) = town().await;
+    let slow = Lie::SlowLogs(Duration::from_millis(15));
+    let proxies = [Proxy::start(&anvil, slow).await, Proxy::start(&anvil, slow).await];
+    let rpcs = proxies.clone().map(|proxy| proxy.url);
+    for quorum in [1, 2] {
+        let mut told = Listener::start(memes, &rpcs, &[], 100, quorum, None);
+        told.until("the start", |told| told.caught_up && told.cursor.is_some()).await;
+        let cursor = told.cursor;
+        drop(told);
+        let (early, late) = (somebody(), somebody());
+        chain.mint(OWNER, memes, early, 1).await.unwrap();
+        chain.rpc("anvil_mine", json!(["0x1e"])).await.unwrap();
+        chain.mint(OWNER, memes, late, 1).await.unwrap();
+        let before = proxies[0].calls_of("eth_getLogs");
+        let mut told = Listener::start(memes, &rpcs, &[], 100, quorum, cursor);
+        told.until("caught up", |told| told.caught_up).await;
+        assert!(told.touched.contains(&early) && told.touched.contains(&late));
+        assert_eq!((told.everybody, told.gaps), (0, 0));
+        assert_eq!(proxies[0].calls_of("eth_getLogs") - before, 32, "quorum {quorum}");
+        for proxy in &proxies {
+            assert!(proxy.most_at_once("eth_getLogs") <= 1, "{} at once", proxy.most_at_once("eth_getLogs"));
+        }
+    }
+}

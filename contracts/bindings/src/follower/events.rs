@@ -1,8 +1,12 @@
 //! Which events matter, and whom they touch.
 
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::sol_types::SolEvent;
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use crate::delegate_registry::IDelegateRegistry::{DelegateAll, DelegateContract, DelegateERC1155};
 use crate::memes::IGallery::Transfer;
@@ -30,19 +34,19 @@ pub(super) const TOPICS: [B256; 11] = [
 /// A log as a provider tells it. Of the data only one old address is ever read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Log {
-    pub(super) address: Address,
-    pub(super) topics: Vec<B256>,
-    pub(super) data: Bytes,
+struct Log {
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
     #[serde(default)]
-    pub(super) block_hash: Option<B256>,
+    block_hash: Option<B256>,
     #[serde(default)]
-    pub(super) removed: bool,
+    removed: bool,
 }
 
 impl Log {
     /// Whose rights may have changed. A log of another form touches nobody: the contracts emit none.
-    pub(super) fn touched(&self) -> impl Iterator<Item = Address> {
+    fn touched(&self) -> impl Iterator<Item = Address> {
         let places: &[usize] = match self.topics.first() {
             Some(&(TransferSingle::SIGNATURE_HASH | TransferBatch::SIGNATURE_HASH)) => &[2, 3],
             Some(
@@ -64,9 +68,63 @@ impl Log {
     }
 }
 
+/// Whom the logs of one answer touch. They are taken in one by one and not kept: an answer may be as large as its
+/// provider wants.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
+    touched: HashMap<Address, HashSet<Address>>,
+    block: Option<B256>,
+    /// They are of several blocks, or one does not name its block.
+    mixed: bool,
+}
+
+impl Logs {
+    /// Whether there is none of another block.
+    pub(super) fn are_of(&self, block: B256) -> bool {
+        !self.mixed && self.block.is_none_or(|named| named == block)
+    }
+
+    /// Whom those of `contracts` touch.
+    pub(super) fn touched_by(mut self, contracts: &[Address]) -> HashSet<Address> {
+        contracts.iter().filter_map(|contract| self.touched.remove(contract)).flatten().collect()
+    }
+
+    fn take(&mut self, log: &Log) {
+        self.mixed |= log.block_hash.is_none_or(|block| *self.block.get_or_insert(block) != block);
+        if !log.removed {
+            self.touched.entry(log.address).or_default().extend(log.touched());
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Logs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = Logs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of logs")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Logs, A::Error> {
+                let mut logs = Logs::default();
+                while let Some(log) = list.next_element()? {
+                    logs.take(&log);
+                }
+                Ok(logs)
+            }
+        }
+
+        deserializer.deserialize_seq(List)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloy::primitives::{LogData, U256};
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -157,5 +215,27 @@ mod tests {
         assert_eq!(update.touched().count(), 0);
         update.topics.clear();
         assert_eq!(update.touched().count(), 0);
+    }
+
+    #[test]
+    fn logs_of_an_answer_name_their_block_and_whom_they_touch() {
+        let hash = B256::repeat_byte;
+        let told = |contract: Address, block: Option<B256>, removed: bool, to: Address| {
+            let event = DelegateAll { from: A, to, rights: B256::ZERO, enable: true }.encode_log_data();
+            let (topics, data) = (event.topics(), &event.data);
+            json!({ "address": contract, "topics": topics, "data": data, "blockHash": block, "removed": removed })
+        };
+        let read = |list: Value| serde_json::from_value::<Logs>(list).unwrap();
+        let logs = read(json!([told(C, Some(hash(1)), false, B), told(A, Some(hash(1)), false, C)]));
+        assert!(logs.are_of(hash(1)) && !logs.are_of(hash(2)));
+        assert_eq!(logs.touched_by(&[C]), HashSet::from([A, B]), "another contract touches nobody");
+        assert!(read(json!([])).are_of(hash(7)), "none is of any block");
+        for other in [Some(hash(2)), None] {
+            let logs = read(json!([told(C, Some(hash(1)), false, B), told(C, other, true, B)]));
+            assert!(!logs.are_of(hash(1)) && !logs.are_of(hash(2)), "{other:?}");
+        }
+        assert_eq!(read(json!([told(C, None, true, B)])).touched_by(&[C]), HashSet::new(), "undone");
+        assert!(serde_json::from_value::<Logs>(json!([{ "address": A }])).is_err());
+        assert!(serde_json::from_value::<Logs>(json!({})).is_err());
     }
 }

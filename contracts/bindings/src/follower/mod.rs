@@ -33,6 +33,7 @@ const LONGEST_GAP: u64 = 7200;
 const ONE_BY_ONE: u64 = 32;
 /// Blocks of one range, halved while a provider finds it too much.
 const RANGE: u64 = 1000;
+/// Heads of blocks that are asked for at the same time.
 const AT_ONCE: usize = 8;
 /// While the follower is behind, it tries so often.
 const RETRY: Duration = Duration::from_millis(500);
@@ -266,16 +267,10 @@ impl Follower {
             }
             before = Some(header.at());
         }
-        let mut read = stream::iter(headers)
-            .map(|header| async move { (header.at(), touched(source, round, header.at().hash).await) })
-            .buffered(AT_ONCE);
-        let mut found = Vec::new();
-        while let Some((at, touched)) = read.next().await {
-            found.push((at, touched?));
-        }
-        drop(read);
-        for (at, touched) in found {
-            match touched {
+        // One after the other: a single answer may have tens of megabytes, from each provider.
+        for header in headers {
+            let at = header.at();
+            match touched(&self.source, round, at.hash).await? {
                 Some(touched) => self.tell(at, touched),
                 None => self.start_over(at),
             }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::events::{Log, TOPICS};
+use super::events::{Logs, TOPICS};
 use super::followed::Followed;
 use super::news::Cursor;
 use crate::reader::{RawError, Reader, common_blocks};
@@ -261,14 +261,13 @@ impl Source {
         block: Option<B256>,
     ) -> Result<HashSet<Address>, RawError> {
         let deadline = Instant::now() + LOGS;
-        let logs: Vec<Log> =
+        let logs: Logs =
             self.reader.ask_one(index, "eth_getLogs", json!([filter]), MOST_LOG_BYTES, deadline).await?;
-        if block.is_some() && logs.iter().any(|log| log.block_hash != block) {
+        if block.is_some_and(|block| !logs.are_of(block)) {
             let text = format!("provider {}: events of another block than asked for", index + 1);
             return Err(RawError::Failed(text));
         }
-        let ours = |log: &&Log| !log.removed && round.contracts.contains(&log.address);
-        Ok(logs.iter().filter(ours).flat_map(Log::touched).collect())
+        Ok(logs.touched_by(&round.contracts))
     }
 }
 
