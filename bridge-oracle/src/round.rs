@@ -129,9 +129,9 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
 
     /// Brings to an end what an earlier run left open.
     pub async fn resume(&mut self) -> Result<(), RoundError> {
-        let outcome = self.submit.resume().await?;
-        self.acted = self.acted.max(outcome.height);
-        report(&outcome);
+        let result = self.submit.resume().await;
+        self.acted = self.acted.max(self.submit.acted());
+        report(&result?);
         Ok(())
     }
 
@@ -233,13 +233,13 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
         let actions: Vec<_> = decision.steps.iter().map(|step| step.action.clone()).collect();
         let result = self.submit.submit(self.state.round, &actions).await;
         self.upkeep = None;
+        // Also when it failed: what is in a block is not in an older ledger.
+        self.acted = self.acted.max(self.submit.acted());
         match &result {
             Ok(_) => self.health.well(Part::Submit),
             Err(error) => self.health.trouble(Part::Submit, error.to_string()),
         }
-        let outcome = result?;
-        self.acted = self.acted.max(outcome.height);
-        report(&outcome);
+        report(&result?);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! allowance.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use sentinel_proto::address::AccountAddress;
@@ -30,6 +31,8 @@ pub struct Authz {
     pub(super) key: SigningKey,
     pub(super) settings: Settings,
     pub(super) journal: Journal,
+    /// Newest block that holds a transaction of this run.
+    pub(super) acted: AtomicU64,
 }
 
 impl Submit for Authz {
@@ -56,6 +59,10 @@ impl Submit for Authz {
         Ok(outcome)
     }
 
+    fn acted(&self) -> u64 {
+        self.acted.load(Ordering::Relaxed)
+    }
+
     async fn upkeep(&self) -> Result<(), SubmitError> {
         self.look_at_grants().await
     }
@@ -64,7 +71,7 @@ impl Submit for Authz {
 impl Authz {
     /// Prepares; asks nobody yet.
     pub const fn new(hub: HubClient, key: SigningKey, settings: Settings, journal: Journal) -> Self {
-        Self { hub, key, settings, journal }
+        Self { hub, key, settings, journal, acted: AtomicU64::new(0) }
     }
 
     /// The journal.

@@ -10,6 +10,8 @@ mod keyfile;
 pub mod messages;
 mod send;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 pub use authz::Authz;
@@ -62,6 +64,9 @@ pub enum SubmitError {
     /// The hub answers, and does not show what became of a transaction; the next start or round finds out.
     #[error("the hub does not show what became of a transaction")]
     Unconfirmed,
+    /// An earlier transaction had its effect after the ledger was read: what was decided might do the same again.
+    #[error("an earlier transaction had its effect meanwhile; the next round decides anew")]
+    Overtaken,
     /// The grants do not suffice: an operator must act.
     #[error("not permitted on the hub: {0}")]
     NotPermitted(String),
@@ -82,6 +87,9 @@ pub trait Submit: Send + Sync {
         round: u64,
         actions: &[Action],
     ) -> impl Future<Output = Result<Outcome, SubmitError>> + Send;
+
+    /// Newest block that is known to hold a transaction of this run, whatever became of the rest.
+    fn acted(&self) -> u64;
 
     /// Tells, by logs and metrics, what will keep it from submitting soon.
     fn upkeep(&self) -> impl Future<Output = Result<(), SubmitError>> + Send;

@@ -3,6 +3,7 @@
 //! Every open transaction of the journal has the same sequence, the account's next one. So one of them at most can
 //! ever have an effect, whatever was sent to whom and whoever died; which one, its hash tells.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use sentinel_proto::hub::{AccountState, Seen};
@@ -62,9 +63,7 @@ impl Authz {
         let open = self.journal.open_transactions()?;
         reach(Place::Listed);
         if open.iter().any(|open| open.sequence != account.sequence) {
-            for (open, end) in self.settle(None, Patience::Time).await? {
-                outcome.add(&open, &end);
-            }
+            self.settle_all(outcome).await?;
             return Ok(Sent::Never("the account moved on".to_owned()));
         }
         let timeout_height = height.saturating_add(self.settings.timeout_blocks);
@@ -88,6 +87,7 @@ impl Authz {
             Err(error) => tracing::warn!(%error, hash = %transaction.hash(), "no answer to a transaction"),
         }
         let mut mine = Sent::Never("its fate is not known yet".to_owned());
+        let mut overtaken = false;
         for (open, end) in self.settle(Some(&transaction), Patience::Time).await? {
             outcome.add(&open, &end);
             if open.transaction.hash() == transaction.hash() {
@@ -98,9 +98,22 @@ impl Authz {
                     },
                     End::Void(why) => Sent::Never(why),
                 };
+            } else {
+                overtaken |= end.had_effect();
             }
         }
-        Ok(mine)
+        if overtaken { Err(SubmitError::Overtaken) } else { Ok(mine) }
+    }
+
+    /// Waits until nothing is open. What turns out to have had its effect was not in the ledger that is acted on, so
+    /// nothing more may be sent that was decided from it: not all actions are refused when they come twice.
+    async fn settle_all(&self, outcome: &mut Outcome) -> Result<(), SubmitError> {
+        let mut overtaken = false;
+        for (open, end) in self.settle(None, Patience::Time).await? {
+            outcome.add(&open, &end);
+            overtaken |= end.had_effect();
+        }
+        if overtaken { Err(SubmitError::Overtaken) } else { Ok(()) }
     }
 
     /// Settles what an earlier run left open, as far as a few blocks show it. Nothing is sent again: what was decided
@@ -184,6 +197,11 @@ impl Authz {
         if !written.is_empty() {
             self.journal.settle(&written)?;
             reach(Place::Settled);
+            for (_, end) in &written {
+                if let End::Executed(executed) = end {
+                    self.acted.fetch_max(executed.height, Ordering::Relaxed);
+                }
+            }
         }
         settled.extend(ends);
         Ok(())

@@ -3,6 +3,7 @@
 //! Behind the cargo feature `stub`, which no program has.
 
 mod services;
+mod transactions;
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +21,15 @@ use tonic::{Code, transport::server::TcpIncoming};
 use crate::{
     address::{AccountAddress, NodeAddress},
     hub::{DIRECT_TYPE, SUBSCRIPTION_TYPE, SessionKind},
-    wire::sentinel::{
-        node::v3 as node,
-        session::v3::BaseSession,
-        subscription::v3::{self as subscription, Subscription},
-        types::v1::Status,
+    tx::SignedTransaction,
+    wire::{
+        cosmos::{authz::v1beta1::Grant, base::abci::v1beta1::TxResponse},
+        sentinel::{
+            node::v3 as node,
+            session::v3::BaseSession,
+            subscription::v3::{self as subscription, Subscription},
+            types::v1::Status,
+        },
     },
 };
 
@@ -51,6 +56,22 @@ pub struct State {
     pub instead: Option<Any>,
     /// Largest page that it gives.
     pub page: usize,
+    /// Sequence of every account; its number is 1.
+    pub sequence: u64,
+    /// All grants, whoever asks.
+    pub grants: Vec<Grant>,
+    /// Key of the page of grants after the one that was asked for as number so much; empty: there is none.
+    pub more: fn(u64) -> Vec<u8>,
+    /// Time of its newest block, Unix seconds.
+    pub time: Option<i64>,
+    /// What a simulation says: gas, or words.
+    pub simulated: Result<u64, String>,
+    /// Code of the SDK that transactions are refused with; 0: they are accepted.
+    pub refusal: u32,
+    /// Transactions that came, refused ones too.
+    pub sent: Vec<SignedTransaction>,
+    /// Transactions in blocks, by hash.
+    pub executed: BTreeMap<String, TxResponse>,
     /// Questions that came, by method.
     pub asked: BTreeMap<&'static str, u64>,
 }
@@ -69,6 +90,14 @@ impl State {
             subscriptions: BTreeMap::new(),
             instead: None,
             page: 100,
+            sequence: 0,
+            grants: Vec::new(),
+            more: |_| Vec::new(),
+            time: None,
+            simulated: Ok(100_000),
+            refusal: 0,
+            sent: Vec::new(),
+            executed: BTreeMap::new(),
             asked: BTreeMap::new(),
         }
     }
@@ -85,6 +114,16 @@ impl State {
     /// Sets a session that is there to "inactive, to be settled".
     pub fn cancel(&mut self, id: u64, account: AccountAddress, node: NodeAddress, kind: SessionKind) {
         self.sessions.insert(id, any(base(id, account, node, Status::InactivePending), kind));
+    }
+
+    /// Makes the transaction that came as number `index` a part of the next block, which uses its sequence.
+    pub fn execute(&mut self, index: usize) {
+        let Some(transaction) = self.sent.get(index) else { return };
+        let txhash = transaction.hash().to_string();
+        self.height += 1;
+        self.sequence += 1;
+        let height = i64::try_from(self.height).unwrap_or(i64::MAX);
+        self.executed.insert(txhash.clone(), TxResponse { txhash, height, ..TxResponse::default() });
     }
 
     /// Answer everything with "unavailable".

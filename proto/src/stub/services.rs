@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prost::Message;
-use prost_types::Any;
+use prost_types::{Any, Timestamp};
 use tonic::{
     Request, Response, Status,
     metadata::MetadataValue,
@@ -13,13 +13,18 @@ use tonic::{
 use super::State;
 use crate::hub::DIRECT_TYPE;
 use crate::wire::{
-    cosmos::base::{
-        query::v1beta1::{PageRequest, PageResponse},
-        tendermint::v1beta1::{
-            Block, DefaultNodeInfo, GetLatestBlockRequest, GetLatestBlockResponse, GetNodeInfoRequest,
-            GetNodeInfoResponse, GetSyncingRequest, GetSyncingResponse, Header,
-            service_server::{Service, ServiceServer},
+    cosmos::{
+        auth::v1beta1::query_server as auth,
+        authz::v1beta1::query_server as authz,
+        base::{
+            query::v1beta1::{PageRequest, PageResponse},
+            tendermint::v1beta1::{
+                Block, DefaultNodeInfo, GetLatestBlockRequest, GetLatestBlockResponse, GetNodeInfoRequest,
+                GetNodeInfoResponse, GetSyncingRequest, GetSyncingResponse, Header,
+                service_server::{Service, ServiceServer},
+            },
         },
+        tx::v1beta1::service_server as transactions,
     },
     sentinel::{
         node::v3::Session as DirectSession,
@@ -37,22 +42,25 @@ use crate::wire::{
 const HEIGHT: &str = "x-cosmos-block-height";
 
 #[derive(Debug, Clone)]
-struct Stub(Arc<Mutex<State>>);
+pub(super) struct Stub(Arc<Mutex<State>>);
 
 pub(super) fn router(state: Arc<Mutex<State>>) -> Router {
     let stub = Stub(state);
     Server::builder()
         .add_service(ServiceServer::new(stub.clone()))
         .add_service(session::QueryServiceServer::new(stub.clone()))
-        .add_service(subscription::QueryServiceServer::new(stub))
+        .add_service(subscription::QueryServiceServer::new(stub.clone()))
+        .add_service(auth::QueryServer::new(stub.clone()))
+        .add_service(authz::QueryServer::new(stub.clone()))
+        .add_service(transactions::ServiceServer::new(stub))
 }
 
 impl Stub {
     /// Counts, waits, fails if told so, and answers with the height; `None`: there is no such thing.
-    async fn answer<T>(
+    pub(super) async fn answer<T>(
         &self,
         method: &'static str,
-        answer: impl FnOnce(&State) -> Option<T>,
+        answer: impl FnOnce(&mut State) -> Option<T>,
     ) -> Result<Response<T>, Status> {
         let delay = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,12 +68,12 @@ impl Stub {
             state.delay
         };
         tokio::time::sleep(delay).await;
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(code) = state.error {
             return Err(Status::new(code, "as told"));
         }
         let height = state.tells_height.then(|| MetadataValue::from(state.height));
-        if let Some(answer) = answer(&state) {
+        if let Some(answer) = answer(&mut state) {
             let mut response = Response::new(answer);
             height.map(|height| response.metadata_mut().insert(HEIGHT, height));
             Ok(response)
@@ -103,7 +111,8 @@ impl Service for Stub {
     ) -> Result<Response<GetLatestBlockResponse>, Status> {
         self.answer("GetLatestBlock", |state| {
             let height = i64::try_from(state.height).unwrap_or(i64::MAX);
-            let header = Header { chain_id: state.chain_id.clone(), height, time: None };
+            let time = state.time.map(|seconds| Timestamp { seconds, nanos: 0 });
+            let header = Header { chain_id: state.chain_id.clone(), height, time };
             Some(GetLatestBlockResponse { block: Some(Block { header: Some(header) }) })
         })
         .await

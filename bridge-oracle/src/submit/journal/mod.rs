@@ -76,6 +76,13 @@ pub enum End {
     Void(String),
 }
 
+impl End {
+    /// Whether it did what it was to do.
+    pub(super) const fn had_effect(&self) -> bool {
+        matches!(self, Self::Executed(Executed { outcome: Ok(()), .. }))
+    }
+}
+
 impl Journal {
     /// Opens the journal of a home directory; both are created if they are not there.
     pub fn open(home: &Path) -> Result<Self, JournalError> {

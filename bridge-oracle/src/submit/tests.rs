@@ -1,0 +1,123 @@
+//! Submission to a hub that does as it is told.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentinel_proto::address::NodeAddress;
+use sentinel_proto::hub::{HubClient, HubConfig};
+use sentinel_proto::stub::{State, StubHub};
+use sentinel_proto::tx::{SigningKey, any};
+use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, Grant};
+
+use super::journal::Journal;
+use super::{Authz, Settings, Submit as _, SubmitError};
+use crate::ledger::Price;
+use crate::reconcile::Action;
+
+const CHAIN: &str = "chain-1";
+
+struct Town {
+    hub: Arc<StubHub>,
+    oracle: Authz,
+    _home: tempfile::TempDir,
+}
+
+/// An oracle with every grant, and a hub where nothing gets into a block by itself.
+fn town() -> Town {
+    let hub = Arc::new(StubHub::start(State::new(CHAIN)).unwrap());
+    hub.state().grants = super::messages::TYPES
+        .iter()
+        .map(|name| Grant {
+            authorization: Some(any(&GenericAuthorization { msg: (*name).to_owned() })),
+            expiration: None,
+        })
+        .collect();
+    let config = HubConfig {
+        grpc_addrs: vec![hub.addr().to_string()],
+        chain_id: CHAIN.to_owned(),
+        timeout: Duration::from_secs(5),
+    };
+    let key: SigningKey = "07".repeat(32).parse().unwrap();
+    let mut settings = Settings::new(CHAIN, key.account().in_role(), "0.1udvpn".parse().unwrap());
+    settings.poll = Duration::from_millis(10);
+    settings.patience = Duration::from_millis(500);
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).unwrap();
+    let oracle = Authz::new(HubClient::new(config).unwrap(), key, settings, journal);
+    Town { hub, oracle, _home: home }
+}
+
+fn renewals(count: u8) -> Vec<Action> {
+    let renewal = |number: u8| Action::RenewLease {
+        lease: number.into(),
+        node: NodeAddress::new([number; 20]),
+        hours: 10,
+        max_price: Price { base: 0, quote: 1 },
+    };
+    (1..=count).map(renewal).collect()
+}
+
+/// Transactions that came, each once: what is not heard of is sent again as it is.
+fn different(hub: &StubHub) -> usize {
+    hub.state().sent.iter().map(|sent| sent.hash().to_string()).collect::<BTreeSet<_>>().len()
+}
+
+/// Does something to the hub once so many transactions have come.
+fn after(hub: &Arc<StubHub>, sent: usize, what: impl FnOnce(&mut State) + Send + 'static) {
+    let hub = Arc::clone(hub);
+    tokio::spawn(async move {
+        while different(&hub) < sent {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        what(&mut hub.state());
+    });
+}
+
+#[tokio::test]
+async fn what_an_earlier_round_sent_and_was_executed_since_is_not_sent_again() {
+    let Town { hub, oracle, _home } = town();
+    // No block comes, and the endpoints answer all the same.
+    let stalled = oracle.submit(1, &renewals(1)).await;
+    assert!(matches!(stalled, Err(SubmitError::Unconfirmed)), "{stalled:?}");
+    // The next round was decided before the block that came then.
+    hub.state().execute(0);
+    let again = oracle.submit(2, &renewals(1)).await;
+    assert_eq!(different(&hub), 1, "the lease would be renewed a second time");
+    assert!(matches!(again, Err(SubmitError::Overtaken)), "{again:?}");
+    assert_eq!(oracle.acted(), 2, "older ledgers do not count");
+    assert!(oracle.journal().open_transactions().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_refused_and_is_executed_all_the_same_is_not_sent_again() {
+    let Town { hub, oracle, _home } = town();
+    // One endpoint took it and was not heard, the next one refused.
+    hub.state().refusal = 18;
+    after(&hub, 1, |state| {
+        state.refusal = 0;
+        state.height += 1;
+    });
+    after(&hub, 2, |state| state.execute(0));
+    let blocks = Arc::clone(&hub);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            blocks.state().height += 1;
+        }
+    });
+    let outcome = oracle.submit(1, &renewals(1)).await;
+    assert_eq!(different(&hub), 2, "{outcome:?}");
+    assert!(matches!(outcome, Err(SubmitError::Overtaken)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_a_start_finds_executed_counts_though_its_effect_cannot_be_read() {
+    let Town { hub, oracle, _home } = town();
+    oracle.submit(1, &renewals(1)).await.unwrap_err();
+    hub.state().execute(0);
+    // The stub knows no leases.
+    let resumed = oracle.resume().await;
+    assert!(matches!(resumed, Err(SubmitError::Hub(_))), "{resumed:?}");
+    assert_eq!(oracle.acted(), 2);
+}
