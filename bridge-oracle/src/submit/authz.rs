@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::{AccountState, HubClient, Simulated};
@@ -52,8 +52,14 @@ impl Submit for Authz {
         }
         let granted = self.granted(actions, &mut outcome).await?;
         let mut queue: VecDeque<_> = transactions(units(&granted), self.settings.max_messages).into();
+        // What was decided is not true for ever.
+        let patience = u32::try_from(queue.len() + 1).unwrap_or(u32::MAX);
+        let until = Instant::now() + self.settings.patience.saturating_mul(patience);
         while let Some(batch) = queue.pop_front() {
-            self.attempt(round, batch, &mut queue, &mut outcome).await?;
+            if Instant::now() > until {
+                return Err(SubmitError::Late);
+            }
+            self.attempt(round, batch, until, &mut queue, &mut outcome).await?;
         }
         self.confirm(&mut outcome).await?;
         Ok(outcome)
@@ -118,36 +124,44 @@ impl Authz {
         &self,
         round: u64,
         batch: Vec<Unit>,
+        until: Instant,
         queue: &mut VecDeque<Vec<Unit>>,
         outcome: &mut Outcome,
     ) -> Result<(), SubmitError> {
         let actions = flat(&batch);
         // Below one it could never grow.
         let (mut adjustment, mut last) = (self.settings.gas_adjustment.max(1.0), String::new());
-        for _ in 0..ATTEMPTS {
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
             let (account, height) = self.account().await?;
-            let gas = match self.simulate(&actions, account).await? {
-                Ok(gas) => adjusted(gas, adjustment),
-                Err(Failure::Sequence(_)) => {
-                    tokio::time::sleep(self.settings.poll).await;
+            let failure = match self.simulate(&actions, account).await? {
+                Ok(gas) => {
+                    let gas = adjusted(gas, adjustment);
+                    match self.send(round, &actions, gas, account, height, outcome).await? {
+                        Sent::Done => return Ok(()),
+                        Sent::Failed(failure) => failure,
+                        Sent::Never(words) => Failure::Message(words),
+                    }
+                }
+                Err(Failure::Message(words) | Failure::OutOfGas(words)) => {
+                    return self.divide(batch, account, &words, until, queue, outcome).await;
+                }
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::Fees(words) => return Err(SubmitError::NotPermitted(short(&words))),
+                // No unit's fault, so it is no attempt.
+                Failure::Sequence(_) => {
+                    self.wait_for_turn(until, outcome).await?;
                     continue;
                 }
-                Err(Failure::Fees(words)) => return Err(SubmitError::NotPermitted(short(&words))),
-                Err(Failure::Message(words) | Failure::OutOfGas(words)) => {
-                    return self.divide(batch, account, &words, queue, outcome).await;
-                }
-            };
-            match self.send(round, &actions, gas, account, height, outcome).await? {
-                Sent::Done => return Ok(()),
-                Sent::Failed(Failure::Fees(words)) => return Err(SubmitError::NotPermitted(short(&words))),
-                Sent::Failed(Failure::OutOfGas(words)) => {
+                Failure::OutOfGas(words) => {
                     adjustment *= 1.5;
                     last = words;
                 }
-                Sent::Failed(Failure::Message(words) | Failure::Sequence(words)) | Sent::Never(words) => {
-                    last = words;
-                }
+                Failure::Message(words) => last = words,
             }
+            attempts += 1;
         }
         // What the simulation likes and the block does not is halved too, until it is one.
         halve(batch, &last, queue, outcome);
@@ -158,8 +172,9 @@ impl Authz {
     async fn divide(
         &self,
         batch: Vec<Unit>,
-        account: AccountState,
+        mut account: AccountState,
         words: &str,
+        until: Instant,
         queue: &mut VecDeque<Vec<Unit>>,
         outcome: &mut Outcome,
     ) -> Result<(), SubmitError> {
@@ -172,14 +187,17 @@ impl Authz {
         while let Some(part) = parts.pop() {
             match self.simulate(&flat(&part), account).await? {
                 Ok(_) => good.extend(part),
+                Err(Failure::Fees(words)) => return Err(SubmitError::NotPermitted(short(&words))),
+                Err(Failure::Sequence(_)) => {
+                    self.wait_for_turn(until, outcome).await?;
+                    (account, _) = self.account().await?;
+                    parts.push(part);
+                }
                 Err(_) if part.len() > 1 => {
                     let (first, second) = halves(part);
                     parts.extend([second, first]);
                 }
                 Err(Failure::Message(words) | Failure::OutOfGas(words)) => bad.push((part, words)),
-                Err(Failure::Fees(words) | Failure::Sequence(words)) => {
-                    return Err(SubmitError::NotPermitted(short(&words)));
-                }
             }
         }
         // In the end the good ones stand first, so that nobody waits for the bad.

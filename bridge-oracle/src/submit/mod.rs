@@ -67,6 +67,9 @@ pub enum SubmitError {
     /// An earlier transaction had its effect after the ledger was read: what was decided might do the same again.
     #[error("an earlier transaction had its effect meanwhile; the next round decides anew")]
     Overtaken,
+    /// Not everything could be sent while the decision was fresh.
+    #[error("not everything could be sent in time; the next round decides anew")]
+    Late,
     /// The grants do not suffice: an operator must act.
     #[error("not permitted on the hub: {0}")]
     NotPermitted(String),

@@ -64,7 +64,7 @@ impl Authz {
         reach(Place::Listed);
         if open.iter().any(|open| open.sequence != account.sequence) {
             self.settle_all(outcome).await?;
-            return Ok(Sent::Never("the account moved on".to_owned()));
+            return Ok(Sent::Failed(Failure::Sequence("the account moved on".to_owned())));
         }
         let timeout_height = height.saturating_add(self.settings.timeout_blocks);
         let unsigned = self.transaction(actions, gas, timeout_height);
@@ -103,6 +103,25 @@ impl Authz {
             }
         }
         if overtaken { Err(SubmitError::Overtaken) } else { Ok(mine) }
+    }
+
+    /// Waits because the account's next sequence is taken, by a transaction of ours or of somebody else with this key
+    /// that is in no block yet; not beyond `until`.
+    pub(super) async fn wait_for_turn(
+        &self,
+        until: Instant,
+        outcome: &mut Outcome,
+    ) -> Result<(), SubmitError> {
+        if Instant::now() > until {
+            return Err(SubmitError::Late);
+        }
+        let open = self.journal.open_transactions()?;
+        reach(Place::Listed);
+        if open.is_empty() {
+            tokio::time::sleep(self.settings.poll).await;
+            return Ok(());
+        }
+        self.settle_all(outcome).await
     }
 
     /// Waits until nothing is open. What turns out to have had its effect was not in the ledger that is acted on, so

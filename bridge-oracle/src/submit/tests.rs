@@ -121,3 +121,49 @@ async fn what_a_start_finds_executed_counts_though_its_effect_cannot_be_read() {
     assert!(matches!(resumed, Err(SubmitError::Hub(_))), "{resumed:?}");
     assert_eq!(oracle.acted(), 2);
 }
+
+#[tokio::test]
+async fn a_transaction_of_ours_that_waits_is_the_fault_of_nothing_that_is_tried_beside_it() {
+    let Town { hub, oracle, _home } = town();
+    let stalled = oracle.submit(1, &renewals(1)).await;
+    assert!(matches!(stalled, Err(SubmitError::Unconfirmed)), "{stalled:?}");
+    hub.state().simulated = Err("account sequence mismatch, expected 1, got 0".to_owned());
+    let waiting = oracle.submit(2, &renewals(8)).await;
+    assert!(matches!(waiting, Err(SubmitError::Unconfirmed)), "{waiting:?}");
+    assert_eq!(different(&hub), 1);
+}
+
+#[tokio::test]
+async fn somebody_elses_transaction_that_waits_is_waited_for_but_not_for_ever() {
+    let Town { hub, oracle, _home } = town();
+    hub.state().simulated = Err("account sequence mismatch, expected 1, got 0".to_owned());
+    let never = tokio::time::timeout(Duration::from_secs(5), oracle.submit(1, &renewals(8))).await.unwrap();
+    assert!(matches!(never, Err(SubmitError::Late)), "{never:?}");
+    // Longer than any number of attempts takes.
+    let state = Arc::clone(&hub);
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        state.state().simulated = Ok(100_000);
+    });
+    let sent = oracle.submit(2, &renewals(8)).await;
+    assert!(matches!(sent, Err(SubmitError::Unconfirmed)), "{sent:?}");
+    assert_eq!(different(&hub), 1, "all of it together");
+}
+
+#[tokio::test]
+async fn a_sequence_that_is_taken_while_units_are_looked_through_is_no_units_fault() {
+    let Town { hub, oracle, _home } = town();
+    hub.state().simulated = Err("failed to execute message; message index: 0: no".to_owned());
+    let state = Arc::clone(&hub);
+    tokio::spawn(async move {
+        while state.state().count("Simulate") < 2 {
+            tokio::task::yield_now().await;
+        }
+        state.state().simulated = Err("account sequence mismatch, expected 1, got 0".to_owned());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        state.state().simulated = Ok(100_000);
+    });
+    let outcome = oracle.submit(1, &renewals(8)).await;
+    assert!(matches!(outcome, Err(SubmitError::Unconfirmed)), "{outcome:?}");
+    assert_eq!(different(&hub), 1);
+}
