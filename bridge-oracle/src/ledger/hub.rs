@@ -12,7 +12,9 @@ use sentinel_proto::wire::sentinel::node::v3::Node;
 use sentinel_proto::wire::sentinel::plan::v3::Plan;
 use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, RenewalPricePolicy, Status};
 
-use super::{LeaseState, Ledger, LedgerError, NodeOnHub, PlanState, Price, ProviderState, ReadLedger};
+use super::{
+    LeaseState, Ledger, LedgerError, NodeOnHub, PlanState, Price, ProviderState, RENEWAL, ReadLedger,
+};
 
 /// How long an active provider or plan is taken to stay so. Nothing but a transaction of the provider changes it,
 /// and a wrong guess costs a refused lease.
@@ -163,6 +165,7 @@ fn lease(lease: &Lease) -> Result<(NodeAddress, LeaseState), LedgerError> {
         paid: u32::try_from(lease.hours).unwrap_or_default(),
         start: u64::try_from(start).unwrap_or_default(),
         renews: lease.renewal_price_policy() != RenewalPricePolicy::Unspecified,
+        always: lease.renewal_price_policy() == RENEWAL,
     };
     Ok((address(&lease.node_address)?, state))
 }

@@ -26,6 +26,13 @@ pub struct Price {
     pub quote: u128,
 }
 
+impl Price {
+    /// Whether the hub takes this price where `other` is the most that is offered.
+    pub const fn within(&self, other: &Self) -> bool {
+        if self.base > 0 || other.base > 0 { self.base <= other.base } else { self.quote <= other.quote }
+    }
+}
+
 /// The hub at one height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ledger {
@@ -79,6 +86,8 @@ pub struct LeaseState {
     pub start: u64,
     /// Whether the hub renews it by itself (any policy but unspecified).
     pub renews: bool,
+    /// Whether it does so whatever became of the price, as ours do ([`RENEWAL`]); never above its own price.
+    pub always: bool,
 }
 
 impl LeaseState {

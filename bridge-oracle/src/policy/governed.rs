@@ -103,7 +103,7 @@ pub struct Lease {
     pub denom: String,
     /// Hours that a lease is started or renewed for.
     pub hours: u32,
-    /// How long before its end a lease is renewed.
+    /// How long before its end a lease is renewed that the hub would not renew by itself.
     #[serde(with = "humantime_serde")]
     pub renew_before: Duration,
     /// Most that an hour may cost.

@@ -9,6 +9,8 @@ use crate::policy::Lease;
 pub(super) struct Budget<'a> {
     policy: &'a Lease,
     spending: Spending,
+    /// What the hub takes soon by itself.
+    set_aside: u128,
 }
 
 impl<'a> Budget<'a> {
@@ -17,7 +19,7 @@ impl<'a> Budget<'a> {
         let present_per_day = hours.fold(0_u128, |sum, price| sum.saturating_add(price.saturating_mul(24)));
         let spending =
             Spending { spent: memory.spent(), this_round: 0, limit: policy.max_per_day, present_per_day };
-        Self { policy, spending }
+        Self { policy, spending, set_aside: 0 }
     }
 
     /// The price at which `node` may be leased now, or why it may not.
@@ -46,15 +48,23 @@ impl<'a> Budget<'a> {
 
     /// Takes a lease at `price` out of the budget, if there is enough.
     pub(super) fn take(&mut self, price: Price) -> Result<(), String> {
+        self.spending.this_round += self.fits(price)?;
+        Ok(())
+    }
+
+    /// Keeps the price of a lease that the hub renews by itself, if there is enough.
+    pub(super) fn set_aside(&mut self, price: Price) -> Result<(), String> {
+        self.set_aside += self.fits(price)?;
+        Ok(())
+    }
+
+    /// What a lease at `price` costs, if there is enough for it.
+    fn fits(&self, price: Price) -> Result<u128, String> {
+        let Spending { spent, this_round, limit, .. } = self.spending;
         let cost = price.quote.checked_mul(self.policy.hours.into());
-        let total = |cost| self.spending.spent.checked_add(self.spending.this_round)?.checked_add(cost);
-        match cost.and_then(total) {
-            Some(total) if total <= self.spending.limit => {
-                self.spending.this_round = total - self.spending.spent;
-                Ok(())
-            }
-            _ => Err(format!("the budget of {} a day is used up", self.spending.limit)),
-        }
+        let total = |cost| spent.checked_add(this_round)?.checked_add(self.set_aside)?.checked_add(cost);
+        cost.filter(|cost| total(*cost).is_some_and(|total| total <= limit))
+            .ok_or_else(|| format!("the budget of {limit} a day is used up"))
     }
 
     /// Puts back what was taken for something that is not done after all.

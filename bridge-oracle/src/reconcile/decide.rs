@@ -10,7 +10,7 @@ use super::memory::Memory;
 use super::removal;
 use super::report::{Decision, Row, Stance};
 use super::{Action, Reason, Step};
-use crate::ledger::{LeaseState, Ledger, ProviderState};
+use crate::ledger::{LeaseState, Ledger, Price, ProviderState};
 use crate::policy::Governed;
 use crate::standing::Standings;
 
@@ -145,7 +145,8 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Leases that end soon, the earliest first: who serves goes before who would like to.
+    /// Leases that end soon, the earliest first: who serves goes before who would like to. Those that the hub renews
+    /// at their end are left to it.
     fn renew(&mut self) {
         let ledger = self.input.ledger;
         let soon = ledger.time.saturating_add(self.input.governed.lease.renew_before.as_secs());
@@ -166,23 +167,30 @@ impl<'a> Round<'a> {
         } else {
             Err("the provider is not active on the hub".to_owned())
         };
-        match price.and_then(|price| self.budget.take(price).map(|()| price)) {
-            Ok(max_price) => {
-                let hours = self.input.governed.lease.hours;
-                let renewal = |renews| Action::SetRenewal { lease: lease.id, node, renews };
+        let renewal = |renews| Action::SetRenewal { lease: lease.id, node, renews };
+        let hours = self.input.governed.lease.hours;
+        // At its end it costs nothing twice: an hour that has begun is not refunded.
+        let by_the_hub = |price: &Price| price.within(&lease.price) && lease.hours == hours;
+        let taken = price.and_then(|price| {
+            let by_the_hub = by_the_hub(&price);
+            let taken = if by_the_hub { self.budget.set_aside(price) } else { self.budget.take(price) };
+            taken.map(|()| (price, by_the_hub))
+        });
+        match taken {
+            Ok((max_price, by_the_hub)) => {
+                let first = (!lease.always).then(|| renewal(true));
                 let renew = Action::RenewLease { lease: lease.id, node, hours, max_price };
-                let first = (!lease.renews).then(|| renewal(true));
+                let actions = first.into_iter().chain((!by_the_hub).then_some(renew));
                 let why = format!("ends at {}", lease.ends());
-                let steps = first.into_iter().chain([renew]).map(|action| step(action, why.clone()));
-                if !self.add(steps.collect()) {
+                let steps = actions.map(|action| step(action, why.clone())).collect();
+                if !self.add(steps) && !by_the_hub {
                     self.budget.put_back(max_price);
                 }
             }
             Err(why) => {
                 // Left alone, the hub would renew it and spend what may not be spent.
                 if lease.renews {
-                    let stop = Action::SetRenewal { lease: lease.id, node, renews: false };
-                    self.add(vec![step(stop, why.clone())]);
+                    self.add(vec![step(renewal(false), why.clone())]);
                 }
                 self.hold(node, format!("lease is not renewed: {why}"));
             }
@@ -218,7 +226,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn may_start(&self, node: NodeAddress) -> Result<crate::ledger::Price, String> {
+    fn may_start(&self, node: NodeAddress) -> Result<Price, String> {
         let ledger = self.input.ledger;
         if ledger.provider != ProviderState::Active {
             return Err("the provider is not active on the hub".to_owned());

@@ -5,13 +5,16 @@ use std::time::Duration;
 use alloy::primitives::FixedBytes;
 use bridge_oracle::reconcile::{Action, Stance};
 use bridge_oracle::round::RoundError;
+use prost_types::Any;
 use sentinel_proto::tx::any;
 use sentinel_proto::wire::sentinel::lease::v1::MsgEndLeaseRequest;
 use sentinel_proto::wire::sentinel::node::v3::MsgUpdateNodeStatusRequest;
-use sentinel_proto::wire::sentinel::types::v1::Status;
+use sentinel_proto::wire::sentinel::types::v1::{Price, Status};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
+use crate::chain::DENOM;
 use crate::contracts;
+use crate::town::HOURLY;
 use crate::world::{GRACE, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,13 +128,41 @@ async fn what_the_hub_drops_by_itself_is_put_back_and_leases_are_renewed() {
     world.approve().await;
     let mut oracle = world.oracle().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
+    // At the same price the hub does it by itself, later.
+    assert!(oracle.round(None).await.unwrap().decision.steps.is_empty());
+    dearer(&world, 1).await;
     let before = world.hub.ledger().await.leases[&world.node(1)].clone();
     let view = oracle.round(None).await.unwrap();
     let renewed = |step: &bridge_oracle::reconcile::Step| matches!(step.action, Action::RenewLease { .. });
-    assert_eq!(view.decision.steps.iter().filter(|step| renewed(step)).count(), 2);
+    assert_eq!(view.decision.steps.iter().filter(|step| renewed(step)).count(), 1);
     let after = world.hub.ledger().await.leases[&world.node(1)].clone();
-    assert!(after.id == before.id && after.start > before.start);
+    assert!(after.id == before.id && after.start > before.start && after.price.quote == 2 * HOURLY);
     assert!(world.is_linked(1).await, "a renewal cancels nothing");
+}
+
+/// `sentinel.node.v3.MsgUpdateNodeDetailsRequest`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct UpdateDetails {
+    #[prost(string, tag = "1")]
+    from: String,
+    #[prost(message, repeated, tag = "2")]
+    gigabyte_prices: Vec<Price>,
+    #[prost(message, repeated, tag = "3")]
+    hourly_prices: Vec<Price>,
+}
+
+/// The node doubles its price.
+async fn dearer(world: &World, index: usize) {
+    let price =
+        Price { denom: DENOM.to_owned(), base_value: "0".to_owned(), quote_value: (2 * HOURLY).to_string() };
+    let prices = vec![price];
+    let from = world.node(index).to_string();
+    let message = UpdateDetails { from, gigabyte_prices: prices.clone(), hourly_prices: prices };
+    let message = Any {
+        type_url: "/sentinel.node.v3.MsgUpdateNodeDetailsRequest".to_owned(),
+        value: prost::Message::encode_to_vec(&message),
+    };
+    world.hub.send(&world.hub.nodes[index], vec![message]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,6 +90,10 @@ impl World {
         self.standings.nodes.get_mut(&node(number)).unwrap()
     }
 
+    pub(super) fn lease(&mut self, number: u8) -> &mut LeaseState {
+        self.ledger.leases.get_mut(&node(number)).unwrap()
+    }
+
     pub(super) fn decide(&self, allow_removals: Option<usize>) -> Decision {
         let Self { governed, standings, ledger, memory, .. } = self;
         reconcile(Input { governed, standings, ledger, memory, allow_removals })
@@ -118,8 +122,15 @@ impl World {
                 let price = self.charge(node, hours, max_price);
                 assert!(!self.ledger.leases.contains_key(&node), "a second lease of {node}");
                 self.last_lease += 1;
-                let lease =
-                    LeaseState { id: self.last_lease, price, hours, paid: 0, start: now, renews: true };
+                let lease = LeaseState {
+                    id: self.last_lease,
+                    price,
+                    hours,
+                    paid: 0,
+                    start: now,
+                    renews: true,
+                    always: true,
+                };
                 self.ledger.leases.insert(node, lease);
             }
             Action::RenewLease { lease, node, hours, max_price } => {
@@ -131,7 +142,7 @@ impl World {
             Action::SetRenewal { lease, node, renews } => {
                 let present = self.ledger.leases.get_mut(&node).unwrap();
                 assert_eq!(present.id, lease);
-                present.renews = renews;
+                (present.renews, present.always) = (renews, renews);
             }
             Action::EndLease { lease, node } => {
                 assert_eq!(self.ledger.leases[&node].id, lease);

@@ -76,7 +76,7 @@ prop_compose! {
             let active = world.ledger.nodes.get(&node).is_some_and(|node| node.active);
             let Some((quote, ago, renews)) = seed.lease.filter(|_| active && provider) else { continue };
             let id = 1000 + u64::from(number);
-            let lease = LeaseState { id, price: price(quote), hours: 10, paid: 0, start: now - ago, renews };
+            let lease = LeaseState { id, price: price(quote), hours: 10, paid: 0, start: now - ago, renews, always: renews };
             world.paid.push((lease.start, quote * 10));
             world.ledger.leases.insert(node, lease);
             for (plan, linked) in [(1, seed.links.0), (2, seed.links.1)] {

@@ -229,6 +229,7 @@ fn an_emergency_starts_nothing_and_removes_all_the_same() {
     assert_eq!(world.decide(None).rows[&node(3)].held.as_deref(), Some("paused on Ethereum"));
     world.round();
     world.pass(9 * HOUR);
+    world.on_hub(2, 12);
     assert_eq!(labels(&world), ["renew_lease"], "what serves goes on");
 }
 
@@ -270,9 +271,78 @@ fn a_full_round_leaves_the_rest_for_the_next_and_tears_nothing_apart() {
 #[test]
 fn a_foreign_lease_of_the_provider_is_ended() {
     let mut world = World::with_nodes(1);
-    let lease =
-        LeaseState { id: 9, price: price(1), hours: 10, paid: 1, start: world.ledger.time, renews: false };
+    let lease = LeaseState {
+        id: 9,
+        price: price(1),
+        hours: 10,
+        paid: 1,
+        start: world.ledger.time,
+        renews: false,
+        always: false,
+    };
     world.ledger.leases.insert(node(7), lease);
     world.on_hub(7, 1);
     assert_eq!(world.decide(None).steps[0].action, Action::EndLease { lease: 9, node: node(7) });
+}
+
+/// Hours of a lease are paid as they begin; what has not begun comes back at a renewal.
+fn paid_hours(world: &World) -> u64 {
+    let ends = world.paid.iter().skip(1).map(|(at, _)| *at).chain([world.ledger.time]);
+    world.paid.iter().zip(ends).map(|((start, _), end)| ((end - start) / HOUR + 1).min(10)).sum()
+}
+
+#[test]
+fn at_a_constant_price_the_hub_renews_and_no_hour_is_paid_twice() {
+    let mut world = World::with_nodes(1);
+    let begin = world.ledger.time;
+    for _ in 0..100 * 4 {
+        let decision = world.round();
+        assert!(decision.steps.iter().all(|step| step.action.label() != "renew_lease"), "{decision:?}");
+        world.pass(HOUR / 4);
+    }
+    assert!(world.is_linked(1));
+    let elapsed = (world.ledger.time - begin) / HOUR;
+    assert!(paid_hours(&world) <= elapsed + 1, "{} in {elapsed}", paid_hours(&world));
+}
+
+#[test]
+fn a_lease_that_the_hub_renews_has_its_money_set_aside() {
+    let mut world = World::with_nodes(1);
+    world.governed.lease.max_per_day = 250;
+    world.round();
+    world.pass(9 * HOUR);
+    world.standings.nodes.insert(node(2), super::model::good());
+    world.on_hub(2, 10);
+    let decision = world.round();
+    assert!(decision.steps.is_empty(), "{:?}", decision.steps);
+    assert_eq!(decision.rows[&node(2)].held.as_deref(), Some("the budget of 250 a day is used up"));
+    world.pass(HOUR);
+    world.round();
+    assert!(world.is_linked(1) && world.paid_last_day() == 200);
+}
+
+#[test]
+fn what_the_hub_would_not_renew_is_renewed_for_it() {
+    let due = |change: fn(&mut World)| {
+        let mut world = World::with_nodes(1);
+        world.round();
+        world.pass(9 * HOUR);
+        change(&mut world);
+        labels(&world)
+    };
+    assert!(due(|_| {}).is_empty());
+    assert!(due(|world| world.on_hub(1, 9)).is_empty());
+    assert_eq!(due(|world| world.on_hub(1, 11)), ["renew_lease"]);
+    // A policy that somebody else gave it, under which a constant price may end it.
+    assert_eq!(due(|world| world.lease(1).always = false), ["set_renewal"]);
+    // Let go and wanted again: from then on it is the hub's.
+    assert_eq!(
+        due(|world| {
+            let lease = world.lease(1);
+            (lease.renews, lease.always) = (false, false);
+        }),
+        ["set_renewal"]
+    );
+    // The hub would go on with the hours that the lease has.
+    assert_eq!(due(|world| world.governed.lease.hours = 5), ["renew_lease"]);
 }
