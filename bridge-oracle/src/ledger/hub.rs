@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sentinel_proto::address::{NodeAddress, ProviderAddress};
@@ -19,6 +19,10 @@ use super::{
 /// How long an active provider or plan is taken to stay so. Nothing but a transaction of the provider changes it,
 /// and a wrong guess costs a refused lease.
 const KEPT: Duration = Duration::from_secs(600);
+/// How far the time may go back; endpoints are some blocks apart.
+const BEHIND: u64 = 300;
+/// How old the newest block may be. While the hub stands still nothing can be done on it anyway.
+const STILL: u64 = 3600;
 /// Above this many unknown nodes the list of all active ones is cheaper.
 const SINGLY: usize = 32;
 /// Questions for single nodes at the same time.
@@ -34,11 +38,13 @@ pub struct HubLedger {
     kept: Mutex<Kept>,
 }
 
-/// What was active a moment ago.
+/// What was so a moment ago.
 #[derive(Debug, Default)]
 struct Kept {
     provider: Option<Instant>,
     plans: BTreeMap<u64, Instant>,
+    /// The newest time that was accepted.
+    time: u64,
 }
 
 impl HubLedger {
@@ -111,6 +117,23 @@ impl HubLedger {
         NodeOnHub { active: node.status() == Status::Active, hourly: price.and_then(read_price) }
     }
 
+    /// The time of a ledger, if it can be that. Grace, dwell and limits are counted by it, so an endpoint that is wrong
+    /// here could end or stretch them all.
+    fn accept(&self, time: u64, local: u64) -> Result<u64, LedgerError> {
+        let mut kept = self.kept();
+        if time.saturating_add(BEHIND) < kept.time {
+            return Err(LedgerError::Time { time, problem: "an earlier answer was minutes newer" });
+        }
+        if time.saturating_add(STILL) < local {
+            return Err(LedgerError::Time {
+                time,
+                problem: "by the clock here that is more than an hour ago",
+            });
+        }
+        kept.time = kept.time.max(time);
+        Ok(time)
+    }
+
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,6 +144,7 @@ impl ReadLedger for HubLedger {
         // Alone: an endpoint that failed is tried by one question, and those beside it, refused at once, would end the
         // read before that one is answered; the endpoint would rest for ever.
         let (mut height, time) = self.hub.latest_block().await?;
+        let time = self.accept(unix(time), unix(SystemTime::now()))?;
         let links = stream::iter(self.plans.clone())
             .map(|plan| {
                 let hub = self.hub.clone();
@@ -149,9 +173,12 @@ impl ReadLedger for HubLedger {
         for node in self.nodes(unknown.collect()).await? {
             nodes.insert(address(&node.address)?, self.node(&node));
         }
-        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Ok(Ledger { height, time, provider, plans, leases, nodes })
     }
+}
+
+fn unix(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn lease(lease: &Lease) -> Result<(NodeAddress, LeaseState), LedgerError> {
@@ -180,4 +207,30 @@ fn address(text: &str) -> Result<NodeAddress, LedgerError> {
 
 fn inconsistent(what: String) -> LedgerError {
     LedgerError::Hub(HubError::Inconsistent(what.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use sentinel_proto::hub::HubConfig;
+
+    use super::*;
+
+    #[test]
+    fn the_time_neither_goes_back_nor_stands_still_for_long() {
+        let config = HubConfig {
+            grpc_addrs: vec!["127.0.0.1:1".to_owned()],
+            chain_id: "chain-1".to_owned(),
+            timeout: KEPT,
+        };
+        let provider = ProviderAddress::new([1; 20]);
+        let ledger = HubLedger::new(HubClient::new(config).unwrap(), provider, &[], "udvpn");
+        let now = 1_800_000_000;
+        assert_eq!(ledger.accept(now - STILL, now).unwrap(), now - STILL);
+        assert!(ledger.accept(now - STILL - 1, now).is_err());
+        assert_eq!(ledger.accept(now, now).unwrap(), now);
+        assert_eq!(ledger.accept(now - BEHIND, now).unwrap(), now - BEHIND);
+        assert!(ledger.accept(now - BEHIND - 1, now).is_err());
+        // What was refused changed nothing.
+        assert_eq!(ledger.accept(now + 6, now).unwrap(), now + 6);
+    }
 }

@@ -112,6 +112,14 @@ pub enum LedgerError {
     /// The hub cannot be asked now, or is not the configured one.
     #[error(transparent)]
     Hub(#[from] sentinel_proto::hub::HubError),
+    /// The newest block cannot have the time that it is said to have, or this machine's clock is wrong.
+    #[error("the hub's newest block is of {time} (Unix seconds): {problem}")]
+    Time {
+        /// What was said.
+        time: u64,
+        /// Why it is not believed.
+        problem: &'static str,
+    },
     /// A governed plan belongs to another provider: the configuration is wrong.
     #[error("plan {plan} belongs to {owner}")]
     ForeignPlan {

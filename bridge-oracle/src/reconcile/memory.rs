@@ -12,6 +12,8 @@ use crate::ledger::{LeaseState, Ledger};
 use crate::policy::Standing;
 
 const DAY: u64 = 24 * 3600;
+/// So much may a lease have started after the time of the ledger: its leases are read a moment later.
+const AHEAD: u64 = 3600;
 /// After so long nobody remembers why a node was removed.
 const FORGET: u64 = 31 * DAY;
 
@@ -64,6 +66,7 @@ impl Memory {
     /// Notes what the hub shows at its time, and forgets what is too old to count.
     pub(super) fn observe(&mut self, ledger: &Ledger, removal_window: u64) {
         let now = ledger.time;
+        self.bring_back(now);
         for lease in ledger.leases.values().filter(|lease| lease.start.saturating_add(DAY) > now) {
             let known = |deposit: &Deposit| (deposit.lease, deposit.start) == (lease.id, lease.start);
             if !self.deposits.iter().any(known) {
@@ -74,6 +77,19 @@ impl Memory {
         self.removals.retain(|_, at| at.saturating_add(removal_window) > now);
         self.nodes
             .retain(|_, past| !matches!(past, Past::Removed { at } if at.saturating_add(FORGET) <= now));
+    }
+
+    /// What is noted for a time to come, by a hub whose clock was ahead, would hold for as long: it becomes `now`.
+    fn bring_back(&mut self, now: u64) {
+        for past in self.nodes.values_mut() {
+            let (Past::Grace { since: at } | Past::Removed { at } | Past::Recovering { since: at }) = past;
+            *at = now.min(*at);
+        }
+        for at in self.removals.values_mut() {
+            *at = now.min(*at);
+        }
+        // Known by its start; one that is still there is noted anew.
+        self.deposits.retain(|deposit| deposit.start <= now.saturating_add(AHEAD));
     }
 
     /// Deposits of the last 24 hours.

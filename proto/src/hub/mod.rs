@@ -18,7 +18,10 @@ mod query;
 mod session;
 mod transactions;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use moka::future::Cache;
 use tokio::time::Instant;
@@ -34,7 +37,7 @@ pub use transactions::{Executed, Refused, Simulated};
 use crate::{
     address::{NodeAddress, ProviderAddress},
     wire::{
-        cosmos::base::tendermint::v1beta1::{GetLatestBlockRequest, GetSyncingRequest},
+        cosmos::base::tendermint::v1beta1::{GetLatestBlockRequest, GetSyncingRequest, Header},
         sentinel::{
             lease::v1::{Params as LeaseParams, QueryParamsRequest, QueryParamsResponse},
             node::v3::{Node, QueryNodeRequest},
@@ -51,6 +54,8 @@ use session::{Listed, senseless};
 
 /// Plans of subscriptions to remember; they never change.
 const PLANS: u64 = 100_000;
+/// How far the hub's clock may be ahead of ours.
+const AHEAD: Duration = Duration::from_secs(300);
 
 /// Something the hub said, and the height at which it was so, if the endpoint told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,22 +120,33 @@ impl HubClient {
         if let Some(height) = self.pool.ask(&GetSyncingRequest {}, deadline, syncing).await?.height {
             return Ok(height);
         }
-        Ok(self.latest_header(deadline).await?.0)
+        Ok(self.latest_header(deadline, |_| Ok(())).await?.0)
     }
 
-    /// The newest block: its height, and its time, which is the hub's clock.
+    /// The newest block: its height, and its time, which is the hub's clock. A time that is some minutes ahead of our
+    /// own clock is taken for senseless.
     pub async fn latest_block(&self) -> Result<(u64, SystemTime), HubError> {
-        self.latest_header(self.pool.deadline()).await
+        self.latest_header(self.pool.deadline(), |header| {
+            let time = header.time.filter(|time| time.seconds > 0);
+            let time = accounts::time(time.ok_or_else(|| senseless("no time in it"))?);
+            let ahead = time.duration_since(SystemTime::now()).unwrap_or_default();
+            if ahead <= AHEAD { Ok(time) } else { Err(senseless("its newest block is of a time to come")) }
+        })
+        .await
     }
 
-    async fn latest_header(&self, deadline: Instant) -> Result<(u64, SystemTime), HubError> {
+    async fn latest_header<T>(
+        &self,
+        deadline: Instant,
+        read: impl Fn(&Header) -> Result<T, Cause>,
+    ) -> Result<(u64, T), HubError> {
         let reply = self
             .pool
             .ask(&GetLatestBlockRequest {}, deadline, |answer| {
                 let header = answer.block.and_then(|block| block.header);
                 let header = header.ok_or_else(|| senseless("no header in it"))?;
                 let height = u64::try_from(header.height).map_err(|_| senseless("no height in it"))?;
-                Ok((height, accounts::time(header.time.unwrap_or_default())))
+                Ok((height, read(&header)?))
             })
             .await?;
         reply.value.ok_or_else(|| HubError::Inconsistent("there is no latest block".into()))

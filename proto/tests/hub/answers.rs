@@ -1,5 +1,7 @@
 //! What a good endpoint says.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use prost_types::Any;
 use sentinel_proto::hub::{Cause, HubError, Page, SessionKind, SessionStatus};
 
@@ -106,4 +108,21 @@ async fn a_session_without_its_subscription_is_an_error() {
     assert!(matches!(hub.session(4).await, Err(HubError::Inconsistent(_))));
     let page = hub.sessions_for_node(&NODE, Page { limit: 9, ..Page::default() }).await.unwrap();
     assert_eq!((page.sessions.len(), page.ids), (1, vec![4, 5]));
+}
+
+#[tokio::test]
+async fn a_time_that_is_missing_or_to_come_is_none() {
+    let (none, good) = (stub(), stub());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = i64::try_from(now).unwrap();
+    good.state().time = Some(now - 100);
+    let hub = client(&[none.addr()]);
+    for senseless in [None, Some(0), Some(-5), Some(now + 3600)] {
+        none.state().time = senseless;
+        assert!(matches!(causes(hub.latest_block().await)[..], [Cause::Answer(_)]), "{senseless:?}");
+        let (_, time) = client(&[none.addr(), good.addr()]).latest_block().await.unwrap();
+        assert_eq!(time, UNIX_EPOCH + Duration::from_secs(u64::try_from(now - 100).unwrap()));
+    }
+    none.state().time = Some(now + 30);
+    hub.latest_block().await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 use super::model::{HOUR, World, node, price};
 use crate::ledger::{LeaseState, PlanState, ProviderState};
+use crate::reconcile::memory::Deposit;
 use crate::reconcile::{Action, Fault, Halt, Past, Stance};
 
 fn labels(world: &World) -> Vec<&'static str> {
@@ -345,4 +346,32 @@ fn what_the_hub_would_not_renew_is_renewed_for_it() {
     );
     // The hub would go on with the hours that the lease has.
     assert_eq!(due(|world| world.governed.lease.hours = 5), ["renew_lease"]);
+}
+
+#[test]
+fn times_ahead_of_the_hub_come_back_to_it() {
+    let mut world = World::with_nodes(3);
+    world.governed.limits.max_removed_percent = 30;
+    world.governed.limits.max_removed_always = 1;
+    world.round();
+    let (now, years) = (world.ledger.time, world.ledger.time + 10 * 365 * 24 * HOUR);
+    world.memory.nodes.insert(node(1), Past::Grace { since: years });
+    world.memory.nodes.insert(node(7), Past::Removed { at: years });
+    world.memory.removals.insert(node(7), years);
+    world.memory.deposits.push(Deposit { lease: 99, start: years, amount: 1_000_000 });
+    world.standing(1).score = 100;
+    let decision = world.round();
+    assert_eq!(decision.rows[&node(1)].stance, Stance::Grace { until: now + HOUR });
+    assert_eq!(world.memory.nodes[&node(7)], Past::Removed { at: now });
+    assert_eq!(world.memory.removals[&node(7)], now);
+    assert!(world.memory.deposits.iter().all(|deposit| deposit.start <= now), "{:?}", world.memory.deposits);
+    world.pass(HOUR);
+    world.memory.removals.clear();
+    world.round();
+    assert!(!world.is_linked(1));
+    world.memory.nodes.insert(node(2), Past::Recovering { since: years });
+    world.goes_inactive(2);
+    world.on_hub(2, 10);
+    let until = world.ledger.time + 600;
+    assert_eq!(world.round().rows[&node(2)].stance, Stance::Waiting { until });
 }
