@@ -6,7 +6,7 @@ use sentinel_proto::address::NodeAddress;
 
 use super::budget::Budget;
 use super::judge::{self, Fault};
-use super::memory::Memory;
+use super::memory::{Memory, Past};
 use super::removal;
 use super::report::{Decision, Row, Stance};
 use super::{Action, Reason, Step};
@@ -49,6 +49,12 @@ pub fn reconcile(input: Input<'_>) -> Decision {
     } else {
         round.steps.clear();
     }
+    // What does not happen is not remembered.
+    for (node, past) in round.removable {
+        if halt.is_some() || !round.removing.contains(&node) {
+            round.memory.set(node, past);
+        }
+    }
     let (steps, spending, deferred) = (round.steps, round.budget.spending(), round.deferred);
     Decision { steps, halt, rows: round.rows, spending, deferred, memory: round.memory }
 }
@@ -61,6 +67,10 @@ struct Round<'a> {
     linked: BTreeSet<NodeAddress>,
     /// Those of them that are removed.
     leaving: BTreeSet<NodeAddress>,
+    /// Nodes that are to be removed, with their past before that.
+    removable: BTreeMap<NodeAddress, Option<Past>>,
+    /// Those of them whose removal is among the steps.
+    removing: BTreeSet<NodeAddress>,
     budget: Budget<'a>,
     steps: Vec<Step>,
     deferred: usize,
@@ -75,12 +85,17 @@ impl<'a> Round<'a> {
         let linked: BTreeSet<_> = ledger.plans.values().flat_map(|plan| plan.links.iter().copied()).collect();
         let all: BTreeSet<_> =
             standings.nodes.keys().chain(&linked).chain(ledger.leases.keys()).copied().collect();
-        let mut rows = BTreeMap::new();
+        let (mut rows, mut removable) = (BTreeMap::new(), BTreeMap::new());
         for node in all {
             let lease = ledger.leases.get(&node);
-            let present = lease.is_some() || linked.contains(&node);
-            let fault = judge::fault(&node, standings, governed, memory.nodes.get(&node), present);
+            let is_linked = linked.contains(&node);
+            let present = lease.is_some() || is_linked;
+            let past = memory.nodes.get(&node).copied();
+            let fault = judge::fault(&node, standings, governed, past.as_ref(), present, is_linked);
             let stance = memory.stance(node, fault.as_ref(), present, ledger.time, &governed.standing);
+            if stance == Stance::Remove {
+                removable.insert(node, past);
+            }
             let plans = ledger.plans.iter().filter(|(_, plan)| plan.links.contains(&node));
             let row = Row {
                 fault,
@@ -92,8 +107,18 @@ impl<'a> Round<'a> {
             };
             rows.insert(node, row);
         }
-        let (leaving, steps) = (BTreeSet::new(), Vec::new());
-        Self { input, memory, rows, linked, leaving, budget, steps, deferred: 0 }
+        Self {
+            input,
+            memory,
+            rows,
+            linked,
+            leaving: BTreeSet::new(),
+            removable,
+            removing: BTreeSet::new(),
+            budget,
+            steps: Vec::new(),
+            deferred: 0,
+        }
     }
 
     /// Adds steps that belong together, or none of them when the round is full.
@@ -128,8 +153,11 @@ impl<'a> Round<'a> {
             // Ending the lease would unlink as well; but should it fail, the node must be out all the same.
             let end = row.lease.map(|lease| Action::EndLease { lease, node });
             let steps = unlinks.chain(end).map(|action| step(action, why.clone())).collect();
-            if self.add(steps) && self.linked.contains(&node) {
-                self.leaving.insert(node);
+            if self.add(steps) {
+                self.removing.insert(node);
+                if self.linked.contains(&node) {
+                    self.leaving.insert(node);
+                }
             }
         }
     }

@@ -58,13 +58,15 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What is wrong with `node`. One that was removed has to be better by the margin, until it is `present` again.
+/// What is wrong with `node`. One that was removed has to be better by the margin, until it is `present` again; one that
+/// is still `linked` was not removed after all.
 pub(super) fn fault(
     node: &NodeAddress,
     standings: &Standings,
     governed: &Governed,
     past: Option<&Past>,
     present: bool,
+    linked: bool,
 ) -> Option<Fault> {
     let Some(standing) = standings.nodes.get(node) else { return Some(Fault::NotRegistered) };
     if governed.standing.blacklist.contains(node) {
@@ -78,10 +80,10 @@ pub(super) fn fault(
     }
     let least = governed.standing.min_score.max(standings.parameters.min_score);
     let margin = match past {
-        Some(Past::Removed { .. }) => governed.standing.score_margin,
+        Some(Past::Removed { .. }) if !linked => governed.standing.score_margin,
         // Back already: to fall by the margin now would be a fault that the next round does not see.
         Some(Past::Recovering { .. }) if !present => governed.standing.score_margin,
-        Some(Past::Recovering { .. } | Past::Grace { .. }) | None => 0,
+        Some(_) | None => 0,
     };
     // A least score near the top must not become unreachable by the margin.
     let least = least.saturating_add(margin).min(1000.max(least));

@@ -38,7 +38,7 @@ pub enum Past {
         /// When it was seen first.
         since: u64,
     },
-    /// Removed for a fault, which it still had then.
+    /// Removed for a fault, or told the hub to; it still had it then.
     Removed {
         /// When it was seen last.
         at: u64,
@@ -107,11 +107,16 @@ impl Memory {
         policy: &Standing,
     ) -> Stance {
         let (stance, past) = advance(self.nodes.get(&node).copied(), fault, present, now, policy);
+        self.set(node, past);
+        stance
+    }
+
+    /// Replaces what is known of `node`.
+    pub(super) fn set(&mut self, node: NodeAddress, past: Option<Past>) {
         match past {
             Some(past) => self.nodes.insert(node, past),
             None => self.nodes.remove(&node),
         };
-        stance
     }
 }
 

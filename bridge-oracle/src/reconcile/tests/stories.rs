@@ -375,3 +375,48 @@ fn times_ahead_of_the_hub_come_back_to_it() {
     let until = world.ledger.time + 600;
     assert_eq!(world.round().rows[&node(2)].stance, Stance::Waiting { until });
 }
+
+#[test]
+fn a_removal_that_is_stopped_or_put_off_leaves_no_trace() {
+    let mut world = World::with_nodes(10);
+    world.governed.limits.max_removed_percent = 30;
+    world.governed.limits.max_removed_always = 1;
+    world.round();
+    let before = world.memory.nodes.clone();
+    for number in 1..=4 {
+        world.standing(number).blacklisted = true;
+    }
+    assert!(world.round().halt.is_some());
+    assert_eq!(world.memory.nodes, before);
+    for number in 1..=4 {
+        world.standing(number).blacklisted = false;
+    }
+    for number in 1..=2 {
+        world.standing(number).score = 310;
+    }
+    let decision = world.round();
+    assert!(decision.steps.is_empty(), "{:?}", decision.steps);
+    assert_eq!(decision.rows[&node(1)].stance, Stance::Good);
+
+    // Room for one removal; the other has its grace until it is done.
+    world.governed.limits.max_actions = 3;
+    world.standing(1).score = 299;
+    world.standing(2).score = 299;
+    world.round();
+    let since = world.ledger.time;
+    world.pass(HOUR);
+    let decision = world.round();
+    assert_eq!((decision.steps.len(), decision.deferred), (2, 2));
+    assert!(!world.is_linked(1) && world.is_linked(2));
+    assert_eq!(world.memory.nodes[&node(2)], Past::Grace { since });
+}
+
+#[test]
+fn a_removal_that_failed_asks_for_no_margin() {
+    let mut world = World::with_nodes(1);
+    world.round();
+    world.memory.nodes.insert(node(1), Past::Removed { at: world.ledger.time });
+    world.standing(1).score = 310;
+    assert_eq!(world.round().rows[&node(1)].stance, Stance::Good);
+    assert!(world.is_linked(1));
+}
