@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "times are of interest")]
 
 mod amneziawg;
+mod by_hand;
 mod driver;
 mod keeper;
 mod net;

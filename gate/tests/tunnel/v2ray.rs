@@ -10,6 +10,7 @@ use sentinel_proto::handshake::Service as Kind;
 use sovereign_gate::enforce::tunnel::{self, Peer, Restored, Tunnel, TunnelConfig};
 use tempfile::TempDir;
 
+use crate::by_hand::ByHand;
 use crate::driver;
 use crate::keeper::Keeper;
 use crate::net::{Namespace, Program, until};
@@ -256,6 +257,30 @@ async fn nobody_reaches_the_api_but_the_node_even_when_it_is_started_again() {
             drop(keeper.take());
         }
     }
+}
+
+/// The kernel cannot close the service's own ends, and a client that was cut goes on where it was, under cover of a
+/// new connection from the same port.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_flow_goes_on_under_no_cover() {
+    const MINE: &str = "SOVEREIGN_GATE_TEST_WITHOUT_SS";
+    if std::env::var_os(MINE).is_none() {
+        let (name, files) = ("v2ray::a_cut_flow_goes_on_under_no_cover", TempDir::new().unwrap());
+        std::os::unix::fs::symlink("/bin/false", files.path().join("ss")).unwrap();
+        let path = format!("{}:{}", files.path().display(), std::env::var("PATH").unwrap());
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        let again = again.args(["--exact", name, "--nocapture"]).env(MINE, "1").env("PATH", path);
+        assert!(again.status().unwrap().success());
+        return;
+    }
+    let world = World::start(&[TCP]);
+    let tunnel = world.driver();
+    let mut flow = ByHand::start(&world.clients[0].namespace, "192.168.101.1", TCP.port);
+    assert!(flow.is_taken(b"before"));
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    assert!(!flow.is_taken(b"simply"));
+    flow.reset_and_begin_anew();
+    assert!(!flow.is_taken(b"sneaks"), "packets pass");
 }
 
 #[tokio::test(flavor = "multi_thread")]

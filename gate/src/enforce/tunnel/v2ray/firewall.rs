@@ -36,6 +36,8 @@ struct State {
     set: Option<(String, Instant)>,
     /// Whether somebody looks after the guard: only then it is closed to a node too.
     guarding: bool,
+    /// Whether it was said that the service's own ends stay open.
+    said: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +79,12 @@ impl Firewall {
             .map(|user| format!("( sport >= :{} and sport <= :{} )", user.ports.0, user.ports.1))
             .collect();
         let filter = ports.join(" or ");
-        let _ = self.run("ss", vec!["-K".into(), "-t".into(), "-n".into(), filter], String::new()).await;
+        let closed = self.run("ss", vec!["-K".into(), "-t".into(), "-n".into(), filter], String::new()).await;
+        if let Err(error) = closed
+            && !std::mem::replace(&mut state.said, true)
+        {
+            tracing::warn!(%error, "the service notices late that its connections are cut");
+        }
         Ok(())
     }
 
@@ -210,6 +217,10 @@ fn rules(inbounds: &Inbounds, generation: Generation, closed: bool) -> String {
     rule("guard", &format!("iifname != \"lo\" tcp dport {api} drop"));
     if closed {
         rule("guard", &format!("tcp dport {api} {SYN} meta mark != {MARK} drop"));
+    }
+    if generation.cuts {
+        // What belongs to no flow has no mark either: data of one that was cut, under cover of another on its ports.
+        rule("arriving", &format!("tcp dport {{ {ports} }} ct state invalid drop"));
     }
     rule("arriving", &format!("tcp dport {{ {ports} }} {SYN} ct state new ct mark set {mark}"));
     rule("arriving", &format!("udp dport {{ {ports} }} ct state new ct mark set {mark}"));
