@@ -259,6 +259,20 @@ async fn nobody_reaches_the_api_but_the_node_even_when_it_is_started_again() {
     }
 }
 
+/// Gate and node are started again, and the gate has an eviction to repeat.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_node_has_forgotten_a_new_gate_does_not_let_back() {
+    let mut world = World::start(&[]);
+    let (id, _) = world.service().add([1; 16]);
+    let peer = Peer { session_id: 1, peer_id: id, addresses: Vec::new() };
+    drop(world.service.take());
+    world.service = Some(Service::start_patiently(&world.node, "v2ray", world.home.path()));
+    let tunnel = world.driver();
+    tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap();
+    assert_eq!(tunnel.let_back(&peer).await.unwrap(), Restored::NotThere);
+    assert!(!tunnel.has(&peer).await.unwrap());
+}
+
 /// The kernel cannot close the service's own ends, and a client that was cut goes on where it was, under cover of a
 /// new connection from the same port.
 #[tokio::test(flavor = "multi_thread")]

@@ -43,14 +43,23 @@ pub(super) struct V2Ray {
     api_addr: Option<SocketAddr>,
     place: Place,
     firewall: Firewall,
-    /// Peers whose flows are known to be cut, and when their user was removed.
-    out: tokio::sync::Mutex<HashMap<String, Instant>>,
+    /// Peers whose flows are known to be cut.
+    out: tokio::sync::Mutex<HashMap<String, Out>>,
     /// What users had sent when they were looked at last.
     seen: tokio::sync::Mutex<Option<(Instant, Traffic)>>,
     /// When the last cut began.
     cut: tokio::sync::Mutex<Option<Instant>>,
     /// How long it had been running when it was looked at last.
     ran: tokio::sync::Mutex<Option<(Instant, Duration)>>,
+}
+
+/// A peer that is out.
+#[derive(Debug, Clone, Copy)]
+struct Out {
+    /// When its user was removed.
+    since: Instant,
+    /// Whether there was a user to remove.
+    was_there: bool,
 }
 
 impl V2Ray {
@@ -109,7 +118,7 @@ impl V2Ray {
                 // Not there and cut before: nothing is open.
                 if found || !out.contains_key(*name) {
                     out.remove(*name);
-                    removed.push((*name, Instant::now()));
+                    removed.push(((*name).clone(), Out { since: Instant::now(), was_there: found }));
                 }
             }
         }
@@ -117,7 +126,7 @@ impl V2Ray {
             return Ok(());
         }
         self.cut(&inbounds).await?;
-        self.out.lock().await.extend(removed.into_iter().map(|(name, when)| (name.clone(), when)));
+        self.out.lock().await.extend(removed);
         Ok(())
     }
 
@@ -127,8 +136,8 @@ impl V2Ray {
         let mut api = self.api(&inbounds).await?;
         // A node that was started again has forgotten its users, and would not count what they use.
         let ours = match out.get(name) {
-            Some(when) => api.uptime().await? + SLACK > when.elapsed(),
-            None => false,
+            Some(out) if out.was_there => api.uptime().await? + SLACK > out.since.elapsed(),
+            _ => false,
         };
         if !ours && !api.knows(name).await? {
             return Ok(Restored::NotThere);

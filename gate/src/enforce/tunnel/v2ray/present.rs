@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use tokio::time::Instant;
 
 use super::api::Traffic;
-use super::is_uuid;
+use super::{Out, is_uuid};
 use crate::enforce::tunnel::Present;
 
 /// Who is there, of a service that counts what its users send, gone ones too: those whose count has grown since the last
@@ -14,12 +14,12 @@ use crate::enforce::tunnel::Present;
 pub(super) fn compare(
     before: Option<&(Instant, Traffic)>,
     now: &Traffic,
-    out: &HashMap<String, Instant>,
+    out: &HashMap<String, Out>,
     listed: Option<&BTreeSet<String>>,
 ) -> Vec<Present> {
     let grown = |name: &String| {
         let Some((looked, before)) = before else { return false };
-        let since = out.get(name).is_none_or(|evicted| evicted < looked);
+        let since = out.get(name).is_none_or(|evicted| evicted.since < *looked);
         since && now.get(name).copied().unwrap_or(0) > before.get(name).copied().unwrap_or(0)
     };
     let is_listed = |name: &String| listed.is_some_and(|listed| listed.contains(name));
@@ -45,6 +45,10 @@ mod tests {
         "00000003-6f0a-4b7e-8d11-0123456789ab",
     ];
 
+    fn gone(index: usize, since: Instant) -> (String, Out) {
+        (NAMES[index].to_owned(), Out { since, was_there: true })
+    }
+
     fn traffic(values: [i64; 3]) -> Traffic {
         NAMES.iter().map(|name| (*name).to_owned()).zip(values).collect()
     }
@@ -54,7 +58,7 @@ mod tests {
         now: [i64; 3],
         out: &[(usize, Instant)],
     ) -> Vec<(usize, bool)> {
-        let out = out.iter().map(|(index, when)| (NAMES[*index].to_owned(), *when)).collect();
+        let out = out.iter().map(|(index, when)| gone(*index, *when)).collect();
         let present = compare(before, &traffic(now), &out, None);
         let index = |id: &str| NAMES.iter().position(|name| *name == id).unwrap();
         present.iter().map(|peer| (index(&peer.peer_id), peer.passing)).collect()
@@ -78,7 +82,7 @@ mod tests {
         let now = Instant::now();
         let before = (now, traffic([5, 5, 5]));
         let listed = NAMES[..2].iter().map(|name| (*name).to_owned()).chain(["api".to_owned()]).collect();
-        let out = [(NAMES[1].to_owned(), now), (NAMES[2].to_owned(), now)].into_iter().collect();
+        let out = [gone(1, now), gone(2, now)].into_iter().collect();
         let present = compare(Some(&before), &traffic([5, 5, 5]), &out, Some(&listed));
         let shown: Vec<_> = present.iter().map(|peer| (peer.peer_id.as_str(), peer.passing)).collect();
         // The second one has added itself again.
