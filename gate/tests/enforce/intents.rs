@@ -111,7 +111,17 @@ async fn whoever_was_in_a_service_that_was_started_anew_is_lost() {
     }
     house.settled(&gate).await;
     house.tunnel.reserved.store(true, Ordering::SeqCst);
+    // A start of the gate alone: the service has been there for longer than anybody.
+    gate.end().await;
+    *house.tunnel.anew.lock().unwrap() = Some(Duration::from_secs(3600));
+    let gate = house.gate().await;
+    house.until("the service was asked", || house.tunnel.anew.lock().unwrap().is_none()).await;
+    house.settled(&gate).await;
+    assert!(sessions.iter().all(|session| house.passes(*session)));
+    // The service was started while the gate was down.
+    gate.end().await;
     *house.tunnel.anew.lock().unwrap() = Some(Duration::from_secs(60));
+    let gate = house.gate().await;
     assert_eq!(house.out(&gate, sessions[0]).await, Some(Cause::Lost));
     house.settled(&gate).await;
     assert!(house.passes(sessions[1]), "it came after the start");

@@ -267,7 +267,12 @@ async fn whom_the_node_has_forgotten_a_new_gate_does_not_let_back() {
     let peer = Peer { session_id: 1, peer_id: id, addresses: Vec::new() };
     drop(world.service.take());
     world.service = Some(Service::start_patiently(&world.node, "v2ray", world.home.path()));
-    let tunnel = world.driver();
+    let (tunnel, started) = (world.driver(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // It cannot know that there was another one, but how long this one has been there.
+    let age = tunnel.renewed().await.unwrap().unwrap();
+    assert!(age >= Duration::from_secs(2) && age < started.elapsed() + Duration::from_secs(30), "{age:?}");
+    assert_eq!(tunnel.renewed().await.unwrap(), None);
     tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap();
     assert_eq!(tunnel.let_back(&peer).await.unwrap(), Restored::NotThere);
     assert!(!tunnel.has(&peer).await.unwrap());

@@ -90,8 +90,8 @@ pub trait Tunnel: Send + Sync {
     /// Lets a peer back that was shut out, if nobody else has what it had.
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>>;
 
-    /// How long ago the service was started anew, told once after it was: whoever was in it before is no more. For
-    /// services that do not name all their peers; one that does says nothing here.
+    /// How long ago the service was started, told at the first look and once after every new start: whoever was in it
+    /// before is no more. For services that do not name all their peers; one that does says nothing here.
     fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
         async { Ok(None) }.boxed()
     }

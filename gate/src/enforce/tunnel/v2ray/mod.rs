@@ -237,7 +237,8 @@ impl Tunnel for V2Ray {
             let _out = self.out.lock().await;
             let uptime = self.api(&inbounds).await?.uptime().await?;
             let before = self.ran.lock().await.replace((Instant::now(), uptime));
-            let anew = before.is_some_and(|(looked, then)| is_anew(then, looked.elapsed(), uptime));
+            // Nobody knows what was before the first look: who was admitted earlier than that start is gone.
+            let anew = before.is_none_or(|(looked, then)| is_anew(then, looked.elapsed(), uptime));
             Ok(anew.then_some(uptime))
         }
         .boxed()
