@@ -11,7 +11,7 @@ use sovereign_gate::edge::fuzz::{Goes, tells_an_address as is_taken_off};
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const NODE: &str = "127.0.0.1:18585";
 static UPSTREAM: LazyLock<Upstream> =
-    LazyLock::new(|| Upstream::new(&format!("http://{NODE}")).expect("an address"));
+    LazyLock::new(|| Upstream::new(format!("http://{NODE}").parse().expect("an address"), None));
 /// What belongs to one connection and never goes on.
 const OF_THE_HOP: [&str; 9] = [
     "connection",

@@ -21,7 +21,7 @@ pub use self::examine::examine;
 use self::live::Live;
 use crate::admission::{Admission, Policy, Terms};
 use crate::config::Config;
-use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, Upstream, tls};
+use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, tls};
 use crate::enforce::{Enforcer, Evictor, SteadyClock, Tools};
 use crate::ops::admin::Admin;
 use crate::ops::health::Health;
@@ -47,7 +47,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
 
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
     let store = Store::open_with(home, parts::memory(&config), Arc::clone(&clock)).await?;
-    let upstream = Arc::new(Upstream::new(&config.gate.node_url)?);
+    let upstream = Arc::new(parts::upstream(&config)?);
     let (watch, node) = NodeWatch::new(Arc::clone(&upstream));
     let reader = parts::reader(&config)?;
     let access = parts::access(&config, Arc::clone(&reader))?;

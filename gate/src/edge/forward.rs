@@ -1,7 +1,7 @@
 //! Forwarding to the node over pooled plain connections: request and answer unchanged, but for what belongs
 //! to one hop and for the client's address.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,9 +96,10 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Connections to `node_url` (`http://HOST:PORT`).
-    pub fn new(node_url: &str) -> Result<Self, http::uri::InvalidUri> {
+    /// Connections to `node`, from an address of our own if the node is to know us by it.
+    pub fn new(node: Uri, from: Option<Ipv4Addr>) -> Self {
         let mut connector = HttpConnector::new();
+        connector.set_local_address(from.map(IpAddr::V4));
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
         let client = Client::builder(TokioExecutor::new())
@@ -107,7 +108,7 @@ impl Upstream {
             .http1_preserve_header_case(true)
             .build(connector);
         let [b, c, d] = rand::random();
-        Ok(Self { client, node: node_url.parse()?, own_address: [127, b, c, d].into() })
+        Self { client, node, own_address: [127, b, c, d].into() }
     }
 
     /// Where it is.

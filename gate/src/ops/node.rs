@@ -125,7 +125,7 @@ mod tests {
     #[tokio::test]
     async fn who_does_not_answer_is_named_with_the_cause() {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let why = ask(&Upstream::new(&format!("http://{closed}")).unwrap()).await.unwrap_err();
+        let why = ask(&Upstream::new(format!("http://{closed}").parse().unwrap(), None)).await.unwrap_err();
         assert!(why.contains(&closed.to_string()) && why.contains("refused"), "{why}");
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::{StartError, parts};
 use crate::admission::Policy;
 use crate::config::Config;
-use crate::edge::Upstream;
+use crate::enforce::tunnel::{is_here, is_proxy};
 use crate::ops::node::{self, NodeState};
 use crate::standing::Question;
 
@@ -33,7 +33,7 @@ pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let reader = parts::reader(config)?;
     let hub = HubClient::new(config.hub.client())?;
-    let upstream = Upstream::new(&config.gate.node_url)?;
+    let upstream = parts::upstream(config)?;
     let mut checks = ethereum(&reader).await;
     checks.extend(contracts(config, &reader).await);
     let endpoints = hub.endpoints().await;
@@ -62,6 +62,7 @@ pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
         checks.extend(standing(config, &reader, &hub, address).await?);
     }
     checks.push(around(config).await);
+    checks.extend(within(config, told)?);
     checks.push(tunnel(config, told).await?);
     Ok(checks)
 }
@@ -176,6 +177,11 @@ async fn around(config: &Config) -> Check {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             Check::new(Verdict::Good, name, format!("{target} is closed"))
         }
+        // The gate itself keeps users of a proxy, and so this machine, from it.
+        Ok(Err(_)) | Err(_) if addresses.iter().any(|address| is_here(address.ip())) => {
+            let found = format!("{target} is this machine, and silent from here: try from another one");
+            Check::new(Verdict::Warning, name, found)
+        }
         // A firewall, but as well a way that does not lead there from here.
         Ok(Err(_)) | Err(_) => {
             let found =
@@ -183,6 +189,20 @@ async fn around(config: &Config) -> Check {
             Check::new(Verdict::Warning, name, found)
         }
     }
+}
+
+/// Users of a proxy come from the node's machine.
+fn within(config: &Config, told: Option<(NodeAddress, Service)>) -> Result<Option<Check>, StartError> {
+    let tunnel = parts::tunnel_config(config)?;
+    let open = told.filter(|(_, service)| tunnel.door.is_none() && is_proxy(*service));
+    Ok(open.map(|(_, service)| {
+        let found = format!(
+            "users of {service} reach {} through their tunnel, and the gate cannot keep them from it: \
+             write the node's IPv4 address on this machine into gate.node_url",
+            config.gate.node_url
+        );
+        Check::new(Verdict::Warning, "around the gate, within", found)
+    }))
 }
 
 /// What `[registry]` says of the node, where policy asks for it.

@@ -15,8 +15,8 @@ use crate::access::{self, Access, AccessConfig, EthereumMetrics, Tier};
 use crate::admission::sessions::{Follower, SessionEvent};
 use crate::admission::{Admission, Sessions};
 use crate::config::{self, Config, StandingSource};
-use crate::edge::{Bounds, PerAddress};
-use crate::enforce::tunnel::{self, Tunnel, TunnelConfig};
+use crate::edge::{Bounds, PerAddress, Upstream};
+use crate::enforce::tunnel::{self, Door, Tunnel, TunnelConfig};
 use crate::enforce::{Enforcer, Evictor};
 use crate::governance::{self, Governance};
 use crate::ops::descriptors;
@@ -199,7 +199,19 @@ pub(super) fn tunnel(
     node: watch::Receiver<NodeState>,
 ) -> Result<Arc<dyn Tunnel>, StartError> {
     let told = Box::new(move || node.borrow().service);
-    Ok(tunnel::open(&TunnelConfig::try_from(&config.tunnel)?, told)?)
+    Ok(tunnel::open(&tunnel_config(config)?, told)?)
+}
+
+/// What its driver is told.
+pub(super) fn tunnel_config(config: &Config) -> Result<TunnelConfig, StartError> {
+    let tunnel = TunnelConfig::try_from(&config.tunnel)?;
+    Ok(TunnelConfig { door: Door::of(&config.gate.node_url.parse()?, &tunnel), ..tunnel })
+}
+
+/// The way to the node.
+pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
+    let from = tunnel_config(config)?.door.and_then(|door| door.own);
+    Ok(Upstream::new(config.gate.node_url.parse()?, from))
 }
 
 /// The follower of Ethereum's events, from where it was before a restart, and where it tells them.

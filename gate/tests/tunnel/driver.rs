@@ -16,6 +16,7 @@ pub(crate) fn of(service: Service, home: &Path, node: &Namespace) -> Arc<dyn Tun
         api_addr: None,
         node_home: home.into(),
         namespace: Some(node.path().into()),
+        door: None,
     };
     tunnel::open(&config, Box::new(|| None)).unwrap()
 }

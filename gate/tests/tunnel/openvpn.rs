@@ -274,6 +274,7 @@ async fn a_management_that_is_silent_or_gone_is_an_error() {
             api_addr: Some(address),
             node_home: world.home.path().into(),
             namespace: None,
+            door: None,
         };
         let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
         let asked = Instant::now();

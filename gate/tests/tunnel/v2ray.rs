@@ -1,13 +1,16 @@
 //! Real V2Ray, set up and asked every second by the SDK's own service, with real clients.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::Uri;
 use sentinel_proto::handshake::Service as Kind;
-use sovereign_gate::enforce::tunnel::{self, Peer, Restored, Tunnel, TunnelConfig};
+use sovereign_gate::edge::Upstream;
+use sovereign_gate::enforce::tunnel::{self, Door, Peer, Restored, Tunnel, TunnelConfig};
 use tempfile::TempDir;
 
 use crate::by_hand::ByHand;
@@ -30,6 +33,11 @@ const TCP: Way = Way { port: 10_086, protocol: "vmess", transport: "tcp", mux: f
 const MUX: Way = Way { mux: true, ..TCP };
 const VLESS: Way = Way { port: 10_087, protocol: "vless", transport: "websocket", mux: false };
 const KCP: Way = Way { port: 10_088, protocol: "vmess", transport: "mkcp", mux: false };
+
+/// Where the node's own API is, and where a client finds it through its tunnel: by loopback, by the machine's address
+/// and by the other loopback.
+const NODE: u16 = 18_585;
+const NODE_DOORS: [u16; 3] = [7002, 7003, 7004];
 
 struct World {
     clients: Vec<Client>,
@@ -97,14 +105,17 @@ impl World {
 }
 
 fn configuration(way: Way, id: &str, address: &str) -> String {
-    let door = |port: u16, target: u16| {
+    let door = |port: u16, address: &str, target: u16| {
         serde_json::json!({ "listen": "127.0.0.1", "port": port, "protocol": "dokodemo-door",
-            "settings": { "address": "127.0.0.1", "port": target, "network": "tcp" } })
+            "settings": { "address": address, "port": target, "network": "tcp" } })
     };
     let user = serde_json::json!({ "id": id, "encryption": "none", "security": "auto" });
     serde_json::json!({
         "log": { "loglevel": "none" },
-        "inbounds": [door(TICKS, TICKER), door(API, 2323)],
+        "inbounds": [
+            door(TICKS, "127.0.0.1", TICKER), door(API, "127.0.0.1", 2323),
+            door(NODE_DOORS[0], "127.0.0.1", NODE), door(NODE_DOORS[1], address, NODE), door(NODE_DOORS[2], "::1", NODE),
+        ],
         "outbounds": [{
             "protocol": way.protocol,
             "settings": { "vnext": [{ "address": address, "port": way.port, "users": [user] }] },
@@ -302,6 +313,84 @@ async fn a_cut_flow_goes_on_under_no_cover() {
     assert!(!flow.is_taken(b"sneaks"), "packets pass");
 }
 
+/// Something that stands for the node's own API, on all its addresses, as the node listens.
+fn answer_as_the_node() {
+    let listener = TcpListener::bind(("::", NODE)).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut question = [0; 1024];
+                while stream.read(&mut question).is_ok_and(|read| read > 0) {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+                }
+            });
+        }
+    });
+}
+
+fn node_answers(from: &Namespace, address: SocketAddr) -> bool {
+    from.thread(move || {
+        let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {
+            return false;
+        };
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let mut answer = [0; 12];
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").is_ok()
+            && stream.read_exact(&mut answer).is_ok()
+            && answer == *b"HTTP/1.1 200"
+    })
+}
+
+/// A proxy gives its users the loopback of the node's machine, where the node listens without asking for a card.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_reaches_the_node_through_the_tunnel_but_the_gate_does() {
+    let world = World::start(&[TCP]);
+    world.node.thread(answer_as_the_node);
+    let reached = || {
+        let client = &world.clients[0].namespace;
+        NODE_DOORS.map(|door| node_answers(client, ([127, 0, 0, 1], door).into()))
+    };
+    let node: Uri = format!("http://127.0.0.1:{NODE}").parse().unwrap();
+    let config = TunnelConfig {
+        service: Some(Kind::V2Ray),
+        interface: None,
+        api_addr: None,
+        node_home: world.home.path().into(),
+        namespace: None,
+        door: None,
+    };
+    // As the gate finds it in the node's namespace.
+    let door = Door::of(&node, &config).unwrap();
+    let gates = || {
+        let upstream = Upstream::new(node.clone(), door.own);
+        world.node.thread(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { upstream.info().await.is_ok_and(|(status, _)| status == 200) })
+        })
+    };
+    until("the hole that is to be closed", Duration::from_secs(15), || reached() == [true; 3]);
+    assert!(gates());
+
+    let namespace = Some(world.node.path().into());
+    let config = TunnelConfig { namespace, door: Some(door), ..config };
+    let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
+    let keeper = Keeper::start(&tunnel);
+    until("the node is closed", Duration::from_secs(15), || reached() == [false; 3]);
+    assert!(gates());
+    // A cut changes nothing, nor does the end of the gate.
+    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.let_back(&world.peer(0)).await.unwrap();
+    world.stream(0);
+    assert!(reached() == [false; 3] && gates());
+    drop(keeper);
+    let inside = SocketAddr::from(([127, 0, 0, 1], API));
+    until("the service's API is open", Duration::from_secs(5), || {
+        api_answers(&world.clients[0].namespace, inside)
+    });
+    assert!(reached() == [false; 3] && gates());
+    assert!(world.service().lives());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_an_error_and_never_out() {
     let world = World::start(&[TCP]);
@@ -312,6 +401,7 @@ async fn what_is_not_there_is_an_error_and_never_out() {
         api_addr: api_addr.map(|address| address.parse().unwrap()),
         node_home: home.into(),
         namespace: Some(world.node.path().into()),
+        door: None,
     };
     for config in [config(Path::new("/nonexistent"), None), config(world.home.path(), Some("127.0.0.1:9"))] {
         let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();

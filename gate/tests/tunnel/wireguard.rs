@@ -25,6 +25,7 @@ fn config_of(flavour: &Flavour, interface: &str) -> TunnelConfig {
         api_addr: None,
         node_home: "/nonexistent".into(),
         namespace: None,
+        door: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use sentinel_proto::handshake::{Service, UnknownService};
 
+use super::Door;
 use crate::config;
 
 /// Where the node's tunnel service is. What is not given is read from the node's home or is the node's own default.
@@ -20,6 +21,8 @@ pub struct TunnelConfig {
     pub node_home: PathBuf,
     /// Path of the network namespace that the service lives in. `None`: the gate's own.
     pub namespace: Option<PathBuf>,
+    /// What users of a proxy must not reach.
+    pub door: Option<Door>,
 }
 
 impl TunnelConfig {
@@ -53,6 +56,7 @@ impl TryFrom<&config::Tunnel> for TunnelConfig {
             api_addr: tunnel.api_addr()?,
             node_home: tunnel.node_home.clone(),
             namespace: (!namespace.as_os_str().is_empty()).then(|| namespace.clone()),
+            door: None,
         })
     }
 }

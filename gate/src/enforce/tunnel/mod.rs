@@ -5,6 +5,7 @@
 
 mod auto;
 mod config;
+mod door;
 mod error;
 mod openvpn;
 mod place;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{TunnelConfig, TunnelConfigError};
+pub use self::door::{Door, is_here};
 pub use self::error::TunnelError;
 
 /// A peer that the gate admitted.
@@ -106,6 +108,11 @@ pub trait Tunnel: Send + Sync {
 /// cannot take out, so it lets nobody in.
 pub fn is_supported(service: Service) -> bool {
     service != Service::Hysteria2
+}
+
+/// Whether users of this service reach from the node's machine whatever that reaches, its loopback included.
+pub fn is_proxy(service: Service) -> bool {
+    matches!(service, Service::V2Ray | Service::Xray)
 }
 
 /// Tells what the node said of its service, once it did.

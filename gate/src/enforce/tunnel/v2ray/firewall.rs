@@ -1,4 +1,5 @@
-//! Rules of nftables in the service's namespace, in a table of our own: they cut flows and guard the API.
+//! Rules of nftables in the service's namespace, in a table of our own: they cut flows, and guard the service's API and
+//! the node's.
 //!
 //! A flow gets the mark of its generation when it begins. A cut is a new generation: whatever has another mark is
 //! refused in both directions, whatever begins afterwards passes. Marks are random, so that a gate which was killed and
@@ -11,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::inbounds::Inbounds;
-use crate::enforce::tunnel::TunnelError;
 use crate::enforce::tunnel::place::Place;
+use crate::enforce::tunnel::{Door, TunnelError};
 
 /// What our own connections to the API are known by.
 pub(super) const MARK: u32 = 0x5347_4154;
@@ -26,6 +27,7 @@ const LOOK: Duration = Duration::from_secs(10);
 
 pub(super) struct Firewall {
     place: Place,
+    door: Option<Door>,
     state: tokio::sync::Mutex<State>,
 }
 
@@ -61,8 +63,8 @@ impl Generation {
 }
 
 impl Firewall {
-    pub(super) fn new(place: Place) -> Self {
-        Self { place, state: tokio::sync::Mutex::default() }
+    pub(super) fn new(place: Place, door: Option<Door>) -> Self {
+        Self { place, door, state: tokio::sync::Mutex::default() }
     }
 
     /// Ends every flow of users that is open now.
@@ -70,7 +72,7 @@ impl Firewall {
         let mut state = self.state.lock().await;
         let generation = Generation::new(true);
         let closed = state.guarding && self.node_is_connected(inbounds.api_port).await?;
-        self.set(rules(inbounds, generation, closed), &mut state).await?;
+        self.set(self.rules(inbounds, generation, closed), &mut state).await?;
         state.generation = Some(generation);
         // The service's own ends too, where the kernel can: it notices at once then. The rules do without.
         let ports: Vec<String> = inbounds
@@ -97,7 +99,7 @@ impl Firewall {
         };
         state.generation = Some(generation);
         state.guarding = true;
-        let rules = rules(inbounds, generation, self.node_is_connected(inbounds.api_port).await?);
+        let rules = self.rules(inbounds, generation, self.node_is_connected(inbounds.api_port).await?);
         let mut outdated = state.set.as_ref().is_none_or(|(set, _)| *set != rules);
         if let Some((_, when)) = &mut state.set
             && !outdated
@@ -109,7 +111,8 @@ impl Firewall {
         if outdated { self.set(rules, &mut state).await } else { Ok(()) }
     }
 
-    /// Lets a node connect that is started while we are not there. The API stays closed to the outside.
+    /// Lets a node connect that is started while we are not there. The API stays closed to the outside, and the node's
+    /// own to users of the service.
     pub(super) async fn open(&self) -> Result<(), TunnelError> {
         let mut state = self.state.lock().await;
         state.guarding = false;
@@ -127,6 +130,11 @@ impl Firewall {
         self.run("nft", vec!["-f".into(), "-".into()], rules.clone()).await?;
         state.set = Some((rules, Instant::now()));
         Ok(())
+    }
+
+    /// All rules, set in one step.
+    fn rules(&self, inbounds: &Inbounds, generation: Generation, closed: bool) -> String {
+        rules(inbounds, generation, closed, self.door)
     }
 
     async fn listed(&self) -> String {
@@ -197,8 +205,7 @@ fn read(pipe: Option<impl std::io::Read>) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// All rules, set in one step.
-fn rules(inbounds: &Inbounds, generation: Generation, closed: bool) -> String {
+fn rules(inbounds: &Inbounds, generation: Generation, closed: bool, door: Option<Door>) -> String {
     let ports: Vec<String> =
         inbounds.users.iter().map(|user| format!("{}-{}", user.ports.0, user.ports.1)).collect();
     let (ports, api, mark) = (ports.join(", "), inbounds.api_port, generation.mark);
@@ -217,6 +224,13 @@ fn rules(inbounds: &Inbounds, generation: Generation, closed: bool) -> String {
     rule("guard", &format!("iifname != \"lo\" tcp dport {api} drop"));
     if closed {
         rule("guard", &format!("tcp dport {api} {SYN} meta mark != {MARK} drop"));
+    }
+    if let Some(Door { port, own }) = door {
+        let begun = format!("iifname \"lo\" tcp dport {port} {SYN}");
+        if let Some(own) = own {
+            rule("guard", &format!("{begun} ip saddr {own} accept"));
+        }
+        rule("guard", &format!("{begun} drop"));
     }
     if generation.cuts {
         // What belongs to no flow has no mark either: data of one that was cut, under cover of another on its ports.
@@ -258,6 +272,22 @@ mod tests {
         assert!(!connected(&line("0914", "01"), 2323));
         assert!(!connected(head, 2323));
         assert!(!connected("", 2323));
+    }
+
+    #[test]
+    fn the_node_is_closed_on_loopback_to_all_but_the_gate_and_stays_so() {
+        let inbounds = Inbounds { api_port: 2323, users: Vec::new() };
+        let of = |own: Option<Option<std::net::Ipv4Addr>>| {
+            let door = own.map(|own| Door { port: 18585, own });
+            let all = rules(&inbounds, Generation::new(true), true, door);
+            let about: Vec<_> =
+                all.lines().filter(|rule| rule.contains("18585")).map(str::to_owned).collect();
+            assert!(about.iter().all(|rule| rule.contains(" guard iifname") && !rule.contains("meta mark")));
+            about.iter().map(|rule| rule.rsplit(" == syn ").next().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert!(of(None).is_empty());
+        assert_eq!(of(Some(None)), ["drop"]);
+        assert_eq!(of(Some(Some([127, 1, 2, 3].into()))), ["ip saddr 127.1.2.3 accept", "drop"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! the other clients connect again by themselves, at once. Evictions within a few seconds share one cut.
 //!
 //! Whoever reaches the service's API can add users, and through the service everybody reaches it: [`Tunnel::keep`]
-//! closes it to all but the node and us.
+//! closes it to all but the node and us, and the node's own API to all but us.
 
 mod api;
 mod firewall;
@@ -73,7 +73,7 @@ impl V2Ray {
             dialect,
             config: config.node_home.join(home).join("server.json"),
             api_addr: config.api_addr,
-            firewall: Firewall::new(place.clone()),
+            firewall: Firewall::new(place.clone(), config.door),
             place,
             out: tokio::sync::Mutex::default(),
             seen: tokio::sync::Mutex::default(),
