@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 mod error;
 mod examine;
+mod guard;
 mod live;
 mod parts;
 
@@ -98,6 +99,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let api = Api::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
     let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
 
+    let guard = guard::guard(home, &config, node.clone(), store.clone())?;
     let (listener, private) = listen(home, &config, edge).await?;
 
     tasks.spawn(parts::follow_standing(registrar, node.clone(), &admission, stop.clone()));
@@ -120,7 +122,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         store.clone(),
     ));
     let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
-    tasks.spawn(admin::serve(private, admin.routes(), stop.clone()));
+    tasks.spawn(admin::serve(private, guard.before(admin.routes()), stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(live.follow(governor, node.clone(), stop.clone()));
     tasks.spawn(parts::follow_cards(access, stop.clone()));

@@ -21,12 +21,18 @@ impl Check {
     pub(super) fn run(&self, home: &Path) -> anyhow::Result<ExitCode> {
         let loaded = Config::load(home);
         if !self.json {
-            println!("{}", loaded?.effective()?.trim_end());
+            let config = loaded?;
+            println!("{}", config.effective()?.trim_end());
+            if let Some(warning) = config.gate.exposed() {
+                eprintln!("warning: {warning}");
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let answer = match &loaded {
             Ok(config) => {
-                json!({ "valid": true, "config": toml::from_str::<toml::Table>(&config.effective()?)? })
+                let table = toml::from_str::<toml::Table>(&config.effective()?)?;
+                let warnings: Vec<String> = config.gate.exposed().into_iter().collect();
+                json!({ "valid": true, "config": table, "warnings": warnings })
             }
             Err(ConfigError::Invalid { problems, .. }) => json!({
                 "valid": false,

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use sovereign_gate::config::Config;
+use sovereign_gate::ops::private;
 use sovereign_program::causes::with_causes;
 use sovereign_program::exit::UNAVAILABLE;
 use sovereign_program::settings::Settings as _;
@@ -76,12 +77,13 @@ pub(super) struct Audit {
 /// The private address of the gate that runs in a home.
 pub(super) struct Gate {
     base: String,
+    token: Option<String>,
 }
 
 impl Gate {
     pub(super) fn of(home: &Path) -> anyhow::Result<Self> {
         let address = Config::load(home)?.gate.admin_addr;
-        Ok(Self { base: format!("http://{address}") })
+        Ok(Self { base: format!("http://{address}"), token: private::token(home) })
     }
 
     pub(super) fn sessions(&self, command: &Sessions) -> anyhow::Result<ExitCode> {
@@ -163,6 +165,9 @@ impl Gate {
         let exchange = async {
             let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
             let mut request = client.request(method, format!("{}{path}", self.base));
+            if let Some(token) = &self.token {
+                request = request.bearer_auth(token);
+            }
             if let Some(body) = body {
                 request = request.json(&body);
             }

@@ -37,6 +37,17 @@ fn the_template_holds_every_key_at_its_default() {
 }
 
 #[test]
+fn an_operators_address_that_others_reach_is_warned_of() {
+    let mut gate = Config::default().gate;
+    for (address, exposed) in
+        [("127.0.0.1:9585", false), ("[::1]:9585", false), ("0.0.0.0:9585", true), ("192.0.2.1:9585", true)]
+    {
+        gate.admin_addr = address.parse().unwrap();
+        assert_eq!(gate.exposed().is_some(), exposed, "{address}");
+    }
+}
+
+#[test]
 fn the_environment_overrides_the_file() {
     let config = load(
         TEMPLATE,

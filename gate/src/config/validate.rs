@@ -7,7 +7,7 @@ use sovereign_program::settings::{Invalid, Problems};
 
 use crate::enforce::tunnel::is_supported;
 
-use super::{Config, SessionRule, Standard, StandingSource, TierPolicy};
+use super::{Config, Gate, SessionRule, Standard, StandingSource, TierPolicy};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -21,6 +21,18 @@ const MOST_IDS: usize = 1000;
 trait Checks {
     fn within(&mut self, key: &'static str, value: Duration, least: Duration, most: Duration);
     fn urls(&mut self, key: &'static str, urls: &[String], schemes: &[&str]);
+}
+
+impl Gate {
+    /// What to say where others than this machine may reach the operator's address.
+    pub fn exposed(&self) -> Option<String> {
+        let address = self.admin_addr;
+        (!address.ip().is_loopback()).then(|| {
+            format!(
+                "gate.admin_addr is {address}, not a loopback address: whoever reaches it may end tunnels"
+            )
+        })
+    }
 }
 
 impl Checks for Problems {

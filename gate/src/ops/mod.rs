@@ -6,5 +6,6 @@ pub mod descriptors;
 pub mod health;
 pub mod metrics;
 pub mod node;
+pub mod private;
 pub mod redact;
 pub mod reload;

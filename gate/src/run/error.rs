@@ -56,6 +56,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The token of the private address cannot be kept.
+    #[error("the token of the private address: {0}")]
+    Token(#[from] sovereign_program::home::HomeError),
     /// Signals cannot be waited for.
     #[error("signals: {0}")]
     Signals(#[from] io::Error),

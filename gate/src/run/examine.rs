@@ -61,6 +61,7 @@ pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
         checks.extend(listing(config, &hub, &address).await);
         checks.extend(standing(config, &reader, &hub, address).await?);
     }
+    checks.push(private(config));
     checks.push(around(config).await);
     checks.extend(within(config, told)?);
     checks.push(tunnel(config, told).await?);
@@ -149,6 +150,15 @@ async fn listing(config: &Config, hub: &HubClient, address: &NodeAddress) -> Vec
 
 fn ends_with_port(address: &str, port: u16) -> bool {
     address.trim_end_matches('/').rsplit(':').next().and_then(|text| text.parse().ok()) == Some(port)
+}
+
+/// The operator's address is for programs of this machine.
+fn private(config: &Config) -> Check {
+    let name = "private address";
+    match config.gate.exposed() {
+        Some(warning) => Check::new(Verdict::Warning, name, warning),
+        None => Check::new(Verdict::Good, name, format!("{} is loopback", config.gate.admin_addr)),
+    }
 }
 
 /// The node's own port must not be open where holders reach the gate.

@@ -27,7 +27,7 @@ pub struct TunnelConfig {
 
 impl TunnelConfig {
     /// The service that the node's own configuration names, if it can be read.
-    pub(super) fn service_of_node(&self) -> Option<Service> {
+    pub fn service_of_node(&self) -> Option<Service> {
         let text = std::fs::read_to_string(self.node_home.join("config.toml")).ok()?;
         let table: toml::Table = text.parse().ok()?;
         table.get("node")?.get("service_type")?.as_str()?.parse().ok()
