@@ -143,6 +143,7 @@ impl Patient<'_> {
             granter: Some(self.granter()),
             timeout_height: 0,
         };
-        self.hub.simulate(&transaction.unsigned(self.key, account)).await
+        // Whatever it would cost: nothing is sent.
+        self.hub.simulate(&transaction.unsigned(self.key, account), u64::MAX).await
     }
 }

@@ -12,6 +12,7 @@ use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec
 
 use super::batch::{Unit, transactions, units};
 use super::failure::{Failure, short};
+use super::gas::most;
 use super::journal::Journal;
 use super::messages::message;
 use super::send::Sent;
@@ -222,7 +223,7 @@ impl Authz {
         account: AccountState,
     ) -> Result<Result<u64, Failure>, SubmitError> {
         let transaction = self.transaction(actions, 1, 0).unsigned(&self.key, account);
-        Ok(match passed(Place::Simulated, self.hub.simulate(&transaction)).await? {
+        Ok(match passed(Place::Simulated, self.hub.simulate(&transaction, most(actions))).await? {
             Simulated::Gas(gas) => Ok(gas),
             Simulated::Fails(words) => Err(Failure::of_text(&words)),
         })

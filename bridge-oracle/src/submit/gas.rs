@@ -6,9 +6,28 @@ use std::str::FromStr;
 use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::reconcile::Action;
+
 /// Decimals of a price.
 const DECIMALS: usize = 18;
 const ONE: u128 = 10_u128.pow(18);
+
+/// What a message may use. Real ones use 8,000 (an unlink) to 70,000 (a renewal), as docs/scaling.md has it.
+const MOST: u64 = 1_000_000;
+/// What one may use that unlinks: it cancels every running session of the plan on the node.
+const MOST_UNLINKING: u64 = 30_000_000;
+/// What a transaction may use in all; a full one of leases and links uses 12.6 million.
+const MOST_TOGETHER: u64 = 300_000_000;
+
+/// Gas beyond which no simulation of these actions is believed.
+pub(super) fn most(actions: &[Action]) -> u64 {
+    let each = actions.iter().map(|action| match action {
+        Action::Unlink { .. } | Action::EndLease { .. } => MOST_UNLINKING,
+        _ => MOST,
+    });
+    // Once more for what is around the messages.
+    each.fold(MOST, u64::saturating_add).min(MOST_TOGETHER)
+}
 
 /// Price of a unit of gas, such as `0.1udvpn`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,5 +123,15 @@ mod tests {
         {
             assert_eq!(bad.parse::<GasPrice>(), Err(NoGasPrice), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_believed_grows_with_what_is_done_up_to_a_bound() {
+        let (activate, node) =
+            (Action::ActivatePlan { plan: 1 }, sentinel_proto::address::NodeAddress::new([1; 20]));
+        assert_eq!(most(std::slice::from_ref(&activate)), 2 * MOST);
+        assert_eq!(most(&vec![activate; 90]), 91 * MOST);
+        assert_eq!(most(&[Action::Unlink { plan: 1, node }]), MOST + MOST_UNLINKING);
+        assert_eq!(most(&vec![Action::EndLease { lease: 1, node }; 360]), MOST_TOGETHER);
     }
 }

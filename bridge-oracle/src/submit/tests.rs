@@ -167,3 +167,15 @@ async fn a_sequence_that_is_taken_while_units_are_looked_through_is_no_units_fau
     assert!(matches!(outcome, Err(SubmitError::Unconfirmed)), "{outcome:?}");
     assert_eq!(different(&hub), 1);
 }
+
+#[tokio::test]
+async fn no_fee_is_paid_for_gas_that_nothing_uses() {
+    let Town { hub, oracle, _home } = town();
+    hub.state().simulated = Ok(2_000_001);
+    let refused = oracle.submit(1, &renewals(1)).await;
+    assert!(
+        matches!(&refused, Err(SubmitError::Hub(error)) if error.to_string().contains("2000001 gas")),
+        "{refused:?}"
+    );
+    assert_eq!(different(&hub), 0);
+}

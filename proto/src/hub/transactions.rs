@@ -50,12 +50,16 @@ pub struct Executed {
 }
 
 impl HubClient {
-    /// What would happen to this transaction now. Signatures are not looked at.
-    pub async fn simulate(&self, transaction: &SignedTransaction) -> Result<Simulated, HubError> {
+    /// What would happen to this transaction now. Signatures are not looked at. More gas than `most` is taken for
+    /// senseless: it becomes the fee, and one endpoint says it.
+    pub async fn simulate(&self, transaction: &SignedTransaction, most: u64) -> Result<Simulated, HubError> {
         let question = SimulateRequest { tx_bytes: transaction.bytes().to_vec() };
         let reply = self
             .pool
             .ask(&question, self.pool.deadline(), |answer| match (answer.gas_info, answer.result) {
+                (Some(gas), _) if gas.gas_used > most => {
+                    Err(senseless(format!("{} gas, where {most} are more than enough", gas.gas_used)))
+                }
                 (Some(gas), _) => Ok(Simulated::Gas(gas.gas_used)),
                 (None, Some(result)) => Ok(Simulated::Fails(readable(&result.log))),
                 (None, None) => Err(senseless("neither gas nor a result")),

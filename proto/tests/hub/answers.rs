@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost_types::Any;
-use sentinel_proto::hub::{Cause, HubError, Page, SessionKind, SessionStatus};
+use sentinel_proto::hub::{Cause, HubError, Page, SessionKind, SessionStatus, Simulated};
+use sentinel_proto::tx::SignedTransaction;
 
 use super::*;
 
@@ -125,4 +126,14 @@ async fn a_time_that_is_missing_or_to_come_is_none() {
     }
     none.state().time = Some(now + 30);
     hub.latest_block().await.unwrap();
+}
+
+#[tokio::test]
+async fn gas_beyond_all_measure_does_not_count() {
+    let (liar, good) = (stub(), stub());
+    liar.state().simulated = Ok(u64::MAX / 2);
+    good.state().simulated = Ok(70_000);
+    let transaction = SignedTransaction::from_bytes(vec![1]);
+    let simulated = |hub: HubClient| async move { hub.simulate(&transaction, 100_000).await };
+    assert_eq!(simulated(client(&[liar.addr(), good.addr()])).await.unwrap(), Simulated::Gas(70_000));
 }
