@@ -11,6 +11,7 @@ mod config;
 mod error;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod heights;
 mod link;
 mod lists;
 mod pool;

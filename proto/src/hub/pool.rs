@@ -14,15 +14,10 @@ use super::{
     breaker::Breaker,
     config::{HubConfig, HubConfigError},
     error::{Cause, Failure, HubError},
+    heights::{Heights, Known},
     link::{Link, Reply},
     query::Query,
 };
-
-/// Blocks that an endpoint may be behind the others.
-const LAG: u64 = 5;
-/// How long a height that was seen counts. Height is compared, not time: our own clock proves nothing about
-/// an endpoint, and a chain that was set back is taken again after this.
-const MEMORY: Duration = Duration::from_secs(30);
 
 /// An endpoint that was given less time than this is not blamed for not answering in it.
 const FAIR: Duration = Duration::from_millis(100);
@@ -40,7 +35,7 @@ struct Member {
     name: Arc<str>,
     link: Link,
     breaker: Mutex<Breaker>,
-    height: Mutex<Option<(u64, Instant)>>,
+    heights: Mutex<Heights>,
 }
 
 /// What is known of one endpoint.
@@ -60,7 +55,7 @@ impl Pool {
             .map(|uri| {
                 let name = uri.to_string().trim_end_matches('/').into();
                 let link = Link::new(uri, config.timeout)?;
-                Ok(Member { name, link, breaker: Mutex::default(), height: Mutex::default() })
+                Ok(Member { name, link, breaker: Mutex::default(), heights: Mutex::default() })
             })
             .collect::<Result<_, _>>()?;
         let asked = AtomicU64::default();
@@ -116,11 +111,10 @@ impl Pool {
         futures::future::join_all(asked).await
     }
 
-    fn best_height(&self) -> u64 {
-        let recent = |member: &Member| {
-            locked(&member.height).filter(|(_, seen)| seen.elapsed() < MEMORY).map(|(height, _)| height)
-        };
-        self.members.iter().filter_map(recent).max().unwrap_or_default()
+    /// What all but `member` have shown.
+    fn others(&self, member: &Member, now: Instant) -> Vec<Known> {
+        let others = self.members.iter().filter(|other| !std::ptr::eq(*other, member));
+        others.filter_map(|other| locked(&other.heights).known(now)).collect()
     }
 }
 
@@ -176,11 +170,9 @@ impl Member {
         };
         let answer = answer?;
         if let Some(height) = answer.height {
-            let best = pool.best_height();
-            if height.saturating_add(LAG) < best {
-                return Err(Cause::Behind { height, best });
-            }
-            *locked(&self.height) = Some((height, Instant::now()));
+            let now = Instant::now();
+            let others = pool.others(self, now);
+            locked(&self.heights).see(height, &others, now)?;
         }
         Ok(answer)
     }

@@ -115,3 +115,59 @@ async fn errors_name_endpoint_and_meaning() {
     let secretive = client(&[dead]).session(3).await.unwrap_err().to_string();
     assert!(secretive.contains(&dead.to_string()), "{secretive}");
 }
+
+#[tokio::test]
+async fn an_invented_height_shuts_nobody_out() {
+    let (liar, good) = (stub(), stub());
+    liar.state().height = 1_000_000_000;
+    good.state().height = 100;
+    good.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
+    let hub = client(&[liar.addr(), good.addr()]);
+    // Nothing is known yet, so it is believed.
+    assert_eq!(hub.session(3).await.unwrap(), None);
+    liar.state().error = Some(Code::Unavailable);
+    until_found(&hub, &good).await;
+    // Once the chain is known, it is not.
+    let hub = client(&[good.addr(), liar.addr()]);
+    until_found(&hub, &good).await;
+    good.state().height += 1;
+    assert!(hub.session(3).await.unwrap().is_some());
+    liar.state().error = None;
+    good.state().error = Some(Code::Unavailable);
+    let problem = causes(hub.session(3).await);
+    assert!(matches!(&problem[1], Cause::Answer(words) if words.contains("1000000000")), "{problem:?}");
+}
+
+#[tokio::test]
+async fn a_height_that_leaps_is_not_believed() {
+    let stub = stub();
+    let hub = client(&[stub.addr()]);
+    stub.state().height = 100;
+    assert_eq!(hub.latest_height().await.unwrap(), 100);
+    stub.state().height = 1_000_000_000;
+    assert!(matches!(causes(hub.latest_height().await)[..], [Cause::Answer(_)]));
+    stub.state().height = 900;
+    assert_eq!(hub.latest_height().await.unwrap(), 900);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_stands_still_far_behind_does_not_count() {
+    let (still, good) = (stub(), stub());
+    still.state().height = 100;
+    good.state().height = 90_000;
+    let hub = client(&[still.addr(), good.addr()]);
+    hub.endpoints().await;
+    good.state().height += 1;
+    hub.endpoints().await;
+    assert_eq!(hub.latest_height().await.unwrap(), 90_001);
+}
+
+/// Asks while blocks come, until the session is found.
+async fn until_found(hub: &HubClient, good: &StubHub) {
+    let start = Instant::now();
+    while !matches!(hub.session(3).await, Ok(Some(_))) {
+        assert!(start.elapsed() < Duration::from_secs(10), "shut out");
+        good.state().height += 1;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
