@@ -1,5 +1,7 @@
 //! Questions that are answered page by page.
 
+use std::collections::HashSet;
+
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
@@ -26,6 +28,8 @@ const AT_ONCE: usize = 8;
 const WHOLE_PAGE: u32 = 2000;
 /// Pages after which an endpoint that always has one more is not believed.
 const MOST_PAGES: usize = 1000;
+/// Entries after which the same holds; the whole network has some thousand nodes.
+const MOST_ENTRIES: usize = 100_000;
 
 /// Which part of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,16 +132,27 @@ impl HubClient {
     ) -> Result<Seen<Vec<T>>, HubError> {
         let (mut all, mut lowest): (_, Option<u64>) = (Vec::new(), None);
         let mut page = Page { limit: WHOLE_PAGE, ..Page::default() };
-        for _ in 0..MOST_PAGES {
+        let (mut seen, until) = (HashSet::new(), self.pool.deadline_of_list());
+        while all.len() <= MOST_ENTRIES && seen.len() < MOST_PAGES {
             let question = question(request(page.clone()));
-            let reply = self.pool.ask(&question, self.pool.deadline(), |answer| Ok(parts(answer))).await?;
-            let Some((items, pagination)) = reply.value else { break };
+            let check = |answer| {
+                let (items, pagination) = parts(answer);
+                let next = next(pagination);
+                if items.len() > WHOLE_PAGE as usize {
+                    Err(senseless("more than was asked for"))
+                } else if next.as_ref().is_some_and(|key| seen.contains(key)) {
+                    Err(senseless("a list that leads back to itself"))
+                } else {
+                    Ok((items, next))
+                }
+            };
+            let reply = self.pool.ask(&question, self.pool.deadline().min(until), check).await?;
+            let Some((items, next)) = reply.value else { break };
             lowest = lowest.into_iter().chain(reply.height).min();
             all.extend(items);
-            match next(pagination) {
-                Some(key) => page.key = key,
-                None => return Ok(Seen { value: all, height: lowest }),
-            }
+            let Some(key) = next else { return Ok(Seen { value: all, height: lowest }) };
+            seen.insert(key.clone());
+            page.key = key;
         }
         Err(HubError::Inconsistent("a list without an end".into()))
     }

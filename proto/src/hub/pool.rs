@@ -19,6 +19,8 @@ use super::{
     query::Query,
 };
 
+/// A whole list may take so many times as long as one question.
+const LIST: u32 = 3;
 /// An endpoint that was given less time than this is not blamed for not answering in it.
 const FAIR: Duration = Duration::from_millis(100);
 
@@ -74,6 +76,11 @@ impl Pool {
     /// Time for one question in all.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
+    }
+
+    /// Time for a list in all, however many pages it has.
+    pub(super) fn deadline_of_list(&self) -> Instant {
+        Instant::now() + self.timeout * LIST
     }
 
     /// Asks one endpoint after the other until one answers; `None` is an answer too.

@@ -1,10 +1,11 @@
 //! The hub client against hubs that fail in every way.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod answers;
 mod endpoints;
 mod faults;
+mod lists;
 
 use std::{
     net::SocketAddr,

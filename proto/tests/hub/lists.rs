@@ -1,0 +1,61 @@
+//! Lists that are longer than anything true.
+
+use sentinel_proto::{
+    hub::{Cause, HubError},
+    wire::cosmos::authz::v1beta1::Grant,
+};
+
+use super::*;
+
+async fn ask(hub: &HubClient) -> Result<usize, HubError> {
+    let asked = hub.authorizations(&ACCOUNT, &ACCOUNT);
+    let answer = tokio::time::timeout(Duration::from_secs(60), asked).await.expect("an end");
+    answer.map(|grants| grants.len())
+}
+
+fn grants(count: usize) -> Vec<Grant> {
+    vec![Grant { authorization: Some(prost_types::Any::default()), expiration: None }; count]
+}
+
+#[tokio::test]
+async fn a_page_with_more_than_was_asked_for_does_not_count() {
+    let (endless, good) = (stub(), stub());
+    endless.state().grants = grants(2001);
+    good.state().grants = grants(2000);
+    assert_eq!(ask(&client(&[endless.addr(), good.addr()])).await.unwrap(), 2000);
+    assert!(matches!(causes(ask(&client(&[endless.addr()])).await)[..], [Cause::Answer(_)]));
+}
+
+#[tokio::test]
+async fn a_list_that_leads_back_to_its_own_pages_does_not_count() {
+    let stub = stub();
+    stub.state().more = |asked| vec![u8::try_from(asked % 3).unwrap()];
+    assert!(matches!(causes(ask(&client(&[stub.addr()])).await)[..], [Cause::Answer(_)]));
+    assert!(stub.state().count("Grants") <= 4);
+}
+
+#[tokio::test]
+async fn a_list_without_an_end_has_one_all_the_same() {
+    let stub = stub();
+    stub.state().more = |asked| asked.to_be_bytes().to_vec();
+    stub.state().grants = grants(2000);
+    let config = HubConfig {
+        grpc_addrs: vec![stub.addr().to_string()],
+        chain_id: CHAIN.to_owned(),
+        timeout: Duration::from_secs(20),
+    };
+    let problem = ask(&HubClient::new(config).unwrap()).await.unwrap_err();
+    assert!(matches!(problem, HubError::Inconsistent(_)), "{problem}");
+    assert_eq!(stub.state().count("Grants"), 51);
+}
+
+#[tokio::test]
+async fn a_slow_list_ends_too() {
+    let stub = stub();
+    stub.state().more = |asked| asked.to_be_bytes().to_vec();
+    stub.state().grants = grants(1);
+    stub.state().delay = TIMEOUT / 3;
+    let start = Instant::now();
+    assert!(matches!(causes(ask(&client(&[stub.addr()])).await)[..], [Cause::Timeout(_)]));
+    assert!(start.elapsed() < TIMEOUT * 4, "{:?}", start.elapsed());
+}
