@@ -262,6 +262,24 @@ async fn many_orders_in_a_row_do_not_harm_the_node() {
     assert!(ping.gap(begun) < Duration::from_millis(1500));
 }
 
+/// As a power cut leaves a file that was just written.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_certificate_hides_nobody_else() {
+    let world = World::start(0);
+    let tunnel = world.driver();
+    let (first, _) = world.service.add([1; 16]);
+    let (second, _) = world.service.add([2; 16]);
+    fs::write(world.home.path().join(format!("openvpn/pki/{second}.crt")), "").unwrap();
+    let present = tunnel.present().await.unwrap().peers;
+    let named: Vec<&str> = present.iter().map(|peer| peer.peer_id.as_str()).collect();
+    assert_eq!(named, [&first]);
+    // Whoever has another copy of it is not known to be out.
+    tunnel.shut_out(&[driver::peer(1, &second)]).await.unwrap_err();
+    tunnel.let_back(&driver::peer(1, &second)).await.unwrap_err();
+    tunnel.shut_out(&[driver::peer(0, &first)]).await.unwrap();
+    assert!(!tunnel.present().await.unwrap().peers.iter().any(|peer| peer.passing));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_management_that_is_silent_or_gone_is_an_error() {
     let world = World::start(1);

@@ -49,6 +49,8 @@ struct Memory {
     held: BTreeSet<Vec<u8>>,
     /// The file as we saw it last.
     seen: Option<Stamp>,
+    /// Peers whose certificates are none, as was said.
+    unreadable: BTreeSet<String>,
 }
 
 /// Tells one state of a file from another.
@@ -122,12 +124,25 @@ impl Pki {
             let file = file.map_err(unreachable(&self.directory))?.file_name();
             let name = file.to_str().and_then(|file| file.strip_suffix(".crt")).filter(|name| is_name(name));
             let Some(name) = name else { continue };
-            if let Some(serial) = self.serial(name, &authority.key_id)? {
-                let held = list.entries.contains_key(&serial);
-                known.push(Known { name: name.to_owned(), serial, held });
+            match self.serial(name, &authority.key_id) {
+                Ok(Some(serial)) => {
+                    let held = list.entries.contains_key(&serial);
+                    known.push(Known { name: name.to_owned(), serial, held });
+                }
+                Ok(None) => {}
+                // One that a power cut has left empty hides nobody else.
+                Err(TunnelError::Malformed { .. }) => self.skip(name),
+                Err(error) => return Err(error),
             }
         }
         Ok(known)
+    }
+
+    fn skip(&self, name: &str) {
+        if self.memory().unreadable.insert(name.to_owned()) {
+            let file = self.path(&format!("{name}.crt"));
+            tracing::warn!(file = %file.display(), "not a certificate: its peer is taken for one that is not there");
+        }
     }
 
     fn merge(&self, authority: &Authority, memory: &mut Memory, renew: bool) -> Result<bool, TunnelError> {
