@@ -6,12 +6,16 @@ mod listener;
 mod proxy;
 mod stub;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::SinkExt;
 use listener::{Listener, OWNER, somebody, town, transfer};
 use proxy::{Lie, Proxy};
 use serde_json::json;
 use sovereign_contracts::dev::DevChain;
+use tokio::net::TcpListener;
+use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message;
 
 async fn head(chain: &DevChain) -> u64 {
     let number = chain.rpc("eth_blockNumber", json!([])).await.unwrap();
@@ -175,4 +179,68 @@ async fn events_of_one_block_after_the_other_are_asked_for() {
             assert!(proxy.most_at_once("eth_getLogs") <= 1, "{} at once", proxy.most_at_once("eth_getLogs"));
         }
     }
+}
+
+/// A socket that announces new heads without end; where it listens.
+async fn ringing_without_end() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("ws://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut socket = accept_async(stream).await.unwrap();
+            let head = json!({ "jsonrpc": "2.0", "method": "eth_subscription", "params": {} }).to_string();
+            while socket.send(Message::text(head.clone())).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_socket_that_rings_without_end_costs_few_calls_and_no_event() {
+    let (anvil, chain, memes) = town().await;
+    let proxies = [Proxy::start(&anvil, Lie::Nothing).await, Proxy::start(&anvil, Lie::Nothing).await];
+    let rpcs = proxies.clone().map(|proxy| proxy.url);
+    let poll = Duration::from_secs(3);
+    let mut told = Listener::start(memes, &rpcs, &[ringing_without_end().await], 3000, 1, None);
+    told.until("the start", |told| told.caught_up).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let calls = proxies.each_ref().map(Proxy::calls);
+    assert!(calls[0] <= 30, "{calls:?} calls");
+    assert!(calls[1] <= 6, "nobody is ahead of the first: {calls:?} calls");
+    let (a, b) = (somebody(), somebody());
+    for one in [a, b] {
+        let begun = Instant::now();
+        chain.mint(OWNER, memes, one, 1).await.unwrap();
+        told.touches(&[one]).await;
+        assert!(begun.elapsed() <= poll + Duration::from_millis(500), "took {:?}", begun.elapsed());
+    }
+    // While it rings, further contracts are followed at once.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let begun = Instant::now();
+    told.contracts.set(&[memes]);
+    told.until("everybody", |told| told.everybody == 2).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "took {:?}", begun.elapsed());
+    // As is one that has blocks which the first lacks.
+    proxies[0].set(Lie::Stuck(head(&chain).await));
+    let c = somebody();
+    chain.mint(OWNER, memes, c, 1).await.unwrap();
+    told.touches(&[c]).await;
+    assert_eq!((told.reorgs, told.gaps), (0, 0));
+}
+
+/// Nothing can be followed, and the socket rings: that is no reason to ask more often.
+#[tokio::test]
+async fn a_ringing_socket_does_not_hurry_who_fails() {
+    let (anvil, _, memes) = town().await;
+    let proxy = Proxy::start(&anvil, Lie::Nothing).await;
+    let rpcs = [proxy.url.clone()];
+    let mut told = Listener::start(memes, &rpcs, &[ringing_without_end().await], 3000, 1, None);
+    told.until("the start", |told| told.caught_up).await;
+    drop(anvil);
+    told.until("a gap", |told| told.gaps == 1).await;
+    let before = proxy.calls();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(proxy.calls() - before <= 6, "{} calls", proxy.calls() - before);
 }

@@ -1,5 +1,5 @@
 //! New heads over WebSocket, as a bell: what is new is then read like always. So a provider that lies here, or a
-//! socket that is dead without saying so, costs time and no event.
+//! socket that is dead without saying so or rings without end, costs time and no event.
 
 use std::sync::Arc;
 use std::time::Duration;

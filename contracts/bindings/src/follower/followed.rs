@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 struct Shared {
     contracts: RwLock<Arc<[Address]>>,
-    /// Rung when they change, and when a new head is announced: both are reasons to look at once.
+    /// Rung when they change, which is a reason to look at once.
     bell: Arc<Notify>,
 }
 

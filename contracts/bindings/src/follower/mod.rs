@@ -10,6 +10,7 @@ mod followed;
 mod news;
 mod source;
 mod trail;
+mod waiting;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use alloy::primitives::{Address, B256};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 
 pub use followed::Followed;
 pub use news::{Cursor, Inbox, News};
@@ -26,6 +27,7 @@ pub use news::{Cursor, Inbox, News};
 use crate::reader::{RawError, Reader};
 use source::{Header, Round, Source};
 use trail::Trail;
+use waiting::Waiting;
 
 /// More blocks than a day has are not read one after the other: everybody is looked at instead.
 const LONGEST_GAP: u64 = 7200;
@@ -78,56 +80,61 @@ impl Follower {
 
     /// Follows.
     pub async fn run(mut self) {
-        let bell = self.config.contracts.bell();
+        let heads = Arc::new(Notify::new());
+        let waiting = Waiting::new(Arc::clone(&heads), self.config.contracts.bell(), self.config.poll);
         let addresses = self.config.ws_addrs.clone();
         tokio::select! {
-            () = bell::listen(&addresses, Arc::clone(&bell)) => {}
-            () = self.follow(&bell) => {}
+            () = bell::listen(&addresses, heads) => {}
+            () = self.follow(waiting) => {}
         }
     }
 
-    async fn follow(&mut self, bell: &Notify) {
-        let mut rung = false;
+    async fn follow(&mut self, mut waiting: Waiting) {
+        let mut announced = false;
         let mut failing: Option<Instant> = None;
         loop {
             let before = self.trail.last();
-            let pause = match self.look().await {
-                Ok(()) => {
-                    if let Some(since) = failing.take() {
-                        tracing::info!(
-                            seconds = since.elapsed().as_secs(),
-                            "Ethereum's events are followed again"
-                        );
-                    }
-                    self.inbox.caught_up();
-                    if rung && self.trail.last() == before {
-                        self.look_again().await;
-                    }
-                    self.config.poll
+            if let Err(why) = self.look().await {
+                if failing.is_none() {
+                    failing = Some(Instant::now());
+                    tracing::warn!(why, "Ethereum's events cannot be followed");
                 }
-                Err(why) => {
-                    if failing.is_none() {
-                        failing = Some(Instant::now());
-                        tracing::warn!(why, "Ethereum's events cannot be followed");
-                    }
-                    self.inbox.gap();
-                    RETRY
+                self.inbox.gap();
+                sleep(RETRY).await;
+                announced = false;
+                continue;
+            }
+            if let Some(since) = failing.take() {
+                tracing::info!(seconds = since.elapsed().as_secs(), "Ethereum's events are followed again");
+            }
+            self.inbox.caught_up();
+            if self.trail.last() != before || (announced && waiting.believes() && self.look_again().await) {
+                waiting.came_on();
+            } else if announced {
+                waiting.in_vain();
+                // The one that leads may be behind, also where the socket is another one's.
+                if self.source.lead_by_another(before).await {
+                    announced = false;
+                    continue;
                 }
-            };
-            rung = timeout(pause, bell.notified()).await.is_ok();
+            }
+            announced = waiting.reason().await;
         }
     }
 
-    /// A new head was announced that the provider does not have yet.
-    async fn look_again(&mut self) {
+    /// A new head was announced that the provider does not have yet; whether it came.
+    async fn look_again(&mut self) -> bool {
         let before = self.trail.last();
         for _ in 0..LOOK_FOR {
-            tokio::time::sleep(AGAIN).await;
-            if self.look().await.is_err() || self.trail.last() != before {
-                return;
+            sleep(AGAIN).await;
+            if self.look().await.is_err() {
+                return false;
+            }
+            if self.trail.last() != before {
+                return true;
             }
         }
-        self.source.next_lead();
+        false
     }
 
     /// Reads everything up to the newest block.

@@ -75,9 +75,23 @@ impl Source {
         Self { reader, contracts, checked, lead: 0 }
     }
 
-    /// The one that leads does not get ahead: another one may.
-    pub(super) fn next_lead(&mut self) {
+    fn next_lead(&mut self) {
         self.lead = (self.lead + 1) % self.checked.len().max(1);
+    }
+
+    /// Has another one lead if it has blocks after `told`, which the one that leads lacks; whether there is one.
+    pub(super) async fn lead_by_another(&mut self, told: Option<Cursor>) -> bool {
+        let (all, quorum) = (self.checked.len(), self.reader.config().quorum);
+        let Some(told) = told.filter(|_| quorum == 1) else { return false };
+        for index in (1..all).map(|step| (self.lead + step) % all).collect::<Vec<_>>() {
+            let head = head(&self.reader, index, self.checked[index]).await;
+            self.checked[index] = head.is_ok();
+            if head.is_ok_and(|head| head.at().number > told.number) {
+                self.lead = index;
+                return true;
+            }
+        }
+        false
     }
 
     /// How often is tried before nobody is left who might do better. With a quorum all are asked each time.
