@@ -15,7 +15,7 @@ pub enum Refusal {
     /// 102: the handshake's signature or public key is wrong.
     #[error("handshake not signed by its key: {0}")]
     BadHandshakeSignature(String),
-    /// 103: nobody signed in for this account.
+    /// 103: no wallet signed in for this account.
     #[error("no Memes sign-in for {account}: sign in once at {sign_in} with the wallet that holds your card")]
     Unbound {
         /// The account of the handshake.
@@ -34,7 +34,7 @@ pub enum Refusal {
     /// 105: the wallet and its vaults hold no card.
     #[error(
         "wallet {wallet} holds no qualifying card: hold one of The Memes by 6529, or let the vault that \
-         holds one delegate to this wallet"
+         holds one delegate to this wallet and name it at sign-in"
     )]
     NoCard {
         /// The wallet, shortened.
@@ -51,16 +51,23 @@ pub enum Refusal {
         allowed: String,
     },
     /// 107: too many devices.
-    #[error(
-        "all {limit} devices of this holder are in use: end {end} of the sessions {sessions} on the hub first"
-    )]
+    #[error("all {limit} devices of this card's holder are in use: {free_one}")]
     DeviceLimit {
         /// Devices allowed.
         limit: usize,
-        /// How many have to end: more than one where this session's plan is for fewer devices than others.
-        end: String,
-        /// Session ids in use.
-        sessions: String,
+        /// What to do, naming sessions of the asking account only.
+        free_one: String,
+    },
+    /// 107: ended or evicted sessions still hold slots of the node.
+    #[error(
+        "sessions of this card's holder still hold {limit} slots of this node: {free_one}; the node frees a slot \
+         some minutes after its session has ended"
+    )]
+    SlotLimit {
+        /// Slots allowed.
+        limit: usize,
+        /// What to do, naming sessions of the asking account only.
+        free_one: String,
     },
     /// 108: the tunnel key belongs to another live session.
     #[error("this tunnel key is in use by another session: connect with a new key")]
@@ -74,12 +81,34 @@ pub enum Refusal {
     /// 111: no answer from Ethereum.
     #[error("Ethereum cannot be asked for your card right now: try again in a minute")]
     EthereumUnavailable,
+    /// 111: not every sign-in of the account could be checked in time.
+    #[error(
+        "only {checked} of the {all} sign-ins for this account could be checked in time, and none of those allows \
+         this session: try again in a minute, or sign in again with the wallet that you use and name its vault"
+    )]
+    Unfinished {
+        /// Sign-ins that were checked.
+        checked: usize,
+        /// Sign-ins that there are.
+        all: usize,
+    },
     /// 112: no answer from the hub.
     #[error("the Sentinel Hub cannot be asked for your session right now: try again in a minute")]
     HubUnavailable,
     /// 113: too many requests.
     #[error("too many requests: try again in {} s", whole_seconds(*retry_after))]
     TooMany {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// 113: the holder has had as many new sessions within an hour as one may.
+    #[error(
+        "this card's holder has opened {limit} sessions here within an hour: try again in {} s",
+        whole_seconds(*retry_after)
+    )]
+    TooManyAdmissions {
+        /// Sessions allowed within an hour.
+        limit: usize,
         /// When to try again.
         retry_after: Duration,
     },
@@ -111,6 +140,15 @@ pub enum Refusal {
         limit: usize,
         /// The accounts bound now.
         accounts: String,
+    },
+    /// 119: live sessions rest on all sign-ins that could give way.
+    #[error(
+        "there is no room for another sign-in for {account}: live sessions rest on all of them; unbind a wallet of \
+         this account or card, or end one of its sessions"
+    )]
+    NoRoomForBinding {
+        /// The account.
+        account: String,
     },
     /// 120: the nonce is unknown, used or expired.
     #[error("nonce {0}: ask for a new challenge")]
@@ -147,18 +185,22 @@ impl Refusal {
             Self::NoCard { .. } => (S::FORBIDDEN, 105, "no_card"),
             Self::SessionKind { .. } => (S::FORBIDDEN, 106, "session_kind"),
             Self::DeviceLimit { .. } => (S::CONFLICT, 107, "device_limit"),
+            Self::SlotLimit { .. } => (S::CONFLICT, 107, "slot_limit"),
             Self::KeyInUse => (S::CONFLICT, 108, "key_in_use"),
             Self::Denied => (S::FORBIDDEN, 109, "denied"),
             Self::Paused => (S::SERVICE_UNAVAILABLE, 110, "paused"),
             Self::EthereumUnavailable => (S::SERVICE_UNAVAILABLE, 111, "ethereum_unavailable"),
+            Self::Unfinished { .. } => (S::SERVICE_UNAVAILABLE, 111, "unfinished"),
             Self::HubUnavailable => (S::SERVICE_UNAVAILABLE, 112, "hub_unavailable"),
             Self::TooMany { .. } => (S::TOO_MANY_REQUESTS, 113, "too_many"),
+            Self::TooManyAdmissions { .. } => (S::TOO_MANY_REQUESTS, 113, "admission_limit"),
             Self::NodeUnavailable => (S::BAD_GATEWAY, 114, "node_unavailable"),
             Self::NotInGoodStanding => (S::SERVICE_UNAVAILABLE, 115, "standing"),
             Self::TooLarge { .. } => (S::PAYLOAD_TOO_LARGE, 116, "too_large"),
             Self::TooSlow => (S::REQUEST_TIMEOUT, 117, "too_slow"),
             Self::NoSuchPath => (S::NOT_FOUND, 118, "no_such_path"),
             Self::TooManyAccounts { .. } => (S::CONFLICT, 119, "too_many_accounts"),
+            Self::NoRoomForBinding { .. } => (S::CONFLICT, 119, "no_room_for_binding"),
             Self::Nonce(_) => (S::UNAUTHORIZED, 120, "nonce"),
             Self::Message(_) => (S::BAD_REQUEST, 121, "message"),
             Self::WalletSignature(_) => (S::UNAUTHORIZED, 122, "wallet_signature"),
@@ -187,7 +229,9 @@ impl Refusal {
     /// When the client may come back, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooMany { retry_after } => Some(Duration::from_secs(whole_seconds(*retry_after))),
+            Self::TooMany { retry_after } | Self::TooManyAdmissions { retry_after, .. } => {
+                Some(Duration::from_secs(whole_seconds(*retry_after)))
+            }
             _ => None,
         }
     }

@@ -24,6 +24,7 @@ use crate::admission::{Admission, Policy, Terms};
 use crate::config::Config;
 use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, tls};
 use crate::enforce::{Enforcer, Evictor, SteadyClock, Tools};
+use crate::ops;
 use crate::ops::admin::Admin;
 use crate::ops::health::Health;
 use crate::ops::metrics;
@@ -49,7 +50,8 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
     let store = Store::open_with(home, parts::memory(&config), Arc::clone(&clock)).await?;
     let upstream = Arc::new(parts::upstream(&config)?);
-    let (watch, node) = NodeWatch::new(Arc::clone(&upstream));
+    let known_node = store.node_address().await?;
+    let (watch, node) = NodeWatch::new(Arc::clone(&upstream), known_node);
     let reader = parts::reader(&config)?;
     let access = parts::access(&config, Arc::clone(&reader))?;
     let sessions = parts::sessions(&config, &store)?;
@@ -63,8 +65,10 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         Arc::clone(&clock),
     )?
     .governed(governance.clone());
+    let tunnel_config = parts::tunnel_config(&config)?;
     let tunnel = parts::tunnel(&config, node.clone())?;
-    let evictor = Arc::new(Evictor::new(store.clone(), Arc::clone(&tunnel)));
+    let evictor = Evictor::new(store.clone(), Arc::clone(&tunnel));
+    let evictor = Arc::new(evictor.asking_node(ops::node::answers(Arc::clone(&upstream))));
     let admission = Admission::new(
         Arc::clone(&access),
         Arc::clone(&sessions),
@@ -113,20 +117,24 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         devices,
     });
     let reload = Arc::new(live.reload(home, config));
-    let health = Arc::new(Health::new(
-        node.clone(),
-        Arc::clone(&sessions),
-        Arc::clone(&access),
-        governance,
-        admission,
-        store.clone(),
-    ));
+    let health = Arc::new(
+        Health::new(
+            node.clone(),
+            Arc::clone(&sessions),
+            Arc::clone(&access),
+            governance,
+            admission,
+            store.clone(),
+        )
+        .with_max_peers(tunnel_config.max_peers_of_node()),
+    );
     let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
     tasks.spawn(admin::serve(private, guard.before(admin.routes()), stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(live.follow(governor, node.clone(), stop.clone()));
     tasks.spawn(parts::follow_cards(access, stop.clone()));
-    tasks.spawn(parts::follow_sessions(sessions, node, store.clone(), evictor, stop.clone()));
+    tasks.spawn(parts::keep_node_address(node.clone(), known_node, store.clone(), stop.clone()));
+    tasks.spawn(parts::follow_sessions(sessions, node, evictor, stop.clone()));
     tasks.spawn(parts::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));
     tasks.spawn(enforcer.run(stop.clone()));
     tasks.spawn(parts::keep(tunnel, stop.clone()));

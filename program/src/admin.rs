@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,11 @@ pub trait Observed: Send + Sync + 'static {
 
     /// What is not ready now.
     fn not_ready(&self) -> impl Future<Output = Vec<Self::NotReady>> + Send;
+
+    /// What `/ready` shows beside that.
+    fn details(&self) -> Map<String, Value> {
+        Map::new()
+    }
 
     /// The metrics, counted up to now.
     fn metrics(&self) -> &PrometheusHandle;
@@ -42,7 +47,9 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToke
 async fn ready<P: Observed>(State(program): State<Arc<P>>) -> Response {
     let not_ready = program.not_ready().await;
     let status = if not_ready.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "not_ready": not_ready }))).into_response()
+    let mut body = program.details();
+    body.insert("not_ready".to_owned(), json!(not_ready));
+    (status, Json(body)).into_response()
 }
 
 async fn metrics<P: Observed>(State(program): State<Arc<P>>) -> Response {

@@ -8,11 +8,9 @@ use alloy::primitives::Address;
 use moka::Expiry;
 use moka::future::Cache;
 
+use super::question::Question;
 use super::touched::{Touched, Worth};
-use super::{AccessConfig, AccessError, Entitlement, Tier};
-
-/// A wallet, and the vault that it named.
-pub(super) type Question = (Address, Option<Address>);
+use super::{AccessConfig, AccessError, Entitlement};
 
 /// An answer, and when its reading began.
 #[derive(Debug, Clone)]
@@ -43,11 +41,11 @@ struct Lifetime {
 
 impl Expiry<Question, Kept> for Lifetime {
     fn expire_after_create(&self, _: &Question, kept: &Kept, _: Instant) -> Option<Duration> {
-        if kept.entitlement.tier == Tier::Denied {
+        if kept.entitlement.is_denied() || kept.entitlement.is_partial {
             return Some(self.negative);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let until = kept.entitlement.until.map(Duration::from_secs);
+        let until = kept.entitlement.until().map(Duration::from_secs);
         Some(until.map_or(self.positive, |until| until.saturating_sub(now).min(self.positive)))
     }
 }
@@ -128,10 +126,10 @@ impl Answers {
         if self.distrusted.load(Ordering::SeqCst) && kept.begun < asked {
             return Worth::Old;
         }
-        let Entitlement { wallet, vault, block, .. } = &*kept.entitlement;
+        let Entitlement { wallet, examined, block, .. } = &*kept.entitlement;
         let judge = |address: &Address| self.touched.judge(*address, kept.begun, *block);
-        let worth = [Some(wallet), vault.as_ref()].into_iter().flatten().map(judge);
-        worth.into_iter().find(|worth| *worth != Worth::Current).unwrap_or(Worth::Current)
+        let mut worth = [wallet].into_iter().chain(examined).map(judge);
+        worth.find(|worth| *worth != Worth::Current).unwrap_or(Worth::Current)
     }
 }
 

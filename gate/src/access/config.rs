@@ -34,7 +34,7 @@ pub struct AccessConfig {
     pub negative_ttl: Duration,
     /// Answers kept.
     pub capacity: u64,
-    /// Addresses whose cards are a last resort: a wallet that has other vaults rests on those.
+    /// Addresses whose cards come last in a summary.
     pub deny_wallets: HashSet<Address>,
     /// Vaults looked at in one decision.
     pub max_vaults: usize,

@@ -1,6 +1,5 @@
-//! From a wallet to its entitlement: one read, and a second one only where vaults can improve the first answer.
+//! From a question to an entitlement: one read, and a second one where lists name vaults.
 
-use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
@@ -10,8 +9,9 @@ use tokio::time::Instant;
 use super::clues::{Candidates, Clues};
 use super::decide::{Source, decide};
 use super::ids::CardIds;
+use super::question::Question;
 use super::world::{Results, World};
-use super::{AccessError, Entitlement, Tier, holdings, lists, pair};
+use super::{AccessError, Entitlement, holdings, lists, pair};
 
 /// Gas for the balance of one id, generously.
 const GAS_PER_ID: u64 = 4_500;
@@ -26,95 +26,134 @@ pub(super) struct Evaluation<'a> {
     pub(super) world: &'a World,
     pub(super) reader: &'a Reader,
     pub(super) ids: &'a CardIds,
-    pub(super) wallet: Address,
-    pub(super) hint: Option<Address>,
-    /// What rests on these comes last.
-    pub(super) denied: &'a HashSet<Address>,
 }
 
-/// What the first read told.
-struct First {
-    sources: Vec<Source>,
+/// What the first read of a listed question told.
+struct Listed {
+    own: Source,
     candidates: Candidates,
-    complete: bool,
+    is_complete: bool,
 }
 
 impl Evaluation<'_> {
-    pub(super) async fn run(self) -> Result<Entitlement, AccessError> {
+    pub(super) async fn run(self, question: Question) -> Result<Entitlement, AccessError> {
         let deadline = self.reader.deadline();
-        let First { mut sources, candidates, complete } = self.first(deadline).await?;
-        let denied = self.denied;
-        let mut entitlement = decide(self.wallet, &sources, denied);
-        let settled =
-            entitlement.tier == Tier::Free && entitlement.vault.is_none_or(|vault| !denied.contains(&vault));
-        let vaults = if settled { Vec::new() } else { candidates.choose(self.most_vaults(deadline).await?) };
-        if !vaults.is_empty() {
-            sources.extend(self.vaults(&vaults, deadline).await?);
-            entitlement = decide(self.wallet, &sources, denied);
-        }
-        entitlement.delegations_unread = !complete && entitlement.tier != Tier::Free;
-        for source in &sources {
-            self.ids.seen(&source.cards);
-        }
+        let entitlement = match question {
+            Question::Named { wallet, vault } => self.named(wallet, vault, deadline).await?,
+            Question::Listed { wallet } => self.listed(wallet, deadline).await?,
+        };
         Ok(entitlement)
     }
 
-    /// The wallet's own cards, the lists of its vaults, and everything about a vault that was named.
-    async fn first(self, deadline: Instant) -> Result<First, AccessError> {
-        let Self { world, wallet, hint, .. } = self;
+    /// One bounded read that no stranger can lengthen: the wallet's own cards and, if a vault is named, its cards and
+    /// what it registered for this wallet.
+    async fn named(
+        self,
+        wallet: Address,
+        vault: Option<Address>,
+        deadline: Instant,
+    ) -> Result<Entitlement, AccessError> {
+        let Self { world, .. } = self;
         let ids = self.ids.get(deadline).await?;
         let everything = Clues::everything(world);
         let mut request = Request { calls: holdings::calls(world, &ids, wallet), ..Request::default() };
-        request.gas = self.gas_of_holdings(&ids) + GAS_FOR_LISTS;
-        let mut outgoing = None;
-        if let Some(vault) = hint {
+        request.gas = self.gas_of_holdings(&ids);
+        if let Some(vault) = vault {
             request.calls.extend(holdings::calls(world, &ids, vault));
             request.calls.extend(pair::calls(world, wallet, vault, &everything));
-            outgoing = lists::outgoing_call(world, vault);
-            request.fragile.extend(outgoing.clone());
+            request.fragile.extend(lists::outgoing_call(world, vault));
             request.gas += self.gas_of_holdings(&ids) + GAS_PER_PAIR;
         }
-        request.fragile.extend(lists::calls(world, wallet));
-
         let snapshot = self.reader.read_until(&request, At::Latest, deadline).await?;
         let Snapshot { block, results, fragile } = &snapshot;
-        let now = now(block.timestamp);
         let mut results = Results::new(results);
         let own = holdings::read(world, &ids, &mut results)?;
         let mut sources = vec![Source { block: block.number, cards: own, vault: None }];
-        let mut fragile = fragile.as_deref().map(Results::new);
-        let mut complete = fragile.is_some();
-        if let Some(vault) = hint {
+        let mut is_complete = true;
+        if let Some(vault) = vault {
             let cards = holdings::read(world, &ids, &mut results)?;
+            let now = now(block.timestamp);
             let mut claims = pair::read(world, wallet, vault, &everything, &mut results, now);
-            if outgoing.is_some() {
-                let rows = fragile.as_mut().and_then(Results::next);
+            if !request.fragile.is_empty() {
+                let rows = fragile.as_deref().and_then(|fragile| Results::new(fragile).next());
                 let rows = rows.and_then(|rows| lists::read_outgoing(world, wallet, vault, rows));
-                complete &= rows.is_some();
+                is_complete = rows.is_some();
                 claims.extend(rows.unwrap_or_default());
             }
             sources.push(Source { block: block.number, cards, vault: Some((vault, claims)) });
         }
-        let mut candidates = Candidates::default();
-        if let Some(mut fragile) = fragile {
-            let (found, whole) = lists::read(world, wallet, &mut fragile, now);
-            complete &= whole;
-            candidates = found;
+        Ok(Entitlement { delegations_unread: !is_complete, ..self.entitlement(wallet, &sources) })
+    }
+
+    /// The wallet's own cards and the vaults that the lists name. Strangers can lengthen the lists, so a vault may be
+    /// missing; own cards never are.
+    async fn listed(self, wallet: Address, deadline: Instant) -> Result<Entitlement, AccessError> {
+        let Listed { own, candidates, is_complete } = self.own_and_lists(wallet, deadline).await?;
+        let vaults = candidates.choose(self.most_vaults(deadline).await?);
+        let mut sources = vec![own];
+        let mut is_partial = false;
+        if !vaults.is_empty() {
+            match self.vaults(wallet, &vaults, deadline).await {
+                Ok(vaults) => sources.extend(vaults),
+                // A vault of a stranger must not hide the wallet's own cards.
+                Err(error) if !sources.iter().all(|source| source.cards.is_empty()) => {
+                    tracing::debug!(%error, "the vaults of a wallet cannot be read");
+                    is_partial = true;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        if let Some(vault) = hint {
-            candidates.forget(vault);
+        let entitlement = self.entitlement(wallet, &sources);
+        Ok(Entitlement { delegations_unread: !is_complete, is_partial, ..entitlement })
+    }
+
+    fn entitlement(self, wallet: Address, sources: &[Source]) -> Entitlement {
+        for source in sources {
+            self.ids.seen(&source.cards);
         }
-        Ok(First { sources, candidates, complete })
+        Entitlement {
+            wallet,
+            bases: decide(sources),
+            examined: sources
+                .iter()
+                .filter_map(|source| source.vault.as_ref())
+                .map(|(vault, _)| *vault)
+                .collect(),
+            block: sources.iter().map(|source| source.block).min().unwrap_or_default(),
+            delegations_unread: false,
+            is_partial: false,
+        }
+    }
+
+    async fn own_and_lists(self, wallet: Address, deadline: Instant) -> Result<Listed, AccessError> {
+        let Self { world, .. } = self;
+        let ids = self.ids.get(deadline).await?;
+        let request = Request {
+            calls: holdings::calls(world, &ids, wallet),
+            fragile: lists::calls(world, wallet),
+            gas: self.gas_of_holdings(&ids) + GAS_FOR_LISTS,
+        };
+        let snapshot = self.reader.read_until(&request, At::Latest, deadline).await?;
+        let Snapshot { block, results, fragile } = &snapshot;
+        let own = holdings::read(world, &ids, &mut Results::new(results))?;
+        let own = Source { block: block.number, cards: own, vault: None };
+        let Some(fragile) = fragile.as_deref() else {
+            return Ok(Listed { own, candidates: Candidates::default(), is_complete: false });
+        };
+        let now = now(block.timestamp);
+        let (candidates, is_complete) = lists::read(world, wallet, &mut Results::new(fragile), now);
+        Ok(Listed { own, candidates, is_complete })
     }
 
     /// Cards and claims of `vaults`, all at one block. That block may be newer than the first read's: each source
     /// stands for itself, so no mixture of two states is ever taken for one.
     async fn vaults(
         self,
+        wallet: Address,
         vaults: &[(Address, Clues)],
         deadline: Instant,
     ) -> Result<Vec<Source>, AccessError> {
-        let Self { world, wallet, .. } = self;
+        let Self { world, .. } = self;
         let ids = self.ids.get(deadline).await?;
         let mut request = Request::default();
         for (vault, clues) in vaults {

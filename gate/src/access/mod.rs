@@ -1,9 +1,10 @@
-//! Room `access`: what the cards of a wallet, and of the vaults that delegated to it, entitle it to.
+//! Access: the bases on which the cards of a wallet, and of the vaults that delegated to it, entitle it.
 //!
-//! Knows no HTTP and no binding. The decision itself is pure (`decide`); around it stand the reads of ownership
+//! Knows no HTTP and no binding, and chooses no basis. The decision itself is pure (`decide`); around it stand the reads of ownership
 //! (`holdings`), of the registries' lists, which only name candidates (`lists`, `clues`), and of pairs, which
 //! prove (`pair`, `claims`). Whatever fails on the way is an error that means "try again".
 
+mod basis;
 mod cache;
 mod claims;
 mod clues;
@@ -17,6 +18,7 @@ mod ids;
 mod lists;
 mod metrics;
 mod pair;
+mod question;
 mod status;
 mod touched;
 mod world;
@@ -27,18 +29,25 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use alloy::primitives::Address;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use sovereign_contracts::reader::Reader;
 
+pub use basis::{Basis, CARDS_SHOWN, Tier, Via};
 pub use config::{AccessConfig, AccessConfigError, Collection, Standard};
-pub use entitlement::{CARDS_SHOWN, Entitlement, Tier, Via};
+pub use entitlement::{Entitlement, Summary};
 pub use error::AccessError;
 pub use metrics::EthereumMetrics;
+pub use question::Question;
 pub use status::{AccessStatus, Problem};
 
 use cache::Answers;
 use evaluate::Evaluation;
 use ids::CardIds;
 use world::World;
+
+/// Answers kept for questions that prove nothing.
+const MAX_PUBLIC_ANSWERS: u64 = 4_096;
 
 /// Answers what wallets are entitled to.
 #[derive(Debug)]
@@ -49,6 +58,8 @@ pub struct Access {
     world: RwLock<Arc<World>>,
     ids: CardIds,
     answers: Answers,
+    /// Answers to questions that anybody may ask.
+    public_answers: Answers,
     contracts_seen: AtomicBool,
     denied: RwLock<Arc<HashSet<Address>>>,
 }
@@ -59,10 +70,23 @@ impl Access {
         config.validate()?;
         let ids = CardIds::new(config.memes, config.this_card);
         let answers = Answers::new(&config);
+        let public_answers = Answers::new(&AccessConfig {
+            capacity: config.capacity.min(MAX_PUBLIC_ANSWERS),
+            ..config.clone()
+        });
         let denied = RwLock::new(Arc::new(config.deny_wallets.clone()));
         let world = RwLock::new(Arc::new(World::new(config.clone())));
         let config = RwLock::new(config);
-        Ok(Self { reader, config, world, ids, answers, contracts_seen: AtomicBool::new(false), denied })
+        Ok(Self {
+            reader,
+            config,
+            world,
+            ids,
+            answers,
+            public_answers,
+            contracts_seen: AtomicBool::new(false),
+            denied,
+        })
     }
 
     /// Learns which cards exist, for ever. Until it has done so once, there are no answers.
@@ -71,39 +95,76 @@ impl Access {
         self.ids.follow(&self.reader, interval).await;
     }
 
-    /// The best that `wallet` and its vaults give, at most the configured time ago. `vault_hint` names a vault that
-    /// is looked at whatever strangers did to the lists.
-    pub async fn entitlement(
+    /// What answers a question, read at most the configured time ago.
+    pub async fn ask(&self, question: Question) -> Result<Arc<Entitlement>, AccessError> {
+        self.answers.get(question, || self.evaluate(question)).await
+    }
+
+    /// The same, as far as the answer is kept already.
+    pub async fn known(&self, question: Question) -> Option<Arc<Entitlement>> {
+        self.answers.peek(question).await
+    }
+
+    /// The best that `wallet` and its vaults give; `vault` names one that is looked at whatever the lists say.
+    pub async fn summary(&self, wallet: Address, vault: Option<Address>) -> Result<Summary, AccessError> {
+        Ok(self.summary_with_holders(wallet, vault).await?.0)
+    }
+
+    /// The same, and the holders of all cards behind it, each once and in order.
+    pub async fn summary_with_holders(
         &self,
         wallet: Address,
-        vault_hint: Option<Address>,
+        vault: Option<Address>,
+    ) -> Result<(Summary, Vec<Address>), AccessError> {
+        let entitlement = self.best_of_both(&self.answers, wallet, vault).await?;
+        Ok((entitlement.summary(&self.denied()), entitlement.holders()))
+    }
+
+    /// The same for a question that proves nothing: its answer is kept apart, so it changes nothing for an admission.
+    pub async fn public_summary(
+        &self,
+        wallet: Address,
+        vault: Option<Address>,
+    ) -> Result<Summary, AccessError> {
+        Ok(self.best_of_both(&self.public_answers, wallet, vault).await?.summary(&self.denied()))
+    }
+
+    fn denied(&self) -> Arc<HashSet<Address>> {
+        Arc::clone(&self.denied.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What the named vault gives and, unless that is the best already, what the lists add.
+    async fn best_of_both(
+        &self,
+        answers: &Answers,
+        wallet: Address,
+        vault: Option<Address>,
     ) -> Result<Arc<Entitlement>, AccessError> {
-        if let Some(known) = self.known(wallet, vault_hint).await {
-            return Ok(known);
+        let ask = |question| answers.get(question, move || self.evaluate(question));
+        let (named, listed) = (Question::named(wallet, vault), Question::Listed { wallet });
+        if matches!(named, Question::Named { vault: None, .. }) {
+            return ask(listed).await;
         }
-        let hint = vault_hint.filter(|vault| lists::is_vault(*vault, wallet));
-        // On the heap: what asks is small then, and most questions are answered from what is kept.
-        self.answers.get((wallet, hint), || Box::pin(self.evaluate(wallet, hint))).await
+        let named = ask(named).await?;
+        let denied = self.denied();
+        let best = named.summary(&denied);
+        if best.tier == Tier::Free && !denied.contains(&best.holder()) {
+            return Ok(named);
+        }
+        match ask(listed).await {
+            Ok(listed) => Ok(Arc::new(named.with(&listed))),
+            Err(error) if named.is_denied() => Err(error),
+            Err(_) => Ok(named),
+        }
     }
 
-    /// The same, as far as nobody has to be asked for it.
-    pub async fn known(&self, wallet: Address, vault_hint: Option<Address>) -> Option<Arc<Entitlement>> {
-        let hint = vault_hint.filter(|vault| lists::is_vault(*vault, wallet));
-        if hint.is_some()
-            && let Some(best) = self.answers.peek((wallet, None)).await
-            && best.tier == Tier::Free
-        {
-            return Some(best);
+    /// On the heap: what asks is small then, and most questions are answered from what is kept.
+    fn evaluate(&self, question: Question) -> BoxFuture<'_, Result<Entitlement, AccessError>> {
+        async move {
+            let world = self.world();
+            Evaluation { world: &world, reader: &self.reader, ids: &self.ids }.run(question).await
         }
-        self.answers.peek((wallet, hint)).await
-    }
-
-    async fn evaluate(&self, wallet: Address, hint: Option<Address>) -> Result<Entitlement, AccessError> {
-        let world = self.world();
-        let denied = Arc::clone(&self.denied.read().unwrap_or_else(PoisonError::into_inner));
-        let (reader, ids) = (&*self.reader, &self.ids);
-        let evaluation = Evaluation { world: &world, reader, ids, wallet, hint, denied: &denied };
-        evaluation.run().await
+        .boxed()
     }
 
     /// From now on these cards and delegations count: `change` tells how they differ from the file. No answer from
@@ -141,7 +202,12 @@ impl Access {
         self.ids.include(config.this_card);
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(config));
         self.contracts_seen.store(false, Ordering::Relaxed);
-        self.answers.touch_all();
+        self.caches(|answers| answers.touch_all());
+    }
+
+    fn caches(&self, change: impl Fn(&Answers)) {
+        change(&self.answers);
+        change(&self.public_answers);
     }
 
     fn world(&self) -> Arc<World> {
@@ -150,29 +216,28 @@ impl Access {
 
     /// Something changed about `address`: no answer that rests on it, as wallet or as vault, is given any more.
     pub fn invalidate(&self, address: Address) {
-        self.answers.touch(address, 0);
+        self.caches(|answers| answers.touch(address, 0));
     }
 
     /// The same, and only blocks from `block` on show what changed: an answer from an older one does not count,
     /// whichever provider gives it.
     pub fn invalidate_at(&self, address: Address, block: u64) {
-        self.answers.touch(address, block);
+        self.caches(|answers| answers.touch(address, block));
     }
 
     /// No answer from before this, or from an older block than `block`, is given any more.
     pub fn invalidate_all(&self, block: u64) {
-        self.answers.start_over(block);
+        self.caches(|answers| answers.start_over(block));
     }
 
     /// While changes may be missed, every question is asked anew.
     pub fn distrust(&self, distrusted: bool) {
-        self.answers.distrust(distrusted);
+        self.caches(|answers| answers.distrust(distrusted));
     }
 
-    /// Cards of these addresses are a last resort from now on.
+    /// Cards of these addresses come last in summaries from now on.
     pub fn deny(&self, denied: HashSet<Address>) {
         *self.denied.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(denied);
-        self.answers.touch_all();
     }
 
     /// The contracts whose events may change an answer.

@@ -1,12 +1,14 @@
 //! The decision itself: a pure function of what was found out about one handshake.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alloy::primitives::Address;
 use sentinel_proto::hub::SessionKind;
 
+use super::basis_choice::Inquiry;
 use super::policy::Policy;
-use crate::access::{Entitlement, Tier};
+use crate::access::{Basis, Entitlement};
 use crate::ops::redact::Short;
 use crate::refusal::Refusal;
 use crate::store::BindingKey;
@@ -45,45 +47,48 @@ pub enum SessionFinding {
     Unavailable,
 }
 
-/// Whether this finding settles the handshake, so that no further candidate needs to be asked.
-pub fn settles(policy: &Policy, finding: &Finding, session: SessionFinding) -> bool {
-    finding.as_ref().is_some_and(|entitlement| {
-        entitlement.tier != Tier::Denied
-            && !policy.denies(entitlement)
-            && match session {
-                SessionFinding::Kind(kind) => policy.allows(entitlement.tier, kind),
-                SessionFinding::Missing | SessionFinding::Unavailable => true,
-            }
-    })
-}
-
 /// Why none of the candidates may use the session. The refusal that is nearest to entry is told.
 pub fn nearest_refusal(
     policy: &Policy,
-    findings: &[(Candidate, Finding)],
+    findings: &[(Inquiry, Finding)],
     session: SessionFinding,
     unbound: &Refusal,
 ) -> Refusal {
-    let known = || findings.iter().filter_map(|(_, finding)| finding.as_deref());
-    let good = |entitlement: &&Entitlement| entitlement.tier != Tier::Denied && !policy.denies(entitlement);
-    if let (Some(entitlement), SessionFinding::Kind(kind)) = (known().find(good), session) {
+    let found = || findings.iter().filter_map(|(inquiry, finding)| Some((inquiry, finding.as_deref()?)));
+    let bases = || {
+        found().flat_map(|(inquiry, found)| found.bases.iter().map(|basis| (inquiry.candidate.wallet, basis)))
+    };
+    let is_denied = |(wallet, basis): &(Address, &Basis)| policy.denies(*wallet, basis.vault);
+    if let (Some((_, basis)), SessionFinding::Kind(kind)) = (bases().find(|basis| !is_denied(basis)), session)
+    {
         return Refusal::SessionKind {
             session: describe(kind),
-            tier: entitlement.tier.name(),
-            allowed: policy.allowed(entitlement.tier),
+            tier: basis.tier.name(),
+            allowed: policy.allowed(basis.tier),
         };
     }
-    if findings.iter().any(|(_, finding)| finding.is_none()) {
-        return Refusal::EthereumUnavailable;
+    let unanswered: BTreeSet<Address> = wallets(findings.iter().filter(|(_, finding)| finding.is_none()));
+    if !unanswered.is_empty() {
+        let all = wallets(findings.iter()).len();
+        return match all - unanswered.len() {
+            0 => Refusal::EthereumUnavailable,
+            checked => Refusal::Unfinished { checked, all },
+        };
     }
-    if known().any(|entitlement| policy.denies(entitlement)) {
+    if bases().any(|basis| is_denied(&basis))
+        || found().any(|(inquiry, _)| policy.denies(inquiry.candidate.wallet, None))
+    {
         return Refusal::Denied;
     }
-    let signed_in = findings.iter().find(|(candidate, _)| candidate.by != By::OwnKey);
+    let signed_in = findings.iter().find(|(inquiry, _)| inquiry.candidate.by != By::OwnKey);
     match signed_in {
-        Some((candidate, _)) => Refusal::NoCard { wallet: Short(candidate.wallet).to_string() },
+        Some((inquiry, _)) => Refusal::NoCard { wallet: Short(inquiry.candidate.wallet).to_string() },
         None => unbound.clone(),
     }
+}
+
+fn wallets<'a>(findings: impl Iterator<Item = &'a (Inquiry, Finding)>) -> BTreeSet<Address> {
+    findings.map(|(inquiry, _)| inquiry.candidate.wallet).collect()
 }
 
 fn describe(kind: SessionKind) -> String {

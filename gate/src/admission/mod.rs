@@ -3,12 +3,14 @@
 //! `bytes → Parsed → Verified → Bound → Entitled → Admitted`: see [`states`]. A session that is not on the
 //! hub ends as [`NoSession`], which is the node's to refuse.
 
+pub mod basis_choice;
 pub mod decide;
 pub mod path;
 mod places;
 pub mod policy;
 mod question;
-mod reconsider;
+mod reevaluation;
+mod relocation;
 pub mod sessions;
 pub mod states;
 
@@ -21,19 +23,20 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::Service;
 use sentinel_proto::hub::SessionKind;
 
-use self::decide::{By, Candidate, Finding, SessionFinding};
+use self::basis_choice::{Inquiry, inquiries};
+use self::decide::{By, Finding, SessionFinding};
 pub use self::policy::Policy;
-pub use self::reconsider::{Basis, Verdict};
+pub use self::reevaluation::{RecordedBasis, Verdict};
 pub use self::sessions::Sessions;
-pub use self::states::{Admitted, Grant, NoSession, Outcome, Verified};
-use self::states::{NotAdmitted, Parsed};
+pub use self::states::{Admitted, Grant, NoSession, Outcome, Repeated, Verified};
+use self::states::{NotAdmitted, Parsed, Terms as BindTerms};
 use crate::access::{Access, Tier};
 use crate::enforce::Evictor;
 use crate::governance::Governance;
 use crate::refusal::Refusal;
 use crate::standing::Standing;
-use crate::store::clock::Clock;
-use crate::store::{SessionState, Store};
+use crate::store::clock::{Clock, UnixTime};
+use crate::store::{Cause, SessionRecord, Store};
 
 /// The tier of those who pass by the operator's list, in records and metrics.
 pub const PROBE: &str = "probe";
@@ -105,19 +108,29 @@ impl Admission {
 
     /// Decides on a verified handshake.
     pub async fn decide(&self, verified: Verified) -> Result<Outcome, Refusal> {
+        if self.evictor.is_server_key(&verified.peer().to_string()).await {
+            return Err(Refusal::Malformed("data: the key is this node's own".to_owned()));
+        }
         let policy = self.policy();
         let denied = policy.denies_account(&verified.account());
-        if !denied && policy.is_probe(&verified.account()) {
-            return verified.admit_probe(self).await.map(|admitted| Outcome::Admitted(Box::new(admitted)));
-        }
+        let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
+        let is_live = record.as_ref().is_some_and(|record| record.is_live());
         // Probes are not business: the node is measured by them, whether it takes holders now or not.
-        if self.store.paused().is_some() && !self.is_live(&verified) {
-            return Err(Refusal::Paused);
-        }
-        if let Some(refusal) = self.governance.refusal(self.clock.unix()) {
+        let is_probe = policy.is_probe(&verified.account());
+        if let Some(refusal) = self.governance.refusal(self.clock.unix()).filter(|_| denied || !is_probe) {
             return Err(refusal);
         }
-        let mut bound = verified.bind(self)?;
+        // Read from the record: a repeat takes no place, and what ends the right is enforcement's to find out.
+        if is_live && !denied {
+            return Ok(Outcome::Repeated(Box::new(Repeated::new(verified))));
+        }
+        if is_probe && !denied {
+            return verified.admit_probe(self).await.map(|admitted| Outcome::Admitted(Box::new(admitted)));
+        }
+        if self.store.paused().is_some() && !is_live {
+            return Err(Refusal::Paused);
+        }
+        let mut bound = verified.bind(self, self.repeat_terms(record.as_deref()))?;
         if denied {
             return Err(bound.denied());
         }
@@ -130,6 +143,22 @@ impl Admission {
         }
     }
 
+    /// What a handshake may do, given the record of the same handshake if there is one.
+    ///
+    /// A repeat is not a request of the owner: bytes that somebody recorded look the same. So it moves and evicts no
+    /// other session, and what a device limit or a lockdown took comes back only by a sign-in that is newer than the
+    /// eviction.
+    fn repeat_terms(&self, record: Option<&SessionRecord>) -> BindTerms {
+        let Some(record) = record else { return BindTerms::first() };
+        match record.cause {
+            Some(cause) if cause.heals() => BindTerms::repeat(),
+            Some(Cause::DeviceLimit | Cause::Lockdown) => {
+                BindTerms::signed_in_after(record.evicted_at.unwrap_or(UnixTime::MAX))
+            }
+            _ => BindTerms::repeat(),
+        }
+    }
+
     /// Devices at a time for a holder of `tier` whose session is of `plan`, if of any.
     pub fn devices(&self, tier: Tier, plan: Option<u64>) -> u32 {
         let policy = self.policy();
@@ -139,12 +168,10 @@ impl Admission {
         }
     }
 
-    /// Why a session of this kind is not let in by this node now, if so. Who is in already stays.
-    fn in_bad_standing(&self, verified: &Verified, kind: SessionKind) -> Option<Refusal> {
+    /// Why a session of this kind is not let in by this node now, if so.
+    fn in_bad_standing(&self, kind: SessionKind) -> Option<Refusal> {
         match kind {
-            SessionKind::Plan(plan) if self.policy().requires_standing() && !self.is_live(verified) => {
-                self.standing.refusal(plan)
-            }
+            SessionKind::Plan(plan) if self.policy().requires_standing() => self.standing.refusal(plan),
             SessionKind::Plan(_) | SessionKind::Direct => None,
         }
     }
@@ -155,12 +182,6 @@ impl Admission {
         policy.requires_standing().then(|| self.standing.problem(&policy.plans())).flatten()
     }
 
-    /// Whether this handshake was admitted already and its peer is in the tunnel.
-    fn is_live(&self, verified: &Verified) -> bool {
-        let record = self.store.session(verified.session_id());
-        record.is_some_and(|record| record.state == SessionState::Live && verified.is_of(&record))
-    }
-
     /// Whether the hub answers, as far as is known without asking.
     pub fn hub_is_up(&self) -> bool {
         self.sessions.health().is_up()
@@ -168,42 +189,45 @@ impl Admission {
 
     /// Notes that the node has taken a handshake: the binding behind it comes first from now on.
     pub fn note_used(&self, grant: &Grant) {
-        if let Grant::Card { candidate: Candidate { by: By::Binding(key), .. }, .. } = grant {
+        if let Grant::Card { choice, .. } = grant
+            && let By::Binding(key) = &choice.candidate.by
+        {
             self.store.touch(key);
         }
     }
 
-    /// Live sign-ins of `account` and the address of its own key; and what to say if none of them helps.
-    fn candidates(&self, account: &AccountAddress, own_key: Option<Address>) -> (Vec<Candidate>, Refusal) {
+    /// What to ask for an account, in the order of choice, and what to say if no wallet speaks for it. Only sign-ins
+    /// issued after `signed_in_after` count, if that is given; the handshake's own key is no sign-in.
+    fn inquiries(
+        &self,
+        account: &AccountAddress,
+        own_key: Option<Address>,
+        signed_in_after: Option<UnixTime>,
+    ) -> (Vec<Inquiry>, Refusal) {
         let now = self.clock.unix();
-        let (expired, live): (Vec<_>, Vec<_>) =
+        let (expired, mut live): (Vec<_>, Vec<_>) =
             self.store.bindings_of(account).into_iter().partition(|binding| binding.expired(now));
-        let mut candidates: Vec<_> = live
-            .iter()
-            .map(|binding| Candidate {
-                wallet: binding.wallet,
-                vault_hint: binding.vault,
-                by: By::Binding(binding.key()),
-            })
-            .collect();
-        candidates.extend(own_key.map(|wallet| Candidate { wallet, vault_hint: None, by: By::OwnKey }));
+        live.retain(|binding| signed_in_after.is_none_or(|after| binding.issued_at > after));
+        let own_key = own_key.filter(|_| signed_in_after.is_none());
+        let sessions = self.store.sessions_of_account(account);
+        let newest = sessions.iter().max_by_key(|record| (record.admitted_at, record.session_id));
+        let inquiries = inquiries(&live, own_key, newest.map(AsRef::as_ref));
         let (account, sign_in) = (account.to_string(), self.terms.sign_in.clone());
         let unbound = if expired.is_empty() {
             Refusal::Unbound { account, sign_in }
         } else {
             Refusal::BindingExpired { account, sign_in }
         };
-        (candidates, unbound)
+        (inquiries, unbound)
     }
 
-    /// What Ethereum says of a candidate.
-    async fn finding(&self, candidate: &Candidate) -> Finding {
-        let Candidate { wallet, vault_hint, .. } = *candidate;
-        if let Some(known) = self.access.known(wallet, vault_hint).await {
+    /// What Ethereum says to an inquiry.
+    async fn finding(&self, inquiry: &Inquiry) -> Finding {
+        if let Some(known) = self.access.known(inquiry.question).await {
             return Some(known);
         }
         path::asks();
-        match self.access.entitlement(wallet, vault_hint).await {
+        match self.access.ask(inquiry.question).await {
             Ok(entitlement) => Some(entitlement),
             Err(error) => {
                 tracing::warn!(%error, "Ethereum cannot be asked for a wallet's cards");
@@ -225,24 +249,15 @@ impl Admission {
     }
 
     /// Bindings that hold nothing are tried after the others from now on.
-    fn note_in_vain(&self, findings: &[(Candidate, Finding)]) {
-        for (candidate, finding) in findings {
-            if finding.as_ref().is_some_and(|found| found.tier == Tier::Denied) {
-                self.note_full(candidate);
+    fn note_in_vain(&self, findings: &[(Inquiry, Finding)]) {
+        for (inquiry, _) in findings {
+            let of_candidate = findings.iter().filter(|(other, _)| other.candidate == inquiry.candidate);
+            let is_denied = |finding: &Finding| finding.as_ref().is_some_and(|found| found.is_denied());
+            if let By::Binding(key) = &inquiry.candidate.by
+                && of_candidate.map(|(_, finding)| finding).all(is_denied)
+            {
+                self.store.mark_refused(key);
             }
-        }
-    }
-
-    fn note_full(&self, candidate: &Candidate) {
-        if let By::Binding(key) = &candidate.by {
-            self.store.mark_refused(key);
-        }
-    }
-
-    /// A session has left the hub: its key and device are free.
-    async fn forget(&self, session: u64) {
-        if let Err(error) = self.store.end_session(session).await {
-            tracing::warn!(%error, session, "cannot note that a session has ended");
         }
     }
 }

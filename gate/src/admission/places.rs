@@ -1,58 +1,65 @@
-//! Devices and tunnel keys: taking them, and finding out whether what stands in the way still lives.
+//! Places and tunnel keys: taking them, finding out whether what stands in the way still lives, and making room.
+
+use std::time::Duration;
 
 use futures::future::try_join_all;
+use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::SessionStatus;
 use tokio::time::{Instant, timeout_at};
 
+use super::basis_choice::losers;
 use super::states::Verified;
 use super::{Admission, Grant};
 use crate::refusal::Refusal;
-use crate::store::{Cause, Claim, ClaimError, Reservation};
+use crate::store::{Cause, Claim, ClaimError, HolderLimits, Reservation};
+
+/// What may be done for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Only a free one is taken.
+    Free,
+    /// Another session of the holder is moved to another basis or, where policy says so, the oldest is evicted.
+    Made,
+}
 
 /// Why there is no place.
 pub(super) struct Taken {
     /// What to tell.
     pub(super) refusal: Refusal,
-    /// The holder's own devices are the reason, so another holder may have a place.
-    pub(super) by_own_devices: bool,
+    /// The holder's own sessions are the reason, so another holder may have a place.
+    pub(super) by_holder: bool,
+    /// Sessions of the asking account among those in the way.
+    pub(super) own_sessions: usize,
 }
 
-/// Takes key and device for a handshake, until `deadline`; a probe takes no device. Sessions in the way that have ended
-/// on the hub are cleared first, and then, where policy says so and `may_evict`, the holder's oldest ones.
+impl Taken {
+    fn by_other(refusal: Refusal) -> Self {
+        Self { refusal, by_holder: false, own_sessions: 0 }
+    }
+}
+
+/// Takes key and place for a handshake, until `deadline`; a probe takes no place. Sessions in the way that have ended on
+/// the hub are cleared first.
 pub(super) async fn take(
     admission: &Admission,
     verified: &Verified,
     grant: &Grant,
-    may_evict: bool,
+    room: Room,
     deadline: Instant,
 ) -> Result<Reservation, Taken> {
-    let taken = timeout_at(deadline, try_to_take(admission, verified, grant, may_evict)).await;
-    taken.unwrap_or_else(|_| Err(Taken { refusal: Refusal::HubUnavailable, by_own_devices: false }))
+    let taken = timeout_at(deadline, try_to_take(admission, verified, grant, room)).await;
+    taken.unwrap_or_else(|_| Err(Taken::by_other(Refusal::HubUnavailable)))
 }
 
 async fn try_to_take(
     admission: &Admission,
     verified: &Verified,
     grant: &Grant,
-    may_evict: bool,
+    room: Room,
 ) -> Result<Reservation, Taken> {
-    let (entitlement, plan) = match grant {
-        Grant::Card { entitlement, plan, .. } => (Some(entitlement), *plan),
-        Grant::Probe => (None, None),
-    };
-    let limit = entitlement.map(|entitlement| admission.devices(entitlement.tier, plan));
-    let newest_wins =
-        may_evict && entitlement.is_some_and(|entitlement| admission.policy().drops_oldest(entitlement.tier));
-    let claim = Claim {
-        session_id: verified.session_id(),
-        wallet: entitlement.map(|entitlement| entitlement.wallet),
-        vault: entitlement.and_then(|entitlement| entitlement.vault),
-        tier: grant.tier().to_owned(),
-        service: verified.service().to_string(),
-        peer_id: verified.peer().to_string(),
-        devices: limit.map(|limit| limit as usize),
-    };
-    // A device may have to go before a key that is in the way is seen: at most one round for each.
+    let claim = claim(admission, verified, grant);
+    let account = verified.account();
+    // A place may have to be freed before a key that is in the way is seen: at most one round for each.
     for _ in 0..2 {
         match admission.store.claim(claim.clone()) {
             Ok(place) => return Ok(place),
@@ -64,33 +71,82 @@ async fn try_to_take(
         }
     }
     match admission.store.claim(claim.clone()) {
-        Err(ClaimError::DeviceLimit { sessions, his, limit }) if newest_wins => {
-            // Nobody goes for a handshake that is refused all the same.
+        Err(conflict) if room == Room::Made => {
+            // No session is touched for a handshake that is refused all the same.
             let user = admission.store.peer_in_use(&claim.service, &claim.peer_id);
             if let Some(session_id) = user.filter(|session| *session != claim.session_id) {
-                return Err(taken(ClaimError::PeerInUse { session_id }));
+                // Without a free place the limit is told first, unless policy would have made room.
+                let has_room = matches!(grant, Grant::Card { choice, .. }
+                    if admission.policy().drops_oldest(choice.basis.tier));
+                let told = if has_room { ClaimError::PeerInUse { session_id } } else { conflict };
+                return Err(taken(admission, account, told));
             }
-            let too_many = (sessions.len() + 1).saturating_sub(limit);
-            let oldest = oldest(admission, his, too_many);
-            admission.evictor.evict(&oldest, Cause::DeviceLimit, Instant::now().into_std()).await;
-            admission.store.claim(claim).map_err(taken)
+            make_room(admission, grant, &conflict).await;
+            admission.store.claim(claim).map_err(|conflict| taken(admission, account, conflict))
         }
-        claimed => claimed.map_err(taken),
+        claimed => claimed.map_err(|conflict| taken(admission, account, conflict)),
     }
 }
 
-/// Those of a holder's sessions that have to go so that one more is within the limit.
-fn oldest(admission: &Admission, sessions: Vec<u64>, too_many: usize) -> Vec<u64> {
-    let mut live: Vec<_> = sessions.into_iter().filter_map(|id| admission.store.session(id)).collect();
-    live.sort_by_key(|record| (record.admitted_at, record.session_id));
-    live.iter().take(too_many).map(|record| record.session_id).collect()
+fn claim(admission: &Admission, verified: &Verified, grant: &Grant) -> Claim {
+    let is_new = admission.store.session(verified.session_id()).is_none();
+    let (holder, limits) = match grant {
+        Grant::Card { choice, plan } => {
+            let devices = admission.devices(choice.basis.tier, *plan) as usize;
+            let limits = admission.limits(devices);
+            let admissions_per_hour = limits.admissions_per_hour.filter(|_| is_new);
+            (Some(choice.holder()), Some(HolderLimits { admissions_per_hour, ..limits }))
+        }
+        Grant::Probe => (None, None),
+    };
+    Claim {
+        session_id: verified.session_id(),
+        holder,
+        tier: grant.tier().to_owned(),
+        service: verified.service().to_string(),
+        peer_id: verified.peer().to_string(),
+        limits,
+    }
+}
+
+/// Moves one of the holder's sessions to another basis, or evicts the oldest where policy lets the newest stay.
+async fn make_room(admission: &Admission, grant: &Grant, conflict: &ClaimError) {
+    let (Grant::Card { choice, .. }, ClaimError::DeviceLimit { sessions, recorded, limit }) =
+        (grant, conflict)
+    else {
+        return;
+    };
+    let too_many = (sessions.len() + 1).saturating_sub(*limit);
+    let records: Vec<_> = recorded.iter().filter_map(|id| admission.store.session(*id)).collect();
+    let holder = choice.holder();
+    let mut moved = Vec::new();
+    // The ones that would have to go are moved first; else any that can be.
+    for session in losers(&records, 0, true) {
+        if moved.len() == too_many {
+            return;
+        }
+        let record = records.iter().find(|record| record.session_id == session);
+        if let Some(record) = record
+            && admission.move_elsewhere(record, holder).await
+        {
+            moved.push(session);
+        }
+    }
+    if admission.policy().drops_oldest(choice.basis.tier) {
+        let rest: Vec<_> = records.into_iter().filter(|record| !moved.contains(&record.session_id)).collect();
+        let left = rest.len().saturating_sub(too_many - moved.len());
+        let oldest = losers(&rest, left, true);
+        admission.evictor.evict(&oldest, Cause::DeviceLimit, Instant::now().into_std()).await;
+    }
 }
 
 /// Clears those of the sessions in the way that are no longer in use on the hub; whether that made room.
 async fn clear_ended(admission: &Admission, conflict: &ClaimError) -> Result<bool, Taken> {
-    let (in_the_way, by_key) = match conflict {
-        ClaimError::PeerInUse { session_id } => (std::slice::from_ref(session_id), true),
-        ClaimError::DeviceLimit { sessions, .. } => (sessions.as_slice(), false),
+    let (in_the_way, frees_place) = match conflict {
+        ClaimError::PeerInUse { session_id } => (std::slice::from_ref(session_id), false),
+        ClaimError::DeviceLimit { sessions, .. } => (sessions.as_slice(), true),
+        ClaimError::SlotLimit { sessions, .. } => (sessions.as_slice(), false),
+        ClaimError::AdmissionLimit { .. } => return Ok(false),
     };
     // After a failure the hub's client lets one question through to see: the others wait for the first one's answer.
     let (first, others) = in_the_way.split_at(in_the_way.len().min(1));
@@ -99,13 +155,14 @@ async fn clear_ended(admission: &Admission, conflict: &ClaimError) -> Result<boo
         for (session, status) in try_join_all(at_once.iter().map(|id| status(admission, *id))).await? {
             match status {
                 Some(SessionStatus::Active) => {}
-                // Its key stays its own until it has left the hub; the device is free at once.
+                // Its key stays its own until it has left the hub, and its slot until the node has removed it; the
+                // place is free at once.
                 Some(_) => {
                     admission.evictor.evict(&[session], Cause::Cancelled, Instant::now().into_std()).await;
-                    room |= !by_key;
+                    room |= frees_place;
                 }
                 None => {
-                    admission.forget(session).await;
+                    admission.evictor.end(session).await;
                     room = true;
                 }
             }
@@ -118,23 +175,66 @@ async fn status(admission: &Admission, session: u64) -> Result<(u64, Option<Sess
     let status = admission.sessions.status(session).await;
     status.map(|status| (session, status)).map_err(|error| {
         tracing::warn!(%error, session, "cannot tell whether a session in the way still lives");
-        Taken { refusal: Refusal::HubUnavailable, by_own_devices: false }
+        Taken::by_other(Refusal::HubUnavailable)
     })
 }
 
-fn taken(conflict: ClaimError) -> Taken {
-    match conflict {
-        ClaimError::PeerInUse { .. } => Taken { refusal: Refusal::KeyInUse, by_own_devices: false },
-        ClaimError::DeviceLimit { sessions, limit, .. } => Taken {
-            refusal: Refusal::DeviceLimit {
-                limit,
-                end: match (sessions.len() + 1).saturating_sub(limit) {
-                    0 | 1 => "one".to_owned(),
-                    more => more.to_string(),
-                },
-                sessions: sessions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            },
-            by_own_devices: true,
-        },
+fn taken(admission: &Admission, account: AccountAddress, conflict: ClaimError) -> Taken {
+    let in_the_way = match &conflict {
+        ClaimError::DeviceLimit { sessions, .. } | ClaimError::SlotLimit { sessions, .. } => {
+            sessions.as_slice()
+        }
+        ClaimError::PeerInUse { .. } | ClaimError::AdmissionLimit { .. } => &[],
+    };
+    let is_own = |id: &u64| admission.store.session(*id).is_some_and(|record| record.account == account);
+    let (own, others): (Vec<u64>, Vec<u64>) = in_the_way.iter().copied().partition(is_own);
+    let own_sessions = own.len();
+    let refusal = match conflict {
+        ClaimError::PeerInUse { .. } => return Taken::by_other(Refusal::KeyInUse),
+        ClaimError::DeviceLimit { limit, .. } => {
+            let too_many = (in_the_way.len() + 1).saturating_sub(limit);
+            Refusal::DeviceLimit { limit, free_one: free_one(&own, others.len(), too_many) }
+        }
+        ClaimError::SlotLimit { limit, .. } => {
+            Refusal::SlotLimit { limit, free_one: free_one(&own, others.len(), 1) }
+        }
+        ClaimError::AdmissionLimit { limit, retry_after } => {
+            Refusal::TooManyAdmissions { limit, retry_after: Duration::from_secs(retry_after) }
+        }
+    };
+    Taken { refusal, by_holder: true, own_sessions }
+}
+
+/// What to do about places or slots that are taken. Names sessions of the asking account only.
+fn free_one(own: &[u64], others: usize, too_many: usize) -> String {
+    let named = own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let count = if too_many <= 1 { "one".to_owned() } else { too_many.to_string() };
+    match (own.len(), others) {
+        (_, 0) => format!("end {count} of the sessions {named} on the hub first"),
+        (0, others) => {
+            format!("end {count} of the {others} sessions of other accounts that use this card first")
+        }
+        (own, others) => format!(
+            "end {count} of the {} sessions on the hub first: {named} of this account, {others} of other accounts that \
+             use this card",
+            own + others
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_names_only_sessions_of_the_asking_account() {
+        assert_eq!(free_one(&[3, 5], 0, 1), "end one of the sessions 3, 5 on the hub first");
+        assert_eq!(free_one(&[3, 5, 7], 0, 2), "end 2 of the sessions 3, 5, 7 on the hub first");
+        assert_eq!(
+            free_one(&[], 3, 1),
+            "end one of the 3 sessions of other accounts that use this card first"
+        );
+        let mixed = "end 2 of the 3 sessions on the hub first: 7 of this account, 2 of other accounts that use this card";
+        assert_eq!(free_one(&[7], 2, 2), mixed);
     }
 }

@@ -1,16 +1,17 @@
 //! What the operator allows: which sessions each tier may use, and who passes or never passes.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::SessionKind;
 
-use crate::access::{Entitlement, Tier};
+use crate::access::Tier;
 use crate::config::{self, SessionRule, WhenFull};
 
 /// The operator's policy, ready for lookups.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     free: config::TierPolicy,
     paid: config::TierPolicy,
@@ -18,6 +19,15 @@ pub struct Policy {
     deny_wallets: HashSet<Address>,
     deny_accounts: HashSet<AccountAddress>,
     require_standing: bool,
+    slot_allowance: usize,
+    admissions_per_hour: usize,
+    unverified_grace: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::from(&config::Policy::default())
+    }
 }
 
 impl From<&config::Policy> for Policy {
@@ -29,6 +39,9 @@ impl From<&config::Policy> for Policy {
             deny_wallets: policy.deny_wallets.iter().copied().collect(),
             deny_accounts: policy.deny_accounts.iter().copied().collect(),
             require_standing: policy.require_standing,
+            slot_allowance: policy.slot_allowance,
+            admissions_per_hour: policy.admissions_per_hour,
+            unverified_grace: policy.unverified_grace,
         }
     }
 }
@@ -106,9 +119,23 @@ impl Policy {
         self.deny_accounts.contains(account)
     }
 
-    /// Whether what `entitlement` rests on is denied: the wallet, or the vault behind it.
-    pub fn denies(&self, entitlement: &Entitlement) -> bool {
-        let denied = |wallet| self.deny_wallets.contains(wallet);
-        denied(&entitlement.wallet) || entitlement.vault.as_ref().is_some_and(denied)
+    /// Whether a basis is denied: its wallet, or the vault behind it.
+    pub fn denies(&self, wallet: Address, vault: Option<Address>) -> bool {
+        self.deny_wallets.contains(&wallet) || vault.is_some_and(|vault| self.deny_wallets.contains(&vault))
+    }
+
+    /// Slots of the node that a holder may take beyond its places, by evicted sessions that the node has not removed.
+    pub const fn slot_allowance(&self) -> usize {
+        self.slot_allowance
+    }
+
+    /// New sessions of one holder within an hour.
+    pub const fn admissions_per_hour(&self) -> usize {
+        self.admissions_per_hour
+    }
+
+    /// How long a session stays whose right may have ended while Ethereum cannot be asked whether it has.
+    pub const fn unverified_grace(&self) -> Duration {
+        self.unverified_grace
     }
 }

@@ -1,7 +1,6 @@
 //! The states of a handshake. Each arrow consumes the former state, and only [`Admitted`], which nothing
 //! outside this room can make, may be forwarded: the compiler refuses a path that lets somebody in unchecked.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::Address;
@@ -11,16 +10,22 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::{Handshake, HandshakeError, PeerId, PeerRequest, Service, Signer};
 use tokio::time::{Instant, timeout_at};
 
+use super::basis_choice::{Choice, Inquiry, choices};
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
-use super::{Admission, PROBE, places, question};
-use crate::access::Entitlement;
+use super::places::{self, Room, Taken};
+use super::policy::Policy;
+use super::{Admission, PROBE, question};
+use crate::access::Basis;
 use crate::refusal::Refusal;
+use crate::store::clock::UnixTime;
 use crate::store::{Reservation, SessionRecord};
 
-/// Candidates asked at the same time, after the first alone did not settle it.
-pub(super) const AT_ONCE: usize = 8;
+/// Inquiries made at the same time, after the first alone did not settle it.
+pub(super) const MAX_CONCURRENT_INQUIRIES: usize = 8;
 /// For Ethereum and the hub together; stock clients give up after 5 s and the node needs its part.
-pub(super) const LONGEST: Duration = Duration::from_millis(2800);
+pub(super) const MAX_DECISION_TIME: Duration = Duration::from_millis(2800);
+/// Why a repeat does not bring back what a device limit or a lockdown took.
+const STALE: &str = "it was evicted for a newer device or by a lockdown, and no wallet has signed in since";
 
 /// Bytes that have the form of a handshake.
 #[derive(Debug)]
@@ -38,29 +43,66 @@ pub struct Verified {
     signer: Signer,
 }
 
+/// What a handshake may do beyond using a free place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Only sign-ins issued after this time count.
+    signed_in_after: Option<UnixTime>,
+    /// Another session may be moved or evicted for it.
+    may_make_room: bool,
+}
+
+impl Terms {
+    /// A handshake that has no record.
+    pub(super) const fn first() -> Self {
+        Self { signed_in_after: None, may_make_room: true }
+    }
+
+    /// A repeat: it may restore what comes back by itself.
+    pub(super) const fn repeat() -> Self {
+        Self { signed_in_after: None, may_make_room: false }
+    }
+
+    /// A repeat that counts as a request of the owner if a wallet signed in after `time`.
+    pub(super) const fn signed_in_after(time: UnixTime) -> Self {
+        Self { signed_in_after: Some(time), may_make_room: true }
+    }
+}
+
 /// There are wallets that may open the network for this account.
 #[derive(Debug)]
 pub struct Bound {
     verified: Verified,
-    candidates: Vec<Candidate>,
-    /// What was found out so far, about the first candidates in order.
-    findings: Vec<(Candidate, Finding)>,
+    inquiries: Vec<Inquiry>,
+    /// What was found out so far, about the first inquiries in order.
+    findings: Vec<(Inquiry, Finding)>,
     session: Option<SessionFinding>,
-    /// Candidates that hold a card, but whose devices are all in use.
-    passed_over: Vec<Candidate>,
-    /// What the last of those was told.
-    full: Option<Refusal>,
-    /// What to say if none of them holds anything and nobody signed in.
+    /// Choices that allow the session and have no free place, in order.
+    full: Vec<Full>,
+    /// How many of those were tried again with room made for them.
+    room_tried: usize,
+    terms: Terms,
+    /// What to say if none of them holds anything and there is no sign-in.
     unbound: Refusal,
     deadline: Instant,
+}
+
+/// A choice without a free place.
+#[derive(Debug)]
+struct Full {
+    choice: Choice,
+    refusal: Refusal,
+    /// Sessions of the asking account among those in the way.
+    own_sessions: usize,
 }
 
 /// A wallet holds a card that is good for this session, as far as the session exists.
 #[derive(Debug)]
 pub struct Entitled {
     bound: Bound,
-    candidate: Candidate,
-    entitlement: Arc<Entitlement>,
+    choice: Choice,
+    /// All choices are full: other sessions are moved or evicted for this one.
+    make_room: bool,
 }
 
 /// What an admission rests on.
@@ -68,10 +110,8 @@ pub struct Entitled {
 pub enum Grant {
     /// A holder's card.
     Card {
-        /// The wallet and how it speaks for the account.
-        candidate: Candidate,
-        /// What it holds.
-        entitlement: Arc<Entitlement>,
+        /// The wallet and the basis.
+        choice: Choice,
         /// The plan that the session is of, if of any.
         plan: Option<u64>,
     },
@@ -83,18 +123,24 @@ impl Grant {
     /// The label of its tier.
     pub fn tier(&self) -> &'static str {
         match self {
-            Self::Card { entitlement, .. } => entitlement.tier.name(),
+            Self::Card { choice, .. } => choice.basis.tier.name(),
             Self::Probe => PROBE,
         }
     }
 }
 
-/// May be forwarded. Holds its tunnel key and device until it is dropped.
+/// May be forwarded. Holds its tunnel key and place until it is dropped.
 #[derive(Debug)]
 pub struct Admitted {
     verified: Verified,
     grant: Grant,
     _place: Reservation,
+}
+
+/// The handshake of a live session again: answered from the record, never forwarded.
+#[derive(Debug)]
+pub struct Repeated {
+    verified: Verified,
 }
 
 /// An entitled handshake for a session that is not on the hub: the node's to refuse.
@@ -108,6 +154,8 @@ pub struct NoSession {
 pub enum Outcome {
     /// It may be forwarded.
     Admitted(Box<Admitted>),
+    /// It was answered before, and its session is live.
+    Repeated(Box<Repeated>),
     /// The node has to say that there is no such session.
     NoSession(Box<NoSession>),
 }
@@ -115,7 +163,7 @@ pub enum Outcome {
 /// Why an entitled handshake is not admitted.
 #[derive(Debug)]
 pub enum NotAdmitted {
-    /// This holder's devices are in use; another candidate may still have one free.
+    /// This holder has no free place; another choice may still have one.
     Full(Box<Bound>),
     /// Nothing more to try.
     Refused(Refusal),
@@ -186,78 +234,98 @@ impl Verified {
 
     /// Finds the wallets that may speak for the account: its sign-ins, in the order of the store, then the
     /// Ethereum address of the handshake's own key.
-    pub fn bind(self, admission: &Admission) -> Result<Bound, Refusal> {
-        let own_key = self.own_key();
-        let (candidates, unbound) = admission.candidates(&self.signer.account, own_key);
-        if candidates.is_empty() {
-            return Err(unbound);
+    pub fn bind(self, admission: &Admission, terms: Terms) -> Result<Bound, Refusal> {
+        let account = self.signer.account;
+        let (inquiries, unbound) = admission.inquiries(&account, self.own_key(), terms.signed_in_after);
+        if inquiries.is_empty() {
+            let is_stale = terms.signed_in_after.is_some()
+                && !admission.inquiries(&account, self.own_key(), None).0.is_empty();
+            return Err(if is_stale { Refusal::TunnelOver(STALE) } else { unbound });
         }
         Ok(Bound {
             verified: self,
-            candidates,
+            inquiries,
             findings: Vec::new(),
             session: None,
-            passed_over: Vec::new(),
-            full: None,
+            full: Vec::new(),
+            room_tried: 0,
+            terms,
             unbound,
-            deadline: Instant::now() + LONGEST,
+            deadline: Instant::now() + MAX_DECISION_TIME,
         })
     }
 
     /// A probe needs no card and may use any session.
     pub async fn admit_probe(self, admission: &Admission) -> Result<Admitted, Refusal> {
-        let deadline = Instant::now() + LONGEST;
-        let place = places::take(admission, &self, &Grant::Probe, false, deadline).await;
+        let deadline = Instant::now() + MAX_DECISION_TIME;
+        let place = places::take(admission, &self, &Grant::Probe, Room::Free, deadline).await;
         let place = place.map_err(|taken| taken.refusal)?;
         Ok(Admitted { verified: self, grant: Grant::Probe, _place: place })
     }
 }
 
 impl Bound {
-    /// What a denied account is told: who has not signed in is told that first.
+    /// What a denied account is told: one that has not signed in is told that first.
     pub(super) fn denied(self) -> Refusal {
-        let signed_in = self.candidates.iter().any(|candidate| candidate.by != By::OwnKey);
+        let signed_in = self.inquiries.iter().any(|inquiry| inquiry.candidate.by != By::OwnKey);
         if signed_in { Refusal::Denied } else { self.unbound }
     }
 
-    /// Asks Ethereum and the hub, in parallel, until a candidate may use the session or all were asked.
+    /// Asks Ethereum and the hub, in parallel, until a choice that may have a free place is found or all were asked.
     pub async fn entitle(mut self, admission: &Admission) -> Result<Entitled, Refusal> {
         let session = self.begin(admission).await;
-        let asked: Vec<Candidate> = self.candidates.iter().skip(self.findings.len()).copied().collect();
+        let policy = admission.policy();
+        let now = admission.clock.unix();
+        let asked: Vec<Inquiry> = self.inquiries.iter().skip(self.findings.len()).copied().collect();
         let deadline = self.deadline;
         let mut more = futures::stream::iter(asked)
-            .map(|candidate| async move {
-                let finding = timeout_at(deadline, admission.finding(&candidate)).await;
-                (candidate, finding.unwrap_or_default())
+            .map(|inquiry| async move {
+                let finding = timeout_at(deadline, admission.finding(&inquiry)).await;
+                (inquiry, finding.unwrap_or_default())
             })
-            .buffered(AT_ONCE);
-        loop {
-            if let Some((candidate, entitlement)) = self.settled(admission, session) {
-                drop(more);
-                admission.note_in_vain(&self.findings);
-                return match session {
-                    SessionFinding::Unavailable => Err(Refusal::HubUnavailable),
-                    _ => Ok(Entitled { bound: self, candidate, entitlement }),
-                };
+            .buffered(MAX_CONCURRENT_INQUIRIES);
+        let choice = loop {
+            if let Some(choice) = self.next_choice(&policy, session, now) {
+                break Some(choice);
             }
             match more.next().await {
                 Some(finding) => self.findings.push(finding),
-                None => break,
+                None => break None,
             }
-        }
+        };
         drop(more);
         admission.note_in_vain(&self.findings);
-        let nearest = || decide::nearest_refusal(&admission.policy(), &self.findings, session, &self.unbound);
-        Err(self.full.clone().unwrap_or_else(nearest))
+        match choice {
+            Some(_) if session == SessionFinding::Unavailable => Err(Refusal::HubUnavailable),
+            Some(choice) => Ok(Entitled { bound: self, choice, make_room: false }),
+            None => self.make_room(&policy, session),
+        }
     }
 
-    /// The session, and the first candidate at the same time; the others only if that does not settle it.
+    /// The choices without a free place once more, now with room made for them; else the refusal.
+    fn make_room(mut self, policy: &Policy, session: SessionFinding) -> Result<Entitled, Refusal> {
+        if self.terms.may_make_room
+            && let Some(full) = self.full.get(self.room_tried)
+        {
+            let choice = full.choice.clone();
+            self.room_tried += 1;
+            return Ok(Entitled { bound: self, choice, make_room: true });
+        }
+        // The one that the asking account can do most about.
+        let told = self.full.iter().rev().max_by_key(|full| full.own_sessions);
+        Err(told.map_or_else(
+            || decide::nearest_refusal(policy, &self.findings, session, &self.unbound),
+            |full| full.refusal.clone(),
+        ))
+    }
+
+    /// The session, and the first inquiry at the same time; the others only if that does not settle it.
     async fn begin(&mut self, admission: &Admission) -> SessionFinding {
         if let Some(session) = self.session {
             return session;
         }
         let session = timeout_at(self.deadline, admission.session(self.verified.session_id()));
-        let session = match self.candidates.first() {
+        let session = match self.inquiries.first() {
             Some(first) => {
                 let finding = timeout_at(self.deadline, admission.finding(first));
                 let (finding, session) = tokio::join!(finding, session);
@@ -271,24 +339,23 @@ impl Bound {
         session
     }
 
-    fn settled(
-        &self,
-        admission: &Admission,
-        session: SessionFinding,
-    ) -> Option<(Candidate, Arc<Entitlement>)> {
-        self.findings.iter().filter(|(candidate, _)| !self.passed_over.contains(candidate)).find_map(
-            |(candidate, finding)| {
-                let settled = decide::settles(&admission.policy(), finding, session);
-                finding.as_ref().filter(|_| settled).map(|found| (*candidate, Arc::clone(found)))
-            },
-        )
+    /// The first choice whose holder was not found without a free place for its tier.
+    fn next_choice(&self, policy: &Policy, session: SessionFinding, now: UnixTime) -> Option<Choice> {
+        let is_full = |candidate: &Candidate, basis: &Basis| {
+            self.full.iter().any(|full| {
+                full.choice.holder() == basis.holder(candidate.wallet) && full.choice.basis.tier == basis.tier
+            })
+        };
+        choices(policy, &self.findings, session, now)
+            .find(|(candidate, basis)| !is_full(candidate, basis))
+            .map(|(candidate, basis)| Choice { candidate: *candidate, basis: basis.clone() })
     }
 }
 
 impl Entitled {
-    /// Takes a device of the holder and the tunnel key.
+    /// Takes a place of the holder and the tunnel key.
     pub async fn admit(self, admission: &Admission) -> Result<Outcome, NotAdmitted> {
-        let Self { mut bound, candidate, entitlement } = self;
+        let Self { mut bound, choice, make_room } = self;
         if bound.session == Some(SessionFinding::Missing) {
             return Ok(Outcome::NoSession(Box::new(NoSession { verified: bound.verified })));
         }
@@ -296,10 +363,10 @@ impl Entitled {
             Some(SessionFinding::Kind(kind)) => kind.plan(),
             _ => None,
         };
-        let grant = Grant::Card { candidate, entitlement, plan };
         let bad_standing = in_bad_standing(admission, &bound);
-        let place = places::take(admission, &bound.verified, &grant, bad_standing.is_none(), bound.deadline);
-        match place.await {
+        let grant = Grant::Card { choice: choice.clone(), plan };
+        let room = if make_room && bad_standing.is_none() { Room::Made } else { Room::Free };
+        match places::take(admission, &bound.verified, &grant, room, bound.deadline).await {
             Ok(place) => match bad_standing {
                 Some(refusal) => Err(NotAdmitted::Refused(refusal)),
                 None => Ok(Outcome::Admitted(Box::new(Admitted {
@@ -308,10 +375,11 @@ impl Entitled {
                     _place: place,
                 }))),
             },
-            Err(taken) if taken.by_own_devices => {
-                admission.note_full(&candidate);
-                bound.passed_over.push(candidate);
-                bound.full = Some(taken.refusal);
+            Err(taken) if taken.by_holder => {
+                if !make_room {
+                    let Taken { refusal, own_sessions, .. } = taken;
+                    bound.full.push(Full { choice, refusal, own_sessions });
+                }
                 Err(NotAdmitted::Full(Box::new(bound)))
             }
             Err(taken) => Err(NotAdmitted::Refused(taken.refusal)),
@@ -321,7 +389,7 @@ impl Entitled {
 
 fn in_bad_standing(admission: &Admission, bound: &Bound) -> Option<Refusal> {
     match bound.session {
-        Some(SessionFinding::Kind(kind)) => admission.in_bad_standing(&bound.verified, kind),
+        Some(SessionFinding::Kind(kind)) => admission.in_bad_standing(kind),
         Some(SessionFinding::Missing | SessionFinding::Unavailable) | None => None,
     }
 }
@@ -340,6 +408,17 @@ impl Admitted {
     /// The bytes to forward: those that arrived.
     pub fn body(&self) -> Bytes {
         self.verified.parsed.body.clone()
+    }
+}
+
+impl Repeated {
+    pub(super) fn new(verified: Verified) -> Self {
+        Self { verified }
+    }
+
+    /// The handshake behind it.
+    pub fn verified(&self) -> &Verified {
+        &self.verified
     }
 }
 

@@ -260,6 +260,14 @@ section! {
         deny_accounts: Vec<AccountAddress> = Vec::new(),
         /// Sessions of plans are for a node in good standing only; `[registry]` says who knows.
         require_standing: bool = false,
+        /// Slots of the node's peer table that one holder may take beyond its devices: evicted peers keep theirs until
+        /// the node removes them.
+        slot_allowance: usize = 3,
+        /// New sessions of one holder within an hour.
+        admissions_per_hour: usize = 60,
+        /// How long a tunnel stays whose right may have ended while Ethereum cannot be asked whether it has.
+        #[serde(with = "humantime_serde")]
+        unverified_grace: Duration = Duration::from_secs(30),
     }
 }
 

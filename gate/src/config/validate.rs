@@ -73,6 +73,7 @@ impl Config {
         self.check_binding(&mut problems);
         self.check_hub_and_limits(&mut problems);
         self.check_registry(&mut problems);
+        self.check_bounds_of_holders(&mut problems);
         problems.found()
     }
 
@@ -251,6 +252,13 @@ impl Config {
             "registry.contract",
             "the NodeRegistry, or source = \"hub\", is needed where policy.require_standing is on",
         );
+    }
+
+    fn check_bounds_of_holders(&self, problems: &mut Problems) {
+        let policy = &self.policy;
+        problems.unless(policy.slot_allowance <= 250, "policy.slot_allowance", "must be between 0 and 250");
+        problems.unless(policy.admissions_per_hour > 0, "policy.admissions_per_hour", "must be 1 or more");
+        problems.within("policy.unverified_grace", policy.unverified_grace, Duration::ZERO, HOUR);
     }
 
     fn check_tunnel(&self, problems: &mut Problems) {

@@ -57,11 +57,11 @@ impl Api {
         let query = Parameters::parse(parts.uri.query(), &["wallet", "vault"])?;
         let Wallet(wallet) = query.required("wallet")?;
         let vault = query.optional::<Wallet>("vault")?.map(|Wallet(vault)| vault);
-        let entitlement = self.access.entitlement(wallet, vault).await.map_err(|error| {
+        let summary = self.access.public_summary(wallet, vault).await.map_err(|error| {
             tracing::warn!(%error, "Ethereum cannot be asked for a wallet's cards");
             Refusal::EthereumUnavailable
         })?;
-        Ok(answer::success(StatusCode::OK, &Eligibility(entitlement)))
+        Ok(answer::success(StatusCode::OK, &Eligibility(summary)))
     }
 
     fn challenge(&self, client: IpAddr, parts: &Parts) -> Answered {
@@ -91,7 +91,7 @@ impl Api {
         let bound = bound.map_err(refused)?;
         // A newer sign-in lengthens what rests on it, and brings back what an ended one took.
         self.enforcer.account_changed(&bound.binding.account);
-        tracing::info!(wallet = %crate::ops::redact::Short(bound.binding.wallet), tier = bound.entitlement.tier.name(),
+        tracing::info!(wallet = %crate::ops::redact::Short(bound.binding.wallet), tier = bound.summary.tier.name(),
             "wallet bound");
         Ok(answer::success(StatusCode::CREATED, &bound))
     }

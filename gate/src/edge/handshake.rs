@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use self::turns::{Turn, Turns};
 use super::answer::{self, Body};
 use super::forward::Upstream;
-use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, path};
+use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, Repeated, path};
 use crate::enforce::{Enforcer, Repeat};
 use crate::ops::node::NodeState;
 use crate::refusal::Refusal;
@@ -71,8 +71,9 @@ impl Handshakes {
         body: Bytes,
     ) -> Result<Response<Body>, Refusal> {
         let begun = Instant::now();
-        let answered = match Box::pin(self.decide(body)).await {
+        let answered = match Box::pin(self.decide(body.clone())).await {
             Ok(Outcome::Admitted(admitted)) => self.let_in(*admitted, parts, client, begun).await,
+            Ok(Outcome::Repeated(repeated)) => self.repeat(&repeated, body, parts, client, begun).await,
             Ok(Outcome::NoSession(missing)) => self.explain(&missing, parts, client, begun).await,
             Err(refusal) => Err(refusal),
         };
@@ -87,6 +88,34 @@ impl Handshakes {
         let (outcome, path) = path::observe(Box::pin(self.admission.decide(verified))).await;
         metrics::histogram!("sovereign_gate_admission_seconds", "path" => path).record(begun.elapsed());
         outcome
+    }
+
+    /// Answers the handshake of a live session again. If the session was evicted in this very moment, the handshake is
+    /// decided on as that of an evicted one.
+    async fn repeat(
+        self: Arc<Self>,
+        repeated: &Repeated,
+        body: Bytes,
+        parts: Parts,
+        client: IpAddr,
+        begun: Instant,
+    ) -> Result<Response<Bytes>, Refusal> {
+        match self.enforcer.repeat_live(repeated).await {
+            Repeat::Holds => {
+                let answer =
+                    self.recorded(repeated.verified().session_id()).await?.ok_or(Refusal::Internal)?;
+                metrics::counter!("sovereign_gate_admissions_total",
+                    "outcome" => "admitted", "reason" => "repeat", "tier" => "none")
+                .increment(1);
+                Ok(answer)
+            }
+            Repeat::Over(refusal) => Err(refusal),
+            Repeat::No => match Box::pin(self.decide(body)).await? {
+                Outcome::Admitted(admitted) => self.let_in(*admitted, parts, client, begun).await,
+                Outcome::NoSession(missing) => self.explain(&missing, parts, client, begun).await,
+                Outcome::Repeated(_) => Err(Refusal::NodeUnavailable),
+            },
+        }
     }
 
     /// Takes in whoever was admitted. Once begun, this runs to its end even if the client leaves or the node takes too

@@ -1,207 +1,204 @@
-//! Looks at the named sessions, many at a time, and applies what admission decides, one after the other.
+//! Re-evaluates the named sessions, many at a time, and applies what admission decides of each as soon as it is known.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
-use futures::{StreamExt, stream};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 
 use super::queue::Due;
 use super::tunnel::Restored;
 use super::{Enforcer, is_open};
-use crate::access::Entitlement;
-use crate::admission::{Basis, Grant, Verdict};
-use crate::store::{Cause, Claim, ClaimError, Reservation, SessionRecord, SessionState};
+use crate::admission::basis_choice::losers;
+use crate::admission::{Grant, RecordedBasis, Verdict};
+use crate::store::{Cause, ClaimError, SessionRecord, SessionState};
 
-/// Sessions asked about at the same time.
-const AT_ONCE: usize = 64;
-/// Sessions taken from the queue at a time.
-const BATCH: usize = 256;
-/// Looks at a session that waits until others of its holder have gone.
-const PATIENCE: u32 = 3;
-
-/// A session, and what admission says of it; nothing if it is no longer there.
-type Answer = (Due, Option<(Arc<SessionRecord>, Verdict)>);
+/// Sessions looked at at the same time without an event.
+const MAX_BACKGROUND: usize = 64;
+/// Sessions looked at at the same time in all: the background never keeps an event waiting.
+const MAX_CONCURRENT: usize = 2 * MAX_BACKGROUND;
+/// Looks at a session that waits until others of its holder were looked at.
+const MAX_WAITS_FOR_OTHERS: u32 = 3;
 
 impl Enforcer {
     pub(super) async fn work(&self) {
+        let mut running = FuturesUnordered::new();
+        let mut background = 0;
         loop {
-            let due = self.queue.take(BATCH).await;
-            let asked = stream::iter(due).map(|due| async move {
-                let Some(record) = self.store.session(due.session).filter(|record| is_open(record)) else {
-                    return (due, None);
-                };
-                let verdict = self.admission.reconsider(&record).await;
-                (due, Some((record, verdict)))
-            });
-            // Whoever is slow to be told about keeps nobody in whose answer is there.
-            let mut answers = asked.buffer_unordered(AT_ONCE).ready_chunks(BATCH);
-            while let Some(answers) = answers.next().await {
-                self.apply(answers).await;
-            }
-        }
-    }
-
-    /// First those go who have to, which frees places; then the others are given theirs.
-    async fn apply(&self, answers: Vec<Answer>) {
-        let mut leaving: BTreeMap<&'static str, (Cause, Vec<Due>)> = BTreeMap::new();
-        let mut staying = Vec::new();
-        for (due, answer) in answers {
-            match answer.map(|(record, verdict)| (self.outcome(&record, verdict), record)) {
-                None | Some((Outcome::Nothing, _)) => self.queue.done(&due),
-                Some((Outcome::Later, _)) => self.queue.again(&due),
-                Some((Outcome::Leaves(cause), _)) => {
-                    leaving.entry(cause.label()).or_insert((cause, Vec::new())).1.push(due);
+            tokio::select! {
+                due = self.queue.take(background < MAX_BACKGROUND), if running.len() < MAX_CONCURRENT => {
+                    let in_background = usize::from(!due.is_urgent());
+                    background += in_background;
+                    running.push(async move {
+                        self.look(&due).await;
+                        in_background
+                    });
                 }
-                Some((Outcome::Stays(grants), record)) => staying.push((due, record, grants)),
-            }
-        }
-        for (cause, leaving) in leaving.into_values() {
-            let sessions: Vec<u64> = leaving.iter().map(|due| due.session).collect();
-            let since = leaving.iter().map(|due| due.since).min().unwrap_or_else(Instant::now);
-            self.evictor.evict(&sessions, cause, since).await;
-            for due in &leaving {
-                self.queue.done(due);
-            }
-        }
-        staying.sort_by_key(|(_, record, grants)| self.turn(record, grants));
-        for (due, record, grants) in staying {
-            match self.keep(&due, &record, &grants).await {
-                Kept::Rests => self.queue.done(&due),
-                Kept::Later => self.queue.again(&due),
-                Kept::NoPlace(cause) => {
-                    self.evictor.evict(&[record.session_id], cause, due.since).await;
-                    self.queue.done(&due);
-                }
+                Some(in_background) = running.next(), if !running.is_empty() => background -= in_background,
             }
         }
     }
 
-    fn outcome(&self, record: &SessionRecord, verdict: Verdict) -> Outcome {
-        let live = record.state == SessionState::Live;
-        match verdict {
-            Verdict::Keeps(grants) => Outcome::Stays(grants),
-            Verdict::Loses(cause) if live => Outcome::Leaves(cause),
-            Verdict::Loses(_) => Outcome::Nothing,
-            // Its right has ended, and nobody can say that there is another one.
-            Verdict::Unknown if live && record.expires_at <= self.clock.unix() => {
-                Outcome::Leaves(Cause::Expired)
+    async fn look(&self, due: &Due) {
+        let Some(record) = self.store.session(due.session).filter(|record| is_open(record)) else {
+            return self.queue.done(due);
+        };
+        let verdict = if record.is_live() {
+            self.admission.reevaluate(&record).await
+        } else {
+            self.admission.search_basis(&record).await
+        };
+        let outcome = match verdict {
+            Verdict::Keeps(grants) => self.keep(due, &record, &grants).await,
+            Verdict::Loses { .. } if !record.is_live() => Looked::Done,
+            Verdict::Loses { cause, is_open } => {
+                self.evict(due, cause).await;
+                if is_open && cause.heals() { Looked::Search } else { Looked::Done }
             }
-            Verdict::Unknown => Outcome::Later,
+            Verdict::Unknown => self.doubt(due, &record).await,
+        };
+        match outcome {
+            Looked::Done => self.queue.done(due),
+            Looked::Again => self.queue.again(due, self.admission.policy().unverified_grace()),
+            Looked::Search => self.queue.search(due),
         }
     }
 
-    /// Where a holder has too many, each is asked for room in this order: the first ones go. Who is to come back
-    /// comes after those who are in.
-    fn turn(&self, record: &SessionRecord, grants: &[Grant]) -> (bool, i64) {
-        let policy = self.admission.policy();
-        let newest_stay = grants.iter().any(|grant| match grant {
-            Grant::Card { entitlement, .. } => policy.drops_oldest(entitlement.tier),
-            Grant::Probe => false,
-        });
-        let evicted = record.state == SessionState::Evicted;
-        let oldest_first = newest_stay != evicted;
-        (evicted, if oldest_first { record.admitted_at } else { -record.admitted_at })
+    async fn evict(&self, due: &Due, cause: Cause) {
+        let since = due.loss_at.unwrap_or(due.since);
+        self.evictor.evict(&[due.session], cause, since).await;
+    }
+
+    /// Ethereum cannot be asked. A right that has ended by time, or that an event may have ended a while ago, does not
+    /// last for that; any other one stays as it is.
+    async fn doubt(&self, due: &Due, record: &SessionRecord) -> Looked {
+        let grace = self.admission.policy().unverified_grace();
+        if record.is_live() && record.expires_at <= self.clock.unix() {
+            self.evict(due, Cause::Expired).await;
+        } else if record.is_live() && due.loss_at.is_some_and(|at| at.elapsed() >= grace) {
+            self.evict(due, Cause::Unverified).await;
+        }
+        Looked::Again
     }
 
     /// Lets a session rest on the first of `grants` whose holder has a place for it.
-    async fn keep(&self, due: &Due, record: &Arc<SessionRecord>, grants: &[Grant]) -> Kept {
+    async fn keep(&self, due: &Due, record: &Arc<SessionRecord>, grants: &[Grant]) -> Looked {
         let now = self.clock.unix();
-        let (mut full, mut waits) = (Cause::Expired, false);
+        let mut full = Vec::new();
         for grant in grants {
-            let basis = self.admission.basis(grant);
+            let basis = self.admission.recorded_basis(grant);
             if basis.expires_at <= now {
                 continue;
             }
-            let place = match self.place(record, grant, &basis) {
-                Ok(place) => place,
-                Err(conflict) => {
-                    waits |= self.goes_after_others(record, grant, &conflict);
-                    full = Cause::DeviceLimit;
-                    continue;
+            let has_place = record.has_place_of(basis.vault.or(basis.wallet), basis.tier);
+            let place = if has_place { Ok(None) } else { self.claim(record, grant).map(Some) };
+            match place {
+                Ok(place) => {
+                    let looked = self.rest(record, grant, &basis).await;
+                    drop(place);
+                    return looked;
                 }
-            };
-            let kept = self.rest(record, grant, &basis).await;
-            drop(place);
-            return kept;
+                Err(conflict) => full.push((grant, basis, conflict)),
+            }
         }
-        if waits && due.tries < PATIENCE { Kept::Later } else { Kept::NoPlace(full) }
+        if !record.is_live() {
+            return Looked::Done;
+        }
+        for (grant, basis, conflict) in &full {
+            if self.displace_others(due, record, grant, conflict).await
+                && let Ok(place) = self.claim(record, grant)
+            {
+                let looked = self.rest(record, grant, basis).await;
+                drop(place);
+                return looked;
+            }
+        }
+        if due.tries < MAX_WAITS_FOR_OTHERS && self.others_are_open(record, &full) {
+            return Looked::Again;
+        }
+        let cause = if full.is_empty() { Cause::Expired } else { Cause::DeviceLimit };
+        self.evict(due, cause).await;
+        Looked::Done
     }
 
-    /// Whether so many of the holder's sessions have to go before this one that it stays. Their answers may be on their
-    /// way still: who stays must not hang on whose came first.
-    fn goes_after_others(&self, record: &SessionRecord, grant: &Grant, full: &ClaimError) -> bool {
-        let (Grant::Card { entitlement, .. }, ClaimError::DeviceLimit { sessions, his, limit }) =
+    fn claim(&self, record: &SessionRecord, grant: &Grant) -> Result<crate::store::Reservation, ClaimError> {
+        self.store.claim(self.admission.claim_for(record, grant))
+    }
+
+    /// Whether sessions in the way are to be looked at themselves: they may leave by themselves.
+    fn others_are_open(&self, record: &SessionRecord, full: &[(&Grant, RecordedBasis, ClaimError)]) -> bool {
+        let in_the_way = full.iter().flat_map(|(_, _, conflict)| match conflict {
+            ClaimError::DeviceLimit { sessions, .. } => sessions.as_slice(),
+            _ => &[],
+        });
+        in_the_way.filter(|id| **id != record.session_id).any(|id| self.queue.is_open(*id))
+    }
+
+    /// Makes room with a holder that has too many sessions, if this one is not among those that go: the others are
+    /// moved to another basis where they have one, or evicted.
+    async fn displace_others(
+        &self,
+        due: &Due,
+        record: &Arc<SessionRecord>,
+        grant: &Grant,
+        full: &ClaimError,
+    ) -> bool {
+        let (Grant::Card { choice, .. }, ClaimError::DeviceLimit { sessions, recorded, limit }) =
             (grant, full)
         else {
             return false;
         };
-        let newest_stay = self.admission.policy().drops_oldest(entitlement.tier);
-        let own = (record.admitted_at, record.session_id);
-        let others = his.iter().filter_map(|id| self.store.session(*id));
-        let goes_before = |other: &Arc<SessionRecord>| {
-            let other = (other.admitted_at, other.session_id);
-            if newest_stay { other < own } else { other > own }
-        };
-        let too_many = (sessions.len() + 1).saturating_sub(*limit);
-        record.state == SessionState::Live && others.filter(goes_before).count() >= too_many
-    }
-
-    /// A device's place with the holder, where the session does not have one already.
-    fn place(
-        &self,
-        record: &SessionRecord,
-        grant: &Grant,
-        basis: &Basis,
-    ) -> Result<Option<Reservation>, ClaimError> {
-        let Grant::Card { entitlement, .. } = grant else { return Ok(None) };
-        if record.is_in_on(basis.wallet, basis.vault, basis.tier) {
-            return Ok(None);
+        let mut records: Vec<Arc<SessionRecord>> =
+            recorded.iter().filter_map(|id| self.store.session(*id)).collect();
+        let limit = limit.saturating_sub(sessions.len() - recorded.len());
+        records.push(Arc::clone(record));
+        let newest_stay = self.admission.policy().drops_oldest(choice.basis.tier);
+        // One that has another basis gives way without a loss, whatever the order.
+        let mut too_many = losers(&records, limit, newest_stay).len();
+        let others = records.iter().filter(|other| other.session_id != record.session_id);
+        for other in others {
+            if too_many > 0 && self.admission.move_elsewhere(other, choice.holder()).await {
+                too_many -= 1;
+            }
         }
-        let claim = Claim {
-            session_id: record.session_id,
-            wallet: basis.wallet,
-            vault: basis.vault,
-            tier: basis.tier.to_owned(),
-            service: record.service.clone(),
-            peer_id: record.peer_id.clone(),
-            devices: Some(self.devices(entitlement, basis.plan)),
-        };
-        self.store.claim(claim).map(Some)
+        if too_many == 0 {
+            return true;
+        }
+        let left: Vec<Arc<SessionRecord>> = records
+            .iter()
+            .filter_map(|known| self.store.session(known.session_id))
+            .filter(|now| now.session_id == record.session_id || now.holder() == Some(choice.holder()))
+            .collect();
+        let leaving = losers(&left, limit, newest_stay);
+        if leaving.contains(&record.session_id) {
+            return false;
+        }
+        self.evictor.evict(&leaving, Cause::DeviceLimit, due.since).await;
+        true
     }
 
-    /// How many devices a holder keeps. Each of his sessions was within the figure of its own plan when it came; the
-    /// largest of these figures counts for all, or who began with a small plan would lose it to those that came after.
-    fn devices(&self, holder: &Entitlement, plan: Option<u64>) -> usize {
-        let others = self.store.live_sessions_of_holder(holder.wallet, holder.vault);
-        let others = others.into_iter().filter_map(|id| self.store.session(id)).map(|record| record.plan);
-        let figures = others.chain([plan]).map(|plan| self.admission.devices(holder.tier, plan));
-        figures.max().unwrap_or(0) as usize
-    }
-
-    async fn rest(&self, record: &Arc<SessionRecord>, grant: &Grant, basis: &Basis) -> Kept {
-        let new = basis.of(record);
+    async fn rest(&self, record: &Arc<SessionRecord>, grant: &Grant, basis: &RecordedBasis) -> Looked {
+        let new = basis.apply_to(record);
         if record.state == SessionState::Live {
             // The block alone is no reason to write.
             if (SessionRecord { decision_block: record.decision_block, ..new.clone() }) == **record {
-                return Kept::Rests;
+                return Looked::Done;
             }
             return match self.evictor.update(new).await {
-                Ok(()) => Kept::Rests,
+                Ok(()) => Looked::Done,
                 Err(error) => {
                     tracing::warn!(%error, session = record.session_id, "cannot write what a session rests on");
-                    Kept::Later
+                    Looked::Again
                 }
             };
         }
         if self.store.paused().is_some() {
-            return Kept::Rests;
+            return Looked::Done;
         }
         // Without a session on the hub nobody would count what flows, and the address may be another's.
         match self.sessions.is_live(record.session_id).await {
             Ok(true) => {}
-            Ok(false) => return Kept::Rests,
-            Err(_) => return Kept::Later,
+            Ok(false) => return Looked::Done,
+            Err(_) => return Looked::Again,
         }
         match self.evictor.let_back(new).await {
             Ok(Restored::Passing) => {
@@ -209,34 +206,26 @@ impl Enforcer {
                 if self.none_in_a_pause(record.session_id, grant).await.is_err() {
                     tracing::info!(session = record.session_id, "a peer came back into a pause: out again");
                 }
-                Kept::Rests
+                Looked::Done
             }
             Ok(restored) => {
                 tracing::info!(session = record.session_id, ?restored, "a peer cannot be let back");
-                Kept::Rests
+                Looked::Done
             }
             Err(error) => {
                 tracing::warn!(%error, session = record.session_id, "a peer cannot be let back now");
-                Kept::Later
+                Looked::Again
             }
         }
     }
 }
 
-/// What a verdict means for a session as it is.
-enum Outcome {
-    Stays(Vec<Grant>),
-    Leaves(Cause),
-    Nothing,
-    Later,
-}
-
-/// What came of keeping a session.
-enum Kept {
+/// What came of a look at a session.
+enum Looked {
     /// It is settled.
-    Rests,
+    Done,
     /// It is to be tried again.
-    Later,
-    /// Nobody has a place for it, for this reason.
-    NoPlace(Cause),
+    Again,
+    /// It was evicted, and not everything that could entitle it was asked.
+    Search,
 }

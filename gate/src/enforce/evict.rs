@@ -3,12 +3,15 @@
 //! that it is in. So after a restart whatever is written as out is taken out once more.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::peer;
 use super::tunnel::{Peer, Presence, Restored, Tunnel, TunnelError};
@@ -16,43 +19,112 @@ use crate::store::{Cause, SessionRecord, SessionState, Store, StoreError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// For a look at the tunnel before a first handshake.
+const SERVER_KEY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a peer is not let back.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotBack {
+pub(crate) enum NotBack {
     #[error(transparent)]
     Tunnel(#[from] TunnelError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the session changed meanwhile")]
     Changed,
+    #[error("the node does not answer")]
+    NodeSilent,
 }
+
+/// Whether the node behind the gate answers now.
+pub type NodeAnswers = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// Takes peers out of the tunnel and brings them back, one thing at a time.
 pub struct Evictor {
     store: Store,
     tunnel: Arc<dyn Tunnel>,
+    /// `None`: it is not asked before a peer is brought back.
+    node_answers: Option<NodeAnswers>,
     hand: tokio::sync::Mutex<()>,
+    /// Evictions whose callers wait for the lock: whichever gets it does all of them, with one call of the driver.
+    ordered: Mutex<Vec<Order>>,
+    next_order: AtomicU64,
     /// Written as out, and not taken out yet.
     unfinished: Mutex<BTreeSet<u64>>,
     /// Out, and not written so yet.
     unwritten: Arc<Mutex<BTreeSet<u64>>>,
+    /// Have left the hub, and the peer may still be in the tunnel.
+    ending: Mutex<BTreeSet<u64>>,
+    /// The tunnel's own public key, if it has one, as it was seen last. `None`: not looked at yet.
+    server_key: Mutex<Option<Option<String>>>,
     bell: Notify,
+}
+
+/// An eviction that is to be done.
+#[derive(Debug, Clone, Copy)]
+struct Order {
+    number: u64,
+    session: u64,
+    cause: Cause,
+    since: Instant,
+}
+
+/// Takes back what was not done of some orders when their caller gives up.
+struct Orders<'a> {
+    evictor: &'a Evictor,
+    numbers: Range<u64>,
+}
+
+impl Drop for Orders<'_> {
+    fn drop(&mut self) {
+        lock(&self.evictor.ordered).retain(|order| !self.numbers.contains(&order.number));
+    }
 }
 
 impl Evictor {
     /// Works on these.
     pub fn new(store: Store, tunnel: Arc<dyn Tunnel>) -> Self {
-        let (hand, unfinished, unwritten) = (tokio::sync::Mutex::default(), Mutex::default(), Arc::default());
-        Self { store, tunnel, hand, unfinished, unwritten, bell: Notify::new() }
+        Self {
+            store,
+            tunnel,
+            node_answers: None,
+            hand: tokio::sync::Mutex::default(),
+            ordered: Mutex::default(),
+            next_order: AtomicU64::new(0),
+            unfinished: Mutex::default(),
+            unwritten: Arc::default(),
+            ending: Mutex::default(),
+            server_key: Mutex::default(),
+            bell: Notify::new(),
+        }
     }
 
-    /// Who is in the tunnel.
+    /// The same, bringing no peer back while the node does not answer: a node that is dead meters nothing.
+    #[must_use]
+    pub fn asking_node(self, node_answers: NodeAnswers) -> Self {
+        Self { node_answers: Some(node_answers), ..self }
+    }
+
+    /// The peers in the tunnel.
     pub(super) async fn present(&self) -> Result<Presence, TunnelError> {
-        self.tunnel.present().await
+        let presence = self.tunnel.present().await?;
+        *lock(&self.server_key) = Some(presence.server_key.clone());
+        Ok(presence)
     }
 
-    /// Whether a peer is in the tunnel, also where the service does not name everybody.
+    /// Whether a peer would have the tunnel's own public key. Asks the tunnel once, if it was not seen yet.
+    pub async fn is_server_key(&self, peer_id: &str) -> bool {
+        let known = lock(&self.server_key).clone();
+        let key = match known {
+            Some(key) => key,
+            None => match timeout(SERVER_KEY_TIMEOUT, self.present()).await {
+                Ok(Ok(presence)) => presence.server_key,
+                Ok(Err(_)) | Err(_) => None,
+            },
+        };
+        key.is_some_and(|key| key == peer_id)
+    }
+
+    /// Whether a peer is in the tunnel, also where the service does not name all of them.
     pub(super) async fn has(&self, peer: &Peer) -> Result<bool, TunnelError> {
         self.tunnel.has(peer).await
     }
@@ -69,10 +141,54 @@ impl Evictor {
 
     /// Evicts those of `sessions` that are live. What does not succeed at once is tried until it does.
     pub async fn evict(&self, sessions: &[u64], cause: Cause, since: Instant) {
+        let count = sessions.len() as u64;
+        let first = self.next_order.fetch_add(count, Ordering::SeqCst);
+        let numbers = first..first + count;
+        let order = |(number, session): (u64, &u64)| Order { number, session: *session, cause, since };
+        lock(&self.ordered).extend(numbers.clone().zip(sessions).map(order));
+        let _orders = Orders { evictor: self, numbers };
         let _hand = self.hand.lock().await;
-        let known = sessions.iter().filter_map(|id| self.store.session(*id));
-        let live: Vec<_> = known.filter(|record| record.state == SessionState::Live).collect();
-        self.take_out(&live, cause, since).await;
+        self.carry_out_orders().await;
+    }
+
+    /// Carries out all evictions that are ordered now.
+    async fn carry_out_orders(&self) {
+        let orders = std::mem::take(&mut *lock(&self.ordered));
+        let mut leaving: Vec<(Arc<SessionRecord>, Cause, Instant)> = Vec::with_capacity(orders.len());
+        for order in orders {
+            let is_known = leaving.iter().any(|(record, ..)| record.session_id == order.session);
+            let record = self.store.session(order.session).filter(|record| record.is_live() && !is_known);
+            leaving.extend(record.map(|record| (record, order.cause, order.since)));
+        }
+        self.take_out(&leaving).await;
+    }
+
+    /// A session has left the hub: its peer is removed from the tunnel, then its key, place and slot are free. What does
+    /// not succeed at once is tried until it does.
+    pub async fn end(&self, session: u64) {
+        let _hand = self.hand.lock().await;
+        let _rest = Rest(self);
+        lock(&self.ending).insert(session);
+        if let Some(record) = self.store.session(session).filter(|record| record.is_live()) {
+            self.take_out(&[(record, Cause::Cancelled, Instant::now())]).await;
+        }
+        self.end_one(session).await;
+    }
+
+    /// While the record is there no other session can claim its key, so what is removed is of this session.
+    async fn end_one(&self, session: u64) {
+        if let Some(record) = self.store.session(session)
+            && let Err(error) = self.tunnel.remove(std::slice::from_ref(&peer(&record))).await
+        {
+            tracing::warn!(%error, session, "the peer of an ended session cannot be removed: trying again");
+            return;
+        }
+        match self.store.end_session(session).await {
+            Ok(()) => drop(lock(&self.ending).remove(&session)),
+            Err(error) => {
+                tracing::warn!(%error, session, "cannot note that a session has ended: trying again")
+            }
+        }
     }
 
     /// Evicts all of those meant, chosen while nobody comes back; how many were live. Unless the cause answers, those
@@ -86,7 +202,9 @@ impl Evictor {
         let (live, out): (Vec<_>, Vec<_>) = (self.store.list_sessions().into_iter())
             .filter(|record| meant(record))
             .partition(|record| record.state == SessionState::Live);
-        self.take_out(&live, cause, Instant::now()).await;
+        let since = Instant::now();
+        let leaving: Vec<_> = live.iter().map(|record| (Arc::clone(record), cause, since)).collect();
+        self.take_out(&leaving).await;
         if !cause.answers() {
             let comes_back = |record: &&Arc<SessionRecord>| record.cause.is_some_and(Cause::answers);
             for record in out.iter().filter(comes_back) {
@@ -96,23 +214,23 @@ impl Evictor {
         Ok(live.len())
     }
 
-    async fn take_out(&self, live: &[Arc<SessionRecord>], cause: Cause, since: Instant) {
-        if live.is_empty() {
+    async fn take_out(&self, leaving: &[(Arc<SessionRecord>, Cause, Instant)]) {
+        if leaving.is_empty() {
             return;
         }
-        let ids: Vec<u64> = live.iter().map(|record| record.session_id).collect();
         let _rest = Rest(self);
-        self.unfinished().extend(&ids);
-        let written = join_all(ids.iter().map(|id| self.store.evict_session(*id, cause))).await;
-        for (id, written) in ids.iter().zip(written) {
+        self.unfinished().extend(leaving.iter().map(|(record, ..)| record.session_id));
+        let written =
+            leaving.iter().map(|(record, cause, _)| self.store.evict_session(record.session_id, *cause));
+        for ((record, cause, _), written) in leaving.iter().zip(join_all(written).await) {
             if let Err(error) = written {
                 // The peer goes all the same; the note is made when the store takes it.
-                tracing::error!(%error, session = id, "cannot write down an eviction");
-                self.mend(*id, cause);
+                tracing::error!(%error, session = record.session_id, "cannot write down an eviction");
+                self.mend(record.session_id, *cause);
             }
         }
-        self.shut_out(&live.iter().map(|record| peer(record)).collect::<Vec<_>>()).await;
-        for record in live {
+        self.shut_out(&leaving.iter().map(|(record, ..)| peer(record)).collect::<Vec<_>>()).await;
+        for (record, cause, since) in leaving {
             metrics::counter!("sovereign_gate_evictions_total", "cause" => cause.label()).increment(1);
             metrics::histogram!("sovereign_gate_eviction_seconds").record(since.elapsed());
             tracing::info!(session = record.session_id, cause = cause.label(), "session evicted");
@@ -153,6 +271,12 @@ impl Evictor {
         if lock(&self.unwritten).contains(&id) {
             return Err(NotBack::Changed);
         }
+        // A dead node meters nothing, and its interface may outlive it.
+        if let Some(answers) = &self.node_answers
+            && !answers().await
+        {
+            return Err(NotBack::NodeSilent);
+        }
         let peer = peer(&record);
         let restored = self.tunnel.let_back(&peer).await?;
         if restored != Restored::Passing {
@@ -160,7 +284,7 @@ impl Evictor {
         }
         let _rest = Rest(self);
         self.unfinished().insert(id);
-        let record = SessionRecord { state: SessionState::Live, cause: None, ..record };
+        let record = SessionRecord { state: SessionState::Live, cause: None, evicted_at: None, ..record };
         if let Err(error) = self.store.update_session(record).await {
             // What is not written does not count, and the next start would undo it.
             self.shut_out(std::slice::from_ref(&peer)).await;
@@ -172,7 +296,7 @@ impl Evictor {
     }
 
     /// Writes down what a live session rests on now.
-    pub(super) async fn update(&self, record: SessionRecord) -> Result<(), NotBack> {
+    pub(crate) async fn update(&self, record: SessionRecord) -> Result<(), NotBack> {
         let _hand = self.hand.lock().await;
         let known = self.store.session(record.session_id).ok_or(NotBack::Changed)?;
         if known.state != SessionState::Live || known.handshake_hash != record.handshake_hash {
@@ -185,7 +309,7 @@ impl Evictor {
     pub(super) async fn finish(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            if self.unfinished().is_empty() {
+            if self.unfinished().is_empty() && lock(&self.ending).is_empty() {
                 pause = FIRST_PAUSE;
                 self.bell.notified().await;
             }
@@ -199,6 +323,10 @@ impl Evictor {
                     Some(peer) => self.shut_out(&[peer]).await,
                     None => drop(self.unfinished().remove(&id)),
                 }
+            }
+            let ending: Vec<u64> = lock(&self.ending).iter().copied().collect();
+            for id in ending {
+                self.end_one(id).await;
             }
         }
     }
@@ -253,15 +381,15 @@ struct Rest<'a>(&'a Evictor);
 
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
-        if !self.0.unfinished().is_empty() {
+        if !self.0.unfinished().is_empty() || !lock(&self.0.ending).is_empty() {
             self.0.bell.notify_one();
         }
     }
 }
 
-/// Whole at every moment.
-fn lock(sessions: &Mutex<BTreeSet<u64>>) -> MutexGuard<'_, BTreeSet<u64>> {
-    sessions.lock().unwrap_or_else(PoisonError::into_inner)
+/// Poisoning is harmless: the sets are changed by whole entries.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::queue::Reason;
 use super::tunnel::{Peer, Presence, Present, TunnelError};
 use super::{Enforcer, peer};
 use crate::store::{Cause, Intent, SessionRecord, SessionState, StoreError};
@@ -101,7 +102,7 @@ impl Enforcer {
             // Begun since then, it found no record to evict.
             self.evictor.evict(&[session], Cause::Lockdown, Instant::now()).await;
         }
-        self.queue.add([session]);
+        self.queue.add([session], Reason::Change);
         tracing::info!(session, paused, "a handshake whose answer was not recorded is a session now");
         Ok(())
     }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use sentinel_proto::address::AccountAddress;
 use tokio_util::sync::CancellationToken;
 
-use self::queue::Queue;
+use self::queue::{Reason, ReevaluationQueue};
 use crate::access::Access;
 use crate::admission::{Admission, Sessions};
 use crate::config::ForeignPeers;
@@ -31,7 +31,7 @@ use crate::store::{Cause, SessionRecord, SessionState, Store};
 
 pub use self::clock::SteadyClock;
 pub use self::emergency::{Target, UnknownTarget};
-pub use self::evict::Evictor;
+pub use self::evict::{Evictor, NodeAnswers};
 pub use self::repeat::Repeat;
 
 /// Watches over admitted sessions.
@@ -43,7 +43,7 @@ pub struct Enforcer {
     evictor: Arc<Evictor>,
     clock: Arc<dyn Clock>,
     foreign_peers: ForeignPeers,
-    queue: Queue,
+    queue: ReevaluationQueue,
     /// One at a time settles what was left open.
     settling: tokio::sync::Mutex<()>,
 }
@@ -70,7 +70,7 @@ impl Enforcer {
     /// Watches nothing yet: the loops of [`run`](Self::run) and [`follow`](Self::follow) must run.
     pub fn new(tools: Tools) -> Arc<Self> {
         let Tools { store, access, admission, sessions, evictor, clock, foreign_peers } = tools;
-        let (queue, settling) = (Queue::default(), tokio::sync::Mutex::default());
+        let (queue, settling) = (ReevaluationQueue::default(), tokio::sync::Mutex::default());
         Arc::new(Self { store, access, admission, sessions, evictor, clock, foreign_peers, queue, settling })
     }
 
@@ -96,19 +96,21 @@ impl Enforcer {
 
     /// The sign-ins of an account changed.
     pub fn account_changed(&self, account: &AccountAddress) {
-        self.look_at(|record| record.account == *account);
+        let sessions = self.store.sessions_of_account(account).into_iter();
+        let open = sessions.filter(|record| is_open(record));
+        self.queue.add(open.map(|record| record.session_id), Reason::Change);
     }
 
     /// The operator's policy changed, or everything may have.
     pub fn everything_changed(&self) {
-        self.look_at(|_| true);
+        self.look_at(|_| true, Reason::Other);
     }
 
     /// Sessions that end or come back when something changes, as far as it concerns those that `concerns` names.
-    fn look_at(&self, concerns: impl Fn(&SessionRecord) -> bool) {
+    fn look_at(&self, concerns: impl Fn(&SessionRecord) -> bool, reason: Reason) {
         let sessions = self.store.list_sessions().into_iter();
         let concerned = sessions.filter(|record| is_open(record) && concerns(record));
-        self.queue.add(concerned.map(|record| record.session_id));
+        self.queue.add(concerned.map(|record| record.session_id), reason);
     }
 
     fn evicted(&self) -> Vec<u64> {

@@ -1,51 +1,91 @@
-//! Sessions that are to be looked at: each once, however often it is named, and again when it could not be told.
+//! Sessions that are to be re-evaluated: each once, however often it is named, and again when it could not be told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sovereign_contracts::follower::Cursor;
 use tokio::sync::Notify;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const RETRY_INITIAL: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(30);
 /// How often the place in the events is written down.
 pub(super) const REMEMBER: Duration = Duration::from_secs(1);
 
-/// One session that is to be looked at.
+/// Why a session is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Something happened on Ethereum that may have ended its right: it is looked at before others, and stays in doubt
+    /// for a bounded time only.
+    Loss,
+    /// Something happened that concerns it, such as a sign-in or a gift, which anyone can cause: it is looked at before
+    /// others.
+    Change,
+    /// Anything else: policy, a start, the clock.
+    Other,
+}
+
+/// One session that is to be re-evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
     pub(super) session: u64,
-    /// Since when.
+    /// When it was named first.
     pub(super) since: Instant,
+    /// When it was named first because its right may have ended, unless that is dealt with.
+    pub(super) loss_at: Option<Instant>,
+    is_urgent: bool,
     /// The event after which it was named first.
     ticket: u64,
     /// Vain looks so far.
     pub(super) tries: u32,
-    /// Named again while it was looked at: that look may have come too early.
     not_before: Instant,
+}
+
+impl Due {
+    pub(super) fn is_urgent(&self) -> bool {
+        self.is_urgent
+    }
 }
 
 /// What waits.
 #[derive(Debug, Default)]
 struct State {
-    due: BTreeMap<u64, Due>,
+    due: HashMap<u64, Due>,
+    /// The same by time: urgent ones, and the others.
+    urgent: BTreeSet<(Instant, u64)>,
+    background: BTreeSet<(Instant, u64)>,
     /// Those that are looked at right now.
-    in_hand: BTreeMap<u64, Due>,
+    in_hand: HashMap<u64, Due>,
     tickets: u64,
     /// Places in Ethereum's events, and the ticket after which each counts.
     cursors: VecDeque<(u64, Cursor)>,
 }
 
-/// Sessions that are to be looked at.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
-    bell: Notify,
+impl State {
+    fn insert(&mut self, due: Due) {
+        self.remove(due.session);
+        let order = if due.is_urgent() { &mut self.urgent } else { &mut self.background };
+        order.insert((due.not_before, due.session));
+        self.due.insert(due.session, due);
+    }
+
+    fn remove(&mut self, session: u64) -> Option<Due> {
+        let due = self.due.remove(&session)?;
+        let order = if due.is_urgent() { &mut self.urgent } else { &mut self.background };
+        order.remove(&(due.not_before, session));
+        Some(due)
+    }
 }
 
-impl Queue {
-    pub(super) fn add(&self, sessions: impl IntoIterator<Item = u64>) {
+/// Sessions that are to be re-evaluated.
+#[derive(Debug, Default)]
+pub(super) struct ReevaluationQueue {
+    state: Mutex<State>,
+    added: Notify,
+}
+
+impl ReevaluationQueue {
+    pub(super) fn add(&self, sessions: impl IntoIterator<Item = u64>, reason: Reason) {
         let now = Instant::now();
         let mut sessions = sessions.into_iter().peekable();
         if sessions.peek().is_none() {
@@ -55,36 +95,47 @@ impl Queue {
             let mut state = self.state();
             state.tickets += 1;
             let ticket = state.tickets;
+            let loss_at = (reason == Reason::Loss).then_some(now);
+            let is_urgent = reason != Reason::Other;
             for session in sessions {
-                let due = Due { session, since: now, ticket, tries: 0, not_before: now };
-                // News make an earlier look worth while, and what is older stays older.
-                state
-                    .due
-                    .entry(session)
-                    .and_modify(|known| (known.not_before, known.tries) = (now, 0))
-                    .or_insert(due);
+                // An event makes an earlier look worth while, and what is older stays older.
+                let due = match state.due.get(&session) {
+                    Some(known) => Due {
+                        not_before: now,
+                        tries: 0,
+                        loss_at: known.loss_at.or(loss_at),
+                        is_urgent: known.is_urgent || is_urgent,
+                        ..*known
+                    },
+                    None => {
+                        Due { session, since: now, loss_at, is_urgent, ticket, tries: 0, not_before: now }
+                    }
+                };
+                state.insert(due);
             }
         }
-        self.bell.notify_one();
+        self.added.notify_one();
     }
 
     /// The same for what is named again and again for the same reason: it keeps its place and its pause.
     pub(super) fn add_once(&self, sessions: impl IntoIterator<Item = u64>) {
-        let new: Vec<u64> = {
-            let state = self.state();
-            let known = |id: &u64| state.due.contains_key(id) || state.in_hand.contains_key(id);
-            sessions.into_iter().filter(|id| !known(id)).collect()
-        };
+        let new: Vec<u64> = sessions.into_iter().filter(|id| !self.is_open(*id)).collect();
         if !new.is_empty() {
-            self.add(new);
+            self.add(new, Reason::Other);
         }
+    }
+
+    /// Whether a session is named and not dealt with yet.
+    pub(super) fn is_open(&self, session: u64) -> bool {
+        let state = self.state();
+        state.due.contains_key(&session) || state.in_hand.contains_key(&session)
     }
 
     /// Everything named up to now goes with this place in the events.
     pub(super) fn reached(&self, cursor: Cursor) {
         let mut state = self.state();
         let ticket = state.tickets;
-        // Nobody was named since the last one: it will never count without this one.
+        // No session was named since the last one: it will never count without this one.
         if state.cursors.back().is_some_and(|(last, _)| *last == ticket) {
             state.cursors.pop_back();
         }
@@ -106,29 +157,31 @@ impl Queue {
         settled
     }
 
-    /// Takes those that are due; waits until there are any.
-    pub(super) async fn take(&self, most: usize) -> Vec<Due> {
+    /// Takes one that is due, an urgent one before others; waits until there is one.
+    pub(super) async fn take(&self, with_background: bool) -> Due {
         loop {
-            let (taken, next) = self.try_take(most);
-            if !taken.is_empty() {
-                return taken;
+            let (taken, next) = self.try_take(with_background);
+            if let Some(due) = taken {
+                return due;
             }
-            let pause = next.map_or(LONGEST_PAUSE, |at| at.saturating_duration_since(Instant::now()));
-            // The time is over or somebody rang: look again.
-            let _ = tokio::time::timeout(pause, self.bell.notified()).await;
+            let pause = next.map_or(RETRY_MAX, |at| at.saturating_duration_since(Instant::now()));
+            // Either way: look again.
+            let _ = tokio::time::timeout(pause, self.added.notified()).await;
         }
     }
 
-    fn try_take(&self, most: usize) -> (Vec<Due>, Option<Instant>) {
+    fn try_take(&self, with_background: bool) -> (Option<Due>, Option<Instant>) {
         let mut state = self.state();
         let now = Instant::now();
-        let ready = state.due.values().filter(|due| due.not_before <= now).take(most);
-        let taken: Vec<Due> = ready.copied().collect();
-        for due in &taken {
-            state.due.remove(&due.session);
-            state.in_hand.insert(due.session, *due);
-        }
-        (taken, state.due.values().map(|due| due.not_before).min())
+        let firsts = [state.urgent.first(), state.background.first().filter(|_| with_background)];
+        let firsts = firsts.map(Option::<&(Instant, u64)>::copied);
+        let ready = firsts.into_iter().flatten().find(|(not_before, _)| *not_before <= now);
+        let Some((_, session)) = ready else {
+            return (None, firsts.into_iter().flatten().map(|(not_before, _)| not_before).min());
+        };
+        let due = state.remove(session);
+        state.in_hand.extend(due.map(|due| (session, due)));
+        (due, None)
     }
 
     /// This one is done.
@@ -136,22 +189,44 @@ impl Queue {
         self.state().in_hand.remove(&due.session);
     }
 
-    /// This one could not be told: again later.
-    pub(super) fn again(&self, due: &Due) {
+    /// This one could not be told: again later, at the latest when `grace` has passed since its right may have ended.
+    pub(super) fn again(&self, due: &Due, grace: Duration) {
+        let pause = (RETRY_INITIAL * (1 << due.tries.min(8))).min(RETRY_MAX);
+        let mut not_before = Instant::now() + pause;
+        if let Some(end) = due.loss_at.map(|at| at + grace).filter(|end| *end > Instant::now()) {
+            not_before = not_before.min(end);
+        }
+        self.put_back(due, Due { tries: due.tries + 1, not_before, ..*due });
+    }
+
+    /// Its right is gone and it was evicted: another basis is looked for at once, behind what is urgent.
+    pub(super) fn search(&self, due: &Due) {
+        self.put_back(
+            due,
+            Due { tries: 0, loss_at: None, is_urgent: false, not_before: Instant::now(), ..*due },
+        );
+        self.added.notify_one();
+    }
+
+    fn put_back(&self, due: &Due, later: Due) {
         let mut state = self.state();
         state.in_hand.remove(&due.session);
-        let pause = (FIRST_PAUSE * (1 << due.tries.min(8))).min(LONGEST_PAUSE);
-        let later = Due { tries: due.tries + 1, not_before: Instant::now() + pause, ..*due };
         // Named again meanwhile: that look comes first, but what is open is as old as it is.
-        state
-            .due
-            .entry(due.session)
-            .and_modify(|known| (known.since, known.ticket) = (due.since, due.ticket))
-            .or_insert(later);
+        let next = match state.due.get(&due.session) {
+            Some(known) => Due {
+                since: due.since,
+                ticket: due.ticket,
+                loss_at: later.loss_at.or(known.loss_at),
+                is_urgent: later.is_urgent || known.is_urgent,
+                ..*known
+            },
+            None => later,
+        };
+        state.insert(next);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whole at every moment.
+        // Poisoning is harmless: the maps are changed by whole entries.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -166,76 +241,115 @@ mod tests {
         Cursor { number, hash: B256::ZERO }
     }
 
+    const GRACE: Duration = Duration::from_secs(30);
+
     #[tokio::test]
-    async fn named_often_looked_at_once() {
-        let queue = Queue::default();
+    async fn looks_once_at_a_session_named_often() {
+        let queue = ReevaluationQueue::default();
         for _ in 0..10_000 {
-            queue.add([1, 2]);
+            queue.add([1, 2], Reason::Loss);
         }
-        let taken = queue.take(9).await;
-        assert_eq!(taken.iter().map(|due| due.session).collect::<Vec<_>>(), [1, 2]);
-        assert!(queue.try_take(9).0.is_empty());
+        let mut taken = [queue.take(true).await.session, queue.take(true).await.session];
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+        assert!(queue.try_take(true).0.is_none());
     }
 
     #[tokio::test]
-    async fn named_while_looked_at_is_looked_at_again() {
-        let queue = Queue::default();
-        queue.add([1]);
-        let taken = queue.take(9).await;
-        queue.add([1]);
-        queue.done(&taken[0]);
-        assert_eq!(queue.take(9).await.len(), 1);
+    async fn looks_again_at_a_session_named_during_the_look() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Other);
+        let taken = queue.take(true).await;
+        queue.add([1], Reason::Other);
+        queue.done(&taken);
+        assert_eq!(queue.take(true).await.session, 1);
+    }
+
+    #[tokio::test]
+    async fn takes_urgent_sessions_first_and_past_a_full_background() {
+        let queue = ReevaluationQueue::default();
+        queue.add(0..1000, Reason::Other);
+        queue.add([5000], Reason::Loss);
+        assert!(queue.take(true).await.session == 5000);
+        queue.add([5001], Reason::Loss);
+        assert_eq!(queue.take(false).await.session, 5001);
+        assert!(queue.try_take(false).0.is_none(), "the background waits for its turn");
+        assert!(queue.take(true).await.session < 1000);
+    }
+
+    #[tokio::test]
+    async fn an_event_during_a_vain_look_keeps_the_session_urgent() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Other);
+        let taken = queue.take(true).await;
+        queue.add([1], Reason::Loss);
+        queue.again(&taken, GRACE);
+        let next = queue.take(false).await;
+        assert!(next.is_urgent() && next.since == taken.since);
+    }
+
+    #[tokio::test]
+    async fn a_session_in_doubt_is_looked_at_when_its_grace_ends() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Loss);
+        let taken = Due { tries: 20, ..queue.take(true).await };
+        queue.again(&taken, Duration::from_millis(50));
+        let begun = Instant::now();
+        let next = queue.take(true).await;
+        assert!(begun.elapsed() < Duration::from_secs(5), "waited {:?}", begun.elapsed());
+        assert!(next.loss_at.is_some_and(|at| at.elapsed() >= Duration::from_millis(50)));
     }
 
     #[tokio::test]
     async fn a_place_counts_once_everything_before_it_is_done() {
-        let queue = Queue::default();
+        let queue = ReevaluationQueue::default();
         queue.reached(cursor(1));
         assert_eq!(queue.settled(), Some(cursor(1)));
-        queue.add([1]);
+        queue.add([1], Reason::Loss);
         queue.reached(cursor(2));
-        queue.add([2]);
+        queue.add([2], Reason::Loss);
         queue.reached(cursor(3));
         assert_eq!(queue.settled(), None);
-        let taken = queue.take(1).await;
+        let first = queue.take(true).await;
         assert_eq!(queue.settled(), None, "in hand");
-        queue.again(&taken[0]);
+        queue.again(&first, GRACE);
         assert_eq!(queue.settled(), None, "to be looked at again");
-        queue.add([1]);
-        let taken = queue.take(9).await;
-        queue.done(&taken[0]);
+        queue.add([1], Reason::Loss);
+        let (one, other) = (queue.take(true).await, queue.take(true).await);
+        let (first, second) = if one.session == 1 { (one, other) } else { (other, one) };
+        queue.done(&first);
         assert_eq!(queue.settled(), Some(cursor(2)));
-        queue.done(&taken[1]);
+        queue.done(&second);
         assert_eq!((queue.settled(), queue.settled()), (Some(cursor(3)), None));
     }
 
     #[tokio::test]
-    async fn places_do_not_pile_up_behind_one_who_cannot_be_told() {
-        let queue = Queue::default();
-        queue.add([1]);
+    async fn places_do_not_pile_up_behind_a_session_in_doubt() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Loss);
         queue.reached(cursor(1));
-        let taken = queue.take(9).await;
-        queue.again(&taken[0]);
+        let taken = queue.take(true).await;
+        queue.again(&taken, GRACE);
         for number in 2..10_000 {
-            queue.add([]);
+            queue.add([], Reason::Loss);
             queue.reached(cursor(number));
         }
         let places = queue.state().cursors.len();
         assert!(places < 3, "{places} places");
-        queue.add([1]);
-        let taken = queue.take(9).await;
-        queue.done(&taken[0]);
+        queue.add([1], Reason::Loss);
+        let taken = queue.take(true).await;
+        queue.done(&taken);
         assert_eq!(queue.settled(), Some(cursor(9999)));
     }
 
     #[tokio::test]
-    async fn what_cannot_be_told_waits_and_news_shorten_that() {
-        let queue = Queue::default();
-        queue.add([1]);
-        let taken = queue.take(9).await;
-        queue.again(&taken[0]);
-        assert!(queue.try_take(9).0.is_empty(), "not at once");
-        queue.add([1]);
-        assert_eq!(queue.take(9).await[0].since, taken[0].since, "as old as it is");
+    async fn waits_after_a_vain_look_and_an_event_shortens_that() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Other);
+        let taken = queue.take(true).await;
+        queue.again(&taken, GRACE);
+        assert!(queue.try_take(true).0.is_none(), "not at once");
+        queue.add([1], Reason::Loss);
+        assert_eq!(queue.take(true).await.since, taken.since, "as old as it is");
     }
 }

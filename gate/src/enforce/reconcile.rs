@@ -11,6 +11,9 @@ use crate::store::clock::UnixTime;
 use crate::store::{Cause, SessionRecord, SessionState};
 
 const EVERY: Duration = Duration::from_secs(5);
+/// After this the stock node has looked whether a cancelled session is still active: five minutes by default, and some
+/// for the look itself.
+const NODE_VALIDATION_INTERVAL: Duration = Duration::from_secs(360);
 
 /// Differences between the records and the tunnel.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,7 @@ impl Enforcer {
         let present = self.evictor.present().await?;
         self.settle(&present).await;
         let mut differences = compare(&records, &present);
+        self.release_slots(&records, &present);
         let renewed = self.evictor.renewed().await?;
         if let Some(age) = renewed.filter(|_| !present.all) {
             differences.lost.extend(admitted_before(&records, self.clock.unix(), age));
@@ -69,6 +73,24 @@ impl Enforcer {
         match self.foreign_peers {
             ForeignPeers::ShutOut => Ok(self.shut_out_strangers(&present.peers, strange).await),
             ForeignPeers::Keep => Ok(BTreeSet::new()),
+        }
+    }
+
+    /// Frees the slots of evicted sessions whose peers the node has removed. A service that does not name all its peers
+    /// does not show that: then a cancelled session counts until the node has looked at its sessions again.
+    fn release_slots(&self, records: &[Arc<SessionRecord>], present: &Presence) {
+        let there: BTreeSet<&str> = present.peers.iter().map(|peer| peer.peer_id.as_str()).collect();
+        let latest = self.clock.unix().saturating_sub_unsigned(NODE_VALIDATION_INTERVAL.as_secs());
+        for record in records.iter().filter(|record| !record.is_live()) {
+            let is_removed = if present.all && present.names_evicted {
+                !there.contains(record.peer_id.as_str())
+            } else {
+                let is_cancelled = record.cause == Some(Cause::Cancelled);
+                is_cancelled && record.evicted_at.is_some_and(|at| at <= latest)
+            };
+            if is_removed {
+                self.store.release_slot(record.session_id);
+            }
         }
     }
 
@@ -130,7 +152,7 @@ impl Enforcer {
 }
 
 /// What differs. A service that does not tell all its peers says nothing by leaving one out.
-fn compare(records: &[Arc<SessionRecord>], Presence { peers, all }: &Presence) -> Differences {
+fn compare(records: &[Arc<SessionRecord>], Presence { peers, all, .. }: &Presence) -> Differences {
     let present: HashMap<&str, bool> =
         peers.iter().map(|peer| (peer.peer_id.as_str(), peer.passing)).collect();
     let mut differences = Differences::default();

@@ -7,9 +7,10 @@ use tokio::time::timeout;
 
 use super::Enforcer;
 use super::evict::NotBack;
+use super::queue::Reason;
 use super::reconcile::Where;
 use super::tunnel::Restored;
-use crate::admission::{Admitted, Grant};
+use crate::admission::{Admitted, Grant, Repeated};
 use crate::refusal::Refusal;
 use crate::store::{Cause, SessionRecord, SessionState};
 
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(1000);
 /// What to do with an admitted handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repeat {
-    /// It is a first one.
+    /// It is a first one, or is to be decided on anew.
     No,
     /// The recorded answer holds.
     Holds,
@@ -32,7 +33,7 @@ impl Enforcer {
     /// the right since then found no session to name, so it is asked about again; and a pause may be a lockdown.
     pub async fn came_in(&self, admitted: &Admitted) -> Result<(), Refusal> {
         let session = admitted.verified().session_id();
-        self.queue.add([session]);
+        self.queue.add([session], Reason::Change);
         self.none_in_a_pause(session, admitted.grant()).await
     }
 
@@ -53,9 +54,9 @@ impl Enforcer {
         }
         let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
         let Some(record) = record else { return Repeat::No };
-        let new = self.admission.basis(admitted.grant()).of(&record);
+        let new = self.admission.recorded_basis(admitted.grant()).apply_to(&record);
         match record.state {
-            SessionState::Live => self.hold(new).await,
+            SessionState::Live => self.hold((*record).clone()).await,
             SessionState::Evicted => match record.cause {
                 Some(cause) if cause.answers() => match self.bring_back(new).await {
                     Repeat::Holds => self
@@ -68,6 +69,20 @@ impl Enforcer {
                 Some(Cause::Cancelled) => over("the session was cancelled"),
                 _ => over("the operator ended it"),
             },
+        }
+    }
+
+    /// Whether the recorded answer to the handshake of a live session still holds.
+    pub async fn repeat_live(&self, repeated: &Repeated) -> Repeat {
+        let session = repeated.verified().session_id();
+        match self
+            .store
+            .session(session)
+            .filter(|record| record.is_live() && repeated.verified().is_of(record))
+        {
+            Some(record) => self.hold((*record).clone()).await,
+            // Evicted since the decision.
+            None => Repeat::No,
         }
     }
 
@@ -95,7 +110,7 @@ impl Enforcer {
             }
             Ok(Restored::Passing) => {
                 // By a decision from a moment ago: what happened since was not about a live session.
-                self.queue.add([session]);
+                self.queue.add([session], Reason::Change);
                 Repeat::Holds
             }
             Ok(Restored::AddressTaken) => over("its address belongs to another one now"),

@@ -8,6 +8,7 @@ use sovereign_contracts::follower::{Cursor, Inbox, News};
 use tokio_util::sync::CancellationToken;
 
 use super::Enforcer;
+use super::queue::Reason;
 use crate::store::{SessionRecord, SessionState};
 
 impl Enforcer {
@@ -39,9 +40,15 @@ impl Enforcer {
             self.access.invalidate_at(*address, *block);
         }
         if news.everybody.is_some() {
-            self.look_at(|_| true);
-        } else if !news.touched.is_empty() {
-            self.look_at(|record| self.rests_on(record, &news.touched));
+            self.look_at(|_| true, Reason::Other);
+        }
+        if !news.touched.is_empty() {
+            let may_lose = |record: &SessionRecord| {
+                let rests_on = [record.wallet, record.vault].into_iter().flatten();
+                rests_on.into_iter().any(|address| news.losing.contains(&address))
+            };
+            self.look_at(may_lose, Reason::Loss);
+            self.look_at(|record| !may_lose(record) && self.rests_on(record, &news.touched), Reason::Change);
         }
         if news.caught_up {
             self.access.distrust(false);

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_proto::handshake::Service;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sovereign_program::admin::{self, Observed};
 
 use super::deeds;
@@ -53,12 +53,14 @@ struct Session {
     admitted_at: String,
     expires_at: String,
     state: &'static str,
+    /// Whether the node still has its peer.
+    slot: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'static str>,
 }
 
-impl From<&SessionRecord> for Session {
-    fn from(record: &SessionRecord) -> Self {
+impl Session {
+    fn of(record: &SessionRecord, store: &Store) -> Self {
         Self {
             id: record.session_id,
             account: record.account.to_string(),
@@ -72,6 +74,7 @@ impl From<&SessionRecord> for Session {
             admitted_at: rfc3339(record.admitted_at),
             expires_at: rfc3339(record.expires_at),
             state: record.state.label(),
+            slot: store.holds_slot(record.session_id),
             cause: record.cause.map(Cause::label),
         }
     }
@@ -93,8 +96,14 @@ impl Observed for Admin {
         self.health.not_ready().await
     }
 
+    fn details(&self) -> Map<String, Value> {
+        let slots = self.health.slots();
+        Map::from_iter([("slots".to_owned(), json!(slots))])
+    }
+
     fn metrics(&self) -> &PrometheusHandle {
         count_live(&self.store);
+        self.health.slots().record();
         &self.metrics
     }
 }
@@ -114,7 +123,7 @@ fn count_live(store: &Store) {
 }
 
 async fn sessions(State(admin): State<Admin>) -> Response {
-    let sessions: Vec<Session> =
-        admin.store.list_sessions().iter().map(|record| Session::from(record.as_ref())).collect();
+    let records = admin.store.list_sessions();
+    let sessions: Vec<Session> = records.iter().map(|record| Session::of(record, &admin.store)).collect();
     Json(json!({ "sessions": sessions })).into_response()
 }

@@ -29,6 +29,9 @@ impl NotReady {
     }
 }
 
+/// What the stock node takes at most, and by default: `MaxQoSMaxPeers` in its `config/qos.go`.
+const DEFAULT_MAX_PEERS: u64 = 250;
+
 /// The parts, asked on demand.
 pub struct Health {
     node: watch::Receiver<NodeState>,
@@ -38,6 +41,28 @@ pub struct Health {
     admission: Arc<Admission>,
     started: SystemTime,
     store: Store,
+    max_peers: u64,
+}
+
+/// The node's peer table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Slots {
+    /// Slots that sessions of this gate hold, evicted ones included whose peer the node has not removed.
+    pub held: u64,
+    /// Peers that the node counted when it was asked last; null: it did not say.
+    pub node_peers: Option<u64>,
+    /// Peers that the node takes.
+    pub limit: u64,
+}
+
+impl Slots {
+    /// As metrics.
+    #[expect(clippy::cast_precision_loss, reason = "a node has hundreds of peers")]
+    pub fn record(&self) {
+        let peers = self.node_peers.unwrap_or(0).max(self.held);
+        metrics::gauge!("sovereign_gate_node_peers").set(peers as f64);
+        metrics::gauge!("sovereign_gate_node_peers_limit").set(self.limit as f64);
+    }
 }
 
 impl Health {
@@ -50,7 +75,23 @@ impl Health {
         admission: Arc<Admission>,
         store: Store,
     ) -> Self {
-        Self { node, sessions, access, governance, admission, started: SystemTime::now(), store }
+        let (started, max_peers) = (SystemTime::now(), DEFAULT_MAX_PEERS);
+        Self { node, sessions, access, governance, admission, started, store, max_peers }
+    }
+
+    /// The same for a node that takes so many peers.
+    #[must_use]
+    pub fn with_max_peers(self, max_peers: Option<u64>) -> Self {
+        Self { max_peers: max_peers.unwrap_or(DEFAULT_MAX_PEERS), ..self }
+    }
+
+    /// How full the node's peer table is.
+    pub fn slots(&self) -> Slots {
+        Slots {
+            held: self.store.slots_held() as u64,
+            node_peers: self.node.borrow().peers,
+            limit: self.max_peers,
+        }
     }
 
     /// What is not ready now.

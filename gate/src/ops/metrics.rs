@@ -40,6 +40,8 @@ fn describe() {
         "From the news to the peer that is out of the tunnel"
     );
     describe_counter!("sovereign_gate_signins_total", "Sign-ins by outcome and reason");
+    describe_gauge!("sovereign_gate_node_peers", "Peers in the node's table, those evicted softly included");
+    describe_gauge!("sovereign_gate_node_peers_limit", "Peers that the node's table takes");
     describe_gauge!("sovereign_gate_node_up", "1: the node behind the gate answers");
     describe_gauge!("sovereign_gate_hub_up", "1: the hub answers");
     describe_gauge!("sovereign_gate_standing_up", "1: standing of the node could be read");

@@ -44,7 +44,7 @@ pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
         Err(cause) => Check::new(Verdict::Bad, format!("hub {}", endpoint.endpoint), cause.to_string()),
     }));
     let told = match node::ask(&upstream).await {
-        Ok(Some((address, service))) => {
+        Ok(Some(node::NodeInfo { address, service, .. })) => {
             checks.push(Check::new(Verdict::Good, "node", format!("{address}, {service}")));
             Some((address, service))
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy::primitives::Address;
+use sentinel_proto::address::NodeAddress;
 use sentinel_proto::hub::HubClient;
 use sovereign_contracts::follower::{self, Followed, FollowerConfig, Inbox};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
@@ -275,11 +276,32 @@ pub(super) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
     }
 }
 
+/// Keeps the node's address in the database when it changes, until `stop`.
+pub(super) async fn keep_node_address(
+    mut node: watch::Receiver<NodeState>,
+    mut kept: Option<NodeAddress>,
+    store: Store,
+    stop: CancellationToken,
+) {
+    loop {
+        let told = node.borrow_and_update().address;
+        if let Some(address) = told.filter(|_| told != kept) {
+            match store.set_node_address(address).await {
+                Ok(()) => kept = told,
+                Err(error) => tracing::warn!(%error, "cannot keep the node's address for the next start"),
+            }
+        }
+        match stop.run_until_cancelled(node.changed()).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) | None => return,
+        }
+    }
+}
+
 /// Follows the node's sessions on the hub, and frees what ended ones held.
 pub(super) async fn follow_sessions(
     sessions: Arc<Sessions>,
     node: watch::Receiver<NodeState>,
-    store: Store,
     evictor: Arc<Evictor>,
     stop: CancellationToken,
 ) {
@@ -289,13 +311,9 @@ pub(super) async fn follow_sessions(
     let free = async {
         while let Some(event) = ended.recv().await {
             match event {
-                // Its key stays its own until it has left the hub; the device is free at once.
+                // Its key stays its own until it has left the hub; the place is free at once.
                 SessionEvent::Cancelled(id) => evictor.evict(&[id], Cause::Cancelled, Instant::now()).await,
-                SessionEvent::Ended(session) => {
-                    if let Err(error) = store.end_session(session).await {
-                        tracing::warn!(%error, session, "cannot note that a session has ended");
-                    }
-                }
+                SessionEvent::Ended(id) => evictor.end(id).await,
             }
         }
     };

@@ -1,13 +1,11 @@
 //! What a sign-in answers, in the words of the interface.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use alloy::primitives::Address;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
-use crate::access::Entitlement;
+use crate::access::Summary;
 use crate::store::Binding;
 use crate::store::clock::{UnixTime, rfc3339};
 
@@ -37,7 +35,7 @@ pub struct Devices {
 
 /// What a wallet is entitled to, as `GET /gate/eligibility` tells it.
 #[derive(Debug, Clone)]
-pub struct Eligibility(pub Arc<Entitlement>);
+pub struct Eligibility(pub Summary);
 
 /// A binding and what it is worth now.
 #[derive(Debug, Clone)]
@@ -45,7 +43,7 @@ pub struct Bound {
     /// The binding.
     pub binding: Binding,
     /// What its wallet's cards give.
-    pub entitlement: Arc<Entitlement>,
+    pub summary: Summary,
     /// Its holder's devices.
     pub devices: Devices,
     /// The bearer's token; only in the answer to the sign-in itself.
@@ -69,7 +67,7 @@ impl Serialize for Bound {
         let mut answer = serializer.serialize_map(None)?;
         answer.serialize_entry("wallet", &checksummed(&self.binding.wallet))?;
         answer.serialize_entry("account", &self.binding.account.to_string())?;
-        entitlement(&mut answer, &self.entitlement)?;
+        entitlement(&mut answer, &self.summary)?;
         answer.serialize_entry("issued_at", &rfc3339(self.binding.issued_at))?;
         answer.serialize_entry("expires_at", &rfc3339(self.binding.expires_at))?;
         answer.serialize_entry("devices", &self.devices)?;
@@ -80,7 +78,7 @@ impl Serialize for Bound {
     }
 }
 
-fn entitlement<M: SerializeMap>(answer: &mut M, entitlement: &Entitlement) -> Result<(), M::Error> {
+fn entitlement<M: SerializeMap>(answer: &mut M, entitlement: &Summary) -> Result<(), M::Error> {
     let cards: Vec<String> = entitlement.cards.iter().map(ToString::to_string).collect();
     answer.serialize_entry("tier", entitlement.tier.name())?;
     answer.serialize_entry("via", &entitlement.via)?;

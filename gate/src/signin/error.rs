@@ -36,6 +36,12 @@ pub enum SignInError {
         /// The wallet.
         wallet: Address,
     },
+    /// Live sessions rest on every binding that could give way to this one.
+    #[error("live sessions rest on all bindings of the account or the card")]
+    NoRoomForBinding {
+        /// The account of the new binding.
+        account: AccountAddress,
+    },
     /// The wallet is bound to as many accounts as one may.
     #[error("the wallet has bound {} accounts already", bound.len())]
     TooManyAccounts {
@@ -87,6 +93,7 @@ impl SignInError {
             Self::Nonce(NonceError::Expired) => Refusal::Nonce("expired"),
             Self::Signature(error) => Refusal::WalletSignature(error.to_string()),
             Self::NoCard { wallet } => Refusal::NoCard { wallet: Short(wallet).to_string() },
+            Self::NoRoomForBinding { account } => Refusal::NoRoomForBinding { account: account.to_string() },
             Self::TooManyAccounts { limit, bound } => {
                 let accounts: Vec<String> = bound.iter().map(ToString::to_string).collect();
                 Refusal::TooManyAccounts { limit, accounts: accounts.join(", ") }

@@ -23,6 +23,7 @@ use std::time::Duration;
 use alloy::hex::FromHexError;
 use alloy::primitives::{Address, eip191_hash_message};
 use futures::future::{BoxFuture, FutureExt};
+use futures::{StreamExt as _, stream};
 use sentinel_proto::address::AccountAddress;
 
 pub use self::answer::{Bound, Challenge, Devices, Eligibility};
@@ -36,32 +37,36 @@ use self::limit::Kind;
 use self::message::{Statement, Terms};
 use self::nonce::Issued;
 use self::signature::{KeyPairs, MAX_SIGNATURE};
-use crate::access::{Access, AccessError, Entitlement};
+use crate::access::{Access, AccessError, Summary, Tier};
 use crate::client::Client;
 use crate::governance::Governance;
 use crate::store::clock::{Clock, UnixTime};
-use crate::store::{Binding, NonceState, Proof, Redemption, Store, StoreError};
+use crate::store::{Binding, MAX_HOLDERS, MAX_PER_ACCOUNT, NonceState, Proof, Redemption, Store, StoreError};
 
 /// A challenge from the future is one of a clock that was set back; so much may be a matter of seconds.
 const CLOCK_SKEW: i64 = 60;
 
+/// Bindings of a full account that are checked at the same time, and for how long at most.
+const MAX_CONCURRENT_CHECKS: usize = 8;
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Answers what a wallet's cards entitle it to.
 pub trait Entitlements: Send + Sync + 'static {
-    /// Asks for a wallet and, if it named one, the vault to look at.
-    fn entitlement(
+    /// The best that a wallet and, if it named one, its vault give, and all holders of the cards behind it.
+    fn summary(
         &self,
         wallet: Address,
         vault: Option<Address>,
-    ) -> BoxFuture<'_, Result<Arc<Entitlement>, AccessError>>;
+    ) -> BoxFuture<'_, Result<(Summary, Vec<Address>), AccessError>>;
 }
 
 impl Entitlements for Access {
-    fn entitlement(
+    fn summary(
         &self,
         wallet: Address,
         vault: Option<Address>,
-    ) -> BoxFuture<'_, Result<Arc<Entitlement>, AccessError>> {
-        self.entitlement(wallet, vault).boxed()
+    ) -> BoxFuture<'_, Result<(Summary, Vec<Address>), AccessError>> {
+        self.summary_with_holders(wallet, vault).boxed()
     }
 }
 
@@ -138,30 +143,52 @@ impl SignIn {
         self.verify(&statement, message, &signature, client).await?;
         self.limit(statement.wallet, Kind::Signed)?;
 
-        let entitlement = self.entitlements.entitlement(statement.wallet, statement.vault).await?;
-        let Some(devices) = self.devices_of(&entitlement) else {
+        let (summary, mut holders) = self.entitlements.summary(statement.wallet, statement.vault).await?;
+        let Some(devices) = self.devices_of(&summary) else {
             return Err(SignInError::NoCard { wallet: statement.wallet });
         };
+        holders.truncate(MAX_HOLDERS);
+        self.mark_worthless(&statement.account).await;
         let redemption = Redemption {
             nonce: Some(issued.nonce),
             account: statement.account,
             wallet: statement.wallet,
             vault: statement.vault,
+            holders,
             proof: Proof { message: message.to_owned(), signature },
             issued_at: statement.issued_at,
             expires_at: statement.expires_at,
             max_accounts: self.max_accounts,
         };
         let (binding, token) = self.store.redeem(redemption).await.map_err(|error| self.refused(error))?;
-        Ok(Bound { binding, entitlement, devices, token: Some(token) })
+        Ok(Bound { binding, summary, devices, token: Some(token) })
+    }
+
+    /// Where an account has as many bindings as one may, finds those whose cards are gone: they give way first.
+    async fn mark_worthless(&self, account: &AccountAddress) {
+        let bindings = self.store.bindings_of(account);
+        if bindings.len() < MAX_PER_ACCOUNT {
+            return;
+        }
+        let untried =
+            bindings.iter().filter(|binding| binding.last_used_at.is_none() && binding.refused_at.is_none());
+        let asked = stream::iter(untried).for_each_concurrent(MAX_CONCURRENT_CHECKS, |binding| async move {
+            let found = self.entitlements.summary(binding.wallet, binding.vault).await;
+            if found.is_ok_and(|(summary, _)| summary.tier == Tier::Denied) {
+                self.store.mark_refused(&binding.key());
+            }
+        });
+        if tokio::time::timeout(CHECK_TIMEOUT, asked).await.is_err() {
+            tracing::debug!("not all bindings of a full account could be checked in time");
+        }
     }
 
     /// The binding of a bearer and what it is worth now.
     pub async fn binding(&self, token: &str) -> Result<Bound, SignInError> {
         let binding = self.bearer(token).await?;
-        let entitlement = self.entitlements.entitlement(binding.wallet, binding.vault).await?;
-        let devices = self.devices_of(&entitlement).unwrap_or_default();
-        Ok(Bound { binding, entitlement, devices, token: None })
+        let (summary, _) = self.entitlements.summary(binding.wallet, binding.vault).await?;
+        let devices = self.devices_of(&summary).unwrap_or_default();
+        Ok(Bound { binding, summary, devices, token: None })
     }
 
     /// Ends the binding of a bearer and returns it, so that what rested on it can be ended too.
@@ -246,14 +273,14 @@ impl SignIn {
         Arc::clone(&self.devices)
     }
 
-    /// None for those who get nothing.
-    fn devices_of(&self, holder: &Entitlement) -> Option<Devices> {
+    /// None for a wallet that gets nothing.
+    fn devices_of(&self, holder: &Summary) -> Option<Devices> {
         let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
         let file = devices.of(holder.tier)?;
         let limit = self.governance.devices(holder.tier, file.limit);
         let of_plan = |(plan, file)| (plan, self.governance.plan_devices(holder.tier, file));
         let plans = file.plans.iter().map(of_plan).filter(|(_, devices)| *devices != limit).collect();
-        let used = self.store.live_sessions_of_holder(holder.wallet, holder.vault).len();
+        let used = self.store.places_of(holder.holder()).len();
         Some(Devices { used, limit, plans })
     }
 
@@ -265,6 +292,7 @@ impl SignIn {
         match error {
             StoreError::NonceUsed => SignInError::Nonce(NonceError::Used),
             StoreError::NonceForgotten => SignInError::Nonce(NonceError::Expired),
+            StoreError::NoRoomForBinding { account } => SignInError::NoRoomForBinding { account },
             StoreError::TooManyAccounts { bound } => {
                 SignInError::TooManyAccounts { limit: self.max_accounts, bound }
             }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use alloy::primitives::Address;
 use rusqlite::Connection;
+use sentinel_proto::address::AccountAddress;
 use tokio::sync::oneshot;
 
 use super::audit::{AuditEntry, Pause};
@@ -28,18 +29,64 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// One wish of a caller.
 #[derive(Debug)]
 pub(super) enum Write {
-    Redeem { new: Box<Redemption>, token: TokenHash, reply: Reply<Binding> },
-    Forget { key: BindingKey, id: i64, reply: Reply<()> },
-    Record { record: Arc<SessionRecord>, answer: Vec<u8>, reply: Reply<()> },
-    Intend { record: Arc<SessionRecord>, reply: Reply<()> },
-    Settle { session_id: u64, peer_id: String, reply: Reply<()> },
-    Update { record: Arc<SessionRecord>, reply: Reply<()> },
-    Mark { session_id: u64, state: SessionState, cause: Option<Cause>, reply: Reply<()> },
-    End { session_id: u64, reply: Reply<()> },
-    Meta { name: &'static str, value: Vec<u8>, reply: Reply<()> },
-    Pause { pause: Option<Pause>, entry: AuditEntry, reply: Reply<()> },
-    Audit { entry: AuditEntry, reply: Reply<()> },
-    Erase { wallet: Address, entry: AuditEntry, reply: Reply<()> },
+    Redeem {
+        new: Box<Redemption>,
+        token: TokenHash,
+        reply: Reply<Binding>,
+    },
+    Forget {
+        key: BindingKey,
+        id: i64,
+        reply: Reply<()>,
+    },
+    Record {
+        record: Arc<SessionRecord>,
+        answer: Vec<u8>,
+        reply: Reply<()>,
+    },
+    Intend {
+        record: Arc<SessionRecord>,
+        reply: Reply<()>,
+    },
+    Settle {
+        session_id: u64,
+        peer_id: String,
+        reply: Reply<()>,
+    },
+    Update {
+        record: Arc<SessionRecord>,
+        reply: Reply<()>,
+    },
+    Mark {
+        session_id: u64,
+        state: SessionState,
+        cause: Option<Cause>,
+        evicted_at: Option<UnixTime>,
+        reply: Reply<()>,
+    },
+    End {
+        session_id: u64,
+        reply: Reply<()>,
+    },
+    Meta {
+        name: &'static str,
+        value: Vec<u8>,
+        reply: Reply<()>,
+    },
+    Pause {
+        pause: Option<Pause>,
+        entry: AuditEntry,
+        reply: Reply<()>,
+    },
+    Audit {
+        entry: AuditEntry,
+        reply: Reply<()>,
+    },
+    Erase {
+        wallet: Address,
+        entry: AuditEntry,
+        reply: Reply<()>,
+    },
 }
 
 /// What is in memory. Only the writer changes which entries there are.
@@ -133,15 +180,28 @@ impl Write {
 /// Takes what can go into one transaction. Answers what is refused at once, and leaves in `writes` what
 /// depends on another one of this batch: the same wallet or nonce, whose view is only right after it.
 pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last_id: &mut i64) -> Vec<Step> {
-    let (view, nonces) = (lock(&memory.view), lock(&memory.nonces));
+    let (view, nonces, live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
     let mut wallets: HashSet<Address> = HashSet::new();
+    // The bounds of one account and of one holder are checked against the view, so once in a batch.
+    let mut accounts: HashSet<AccountAddress> = HashSet::new();
+    let mut holders: HashSet<Address> = HashSet::new();
     let mut taken: HashSet<Nonce> = HashSet::new();
     let mut evicted: HashSet<i64> = HashSet::new();
     let mut steps = Vec::with_capacity(writes.len());
     for write in std::mem::take(writes) {
         let later = match &write {
             Write::Redeem { new, .. } => {
-                new.nonce.is_some_and(|nonce| taken.contains(&nonce)) || !wallets.insert(new.wallet)
+                let of_holder = new.foreign_holders().unwrap_or_default();
+                let is_planned = new.nonce.is_some_and(|nonce| taken.contains(&nonce))
+                    || wallets.contains(&new.wallet)
+                    || accounts.contains(&new.account)
+                    || of_holder.iter().any(|holder| holders.contains(holder));
+                if !is_planned {
+                    wallets.insert(new.wallet);
+                    accounts.insert(new.account);
+                    holders.extend(of_holder);
+                }
+                is_planned
             }
             Write::Forget { key, .. } => !wallets.insert(key.wallet),
             Write::Erase { wallet, .. } => !wallets.insert(*wallet),
@@ -159,10 +219,16 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
             write.fail(error);
             continue;
         }
-        taken.extend(new.nonce);
-        *last_id += 1;
         let key = new.key();
         let before = view.get(&key);
+        let is_in_use = |key: &BindingKey| live.rests_on(key);
+        let account = new.account;
+        let Some(overflow) = view.overflow(&key, &new.holders, now, is_in_use) else {
+            write.fail(StoreError::NoRoomForBinding { account });
+            continue;
+        };
+        taken.extend(new.nonce);
+        *last_id += 1;
         let binding = Binding {
             id: *last_id,
             account: new.account,
@@ -174,7 +240,7 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
             last_used_at: before.as_ref().and_then(|before| before.last_used_at),
             refused_at: None,
         };
-        let replaced = before.into_iter().chain(view.overflow(&key, now));
+        let replaced = before.into_iter().chain(overflow);
         let gone = replaced.filter(|binding| evicted.insert(binding.id)).collect();
         steps.push(Step { write, binding: Some(binding), gone });
     }
@@ -217,8 +283,8 @@ pub(super) fn execute(connection: &Connection, steps: &[Step], now: UnixTime) ->
                 sql_intents::settle(connection, *session_id, peer_id)?;
             }
             Write::Update { record, .. } => sql_sessions::update(connection, record)?,
-            Write::Mark { session_id, state, cause, .. } => {
-                sql_sessions::mark(connection, *session_id, *state, *cause)?;
+            Write::Mark { session_id, state, cause, evicted_at, .. } => {
+                sql_sessions::mark(connection, *session_id, *state, *cause, *evicted_at)?;
             }
             Write::End { session_id, .. } => sql_sessions::end(connection, *session_id, now)?,
             Write::Meta { name, value, .. } => sql::set_meta(connection, name, value)?,
@@ -267,7 +333,7 @@ pub(super) fn apply(steps: impl IntoIterator<Item = Step>, memory: &Memory) -> V
                 if let Some(nonce) = &new.nonce {
                     nonces.insert(nonce);
                 }
-                view.put(&binding);
+                view.put(&binding, &new.holders);
                 return Told::Bound(reply, Ok(binding));
             }
             Write::Forget { key, id, reply } => {
@@ -275,7 +341,7 @@ pub(super) fn apply(steps: impl IntoIterator<Item = Step>, memory: &Memory) -> V
                 reply
             }
             Write::Record { record, reply, .. } => {
-                live.put(record);
+                live.admit(record);
                 reply
             }
             Write::Update { record, reply } => {
@@ -284,9 +350,9 @@ pub(super) fn apply(steps: impl IntoIterator<Item = Step>, memory: &Memory) -> V
                 }
                 reply
             }
-            Write::Mark { session_id, state, cause, reply } => {
+            Write::Mark { session_id, state, cause, evicted_at, reply } => {
                 if let Some(old) = live.get(session_id) {
-                    live.put(Arc::new(SessionRecord { state, cause, ..(*old).clone() }));
+                    live.put(Arc::new(SessionRecord { state, cause, evicted_at, ..(*old).clone() }));
                 }
                 reply
             }

@@ -48,6 +48,11 @@ pub struct BindingKey {
     pub wallet: Address,
 }
 
+impl BindingKey {
+    /// Comes before every other one.
+    pub(super) const FIRST: Self = Self { account: AccountAddress::new([0; 20]), wallet: Address::ZERO };
+}
+
 /// What proves a binding to anybody: the signed text and the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
@@ -86,6 +91,8 @@ pub struct Redemption {
     pub wallet: Address,
     /// Where the signer says that the card is.
     pub vault: Option<Address>,
+    /// The addresses that hold the cards behind it, at most five; none stands for the wallet itself.
+    pub holders: Vec<Address>,
     /// Text and signature.
     pub proof: Proof,
     /// When it was signed.
@@ -99,6 +106,13 @@ pub struct Redemption {
 impl Redemption {
     pub(super) fn key(&self) -> BindingKey {
         BindingKey { account: self.account, wallet: self.wallet }
+    }
+
+    /// The holders, unless it is the wallet alone.
+    pub(super) fn foreign_holders(&self) -> Option<&[Address]> {
+        let is_own = matches!(self.holders.as_slice(), [] | [_])
+            && self.holders.first().is_none_or(|holder| *holder == self.wallet);
+        (!is_own).then_some(self.holders.as_slice())
     }
 
     pub(super) fn source(&self) -> Source {

@@ -11,6 +11,8 @@ pub enum Cause {
     Expired,
     /// No sign-in of the account is left.
     Unbound,
+    /// Its right may have ended on Ethereum, which could not be asked whether it has.
+    Unverified,
     /// The operator denies the wallet, its vault or the account.
     Denied,
     /// The holder has as many devices as one may, and this was not among those that stay.
@@ -29,11 +31,12 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoCard,
         Self::SessionKind,
         Self::Expired,
         Self::Unbound,
+        Self::Unverified,
         Self::Denied,
         Self::DeviceLimit,
         Self::Dropped,
@@ -50,6 +53,7 @@ impl Cause {
             Self::SessionKind => "session_kind",
             Self::Expired => "expired",
             Self::Unbound => "unbound",
+            Self::Unverified => "unverified",
             Self::Denied => "denied",
             Self::DeviceLimit => "device_limit",
             Self::Dropped => "dropped",
@@ -62,7 +66,15 @@ impl Cause {
 
     /// Whether the peer comes back by itself once the holder is entitled again.
     pub fn heals(self) -> bool {
-        matches!(self, Self::NoCard | Self::SessionKind | Self::Expired | Self::Unbound | Self::Denied)
+        matches!(
+            self,
+            Self::NoCard
+                | Self::SessionKind
+                | Self::Expired
+                | Self::Unbound
+                | Self::Unverified
+                | Self::Denied
+        )
     }
 
     /// Whether an entitled holder may bring the peer back with the same handshake.

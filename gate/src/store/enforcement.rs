@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy::primitives::{Address, B256};
+use sentinel_proto::address::NodeAddress;
 use sovereign_contracts::follower::Cursor;
 
 use super::audit::{AuditEntry, Kept, MAX_REASON, Pause};
@@ -15,13 +16,14 @@ use super::{Store, sql, sql_privacy};
 
 /// Names in the table `meta`.
 const CURSOR: &str = "ethereum_cursor";
+const NODE: &str = "node_address";
 pub(super) const PAUSE: &str = "paused";
 
 impl Store {
     /// Notes that a session's peer has to be out of the tunnel, and why, before it is taken out.
     pub async fn evict_session(&self, session_id: u64, cause: Cause) -> Result<(), StoreError> {
-        let (state, cause) = (SessionState::Evicted, Some(cause));
-        self.write(|reply| Write::Mark { session_id, state, cause, reply }).await
+        let (state, cause, evicted_at) = (SessionState::Evicted, Some(cause), Some(self.inner.clock.unix()));
+        self.write(|reply| Write::Mark { session_id, state, cause, evicted_at, reply }).await
     }
 
     /// Writes what an admitted session rests on now, in the place of what it rested on. A session that has left
@@ -49,6 +51,18 @@ impl Store {
     pub async fn set_ethereum_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
         let value = [&cursor.number.to_be_bytes()[..], cursor.hash.as_slice()].concat();
         self.write(|reply| Write::Meta { name: CURSOR, value, reply }).await
+    }
+
+    /// The node's address on the hub, as it was told last.
+    pub async fn node_address(&self) -> Result<Option<NodeAddress>, StoreError> {
+        let value = self.inner.readers.read(|connection| sql::meta(connection, NODE)).await?;
+        Ok(value.and_then(|bytes| <[u8; 20]>::try_from(bytes).ok()).map(NodeAddress::new))
+    }
+
+    /// Keeps the node's address, so that its sessions are followed after a restart before the node answers.
+    pub async fn set_node_address(&self, node: NodeAddress) -> Result<(), StoreError> {
+        let value = node.as_bytes().to_vec();
+        self.write(|reply| Write::Meta { name: NODE, value, reply }).await
     }
 
     /// Whether and why there are no new admissions.

@@ -24,6 +24,12 @@ pub enum StoreError {
         /// The accounts that it is bound to.
         bound: Vec<AccountAddress>,
     },
+    /// Live sessions rest on every binding that could give way to a new one.
+    #[error("live sessions rest on all bindings of the account or the card")]
+    NoRoomForBinding {
+        /// The account of the new binding.
+        account: AccountAddress,
+    },
     /// More writes wait than may.
     #[error("too many writes are waiting")]
     Overloaded,

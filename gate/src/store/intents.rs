@@ -40,14 +40,13 @@ impl Intents {
     pub(super) fn open(&self, live: &Arc<Mutex<Live>>, record: SessionRecord) {
         let claim = Claim {
             session_id: record.session_id,
-            wallet: record.wallet,
-            vault: record.vault,
+            holder: record.holder(),
             tier: record.tier.clone(),
             service: record.service.clone(),
             peer_id: record.peer_id.clone(),
-            devices: None,
+            limits: None,
         };
-        let place = live::claim(live, claim).ok();
+        let place = live::claim(live, claim, record.admitted_at).ok();
         let key = (record.session_id, record.peer_id.clone());
         let entry = Entry { record: Arc::new(record), since: Instant::now(), _place: place };
         let before = lock(&self.0).insert(key, entry);

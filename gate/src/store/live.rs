@@ -1,13 +1,23 @@
-//! The sessions in memory: device counts and tunnel keys, claimed before the node is asked so that two
-//! handshakes at the same moment cannot both take the last place or the same key.
+//! The sessions in memory: places, slots and tunnel keys, claimed before the node is asked so that two handshakes at the
+//! same moment cannot both take the last place or the same key.
+//!
+//! A *place* is one of the devices that a holder may have live at a time. A *slot* is an entry of the node's peer table:
+//! an evicted peer keeps its slot until the node removes it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloy::primitives::Address;
+use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::Service;
 
-use super::session::{Claim, ClaimError, SessionRecord, SessionState};
+use super::binding::BindingKey;
+use super::cause::Cause;
+use super::clock::UnixTime;
+use super::session::{Claim, ClaimError, HolderLimits, SessionRecord};
+
+/// The time in which new sessions of a holder are counted, in seconds.
+pub(super) const ADMISSION_WINDOW: UnixTime = 3600;
 
 /// Sessions that live on the hub, and claims whose answer is awaited.
 #[derive(Debug, Default)]
@@ -15,13 +25,18 @@ pub(super) struct Live {
     sessions: BTreeMap<u64, Arc<SessionRecord>>,
     claims: BTreeMap<u64, Claim>,
     next_claim: u64,
-    /// Who uses a key, by service and key; several if a session's handshakes overlap.
+    /// Sessions that use a key, by service and key; several if a session's handshakes overlap.
     by_peer: HashMap<(String, String), Vec<u64>>,
-    /// Sessions whose device counts for an address, as wallet or as vault.
+    /// Recorded and claimed sessions of a holder, evicted ones too.
     by_holder: BTreeSet<(Address, u64)>,
+    by_account: BTreeSet<(AccountAddress, u64)>,
+    /// Evicted sessions whose peer the node has removed.
+    slot_released: BTreeSet<u64>,
+    /// When sessions of a holder were admitted, oldest first.
+    admissions: HashMap<Address, VecDeque<UnixTime>>,
 }
 
-/// A key and a device's place, kept for one handshake. Dropped unused, it gives them back.
+/// A key and a place, kept for one handshake. Dropped unused, it gives them back.
 #[derive(Debug)]
 pub struct Reservation {
     live: Arc<Mutex<Live>>,
@@ -40,8 +55,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Checks and takes in one step.
-pub(super) fn claim(live: &Arc<Mutex<Live>>, claim: Claim) -> Result<Reservation, ClaimError> {
-    let number = lock(live).claim(claim)?;
+pub(super) fn claim(live: &Arc<Mutex<Live>>, claim: Claim, now: UnixTime) -> Result<Reservation, ClaimError> {
+    let number = lock(live).claim(claim, now)?;
     Ok(Reservation { live: Arc::clone(live), number })
 }
 
@@ -60,71 +75,102 @@ impl Live {
         users.iter().copied().find(|session| Some(*session) != except)
     }
 
-    /// Whether anybody uses a key, of whatever service.
+    /// Whether a session uses a key, of whatever service.
     pub(super) fn is_peer_used(&self, peer_id: &str) -> bool {
         Service::ALL.iter().any(|service| self.peer_in_use(service.name(), peer_id, None).is_some())
     }
 
-    /// The sessions that count for a holder. Wallet and vault are one holder, whoever of them appears, and so is
-    /// everybody who shares either with him: a chain of wallets and vaults is no way around the limit.
-    pub(super) fn devices(&self, wallet: Option<Address>, vault: Option<Address>) -> BTreeSet<u64> {
-        self.holder(wallet, vault).0
+    /// Sessions of a holder that are live, or whose handshake is being worked on.
+    pub(super) fn places(&self, holder: Address) -> BTreeSet<u64> {
+        self.of_holder(holder).filter(|id| self.takes_place(holder, *id)).collect()
     }
 
-    /// The sessions that count for a holder, and his addresses.
-    fn holder(&self, wallet: Option<Address>, vault: Option<Address>) -> (BTreeSet<u64>, BTreeSet<Address>) {
-        let mut found = BTreeSet::new();
-        let mut known: BTreeSet<Address> = wallet.into_iter().chain(vault).collect();
-        let mut open: Vec<Address> = known.iter().copied().collect();
-        while let Some(address) = open.pop() {
-            for (_, session) in self.by_holder.range((address, 0)..=(address, u64::MAX)) {
-                found.insert(*session);
-                open.extend(self.beside(address, *session).filter(|other| known.insert(*other)));
-            }
+    /// Sessions of a holder whose peers hold a slot of the node, or are about to.
+    pub(super) fn slots(&self, holder: Address) -> BTreeSet<u64> {
+        self.of_holder(holder)
+            .filter(|id| self.takes_place(holder, *id) || self.holds_slot_of(holder, *id))
+            .collect()
+    }
+
+    /// Slots that recorded sessions hold, of all holders.
+    pub(super) fn slots_held(&self) -> usize {
+        self.sessions.len() - self.slot_released.len()
+    }
+
+    /// Whether the node still has the peer of a recorded session.
+    pub(super) fn holds_slot(&self, session_id: u64) -> bool {
+        self.sessions.contains_key(&session_id) && !self.slot_released.contains(&session_id)
+    }
+
+    /// The node has removed the peer of an evicted session.
+    pub(super) fn release_slot(&mut self, session_id: u64) {
+        if self.sessions.get(&session_id).is_some_and(|record| !record.is_live()) {
+            self.slot_released.insert(session_id);
         }
-        (found, known)
     }
 
-    /// The addresses that stand beside this one for a session. Who claims another's session is not that other one.
-    fn beside(&self, address: Address, session_id: u64) -> impl Iterator<Item = Address> {
-        let live = self.sessions.get(&session_id).filter(|record| record.state == SessionState::Live);
-        let recorded = live.into_iter().map(|record| [record.wallet, record.vault]);
-        let claims = self.claims.values().filter(move |claim| claim.session_id == session_id);
-        let pairs = recorded.chain(claims.map(|claim| [claim.wallet, claim.vault]));
-        pairs.filter(move |pair| pair.contains(&Some(address))).flatten().flatten()
+    /// Recorded sessions of an account, by number.
+    pub(super) fn of_account(&self, account: &AccountAddress) -> Vec<Arc<SessionRecord>> {
+        let range = self.by_account.range((*account, 0)..=(*account, u64::MAX));
+        range.filter_map(|(_, id)| self.get(*id)).collect()
     }
 
-    /// Takes a wallet out of the records. Their sessions are evicted before, so no index holds it.
+    /// Whether a live session rests on a binding.
+    pub(super) fn rests_on(&self, key: &BindingKey) -> bool {
+        let of_account = self.by_account.range((key.account, 0)..=(key.account, u64::MAX));
+        let records = of_account.filter_map(|(_, id)| self.sessions.get(id));
+        records.filter(|record| record.is_live()).any(|record| record.wallet == Some(key.wallet))
+    }
+
+    /// A session of a holder was admitted at `at`.
+    pub(super) fn note_admission(&mut self, holder: Address, at: UnixTime) {
+        let oldest = at - ADMISSION_WINDOW;
+        let times = self.admissions.entry(holder).or_default();
+        times.push_back(at);
+        while times.front().is_some_and(|time| *time <= oldest) {
+            times.pop_front();
+        }
+    }
+
+    /// Forgets admissions that no longer count.
+    pub(super) fn forget_admissions(&mut self, now: UnixTime) {
+        let oldest = now - ADMISSION_WINDOW;
+        self.admissions.retain(|_, times| times.back().is_some_and(|newest| *newest > oldest));
+        self.admissions.shrink_to_fit();
+    }
+
+    fn of_holder(&self, holder: Address) -> impl Iterator<Item = u64> {
+        self.by_holder.range((holder, 0)..=(holder, u64::MAX)).map(|(_, id)| *id)
+    }
+
+    fn takes_place(&self, holder: Address, session_id: u64) -> bool {
+        let record = self.sessions.get(&session_id);
+        record.is_some_and(|record| record.is_live() && record.holder() == Some(holder))
+            || self.claims_of(session_id).any(|claim| claim.holder == Some(holder))
+    }
+
+    fn holds_slot_of(&self, holder: Address, session_id: u64) -> bool {
+        let record = self.sessions.get(&session_id);
+        record.is_some_and(|record| record.holder() == Some(holder)) && self.holds_slot(session_id)
+    }
+
+    fn claims_of(&self, session_id: u64) -> impl Iterator<Item = &Claim> {
+        self.claims.values().filter(move |claim| claim.session_id == session_id)
+    }
+
+    /// Takes a wallet out of the records. Their sessions are evicted before.
     pub(super) fn erase(&mut self, wallet: Address) {
-        let found: Vec<_> = self.sessions.values().filter_map(|record| record.without(wallet)).collect();
-        for nobodys in found {
-            self.put(Arc::new(nobodys));
+        let erased: Vec<_> = self.sessions.values().filter_map(|record| record.without(wallet)).collect();
+        for record in erased {
+            self.put(Arc::new(record));
         }
+        self.admissions.remove(&wallet);
     }
 
-    /// Whether the session of a claim is in already on what the claim rests on: it takes no further device, also where
-    /// the holder has more of them than a new one might join.
-    fn has_place(&self, claim: &Claim) -> bool {
-        let record = self.sessions.get(&claim.session_id);
-        record.is_some_and(|record| record.is_in_on(claim.wallet, claim.vault, &claim.tier))
-    }
-
-    fn claim(&mut self, claim: Claim) -> Result<u64, ClaimError> {
+    fn claim(&mut self, claim: Claim, now: UnixTime) -> Result<u64, ClaimError> {
         let session_id = claim.session_id;
-        if let Some(limit) = claim.devices.filter(|_| !self.has_place(&claim)) {
-            let (mut others, addresses) = self.holder(claim.wallet, claim.vault);
-            others.remove(&session_id);
-            if others.len() >= limit {
-                let is_his = |record: &&Arc<SessionRecord>| {
-                    let rests_on = [record.wallet, record.vault];
-                    record.state == SessionState::Live
-                        && rests_on.into_iter().flatten().any(|address| addresses.contains(&address))
-                };
-                let recorded = others.iter().filter_map(|id| self.sessions.get(id)).filter(is_his);
-                let his = recorded.map(|record| record.session_id).collect();
-                let sessions = others.into_iter().collect();
-                return Err(ClaimError::DeviceLimit { sessions, his, limit });
-            }
+        if let (Some(holder), Some(limits)) = (claim.holder, claim.limits) {
+            self.check_limits(&claim, holder, limits, now)?;
         }
         if let Some(session_id) = self.peer_in_use(&claim.service, &claim.peer_id, Some(session_id)) {
             return Err(ClaimError::PeerInUse { session_id });
@@ -132,28 +178,91 @@ impl Live {
         let number = self.next_claim;
         self.next_claim += 1;
         self.use_peer(&claim.service, &claim.peer_id, session_id);
-        for address in claim.wallet.into_iter().chain(claim.vault) {
-            self.by_holder.insert((address, session_id));
-        }
+        self.by_holder.extend(claim.holder.map(|holder| (holder, session_id)));
         self.claims.insert(number, claim);
         Ok(number)
     }
 
+    fn check_limits(
+        &self,
+        claim: &Claim,
+        holder: Address,
+        limits: HolderLimits,
+        now: UnixTime,
+    ) -> Result<(), ClaimError> {
+        let session_id = claim.session_id;
+        let has_place = self
+            .sessions
+            .get(&session_id)
+            .is_some_and(|record| record.has_place_of(claim.holder, &claim.tier));
+        if has_place {
+            return Ok(());
+        }
+        let mut places = self.places(holder);
+        places.remove(&session_id);
+        if places.len() >= limits.devices {
+            let is_recorded = |id: &u64| {
+                let record = self.sessions.get(id);
+                record.is_some_and(|record| record.is_live() && record.holder() == Some(holder))
+            };
+            let recorded = places.iter().copied().filter(is_recorded).collect();
+            let sessions = places.into_iter().collect();
+            return Err(ClaimError::DeviceLimit { sessions, recorded, limit: limits.devices });
+        }
+        let mut slots = self.slots(holder);
+        let has_slot = slots.remove(&session_id);
+        if !has_slot && slots.len() >= limits.slots {
+            let sessions = slots.into_iter().collect();
+            return Err(ClaimError::SlotLimit { sessions, limit: limits.slots });
+        }
+        match limits.admissions_per_hour {
+            Some(limit) => self.check_admissions(holder, limit, now),
+            None => Ok(()),
+        }
+    }
+
+    fn check_admissions(&self, holder: Address, limit: usize, now: UnixTime) -> Result<(), ClaimError> {
+        let is_new = |claim: &&Claim| {
+            claim.holder == Some(holder)
+                && claim.limits.is_some_and(|limits| limits.admissions_per_hour.is_some())
+                && !self.sessions.contains_key(&claim.session_id)
+        };
+        let under_way = self.claims.values().filter(is_new).count();
+        let counting = |time: &&UnixTime| **time > now - ADMISSION_WINDOW;
+        let times: Vec<UnixTime> =
+            self.admissions.get(&holder).into_iter().flatten().filter(counting).copied().collect();
+        if times.len() + under_way < limit {
+            return Ok(());
+        }
+        let next = times.first().map_or(1, |oldest| oldest + ADMISSION_WINDOW - now);
+        Err(ClaimError::AdmissionLimit { limit, retry_after: u64::try_from(next).unwrap_or(1).max(1) })
+    }
+
     fn release(&mut self, number: u64) {
         if let Some(claim) = self.claims.remove(&number) {
-            self.reindex(claim.session_id, &claim.service, &claim.peer_id, [claim.wallet, claim.vault]);
+            self.reindex(claim.session_id, &claim.service, &claim.peer_id, claim.holder);
         }
+    }
+
+    /// Puts a session that the node has just admitted, in the place of what was known of it.
+    pub(super) fn admit(&mut self, record: Arc<SessionRecord>) {
+        let holder = record.holder().filter(|_| !self.sessions.contains_key(&record.session_id));
+        if let Some(holder) = holder {
+            self.note_admission(holder, record.admitted_at);
+        }
+        self.put(record);
     }
 
     /// Puts a session, in the place of what was known of it.
     pub(super) fn put(&mut self, record: Arc<SessionRecord>) {
         let session_id = record.session_id;
+        let was_released = self.slot_released.contains(&session_id);
         self.remove(session_id);
         self.use_peer(&record.service, &record.peer_id, session_id);
-        if record.state == SessionState::Live {
-            for address in record.wallet.into_iter().chain(record.vault) {
-                self.by_holder.insert((address, session_id));
-            }
+        self.by_holder.extend(record.holder().map(|holder| (holder, session_id)));
+        self.by_account.insert((record.account, session_id));
+        if !record.is_live() && (was_released || record.cause == Some(Cause::Lost)) {
+            self.slot_released.insert(session_id);
         }
         self.sessions.insert(session_id, record);
     }
@@ -161,7 +270,9 @@ impl Live {
     /// Removes a session that left the hub.
     pub(super) fn remove(&mut self, session_id: u64) -> Option<Arc<SessionRecord>> {
         let record = self.sessions.remove(&session_id)?;
-        self.reindex(session_id, &record.service, &record.peer_id, [record.wallet, record.vault]);
+        self.by_account.remove(&(record.account, session_id));
+        self.slot_released.remove(&session_id);
+        self.reindex(session_id, &record.service, &record.peer_id, record.holder());
         Some(record)
     }
 
@@ -173,22 +284,15 @@ impl Live {
     }
 
     /// Drops from the indexes what neither the session nor another claim of it still stands for.
-    fn reindex(&mut self, session_id: u64, service: &str, peer_id: &str, holders: [Option<Address>; 2]) {
+    fn reindex(&mut self, session_id: u64, service: &str, peer_id: &str, holder: Option<Address>) {
         let record = self.sessions.get(&session_id);
-        let claims = || self.claims.values().filter(|claim| claim.session_id == session_id);
+        let claims = || self.claims_of(session_id);
         let peer_stays = record.is_some_and(|record| record.service == service && record.peer_id == peer_id)
             || claims().any(|claim| claim.service == service && claim.peer_id == peer_id);
-        let gone: Vec<Address> = holders
-            .into_iter()
-            .flatten()
-            .filter(|address| {
-                let live = record.filter(|record| record.state == SessionState::Live);
-                !live.is_some_and(|record| [record.wallet, record.vault].contains(&Some(*address)))
-                    && !claims().any(|claim| [claim.wallet, claim.vault].contains(&Some(*address)))
-            })
-            .collect();
-        for address in gone {
-            self.by_holder.remove(&(address, session_id));
+        let holder_stays = record.is_some_and(|record| record.holder() == holder)
+            || claims().any(|claim| claim.holder == holder);
+        if let Some(holder) = holder.filter(|_| !holder_stays) {
+            self.by_holder.remove(&(holder, session_id));
         }
         let key = (service.to_owned(), peer_id.to_owned());
         if !peer_stays && let Some(users) = self.by_peer.get_mut(&key) {

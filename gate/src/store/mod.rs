@@ -49,8 +49,9 @@ pub use self::intents::Intent;
 pub use self::live::Reservation;
 pub use self::nonces::{Nonce, NonceState};
 pub use self::secret::NonceKey;
-pub use self::session::{Claim, ClaimError, SessionRecord, SessionState};
-pub use self::view::MAX_PER_ACCOUNT;
+pub use self::session::{Claim, ClaimError, HolderLimits, SessionRecord, SessionState};
+pub(crate) use self::view::MAX_HOLDERS;
+pub use self::view::{MAX_PER_ACCOUNT, MAX_PER_ACCOUNT_AND_HOLDER, MAX_PER_HOLDER};
 
 pub use self::batch::Trouble;
 use self::batch::{Memory, Reply, Write};
@@ -255,9 +256,9 @@ impl Store {
         self.write(|reply| Write::Forget { key, id, reply }).await
     }
 
-    /// Takes a tunnel key and a device's place for a handshake, before the node is asked.
+    /// Takes a tunnel key and a place for a handshake, before the node is asked.
     pub fn claim(&self, claim: Claim) -> Result<Reservation, ClaimError> {
-        live::claim(&self.inner.memory.live, claim)
+        live::claim(&self.inner.memory.live, claim, self.inner.clock.unix())
     }
 
     /// Writes an admitted session and the node's answer, in the place of what was known of it. Keep the
@@ -290,15 +291,42 @@ impl Store {
         lock(&self.inner.memory.live).peer_in_use(service, peer_id, None)
     }
 
-    /// The live sessions that count as devices of a holder: all in which his wallet or his vault appears,
-    /// as either of the two. So two wallets with one vault are one holder.
-    pub fn live_sessions_of_holder(&self, wallet: Address, vault: Option<Address>) -> Vec<u64> {
-        lock(&self.inner.memory.live).devices(Some(wallet), vault).into_iter().collect()
+    /// The sessions that take places of a holder: live ones whose card this address holds, and those whose handshake
+    /// is being worked on.
+    pub fn places_of(&self, holder: Address) -> Vec<u64> {
+        lock(&self.inner.memory.live).places(holder).into_iter().collect()
+    }
+
+    /// The sessions of a holder whose peers hold a slot of the node: those with a place, and evicted ones that the node
+    /// has not removed yet.
+    pub fn slots_of(&self, holder: Address) -> Vec<u64> {
+        lock(&self.inner.memory.live).slots(holder).into_iter().collect()
+    }
+
+    /// Slots of the node that sessions of all holders take.
+    pub fn slots_held(&self) -> usize {
+        lock(&self.inner.memory.live).slots_held()
+    }
+
+    /// Whether the node still has the peer of a session.
+    pub fn holds_slot(&self, session_id: u64) -> bool {
+        lock(&self.inner.memory.live).holds_slot(session_id)
+    }
+
+    /// Notes that the node has removed the peer of an evicted session.
+    pub fn release_slot(&self, session_id: u64) {
+        lock(&self.inner.memory.live).release_slot(session_id);
+    }
+
+    /// The sessions of an account that live on the hub, evicted or not, by number.
+    pub fn sessions_of_account(&self, account: &AccountAddress) -> Vec<Arc<SessionRecord>> {
+        lock(&self.inner.memory.live).of_account(account)
     }
 
     /// Notes that a session's peer was taken out of the tunnel, or put back.
     pub async fn set_session_state(&self, session_id: u64, state: SessionState) -> Result<(), StoreError> {
-        self.write(|reply| Write::Mark { session_id, state, cause: None, reply }).await
+        let evicted_at = (state == SessionState::Evicted).then(|| self.inner.clock.unix());
+        self.write(|reply| Write::Mark { session_id, state, cause: None, evicted_at, reply }).await
     }
 
     /// Notes that a session left the hub: its key and its device's place are free.
@@ -348,10 +376,12 @@ fn load(
     sql::load_nonces(connection, |nonce| nonces.insert(&nonce))?;
     let mut view = View::default();
     let kept = i64::try_from(options.binding_retention.as_secs()).unwrap_or(now);
-    sql::load_bindings(connection, now - kept, |binding| view.put(&binding))?;
+    sql::load_bindings(connection, now - kept, |binding, holders| view.put(binding, holders))?;
     let last_id = sql::last_binding(connection)?;
     let mut live = Live::default();
     sql_sessions::load(connection, |record| live.put(Arc::new(record)))?;
+    let since = now - live::ADMISSION_WINDOW;
+    sql_sessions::load_admissions(connection, since, |holder, at| live.note_admission(holder, at))?;
     let (live, intents) = (Arc::new(Mutex::new(live)), Intents::default());
     sql_intents::load(connection, |record| intents.open(&live, record))?;
     let pause = sql::meta(connection, enforcement::PAUSE)?;

@@ -18,6 +18,7 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0003_intents.sql"),
         include_str!("migrations/0004_plan.sql"),
         include_str!("migrations/0005_version.sql"),
+        include_str!("migrations/0006_basis.sql"),
     ],
 };
 /// A caller has about three seconds in all: a lock that is held longer is an error to him.

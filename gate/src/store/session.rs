@@ -17,7 +17,11 @@ pub struct SessionRecord {
     pub wallet: Option<Address>,
     /// The wallet that holds the card, if another one.
     pub vault: Option<Address>,
-    /// The card it rests on, as `contract/id`.
+    /// How the card belongs to the wallet, as answers spell it. None for a probe and in older records.
+    pub via: Option<String>,
+    /// Contract of the card. None for a probe and in older records.
+    pub collection: Option<Address>,
+    /// Id of the card it rests on.
     pub card: Option<String>,
     /// The tier's label.
     pub tier: String,
@@ -41,21 +45,39 @@ pub struct SessionRecord {
     pub state: SessionState,
     /// Why it was taken out.
     pub cause: Option<Cause>,
+    /// When it was taken out. None while it is live and in older records.
+    pub evicted_at: Option<UnixTime>,
     /// The Ethereum address of the key that signed the handshake: it may entitle the account too.
     pub own_key: Option<Address>,
 }
 
 impl SessionRecord {
-    /// Whether its peer is in the tunnel, and its place is that of a holder of this tier by this wallet and vault.
-    pub fn is_in_on(&self, wallet: Option<Address>, vault: Option<Address>, tier: &str) -> bool {
+    /// The address that holds the card, for which places and slots are counted. None for a probe.
+    pub fn holder(&self) -> Option<Address> {
+        self.vault.or(self.wallet)
+    }
+
+    /// Whether its peer is in the tunnel.
+    pub fn is_live(&self) -> bool {
         self.state == SessionState::Live
-            && (self.wallet, self.vault, self.tier.as_str()) == (wallet, vault, tier)
+    }
+
+    /// Whether its peer is in the tunnel and takes a place of this holder and tier.
+    pub fn has_place_of(&self, holder: Option<Address>, tier: &str) -> bool {
+        self.is_live() && (self.holder(), self.tier.as_str()) == (holder, tier)
     }
 
     /// The same without the wallet; `None`: it does not speak of it.
     pub(super) fn without(&self, wallet: Address) -> Option<Self> {
         let speaks = [self.wallet, self.vault, self.own_key].contains(&Some(wallet));
-        speaks.then(|| Self { wallet: None, vault: None, card: None, own_key: None, ..self.clone() })
+        speaks.then(|| Self {
+            wallet: None,
+            vault: None,
+            collection: None,
+            card: None,
+            own_key: None,
+            ..self.clone()
+        })
     }
 }
 
@@ -82,24 +104,33 @@ impl SessionState {
     }
 }
 
-/// A request to use a tunnel key for a session, before the node is asked.
+/// A request to use a tunnel key and a place for a session, before the node is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The session on the hub.
     pub session_id: u64,
-    /// The wallet it rests on. None for a probe account, which counts as nobody's device.
-    pub wallet: Option<Address>,
-    /// The wallet that holds the card, if another one.
-    pub vault: Option<Address>,
+    /// The address that holds the card. None for a probe, which takes no place.
+    pub holder: Option<Address>,
     /// The tier's label.
     pub tier: String,
     /// The tunnel service's name.
     pub service: String,
     /// Tunnel key or uuid in its canonical form.
     pub peer_id: String,
-    /// How many sessions the holder may have at a time, this one included. None: any number. A live session that
-    /// rests on the same already has its place.
-    pub devices: Option<usize>,
+    /// What the holder may have. None: anything.
+    pub limits: Option<HolderLimits>,
+}
+
+/// What one holder may have at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HolderLimits {
+    /// Live sessions, the one of the claim included. A live session on the same holder and tier already has its place.
+    pub devices: usize,
+    /// Peers in the node's table, the one of the claim included: live sessions and those evicted ones that the node
+    /// has not removed yet.
+    pub slots: usize,
+    /// New sessions within an hour, the one of the claim included. None: the session is not new.
+    pub admissions_per_hour: Option<usize>,
 }
 
 /// Why a claim is refused.
@@ -114,11 +145,27 @@ pub enum ClaimError {
     /// The holder has as many sessions as one may.
     #[error("{} of {limit} devices are connected", sessions.len())]
     DeviceLimit {
-        /// The sessions that count.
+        /// The sessions that count: recorded ones and those whose handshake is being worked on.
         sessions: Vec<u64>,
-        /// Those of them that rest on the holder; the others are only asked for, and may be somebody else's.
-        his: Vec<u64>,
+        /// The recorded ones of them.
+        recorded: Vec<u64>,
         /// How many there may be.
         limit: usize,
+    },
+    /// The holder's peers hold as many slots of the node as one may.
+    #[error("{} of {limit} slots are held", sessions.len())]
+    SlotLimit {
+        /// The sessions whose peers hold them.
+        sessions: Vec<u64>,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The holder has had as many new sessions within an hour as one may.
+    #[error("{limit} sessions were admitted within an hour")]
+    AdmissionLimit {
+        /// How many there may be.
+        limit: usize,
+        /// Seconds until the next one.
+        retry_after: u64,
     },
 }

@@ -98,7 +98,8 @@ pub(super) fn insert_binding(
     run(
         connection,
         "INSERT INTO bindings (id, account, wallet, vault, token_hash, source, issued_at, expires_at, \
-         message, signature, last_used_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         message, signature, last_used_at, holders) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         params![
             binding.id,
             new.account.as_bytes(),
@@ -111,6 +112,7 @@ pub(super) fn insert_binding(
             new.proof.message,
             new.proof.signature,
             binding.last_used_at,
+            new.foreign_holders().map(|holders| holders.concat()),
         ],
     )
 }
@@ -128,12 +130,15 @@ pub(super) fn touch_binding(connection: &Connection, touched: &Binding) -> Done 
 pub(super) fn load_bindings(
     connection: &Connection,
     limit: UnixTime,
-    mut found: impl FnMut(Binding),
+    mut found: impl FnMut(&Binding, &[Address]),
 ) -> Done {
-    let query = "SELECT id, account, wallet, vault, issued_at, expires_at, last_used_at FROM bindings \
+    let query = "SELECT id, account, wallet, vault, issued_at, expires_at, last_used_at, holders FROM bindings \
          WHERE expires_at > $1 ORDER BY id";
     each(connection, query, [limit], |row| {
-        found(Binding {
+        let holders: Option<Vec<u8>> = row.get(7)?;
+        let (holders, _) = holders.as_deref().unwrap_or_default().as_chunks::<20>();
+        let holders: Vec<Address> = holders.iter().map(Address::from).collect();
+        let binding = Binding {
             id: row.get(0)?,
             account: account(row, 1)?,
             wallet: wallet(row, 2)?,
@@ -142,7 +147,8 @@ pub(super) fn load_bindings(
             expires_at: row.get(5)?,
             last_used_at: row.get(6)?,
             refused_at: None,
-        });
+        };
+        found(&binding, &holders);
         Ok(())
     })
 }

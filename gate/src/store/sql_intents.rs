@@ -11,8 +11,8 @@ pub(super) fn note(connection: &Connection, new: &SessionRecord) -> Done {
     run(
         connection,
         "INSERT OR REPLACE INTO intents (session_id, peer_id, account, wallet, vault, card, tier, service, \
-         handshake_hash, admitted_at, decision_block, expires_at, own_key, plan) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         handshake_hash, admitted_at, decision_block, expires_at, own_key, plan, via, collection) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         params![
             new.session_id.cast_signed(),
             new.peer_id,
@@ -28,6 +28,8 @@ pub(super) fn note(connection: &Connection, new: &SessionRecord) -> Done {
             new.expires_at,
             bytes(new.own_key.as_ref()),
             new.plan.map(u64::cast_signed),
+            new.via,
+            bytes(new.collection.as_ref()),
         ],
     )
 }
@@ -40,7 +42,7 @@ pub(super) fn settle(connection: &Connection, session_id: u64, peer_id: &str) ->
 /// Hands over those that the end of the process left open.
 pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
     let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, '', handshake_hash, \
-         admitted_at, decision_block, expires_at, 'live', NULL, own_key, plan FROM intents";
+         admitted_at, decision_block, expires_at, 'live', NULL, own_key, plan, via, collection, NULL FROM intents";
     each(connection, query, [], |row| {
         found(sql_sessions::read(row)?);
         Ok(())

@@ -72,10 +72,11 @@ pub(super) fn erase(connection: &Connection, wallet: Address) -> Done {
         "DELETE FROM bindings WHERE wallet = $1",
         // The signed text names the vault too.
         "UPDATE bindings SET vault = NULL, message = '', signature = x'' WHERE vault = $1",
+        "UPDATE bindings SET holders = NULL WHERE instr(holders, $1) > 0",
         "DELETE FROM sessions WHERE ended_at IS NOT NULL AND (wallet = $1 OR vault = $1 OR own_key = $1)",
-        "UPDATE sessions SET wallet = NULL, vault = NULL, card = NULL, own_key = NULL \
+        "UPDATE sessions SET wallet = NULL, vault = NULL, collection = NULL, card = NULL, own_key = NULL \
          WHERE wallet = $1 OR vault = $1 OR own_key = $1",
-        "UPDATE intents SET wallet = NULL, vault = NULL, card = NULL, own_key = NULL \
+        "UPDATE intents SET wallet = NULL, vault = NULL, collection = NULL, card = NULL, own_key = NULL \
          WHERE wallet = $1 OR vault = $1 OR own_key = $1",
     ] {
         run(connection, statement, [wallet.as_slice()])?;

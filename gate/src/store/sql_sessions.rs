@@ -1,5 +1,6 @@
 //! The statements on sessions.
 
+use alloy::primitives::Address;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::cause::Cause;
@@ -14,15 +15,18 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
     run(
         connection,
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
-         handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, plan, ended_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, NULL) \
+         handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, plan, via, \
+         collection, evicted_at, ended_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
+         $21, NULL) \
          ON CONFLICT (session_id) DO UPDATE SET account = excluded.account, wallet = excluded.wallet, \
          vault = excluded.vault, card = excluded.card, tier = excluded.tier, service = excluded.service, \
          peer_id = excluded.peer_id, addresses = excluded.addresses, \
          handshake_hash = excluded.handshake_hash, answer = excluded.answer, \
          admitted_at = excluded.admitted_at, decision_block = excluded.decision_block, \
          expires_at = excluded.expires_at, state = excluded.state, cause = excluded.cause, \
-         own_key = excluded.own_key, plan = excluded.plan, ended_at = NULL",
+         own_key = excluded.own_key, plan = excluded.plan, via = excluded.via, \
+         collection = excluded.collection, evicted_at = excluded.evicted_at, ended_at = NULL",
         params![
             new.session_id.cast_signed(),
             new.account.as_bytes(),
@@ -42,6 +46,9 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
             new.cause.map(Cause::label),
             bytes(new.own_key.as_ref()),
             new.plan.map(u64::cast_signed),
+            new.via,
+            bytes(new.collection.as_ref()),
+            new.evicted_at,
         ],
     )?;
     sql_intents::settle(connection, new.session_id, &new.peer_id)
@@ -52,7 +59,8 @@ pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
     run(
         connection,
         "UPDATE sessions SET wallet = $1, vault = $2, card = $3, tier = $4, decision_block = $5, \
-         expires_at = $6, state = $7, cause = $8, plan = $9 WHERE session_id = $10 AND ended_at IS NULL",
+         expires_at = $6, state = $7, cause = $8, plan = $9, via = $10, collection = $11, evicted_at = $12 \
+         WHERE session_id = $13 AND ended_at IS NULL",
         params![
             bytes(new.wallet.as_ref()),
             bytes(new.vault.as_ref()),
@@ -63,6 +71,9 @@ pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
             new.state.label(),
             new.cause.map(Cause::label),
             new.plan.map(u64::cast_signed),
+            new.via,
+            bytes(new.collection.as_ref()),
+            new.evicted_at,
             new.session_id.cast_signed(),
         ],
     )
@@ -73,9 +84,12 @@ pub(super) fn mark(
     session_id: u64,
     state: SessionState,
     cause: Option<Cause>,
+    evicted_at: Option<UnixTime>,
 ) -> Done {
-    let statement = "UPDATE sessions SET state = $1, cause = $2 WHERE session_id = $3 AND ended_at IS NULL";
-    run(connection, statement, params![state.label(), cause.map(Cause::label), session_id.cast_signed()])
+    let statement = "UPDATE sessions SET state = $1, cause = $2, evicted_at = $3 \
+         WHERE session_id = $4 AND ended_at IS NULL";
+    let cause = cause.map(Cause::label);
+    run(connection, statement, params![state.label(), cause, evicted_at, session_id.cast_signed()])
 }
 
 pub(super) fn end(connection: &Connection, session_id: u64, at: UnixTime) -> Done {
@@ -91,7 +105,8 @@ pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
 /// Hands over every session that did not end.
 pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
     let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
-         handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key, plan FROM sessions \
+         handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key, plan, via, collection, \
+         evicted_at FROM sessions \
          WHERE ended_at IS NULL";
     each(connection, query, [], |row| {
         found(read(row)?);
@@ -121,6 +136,9 @@ pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
         cause: cause.as_deref().and_then(Cause::parse),
         own_key: address(row, 15)?,
         plan: row.get::<_, Option<i64>>(16)?.map(i64::cast_unsigned),
+        via: row.get(17)?,
+        collection: address(row, 18)?,
+        evicted_at: row.get(19)?,
     })
 }
 
@@ -128,4 +146,19 @@ pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
 pub(super) fn answer(connection: &Connection, session_id: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let query = "SELECT answer FROM sessions WHERE session_id = $1 AND ended_at IS NULL";
     Ok(connection.query_row(query, [session_id.cast_signed()], |row| row.get(0)).optional()?)
+}
+
+/// Hands over when sessions of holders were admitted since `since`, also those that have ended.
+pub(super) fn load_admissions(
+    connection: &Connection,
+    since: UnixTime,
+    mut found: impl FnMut(Address, UnixTime),
+) -> Done {
+    let query = "SELECT vault, wallet, admitted_at FROM sessions WHERE admitted_at > $1 ORDER BY admitted_at";
+    each(connection, query, [since], |row| {
+        if let Some(holder) = address(row, 0)?.or(address(row, 1)?) {
+            found(holder, row.get(2)?);
+        }
+        Ok(())
+    })
 }

@@ -13,10 +13,13 @@
 //!    whose devices are used up ends here after one try.
 //! 4. Expired ones last; they only tell "sign in again" from "never signed in".
 //!
-//! Beyond [`MAX_PER_ACCOUNT`] one is forgotten: an expired one, else one that was tried in vain and
-//! never of use, else the oldest that was never tried, and only then one that was of use. So what an
-//! owner once used stays, and what he just signed could only go if that many different wallets, each
-//! with a card at that moment, bound his account before he connects; then he signs again.
+//! # Bounds
+//! An account has at most [`MAX_PER_ACCOUNT`] bindings. The cards behind a binding belong to its *holders*; bindings
+//! whose holders are all among those of a newcomer are its group, and of a group at most [`MAX_PER_ACCOUNT_AND_HOLDER`]
+//! for each holder bind one account and [`MAX_PER_HOLDER`] for each holder bind any. So a crowd of wallets with one
+//! card displaces only itself. Beyond a bound the first of these goes: an expired binding, one that no longer entitled
+//! and was never of use, one that no handshake tried (those in the middle by age first), the one that was of use longest ago. One on which a live
+//! session rests never goes: then the newcomer is refused.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::RandomState;
@@ -31,8 +34,14 @@ use super::binding::{Binding, BindingKey};
 use super::clock::UnixTime;
 use super::shelf::Shelf;
 
-/// How many bindings of one account are remembered.
-pub const MAX_PER_ACCOUNT: usize = 256;
+/// Bindings of one account.
+pub const MAX_PER_ACCOUNT: usize = 32;
+/// Bindings of one account for each holder of their cards.
+pub const MAX_PER_ACCOUNT_AND_HOLDER: usize = 2;
+/// Bindings of all accounts for each holder of their cards.
+pub const MAX_PER_HOLDER: usize = 16;
+/// Holders that are remembered of one binding.
+pub(crate) const MAX_HOLDERS: usize = 5;
 
 /// All bindings, found by account and by wallet. Two tables of numbers: trees of keys took twice the room.
 #[derive(Debug, Default)]
@@ -43,6 +52,9 @@ pub(super) struct View {
     hasher: RandomState,
     /// What few of them name.
     vaults: BTreeMap<BindingKey, Address>,
+    /// Holders of the cards, where that is not just the wallet: what few of them have.
+    holders: BTreeMap<BindingKey, Box<[Address]>>,
+    by_holder: BTreeSet<(Address, BindingKey)>,
     /// Whose last use is not yet on the disk.
     touched: BTreeSet<BindingKey>,
 }
@@ -64,9 +76,15 @@ impl View {
         self.number(key).map(|number| self.whole(self.slots.at(number)))
     }
 
-    /// Puts a binding in the place of the older one of the same wallet and account.
-    pub(super) fn put(&mut self, binding: &Binding) {
+    /// Puts a binding in the place of the older one of the same wallet and account. `holders`: the addresses that hold
+    /// the cards behind it; none stands for the wallet itself.
+    pub(super) fn put(&mut self, binding: &Binding, holders: &[Address]) {
         let key = binding.key();
+        self.forget_holders(&key);
+        if !matches!(holders, [] | [_]) || holders.first().is_some_and(|holder| *holder != key.wallet) {
+            self.by_holder.extend(holders.iter().map(|holder| (*holder, key)));
+            self.holders.insert(key, holders.into());
+        }
         match binding.vault {
             Some(vault) => self.vaults.insert(key, vault),
             None => self.vaults.remove(&key),
@@ -118,6 +136,13 @@ impl View {
         }
         self.vaults.remove(&slot.key());
         self.touched.remove(&slot.key());
+        self.forget_holders(&slot.key());
+    }
+
+    fn forget_holders(&mut self, key: &BindingKey) {
+        for holder in self.holders.remove(key).into_iter().flatten() {
+            self.by_holder.remove(&(holder, *key));
+        }
     }
 
     /// The bindings of an account in the order in which a handshake should try them.
@@ -140,18 +165,67 @@ impl View {
         accounts
     }
 
-    /// Those for which one more binding of this account leaves no room.
-    pub(super) fn overflow(&self, newcomer: &BindingKey, now: UnixTime) -> Vec<Binding> {
-        let mut others = self.of_account(&newcomer.account, now);
-        others.retain(|binding| binding.wallet != newcomer.wallet);
-        // Stable, so within a class the order in which they are tried decides.
-        others.sort_by_key(|binding| match binding {
-            _ if binding.expired(now) => 3,
-            Binding { last_used_at: Some(_), .. } => 0,
-            Binding { refused_at: None, .. } => 1,
-            _ => 2,
-        });
-        others.split_off(others.len().min(MAX_PER_ACCOUNT - 1))
+    /// The bindings that give way to a newcomer whose cards belong to `holders`. `None`: there is no room, since live
+    /// sessions rest on those in the way.
+    pub(super) fn overflow(
+        &self,
+        newcomer: &BindingKey,
+        holders: &[Address],
+        now: UnixTime,
+        is_in_use: impl Fn(&BindingKey) -> bool,
+    ) -> Option<Vec<Binding>> {
+        let own = [newcomer.wallet];
+        let holders = if holders.is_empty() { &own } else { holders };
+        let is_other =
+            |binding: &Binding| binding.wallet != newcomer.wallet || binding.account != newcomer.account;
+        let of_account: Vec<Binding> =
+            self.of_account(&newcomer.account, now).into_iter().filter(is_other).collect();
+        let group: Vec<Binding> = self.group(holders, now).into_iter().filter(is_other).collect();
+        let in_account = group.iter().filter(|binding| binding.account == newcomer.account);
+        let bounds = [
+            (in_account.copied().collect(), MAX_PER_ACCOUNT_AND_HOLDER * holders.len()),
+            (group, MAX_PER_HOLDER * holders.len()),
+            (of_account, MAX_PER_ACCOUNT),
+        ];
+        let mut gone: Vec<Binding> = Vec::new();
+        for (mut others, bound) in bounds {
+            others.retain(|binding| !gone.iter().any(|gone| gone.id == binding.id));
+            let class = |binding: &Binding| match binding {
+                _ if binding.expired(now) => 4,
+                _ if is_in_use(&binding.key()) => 0,
+                Binding { last_used_at: Some(_), .. } => 1,
+                Binding { refused_at: None, .. } => UNTRIED,
+                _ => 3,
+            };
+            // Stable, so within a class the order in which they are tried decides.
+            others.sort_by_key(class);
+            let untried = others.partition_point(|binding| class(binding) < UNTRIED)
+                ..others.partition_point(|binding| class(binding) <= UNTRIED);
+            fold(&mut others[untried]);
+            gone.extend(others.split_off(others.len().min(bound - 1)));
+        }
+        let none_in_use = gone.iter().all(|binding| binding.expired(now) || !is_in_use(&binding.key()));
+        none_in_use.then_some(gone)
+    }
+
+    /// The bindings whose holders are all among `holders`, in the order in which to try them.
+    fn group(&self, holders: &[Address], now: UnixTime) -> Vec<Binding> {
+        let mut group = BTreeMap::new();
+        for holder in holders {
+            let own =
+                self.by_wallet.iter_hash(self.hasher.hash_one(holder)).map(|number| self.slots.at(*number));
+            let own = own.filter(|slot| slot.wallet == *holder && !self.holders.contains_key(&slot.key()));
+            let from = (*holder, BindingKey::FIRST)..;
+            let foreign = self.by_holder.range(from).take_while(|(of, _)| of == holder).map(|(_, key)| key);
+            let foreign = foreign.filter(|key| {
+                self.holders.get(key).is_some_and(|known| known.iter().all(|one| holders.contains(one)))
+            });
+            let found = own.map(|slot| self.whole(slot)).chain(foreign.filter_map(|key| self.get(key)));
+            group.extend(found.map(|binding| (binding.id, binding)));
+        }
+        let mut group: Vec<Binding> = group.into_values().collect();
+        group.sort_unstable_by_key(|binding| rank(binding, now));
+        group
     }
 
     /// A handshake was admitted through it.
@@ -188,10 +262,20 @@ impl View {
         self.take_all(|slot| slot.ended(limit));
     }
 
-    /// Forgets a wallet: its bindings, and that others named it as their vault.
+    /// Forgets a wallet: its bindings, and that others named it as their vault or rest on its cards.
     pub(super) fn erase(&mut self, wallet: Address) {
         self.take_all(|slot| slot.wallet == wallet);
         self.vaults.retain(|_, vault| *vault != wallet);
+        let of_wallet = (wallet, BindingKey::FIRST)..;
+        let rest_on_it: Vec<BindingKey> = self
+            .by_holder
+            .range(of_wallet)
+            .take_while(|(holder, _)| *holder == wallet)
+            .map(|(_, key)| *key)
+            .collect();
+        for key in rest_on_it {
+            self.forget_holders(&key);
+        }
     }
 
     fn take_all(&mut self, is_meant: impl Fn(&Slot) -> bool) {
@@ -213,6 +297,8 @@ impl View {
         }
         kept.vaults = std::mem::take(&mut self.vaults);
         kept.touched = std::mem::take(&mut self.touched);
+        kept.holders = std::mem::take(&mut self.holders);
+        kept.by_holder = std::mem::take(&mut self.by_holder);
         *self = kept;
     }
 
@@ -254,6 +340,27 @@ impl Slot {
             last_used_at: moment(self.last_used_at),
             refused_at: moment(self.refused_at),
         }
+    }
+}
+
+/// The class of bindings that no handshake has tried.
+const UNTRIED: u8 = 2;
+
+/// Puts the outermost first and the middle last: of untried bindings the oldest and the newest stay, so that an owner
+/// who signed in before a crowd is as safe as one who signed in after it.
+fn fold(bindings: &mut [Binding]) {
+    let ordered = bindings.to_vec();
+    let (mut ends, mut from_front) = (ordered.as_slice(), true);
+    for place in bindings {
+        let (next, rest) = if from_front {
+            ends.split_first().map_or((None, ends), |(first, rest)| (Some(first), rest))
+        } else {
+            ends.split_last().map_or((None, ends), |(last, rest)| (Some(last), rest))
+        };
+        if let Some(next) = next {
+            *place = *next;
+        }
+        (ends, from_front) = (rest, !from_front);
     }
 }
 

@@ -37,13 +37,13 @@ fn ids(view: &View, owner: u8) -> Vec<i64> {
 #[test]
 fn used_then_newest_then_refused_then_expired() {
     let mut view = View::default();
-    view.put(&binding(1, 1, 1, NOW - 2 * DAY));
-    view.put(&binding(2, 1, 2, NOW - 50));
-    view.put(&binding(3, 1, 3, NOW - 40));
-    view.put(&binding(4, 1, 4, NOW - 30));
-    view.put(&binding(5, 1, 5, NOW - 20));
-    view.put(&binding(6, 1, 6, NOW - 10));
-    view.put(&binding(7, 2, 7, NOW));
+    view.put(&binding(1, 1, 1, NOW - 2 * DAY), &[]);
+    view.put(&binding(2, 1, 2, NOW - 50), &[]);
+    view.put(&binding(3, 1, 3, NOW - 40), &[]);
+    view.put(&binding(4, 1, 4, NOW - 30), &[]);
+    view.put(&binding(5, 1, 5, NOW - 20), &[]);
+    view.put(&binding(6, 1, 6, NOW - 10), &[]);
+    view.put(&binding(7, 2, 7, NOW), &[]);
     assert_eq!(ids(&view, 1), [6, 5, 4, 3, 2, 1]);
     view.touch(&binding(2, 1, 2, 0).key(), NOW - 5);
     view.touch(&binding(3, 1, 3, 0).key(), NOW - 4);
@@ -63,9 +63,9 @@ fn used_then_newest_then_refused_then_expired() {
 #[test]
 fn a_newer_one_replaces_the_older_one_of_the_same_pair_only() {
     let mut view = View::default();
-    view.put(&binding(1, 1, 1, NOW - 50));
-    view.put(&binding(2, 1, 2, NOW - 40));
-    view.put(&binding(3, 1, 1, NOW - 30));
+    view.put(&binding(1, 1, 1, NOW - 50), &[]);
+    view.put(&binding(2, 1, 2, NOW - 40), &[]);
+    view.put(&binding(3, 1, 1, NOW - 30), &[]);
     assert_eq!(ids(&view, 1), [3, 2]);
     view.remove(&binding(1, 1, 1, 0).key(), 1);
     assert_eq!(ids(&view, 1), [3, 2], "the older one's end does not end the newer one");
@@ -78,9 +78,9 @@ fn a_newer_one_replaces_the_older_one_of_the_same_pair_only() {
 #[test]
 fn expired_ones_do_not_count_and_go_in_the_end() {
     let mut view = View::default();
-    view.put(&binding(1, 1, 9, NOW - 3 * DAY));
-    view.put(&binding(2, 2, 9, NOW - DAY));
-    view.put(&binding(3, 3, 9, NOW - DAY + 1));
+    view.put(&binding(1, 1, 9, NOW - 3 * DAY), &[]);
+    view.put(&binding(2, 2, 9, NOW - DAY), &[]);
+    view.put(&binding(3, 3, 9, NOW - DAY + 1), &[]);
     assert_eq!(view.accounts_of(wallet(9), NOW), [account(3)], "the second it ends it has ended");
     assert_eq!(view.ended(NOW - DAY), [1]);
     view.forget(NOW - DAY);
@@ -88,16 +88,78 @@ fn expired_ones_do_not_count_and_go_in_the_end() {
     assert_eq!(view.by_wallet.len(), 2);
 }
 
-/// Puts a binding as the writer does: with what gives way to it.
-fn bind(view: &mut View, new: &Binding) {
-    for gone in view.overflow(&new.key(), NOW) {
+/// Puts a binding whose cards belong to `holders` as the writer does: with what gives way to it; whether there was room.
+fn bind_with(
+    view: &mut View,
+    new: &Binding,
+    holders: &[Address],
+    is_in_use: impl Fn(&BindingKey) -> bool,
+) -> bool {
+    let Some(gone) = view.overflow(&new.key(), holders, NOW, is_in_use) else { return false };
+    for gone in gone {
         view.remove(&gone.key(), gone.id);
     }
-    view.put(new);
+    view.put(new, holders);
+    true
+}
+
+fn bind(view: &mut View, new: &Binding) {
+    assert!(bind_with(view, new, &[], |_| false));
 }
 
 #[test]
-fn a_crowd_of_strangers_never_pushes_out_what_the_owner_used() {
+fn a_crowd_with_one_card_displaces_only_itself() {
+    let mut view = View::default();
+    // Signed in, and not connected yet.
+    bind(&mut view, &binding(1, 1, 1, NOW - 1000));
+    let crowd = |view: &mut View, numbers: std::ops::Range<i64>, cards: &[Address]| {
+        for stranger in numbers {
+            let stranger = binding(stranger, 1, stranger.unsigned_abs(), NOW - 500);
+            assert!(bind_with(view, &stranger, cards, |_| false));
+        }
+    };
+    crowd(&mut view, 2..300, &[wallet(999)]);
+    let kept = ids(&view, 1);
+    assert_eq!(kept.len(), 1 + MAX_PER_ACCOUNT_AND_HOLDER);
+    assert!(kept.contains(&1), "the owner's untried sign-in stays: {kept:?}");
+    crowd(&mut view, 300..400, &[wallet(998), wallet(999)]);
+    assert!(ids(&view, 1).contains(&1));
+    assert!(ids(&view, 1).len() <= 1 + 2 * MAX_PER_ACCOUNT_AND_HOLDER);
+}
+
+#[test]
+fn a_card_binds_a_bounded_number_of_accounts() {
+    let mut view = View::default();
+    for n in 0..100_u8 {
+        let new = binding(i64::from(n) + 1, n, 1000 + u64::from(n), NOW);
+        bind_with(&mut view, &new, &[wallet(999)], |_| false);
+    }
+    assert_eq!(view.len(), MAX_PER_HOLDER);
+    view.erase(wallet(999));
+    assert!(view.by_holder.is_empty() && view.holders.is_empty());
+}
+
+#[test]
+fn a_binding_with_a_live_session_never_gives_way() {
+    let mut view = View::default();
+    let all = i64::try_from(MAX_PER_ACCOUNT).unwrap();
+    for n in 1..=all {
+        let used = binding(n, 1, n.unsigned_abs(), NOW - 1000 + n);
+        bind(&mut view, &used);
+        view.touch(&used.key(), NOW - 500 + n);
+    }
+    let new = binding(900, 1, 900, NOW);
+    assert!(!bind_with(&mut view, &new, &[], |_| true), "all are in use");
+    assert_eq!(ids(&view, 1).len(), MAX_PER_ACCOUNT);
+    let idle = binding(5, 1, 5, 0).key();
+    assert!(bind_with(&mut view, &new, &[], |key| *key != idle));
+    assert!(!ids(&view, 1).contains(&5) && ids(&view, 1).contains(&900));
+    bind(&mut view, &binding(901, 1, 901, NOW));
+    assert!(ids(&view, 1).contains(&1) && !ids(&view, 1).contains(&900), "an untried one first");
+}
+
+#[test]
+fn a_crowd_with_many_cards_never_displaces_what_the_owner_used() {
     let mut view = View::default();
     let owner = binding(1, 1, 1, NOW - 1000);
     bind(&mut view, &owner);
@@ -119,7 +181,7 @@ fn a_crowd_of_strangers_never_pushes_out_what_the_owner_used() {
 }
 
 #[test]
-fn strangers_that_were_tried_in_vain_go_before_the_owners_untried_one() {
+fn bindings_without_a_card_give_way_before_an_untried_one() {
     let mut view = View::default();
     let crowd = i64::try_from(MAX_PER_ACCOUNT).unwrap();
     bind(&mut view, &binding(1, 1, 1, NOW - 1000));
@@ -148,11 +210,11 @@ fn a_hundred_thousand_take_less_than_eight_megabytes_and_give_them_back() {
         ..binding(id, 0, id.unsigned_abs() % 20_000, NOW)
     };
     for id in 1..=100_000 {
-        view.put(&many(id));
+        view.put(&many(id), &[]);
     }
     assert_eq!(view.accounts_of(wallet(7), NOW).len(), 5);
     assert!(taken(&view) < 8_000_000, "{}", taken(&view));
-    view.put(&Binding { expires_at: NOW + 2 * DAY, ..many(5) });
+    view.put(&Binding { expires_at: NOW + 2 * DAY, ..many(5) }, &[]);
     view.forget(NOW + DAY);
     assert_eq!((view.len(), view.of_account(&many(5).account, NOW).len()), (1, 1));
     assert!(taken(&view) < 10_000, "{}", taken(&view));

@@ -352,6 +352,7 @@ impl Writer {
 
         lock(&self.memory.view).forget(ended);
         lock(&self.memory.nonces).forget(horizon);
+        lock(&self.memory.live).forget_admissions(self.clock.unix());
         if let Some(key) = new_key {
             tracing::warn!("the clock was set back: challenges issued before are void");
             *lock(&self.memory.nonce_key) = key;

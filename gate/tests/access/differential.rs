@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use alloy::primitives::{Address, U256};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sovereign_gate::access::{Entitlement, Tier};
+use sovereign_gate::access::{Basis, Question, Summary, Tier};
 
 use self::author::World;
 use crate::town::*;
@@ -23,9 +23,17 @@ const CHAINS: u64 = 2;
 const AT_ONCE: usize = 250;
 /// How often each tier was told, and by which way.
 type Seen = BTreeMap<(String, Option<String>), u32>;
+/// Vault, way and tier of each basis.
+type Bases = BTreeSet<(Option<Address>, String, String)>;
+
 /// What the oracle says of one world.
 #[derive(Deserialize)]
 struct Verdict {
+    /// The complete set of bases by the lists.
+    listed: BTreeMap<Address, Bases>,
+    /// The complete set of own bases and those of one vault, by the names of wallet and vault.
+    named: BTreeMap<Address, BTreeMap<Address, Bases>>,
+    /// The best of all.
     wallets: BTreeMap<Address, (String, Option<String>)>,
     /// `WALLET VAULT`: the best way to THIS card of that vault.
     free_by: BTreeMap<String, String>,
@@ -81,19 +89,32 @@ async fn happen(town: &Town, worlds: &[World], now: u64) {
     assert_eq!(town.chain.now().await.unwrap(), now);
 }
 
-fn told(entitlement: &Entitlement) -> (String, Option<String>) {
-    (entitlement.tier.name().to_owned(), entitlement.via.map(|via| via.name().to_owned()))
+fn told(summary: &Summary) -> (String, Option<String>) {
+    (summary.tier.name().to_owned(), summary.via.map(|via| via.name().to_owned()))
+}
+
+/// The set, after a look at what a set does not tell: each basis comes once, and own ones come first.
+fn set_of(bases: &[Basis]) -> Bases {
+    let name = |basis: &Basis| (basis.vault, basis.via.name().to_owned(), basis.tier.name().to_owned());
+    let set: Bases = bases.iter().map(name).collect();
+    assert_eq!(set.len(), bases.len(), "a basis comes twice: {bases:?}");
+    assert!(bases.is_sorted_by_key(|basis| basis.vault.is_some()), "own cards come first: {bases:?}");
+    set
 }
 
 async fn compare(town: &Town, world: &World, verdict: &Verdict) {
     let seed = world.seed;
     for &wallet in &world.people {
         let expected = &verdict.wallets[&wallet];
-        assert_eq!(told(&*town.ask(wallet).await), *expected, "seed {seed}, wallet {wallet}");
+        assert_eq!(told(&town.ask(wallet).await), *expected, "seed {seed}, wallet {wallet}");
+        let listed = set_of(&town.bases(Question::Listed { wallet }).await);
+        assert_eq!(listed, verdict.listed[&wallet], "seed {seed}, wallet {wallet}");
     }
     let (wallet, vault) = world.named;
+    let named = set_of(&town.bases(Question::named(wallet, Some(vault))).await);
+    assert_eq!(named, verdict.named[&wallet][&vault], "seed {seed}, wallet {wallet}, vault {vault}");
     let expected = &verdict.wallets[&wallet];
-    // A named vault that gives the best tier ends the search, so another may have a shorter way to it.
+    // The lists are not asked when the named vault gives the best tier, and another may have a shorter way to it.
     let named = town.ask_naming(wallet, vault).await;
     let (tier, via) = told(&named);
     assert_eq!(tier, expected.0, "seed {seed}, wallet {wallet}, vault {vault} named");
@@ -129,7 +150,7 @@ async fn judged_alike(seeds: Range<u64>) -> Seen {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn random_worlds_are_judged_as_by_the_oracle() {
+async fn random_worlds_have_the_bases_of_the_oracle() {
     let share = WORLDS / CHAINS;
     let chains = (0..CHAINS).map(|chain| judged_alike(chain * share..(chain + 1) * share));
     let seen: Vec<_> = futures::future::join_all(chains).await;

@@ -1,18 +1,22 @@
-//! Ethereum that fails: never an entry, never a denial either, and a recovery by itself.
+//! Failures of Ethereum: they neither entitle nor deny, and answers return by themselves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use alloy::primitives::B256;
+use futures::FutureExt as _;
 use serde_json::json;
 use sovereign_contracts::dev::Anvil;
 use sovereign_contracts::multicall;
 use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
-use sovereign_gate::access::{Access, AccessConfig, AccessError, Tier};
+use sovereign_gate::access::{Access, AccessConfig, AccessError, Question, Tier, Via};
 
+use crate::proxy;
 use crate::town::*;
 
 #[tokio::test]
-async fn a_chain_that_stops_and_returns() {
+async fn answers_return_with_the_chain() {
     let town = Town::open_with(|config| {
         (config.positive_ttl, config.negative_ttl) = (Duration::from_millis(500), Duration::from_millis(500));
     })
@@ -22,15 +26,11 @@ async fn a_chain_that_stops_and_returns() {
     assert!(town.access.status().await.problems.is_empty());
     let (state, port) = (town.chain.rpc("anvil_dumpState", json!([])).await.unwrap(), town.anvil.port());
     drop(town.anvil);
-    assert_eq!(
-        town.access.entitlement(holder, None).await.unwrap().tier,
-        Tier::Free,
-        "kept answers are told"
-    );
+    assert_eq!(town.access.summary(holder, None).await.unwrap().tier, Tier::Free, "kept answers are told");
     tokio::time::sleep(Duration::from_millis(600)).await;
     for _ in 0..20 {
         let started = Instant::now();
-        let error = town.access.entitlement(holder, None).await.unwrap_err();
+        let error = town.access.summary(holder, None).await.unwrap_err();
         assert!(matches!(error, AccessError::Ethereum(_)), "{error}");
         assert!(started.elapsed() < Duration::from_secs(1));
     }
@@ -41,7 +41,7 @@ async fn a_chain_that_stops_and_returns() {
     town.chain.rpc("anvil_loadState", json!([state])).await.unwrap();
     let since = Instant::now();
     loop {
-        match town.access.entitlement(holder, None).await {
+        match town.access.summary(holder, None).await {
             Ok(told) => break assert_eq!(told.tier, Tier::Free),
             Err(error) => assert!(since.elapsed() < Duration::from_secs(4), "does not recover: {error}"),
         }
@@ -51,7 +51,7 @@ async fn a_chain_that_stops_and_returns() {
 }
 
 #[tokio::test]
-async fn starting_before_the_chain() {
+async fn first_question_waits_for_the_chain() {
     let town = Town::open().await;
     let holder = town.holder_of(3).await;
     let state = town.chain.rpc("anvil_dumpState", json!([])).await.unwrap();
@@ -66,12 +66,12 @@ async fn starting_before_the_chain() {
 
     let _again = Anvil::start_on(port, &[]).await.unwrap();
     town.chain.rpc("anvil_loadState", json!([state])).await.unwrap();
-    assert_eq!(access.entitlement(holder, None).await.unwrap().tier, Tier::Paid, "waits for the cards");
+    assert_eq!(access.summary(holder, None).await.unwrap().tier, Tier::Paid, "waits for the cards");
     assert!(access.status().await.problems.is_empty());
 }
 
 #[tokio::test]
-async fn contracts_that_are_not_there_are_named() {
+async fn status_names_missing_contracts() {
     let anvil = Anvil::start(&[]).await.unwrap();
     let reader = ReaderConfig {
         rpc_addrs: vec![anvil.url()],
@@ -87,15 +87,58 @@ async fn contracts_that_are_not_there_are_named() {
     chain.place_stand_ins().await.unwrap();
     tokio::time::sleep(Duration::from_millis(2100)).await;
     access.status().await;
-    assert!(access.entitlement(DEPLOYER, None).await.is_err(), "cards that are not there are no zero");
+    assert!(access.summary(DEPLOYER, None).await.is_err(), "cards that are not there are no zero");
     assert_ne!(multicall::CANONICAL, DEPLOYER);
 }
 
 #[tokio::test]
-async fn another_chain_lets_nobody_in() {
+async fn refuses_a_provider_of_another_chain() {
     let town = Town::open().await;
     let holder = town.holder_of(3).await;
     town.chain.rpc("anvil_setChainId", json!([5])).await.unwrap();
-    let error = town.access.entitlement(holder, None).await.unwrap_err().to_string();
+    let error = town.access.summary(holder, None).await.unwrap_err().to_string();
     assert!(error.contains("is on chain 5"), "{error}");
+}
+
+/// The second read is about vaults, which may be strangers': without it, own cards count, and a wallet without own cards
+/// is not denied.
+#[tokio::test]
+async fn failing_read_of_the_vaults_leaves_own_cards() {
+    let town = Town::open().await;
+    let (vault, holder, hot) = (town.holder_of(THIS_CARD).await, town.holder_of(3).await, town.somebody());
+    for wallet in [holder, hot] {
+        town.xyz_all(vault, wallet, B256::ZERO, true).await;
+    }
+    let answered = Arc::new(AtomicUsize::new(usize::MAX));
+    let left = Arc::clone(&answered);
+    let hook = move |body: String| {
+        let is_answered =
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        async move { is_answered.then_some(body) }.boxed()
+    };
+    let chain = proxy::start(&town.chain, hook).await;
+    let access = access(&chain, town.memes, Arc::default(), |config| {
+        (config.positive_ttl, config.negative_ttl) = (Duration::from_secs(600), Duration::from_millis(300));
+    });
+    let ids = Arc::clone(&access);
+    tokio::spawn(async move { ids.follow_ids().await });
+    access.summary(town.somebody(), None).await.unwrap();
+
+    let (own, through) = ((None, Via::Own, Tier::Paid), (Some(vault), Via::DelegateXyz, Tier::Free));
+    answered.store(1, Ordering::SeqCst);
+    let partial = access.ask(Question::Listed { wallet: holder }).await.unwrap();
+    assert_eq!(outline(&partial.bases), [own]);
+    assert!(partial.is_partial);
+    answered.store(1, Ordering::SeqCst);
+    let named = access.ask(Question::named(holder, None)).await.unwrap();
+    assert!(outline(&named.bases) == [own] && !named.is_partial);
+    answered.store(1, Ordering::SeqCst);
+    let error = access.ask(Question::Listed { wallet: hot }).await.unwrap_err();
+    assert!(matches!(error, AccessError::Ethereum(_)), "{error}");
+
+    answered.store(usize::MAX, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let whole = access.ask(Question::Listed { wallet: holder }).await.unwrap();
+    assert_eq!(outline(&whole.bases), [own, through]);
+    assert!(!whole.is_partial);
 }

@@ -8,6 +8,8 @@ mod faults;
 mod governed;
 mod on_chain;
 mod own_cards;
+mod proxy;
+mod questions;
 mod reorg;
 mod six529;
 mod spam;

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """The rule of access, told a second time, in another language and from the requirements alone.
 
-Reads worlds from stdin, one JSON object a line, and writes for each line who is what, as JSON:
-{"wallets": {wallet: [tier, via]}, "free_by": {"wallet vault": via}}. Knows nothing of the gate.
+Reads worlds from stdin, one JSON object a line, and writes one JSON object for each:
+  "listed":  {wallet: [[vault or null, way, tier], ...]}, everything that entitles the wallet;
+  "named":   {wallet: {vault: [...]}}, the same from own cards and this one vault;
+  "wallets": {wallet: [tier, way]}, the best of what entitles it;
+  "free_by": {"wallet vault": way}, the best way to THIS card of this vault.
+Knows nothing of the gate.
 """
 
 import json
@@ -65,7 +69,7 @@ class World:
         )
 
     def ways(self, wallet, holder, card):
-        """How the wallet may use a card of this holder."""
+        """The ways in which the wallet may use a card of this holder."""
         if wallet == holder:
             return ["own"]
         found = []
@@ -79,12 +83,18 @@ class World:
             found.append("delegate.xyz")
         return found
 
+    def bases(self, wallet, holders):
+        """Every way in which a card of one of these holders entitles the wallet, with its tier."""
+        found = {
+            (None if holder == wallet else holder, way, "free" if card == self.this_card else "paid")
+            for holder in holders
+            for card in self.cards[holder]
+            for way in self.ways(wallet, holder, card)
+        }
+        return sorted(found, key=str)
+
     def best(self, wallet):
-        found = [("denied", None)]
-        for holder, cards in self.cards.items():
-            for card in cards:
-                tier = "free" if card == self.this_card else "paid"
-                found += [(tier, way) for way in self.ways(wallet, holder, card)]
+        found = [("denied", None)] + [(tier, way) for _, way, tier in self.bases(wallet, self.people)]
         return max(found, key=lambda one: (TIERS.index(one[0]), -WAYS.index(one[1]) if one[1] else 0))
 
     def judge(self):
@@ -95,7 +105,15 @@ class World:
                     ways = self.ways(wallet, vault, self.this_card)
                     if ways:
                         free_by[f"{wallet} {vault}"] = min(ways, key=WAYS.index)
-        return {"wallets": {wallet: self.best(wallet) for wallet in self.people}, "free_by": free_by}
+        return {
+            "listed": {wallet: self.bases(wallet, self.people) for wallet in self.people},
+            "named": {
+                wallet: {vault: self.bases(wallet, {wallet, vault}) for vault in self.people}
+                for wallet in self.people
+            },
+            "wallets": {wallet: self.best(wallet) for wallet in self.people},
+            "free_by": free_by,
+        }
 
 
 def main():

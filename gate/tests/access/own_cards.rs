@@ -103,10 +103,7 @@ async fn further_collections_give_their_tier() {
         ];
     })
     .await;
-    assert!(
-        town.access.entitlement(DEPLOYER, None).await.is_err(),
-        "a collection that is not there is no zero"
-    );
+    assert!(town.access.summary(DEPLOYER, None).await.is_err(), "a collection that is not there is no zero");
     assert_eq!(town.chain.deploy(DEPLOYER, Artifact::TestGallery, &[]).await.unwrap(), gallery);
     assert_eq!(town.chain.deploy(DEPLOYER, Artifact::TestMemes, &[]).await.unwrap(), editions);
 
@@ -138,7 +135,7 @@ fn created_by_deployer(nonce: u64) -> Address {
 async fn without_knowing_the_cards_there_is_no_answer() {
     let town = Town::open().await;
     let unasked = access(&town.chain, town.memes, town.counter.clone(), |_| {});
-    let error = unasked.entitlement(DEPLOYER, None);
+    let error = unasked.summary(DEPLOYER, None);
     let error = tokio::time::timeout(Duration::from_secs(10), error).await.unwrap().unwrap_err();
     assert!(matches!(error, AccessError::CardsUnknown(_)), "{error}");
 }

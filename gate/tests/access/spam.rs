@@ -1,5 +1,4 @@
-//! Strangers bloat the lists of a wallet. They keep nobody out who holds a card or names the vault, they let
-//! nobody in, and nobody waits for them.
+//! Strangers bloat the lists of a wallet. Own cards and a named vault count as before, and no question takes longer.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +6,7 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
 use serde_json::json;
 use sovereign_contracts::{delegate_registry, nft_delegation};
-use sovereign_gate::access::{Tier, Via};
+use sovereign_gate::access::{Question, Tier, Via};
 
 use crate::town::*;
 
@@ -32,13 +31,21 @@ async fn bloat_all(town: &Town, hot: Address, rows: u64) {
     bloat(town, delegate_registry::CANONICAL, slot, rows).await;
 }
 
+/// Bases of the named question about this vault and of the one about own cards.
+async fn named_and_own(town: &Town, hot: Address, vault: Address) -> [Vec<Outline>; 2] {
+    let [named, own] = [Some(vault), None].map(|vault| Question::named(hot, vault));
+    [outline(&town.bases(named).await), outline(&town.bases(own).await)]
+}
+
 #[tokio::test]
-async fn ten_thousand_rows_in_every_list() {
+async fn bloated_lists_leave_named_vault_and_own_cards() {
     let town = Town::open().await;
     let (vault, hot) = (town.holder_of(THIS_CARD).await, town.somebody());
     town.register(vault, hot, (town.memes, 1), FOREVER, None).await;
     town.xyz_all(vault, hot, B256::ZERO, true).await;
+    let before = named_and_own(&town, hot, vault).await;
     bloat_all(&town, hot, 10_000).await;
+    assert_eq!(named_and_own(&town, hot, vault).await, before);
 
     let started = Instant::now();
     let told = town.ask(hot).await;
@@ -55,10 +62,14 @@ async fn ten_thousand_rows_in_every_list() {
     let own = town.ask(hot).await;
     assert_eq!(gist(&own), (Tier::Paid, Some(Via::Own), None), "own cards need no list");
     assert_eq!(gist(&town.ask_naming(hot, town.somebody()).await), (Tier::Paid, Some(Via::Own), None));
+    let own = (None, Via::Own, Tier::Paid);
+    assert_eq!(outline(&town.bases(Question::Listed { wallet: hot }).await), [own]);
+    let [named, _] = before;
+    assert_eq!(named_and_own(&town, hot, vault).await, [[vec![own], named].concat(), vec![own]]);
 }
 
 #[tokio::test]
-async fn a_vault_that_bloated_itself_harms_only_itself() {
+async fn vault_with_a_bloated_list_loses_only_its_own_basis() {
     let town = Town::open().await;
     let (vault, hot) = (town.holder_of(3).await, town.holder_of(4).await);
     let slot = U256::from_be_bytes(keccak256((vault, U256::from(1)).abi_encode()).0);
@@ -66,9 +77,42 @@ async fn a_vault_that_bloated_itself_harms_only_itself() {
     assert_eq!(gist(&town.ask_naming(hot, vault).await), (Tier::Paid, Some(Via::Own), None));
 }
 
+/// Gifts and delegations of strangers add bases; those of the wallet stay, in their order.
+#[tokio::test]
+async fn strangers_neither_remove_nor_reorder_bases() {
+    let town = Town::open().await;
+    let hot = town.somebody();
+    let (named, listed) = (town.holder_of(3).await, town.holder_of(THIS_CARD).await);
+    town.xyz_card(named, hot, town.memes, 3, 1).await;
+    town.register(listed, hot, (town.memes, 1), FOREVER, None).await;
+    let questions = [
+        Question::named(hot, Some(named)),
+        Question::named(hot, Some(listed)),
+        Question::Listed { wallet: hot },
+    ];
+    let mut before = Vec::new();
+    for question in questions {
+        before.push(outline(&town.bases(question).await));
+    }
+    for stranger in 0..3 {
+        let vault = town.holder_of(THIS_CARD).await;
+        town.register(vault, hot, (ALL, 1), FOREVER, None).await;
+        town.xyz_all(vault, hot, B256::ZERO, true).await;
+        town.give(hot, [1, 2, THIS_CARD][stranger]).await;
+        for (question, before) in questions.iter().zip(&before) {
+            let mut after = outline(&town.bases(*question).await);
+            if !matches!(question, Question::Listed { .. }) {
+                assert!(after.iter().all(|(holder, ..)| *holder != Some(vault)), "{question:?}");
+            }
+            after.retain(|basis| before.contains(basis));
+            assert_eq!(after, *before, "{question:?}");
+        }
+    }
+}
+
 /// Real rows of real strangers, who came after the vault.
 #[tokio::test]
-async fn later_strangers_do_not_push_the_vault_out() {
+async fn later_strangers_do_not_displace_the_vault() {
     let town = Town::open().await;
     let (vault, hot) = (town.holder_of(THIS_CARD).await, town.somebody());
     town.xyz_all(vault, hot, B256::ZERO, true).await;
@@ -79,11 +123,12 @@ async fn later_strangers_do_not_push_the_vault_out() {
     }
     assert_eq!(town.cost(town.ask(hot)).await, 2);
     assert_eq!(gist(&town.ask(hot).await), (Tier::Free, Some(Via::DelegateXyz), Some(vault)));
+    assert_eq!(town.cost(town.bases(Question::named(hot, Some(vault)))).await, 1);
 }
 
-/// More vaults than one read looks at: the decision is bounded, and those who came too late are named.
+/// More vaults than one read looks at: the listed question is bounded, and the named one finds the vault.
 #[tokio::test]
-async fn earlier_strangers_are_got_around_by_naming_the_vault() {
+async fn named_vault_counts_behind_more_strangers_than_are_looked_at() {
     let town = Town::open().await;
     let hot = town.somebody();
     for _ in 0..40 {
@@ -98,7 +143,7 @@ async fn earlier_strangers_are_got_around_by_naming_the_vault() {
 
 /// Many at once share calls, and a bloated wallet among them costs the others nothing but time.
 #[tokio::test]
-async fn many_at_once_get_their_own_answers() {
+async fn concurrent_wallets_get_their_own_answers() {
     let town = Town::open().await;
     let mut expected = Vec::new();
     for round in 0..40 {

@@ -14,7 +14,7 @@ use sovereign_contracts::dev::{Anvil, DevChain};
 use sovereign_contracts::nft_delegation::INFTDelegation::registerDelegationAddressCall;
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 use sovereign_contracts::{delegate_registry, nft_delegation};
-use sovereign_gate::access::{Access, AccessConfig, Entitlement, Tier, Via};
+use sovereign_gate::access::{Access, AccessConfig, Basis, Question, Summary, Tier, Via};
 
 pub(crate) const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 pub(crate) const THIS_CARD: u64 = 7;
@@ -97,12 +97,18 @@ impl Town {
         self.chain.mint(DEPLOYER, self.memes, holder, id).await.unwrap();
     }
 
-    pub(crate) async fn ask(&self, wallet: Address) -> Arc<Entitlement> {
-        self.access.entitlement(wallet, None).await.unwrap()
+    /// What the listed question shows.
+    pub(crate) async fn ask(&self, wallet: Address) -> Summary {
+        self.access.summary(wallet, None).await.unwrap()
     }
 
-    pub(crate) async fn ask_naming(&self, wallet: Address, vault: Address) -> Arc<Entitlement> {
-        self.access.entitlement(wallet, Some(vault)).await.unwrap()
+    /// What the named question shows and, unless that is the best already, the listed one adds.
+    pub(crate) async fn ask_naming(&self, wallet: Address, vault: Address) -> Summary {
+        self.access.summary(wallet, Some(vault)).await.unwrap()
+    }
+
+    pub(crate) async fn bases(&self, question: Question) -> Vec<Basis> {
+        self.access.ask(question).await.unwrap().bases.clone()
     }
 
     /// Calls that `question` makes.
@@ -174,14 +180,21 @@ pub(crate) fn access(
 }
 
 /// What is compared in most tests.
-pub(crate) fn gist(entitlement: &Arc<Entitlement>) -> (Tier, Option<Via>, Option<Address>) {
-    (entitlement.tier, entitlement.via, entitlement.vault)
+pub(crate) fn gist(summary: &Summary) -> (Tier, Option<Via>, Option<Address>) {
+    (summary.tier, summary.via, summary.vault)
+}
+
+/// What a basis is, apart from its cards and its block.
+pub(crate) type Outline = (Option<Address>, Via, Tier);
+
+pub(crate) fn outline(bases: &[Basis]) -> Vec<Outline> {
+    bases.iter().map(|basis| (basis.vault, basis.via, basis.tier)).collect()
 }
 
 pub(crate) const DENIED: (Tier, Option<Via>, Option<Address>) = (Tier::Denied, None, None);
 
-pub(crate) fn cards(entitlement: &Arc<Entitlement>) -> Vec<u64> {
-    entitlement.cards.iter().map(|id| id.to()).collect()
+pub(crate) fn cards(summary: &Summary) -> Vec<u64> {
+    summary.cards.iter().map(|id| id.to()).collect()
 }
 
 /// A delegation to `to` at 6529, of all tokens or one.

@@ -64,7 +64,7 @@ async fn a_plan_has_a_device_limit_of_its_own(world: &World) -> Result<()> {
     let sentence = turned_away(gate, third, 409, 107).await?;
     ensure!(sentence.contains("all 2 devices"), "says {sentence}");
     let sentence = turned_away(gate, &direct, 409, 107).await?;
-    ensure!(sentence.contains("end 2 of the sessions"), "says {sentence}");
+    ensure!(sentence.contains("end 2 of the 2 sessions"), "says {sentence}");
     let again = enter(gate, first).await?;
     ensure!(again.bytes == answer.bytes, "the repeat of a live session is answered otherwise");
     let listed = record(gate, first.id).await?.context("not listed")?;

@@ -173,10 +173,19 @@ async fn what_changes_while_the_node_answers(world: &World) -> Result<()> {
             let refusal = shown?.err().context("let in during a lockdown")?;
             ensure!([Some(110), Some(114)].contains(&refusal.code()), "shown: {refusal}");
             post(&gate, "/resume", json!({ "reason": "over" })).await?;
+            // Whether the node was told of the client at all decides whether this is a repeat of what a lockdown took.
+            let again = guest.connect(&gate).await?;
+            ensure!(
+                again.is_ok() || again.is_err_and(|refusal| refusal.code() == Some(125)),
+                "after the lockdown"
+            );
+            // A sign-in that is newer makes the same handshake the owner's request.
+            tokio::time::sleep(Duration::from_millis(1100)).await;
+            world.bind(&gate, &guest.holder.wallet, &guest.holder.account.address).await?;
             let tunnel = eventually("the same handshake", SOON, || async {
                 guest.connect(&gate).await?.map_err(anyhow::Error::from)
             });
-            tunnel.await.context("after the lockdown")?;
+            tunnel.await.context("after the lockdown and a new sign-in")?;
         }
     }
     Ok(())

@@ -279,6 +279,7 @@ impl House {
             account,
             wallet,
             vault,
+            holders: Vec::new(),
             proof,
             issued_at: now,
             expires_at: now + seconds,
@@ -323,6 +324,8 @@ impl House {
             account,
             wallet: Some(wallet),
             vault,
+            via: None,
+            collection: None,
             card: None,
             tier: tier.to_owned(),
             plan: kind.plan(),
@@ -335,6 +338,7 @@ impl House {
             expires_at: binding.map_or(now + DAY, |binding| binding.expires_at),
             state: SessionState::Live,
             cause: None,
+            evicted_at: None,
             own_key: None,
         }
     }

@@ -31,7 +31,7 @@ async fn whoever_was_half_way_in_is_a_session_or_out_after_a_restart() {
     house.until("who has no session is out", || !house.passes(ended)).await;
     house.settled(&gate).await;
     assert!(house.passes(whole) && house.passes(stays));
-    assert_eq!(gate.store.live_sessions_of_holder(wallet, None), [stays], "one device");
+    assert_eq!(gate.store.places_of(wallet), [stays], "one place");
     assert_eq!(gate.store.session(ended), None);
     assert_eq!(gate.store.session(never), None, "nobody knows that it ever was one");
     assert_eq!(gate.store.peer_in_use("wireguard", &format!("peer {never}")), Some(never), "it may yet come");

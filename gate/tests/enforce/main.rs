@@ -325,7 +325,7 @@ async fn the_tunnel_is_compared_with_the_records() {
     house.is_in(&gate, shut).await;
     assert_eq!(house.out(&gate, lost).await, Some(Cause::Lost));
     let holder = gate.store.session(lost).unwrap().wallet.unwrap();
-    assert!(gate.store.live_sessions_of_holder(holder, None).is_empty(), "it is nobody's device");
+    assert!(gate.store.places_of(holder).is_empty(), "it takes no place");
     gate.end().await;
 }
 

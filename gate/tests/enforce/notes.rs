@@ -47,7 +47,12 @@ impl Tunnel for Notes {
         let reserved = self.reserved.load(Ordering::SeqCst);
         let named = |(_, passing): &(&String, &bool)| !reserved || !**passing;
         let peers = || self.peers().iter().filter(named).map(present).collect();
-        let told = self.refuse().map(|()| Presence { peers: peers(), all: !reserved });
+        let told = self.refuse().map(|()| Presence {
+            peers: peers(),
+            all: !reserved,
+            names_evicted: true,
+            server_key: None,
+        });
         async move { told }.boxed()
     }
 

@@ -1,6 +1,6 @@
 //! Which events matter, and whom they touch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 
 use alloy::primitives::{Address, B256, Bytes};
@@ -8,6 +8,7 @@ use alloy::sol_types::SolEvent;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use super::effect::{Effect, Effects};
 use crate::delegate_registry::IDelegateRegistry::{DelegateAll, DelegateContract, DelegateERC1155};
 use crate::memes::IGallery::Transfer;
 use crate::memes::IMemes::{TransferBatch, TransferSingle};
@@ -45,8 +46,9 @@ struct Log {
 }
 
 impl Log {
-    /// Whose rights may have changed. A log of another form touches nobody: the contracts emit none.
-    fn touched(&self) -> impl Iterator<Item = Address> {
+    /// The addresses whose rights may have changed, and how: the first one gave, the others received or were replaced. A
+    /// log of another form names none: the contracts emit none.
+    fn effects(&self) -> impl Iterator<Item = (Address, Effect)> {
         let places: &[usize] = match self.topics.first() {
             Some(&(TransferSingle::SIGNATURE_HASH | TransferBatch::SIGNATURE_HASH)) => &[2, 3],
             Some(
@@ -59,12 +61,14 @@ impl Log {
             Some(_) => &[1, 3],
             None => &[],
         };
-        let named = places.iter().filter_map(|&place| self.topics.get(place).copied());
+        let named = places.iter().zip([Effect::Loss, Effect::Gain]);
+        let named = named.filter_map(|(&place, effect)| Some((self.topics.get(place).copied()?, effect)));
         // The delegate that an update replaces stands in the data, first.
         let updated = self.topics.first() == Some(&UpdateDelegation::SIGNATURE_HASH);
         let replaced = self.data.get(..32).filter(|_| updated).map(B256::from_slice);
-        let words: Vec<B256> = named.chain(replaced).collect();
-        words.into_iter().map(Address::from_word).filter(|address| !address.is_zero())
+        let words: Vec<_> = named.chain(replaced.map(|word| (word, Effect::Loss))).collect();
+        let addresses = words.into_iter().map(|(word, effect)| (Address::from_word(word), effect));
+        addresses.filter(|(address, _)| !address.is_zero())
     }
 }
 
@@ -72,7 +76,7 @@ impl Log {
 /// provider wants.
 #[derive(Debug, Default)]
 pub(super) struct Logs {
-    touched: HashMap<Address, HashSet<Address>>,
+    effects: HashMap<Address, Effects>,
     block: Option<B256>,
     /// They are of several blocks, or one does not name its block.
     mixed: bool,
@@ -85,14 +89,18 @@ impl Logs {
     }
 
     /// Whom those of `contracts` touch.
-    pub(super) fn touched_by(mut self, contracts: &[Address]) -> HashSet<Address> {
-        contracts.iter().filter_map(|contract| self.touched.remove(contract)).flatten().collect()
+    pub(super) fn effects_of(mut self, contracts: &[Address]) -> Effects {
+        let mut all = Effects::default();
+        for effects in contracts.iter().filter_map(|contract| self.effects.remove(contract)) {
+            all.extend(effects);
+        }
+        all
     }
 
     fn take(&mut self, log: &Log) {
         self.mixed |= log.block_hash.is_none_or(|block| *self.block.get_or_insert(block) != block);
         if !log.removed {
-            self.touched.entry(log.address).or_default().extend(log.touched());
+            self.effects.entry(log.address).or_default().extend(log.effects());
         }
     }
 }
@@ -139,7 +147,16 @@ mod tests {
     }
 
     fn touched(event: &impl SolEvent) -> Vec<Address> {
-        log(&event.encode_log_data()).touched().collect()
+        log(&event.encode_log_data()).effects().map(|(address, _)| address).collect()
+    }
+
+    fn losing(event: &impl SolEvent) -> Vec<Address> {
+        let effects = log(&event.encode_log_data()).effects().collect::<Vec<_>>();
+        effects
+            .into_iter()
+            .filter(|(_, effect)| *effect == Effect::Loss)
+            .map(|(address, _)| address)
+            .collect()
     }
 
     const A: Address = Address::repeat_byte(0xa);
@@ -168,6 +185,7 @@ mod tests {
         assert_eq!(touched(&mint), [B]);
         let batch = TransferBatch { operator: C, from: A, to: B, ids: vec![id], values: vec![value] };
         assert_eq!(touched(&batch), [A, B]);
+        assert_eq!(losing(&batch), [A], "a gift ends no right of the one that receives it");
         assert_eq!(touched(&Transfer { from: A, to: B, tokenId: id }), [A, B]);
     }
 
@@ -201,6 +219,8 @@ mod tests {
             _tokenId: token,
         };
         assert_eq!(touched(&update), [A, B, C], "the replaced one too");
+        assert_eq!(losing(&update), [A, C]);
+        assert_eq!(losing(&register), [A], "to be named by a stranger ends nothing");
         assert_eq!(touched(&DelegateAll { from: A, to: B, rights: B256::ZERO, enable: false }), [A, B]);
     }
 
@@ -209,12 +229,12 @@ mod tests {
         let mut update =
             log(&DelegateAll { from: A, to: B, rights: B256::ZERO, enable: true }.encode_log_data());
         update.topics.truncate(1);
-        assert_eq!(update.touched().count(), 0);
+        assert_eq!(update.effects().count(), 0);
         update.topics = vec![UpdateDelegation::SIGNATURE_HASH];
         update.data = Bytes::from_static(&[1, 2, 3]);
-        assert_eq!(update.touched().count(), 0);
+        assert_eq!(update.effects().count(), 0);
         update.topics.clear();
-        assert_eq!(update.touched().count(), 0);
+        assert_eq!(update.effects().count(), 0);
     }
 
     #[test]
@@ -228,13 +248,15 @@ mod tests {
         let read = |list: Value| serde_json::from_value::<Logs>(list).unwrap();
         let logs = read(json!([told(C, Some(hash(1)), false, B), told(A, Some(hash(1)), false, C)]));
         assert!(logs.are_of(hash(1)) && !logs.are_of(hash(2)));
-        assert_eq!(logs.touched_by(&[C]), HashSet::from([A, B]), "another contract touches nobody");
+        let mut addresses: Vec<_> = logs.effects_of(&[C]).addresses().collect();
+        addresses.sort_unstable();
+        assert_eq!(addresses, [A, B], "another contract touches nobody");
         assert!(read(json!([])).are_of(hash(7)), "none is of any block");
         for other in [Some(hash(2)), None] {
             let logs = read(json!([told(C, Some(hash(1)), false, B), told(C, other, true, B)]));
             assert!(!logs.are_of(hash(1)) && !logs.are_of(hash(2)), "{other:?}");
         }
-        assert_eq!(read(json!([told(C, None, true, B)])).touched_by(&[C]), HashSet::new(), "undone");
+        assert_eq!(read(json!([told(C, None, true, B)])).effects_of(&[C]).len(), 0, "undone");
         assert!(serde_json::from_value::<Logs>(json!([{ "address": A }])).is_err());
         assert!(serde_json::from_value::<Logs>(json!({})).is_err());
     }

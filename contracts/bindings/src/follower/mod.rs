@@ -5,6 +5,7 @@
 //! of a socket, the blocks since the last told one are read before [`News::caught_up`] is said again.
 
 mod bell;
+mod effect;
 mod events;
 mod followed;
 mod news;
@@ -12,7 +13,6 @@ mod source;
 mod trail;
 mod waiting;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+pub use effect::Effect;
+use effect::Effects;
 pub use followed::Followed;
 pub use news::{Cursor, Inbox, News};
 
@@ -202,18 +204,16 @@ impl Follower {
         if round.head.follows(told) {
             return Ok(Some(told));
         }
-        let mut fallen = HashSet::new();
+        let mut fallen = Effects::default();
         let mut standing = self.trail.last();
         while let Some(at) = standing {
             if self.stands(at, round).await? {
                 break;
             }
-            fallen.extend(
-                self.trail
-                    .pop()
-                    .into_iter()
-                    .flat_map(|mark| mark.touched.iter().copied().collect::<Vec<_>>()),
-            );
+            // What an undone event gave is gone, whichever side it was on.
+            if let Some(mark) = self.trail.pop() {
+                fallen.extend(mark.effects.addresses().map(|address| (address, Effect::Loss)));
+            }
             standing = self.trail.last();
         }
         if standing != Some(told) {
@@ -285,15 +285,15 @@ impl Follower {
         Ok(())
     }
 
-    fn tell(&mut self, at: Cursor, touched: HashSet<Address>) {
-        self.inbox.touched(touched.iter().copied(), at.number);
+    fn tell(&mut self, at: Cursor, touched: Effects) {
+        self.inbox.touched(touched.iter(), at.number);
         self.trail.push(at, touched);
         self.inbox.reached(at);
     }
 }
 
 /// Whom one block touches; `None`: so many that nobody can tell.
-async fn touched(source: &Source, round: &Round, block: B256) -> Result<Option<HashSet<Address>>, String> {
+async fn touched(source: &Source, round: &Round, block: B256) -> Result<Option<Effects>, String> {
     match source.touched_in_block(round, block).await {
         Ok(touched) => Ok(Some(touched)),
         Err(RawError::TooLarge(why)) => {

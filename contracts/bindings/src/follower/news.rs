@@ -1,11 +1,13 @@
 //! What the follower has to tell, gathered until somebody listens: telling never waits, and a storm of events is a
 //! set of addresses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use alloy::primitives::{Address, B256};
 use tokio::sync::Notify;
+
+use super::effect::Effect;
 
 /// A block, named so that another branch cannot be taken for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub struct News {
     /// Addresses that an event touched, or the undoing of one, each with the block from which on the truth about it
     /// can be read.
     pub touched: HashMap<Address, u64>,
+    /// Those of them on which a right may have ended. Whatever strangers send to an address or register for it, it is
+    /// not among these.
+    pub losing: HashSet<Address>,
     /// Nobody can say who was touched: everybody is to be looked at, at this block or later.
     pub everybody: Option<u64>,
     /// Blocks were undone.
@@ -69,13 +74,16 @@ impl Inbox {
         }
     }
 
-    pub(super) fn touched(&self, addresses: impl IntoIterator<Item = Address>, block: u64) {
+    pub(super) fn touched(&self, effects: impl IntoIterator<Item = (Address, Effect)>, block: u64) {
         self.change(|news| {
-            for address in addresses {
+            for (address, effect) in effects {
                 news.touched.insert(address, block);
+                if effect == Effect::Loss {
+                    news.losing.insert(address);
+                }
             }
             if news.touched.len() > MOST_ADDRESSES {
-                news.touched = HashMap::new();
+                (news.touched, news.losing) = Default::default();
                 news.everybody = Some(block);
             }
         });
@@ -125,8 +133,8 @@ impl Inbox {
 mod tests {
     use super::*;
 
-    fn address(number: u64) -> Address {
-        Address::left_padding_from(&number.to_be_bytes())
+    fn address(number: u64) -> (Address, Effect) {
+        (Address::left_padding_from(&number.to_be_bytes()), Effect::Gain)
     }
 
     #[tokio::test]

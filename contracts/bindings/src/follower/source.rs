@@ -1,6 +1,5 @@
 //! Where blocks and logs come from: the reader's providers, one in order of preference, or as many as must agree.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::effect::Effects;
 use super::events::{Logs, TOPICS};
 use super::followed::Followed;
 use super::news::Cursor;
@@ -215,11 +215,7 @@ impl Source {
 
     /// Whom the events of one block touch. A provider that does not know the block refuses, where it would tell of
     /// no events if it were asked by number.
-    pub(super) async fn touched_in_block(
-        &self,
-        round: &Round,
-        block: B256,
-    ) -> Result<HashSet<Address>, RawError> {
+    pub(super) async fn touched_in_block(&self, round: &Round, block: B256) -> Result<Effects, RawError> {
         self.touched(round, json!({ "blockHash": block }), Some(block)).await
     }
 
@@ -229,7 +225,7 @@ impl Source {
         round: &Round,
         from: u64,
         to: u64,
-    ) -> Result<HashSet<Address>, RawError> {
+    ) -> Result<Effects, RawError> {
         let range = json!({ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") });
         self.touched(round, range, None).await
     }
@@ -241,13 +237,13 @@ impl Source {
         round: &Round,
         mut filter: Value,
         block: Option<B256>,
-    ) -> Result<HashSet<Address>, RawError> {
+    ) -> Result<Effects, RawError> {
         filter["address"] = json!(&*round.contracts);
         filter["topics"] = json!([TOPICS]);
         let quorum = self.reader.config().quorum;
         let asked = round.providers.iter().map(|&index| self.touched_as(index, round, &filter, block));
         let mut running: FuturesUnordered<_> = asked.collect();
-        let (mut all, mut answers, mut problems) = (HashSet::new(), 0, Vec::new());
+        let (mut all, mut answers, mut problems) = (Effects::default(), 0, Vec::new());
         while answers < quorum && problems.len() + quorum <= round.providers.len() {
             match running.next().await {
                 Some(Ok(touched)) => {
@@ -273,7 +269,7 @@ impl Source {
         round: &Round,
         filter: &Value,
         block: Option<B256>,
-    ) -> Result<HashSet<Address>, RawError> {
+    ) -> Result<Effects, RawError> {
         let deadline = Instant::now() + LOGS;
         let logs: Logs =
             self.reader.ask_one(index, "eth_getLogs", json!([filter]), MOST_LOG_BYTES, deadline).await?;
@@ -281,7 +277,7 @@ impl Source {
             let text = format!("provider {}: events of another block than asked for", index + 1);
             return Err(RawError::Failed(text));
         }
-        Ok(logs.touched_by(&round.contracts))
+        Ok(logs.effects_of(&round.contracts))
     }
 }
 

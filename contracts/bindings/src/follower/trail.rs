@@ -1,10 +1,9 @@
 //! The newest blocks that were told, and whom each touched: what is undone is looked at again. No I/O.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use alloy::primitives::Address;
-
+use super::effect::Effects;
 use super::news::Cursor;
 
 /// Blocks that are remembered; Ethereum finalizes after about 64.
@@ -16,7 +15,7 @@ const MOST_ADDRESSES: usize = 200_000;
 #[derive(Debug, Clone)]
 pub(super) struct Mark {
     pub(super) at: Cursor,
-    pub(super) touched: Arc<HashSet<Address>>,
+    pub(super) effects: Arc<Effects>,
 }
 
 /// The marks, oldest first.
@@ -31,7 +30,7 @@ impl Trail {
     pub(super) fn after(cursor: Option<Cursor>) -> Self {
         let mut trail = Self::default();
         if let Some(at) = cursor {
-            trail.push(at, HashSet::new());
+            trail.push(at, Effects::default());
         }
         trail
     }
@@ -41,12 +40,12 @@ impl Trail {
         self.marks.back().map(|mark| mark.at)
     }
 
-    pub(super) fn push(&mut self, at: Cursor, touched: HashSet<Address>) {
-        self.addresses += touched.len();
-        self.marks.push_back(Mark { at, touched: Arc::new(touched) });
+    pub(super) fn push(&mut self, at: Cursor, effects: Effects) {
+        self.addresses += effects.len();
+        self.marks.push_back(Mark { at, effects: Arc::new(effects) });
         while self.marks.len() > LENGTH || (self.addresses > MOST_ADDRESSES && self.marks.len() > 1) {
             if let Some(mark) = self.marks.pop_front() {
-                self.addresses -= mark.touched.len();
+                self.addresses -= mark.effects.len();
             }
         }
     }
@@ -54,7 +53,7 @@ impl Trail {
     /// The newest one is undone.
     pub(super) fn pop(&mut self) -> Option<Mark> {
         let mark = self.marks.pop_back()?;
-        self.addresses -= mark.touched.len();
+        self.addresses -= mark.effects.len();
         Some(mark)
     }
 }
@@ -69,7 +68,7 @@ mod tests {
         Cursor { number, hash: B256::from(alloy::primitives::U256::from(number)) }
     }
 
-    fn people(from: u64, count: u64) -> HashSet<Address> {
+    fn people(from: u64, count: u64) -> Effects {
         (from..from + count).map(|number| Address::left_padding_from(&number.to_be_bytes())).collect()
     }
 
@@ -82,7 +81,7 @@ mod tests {
         }
         assert_eq!((trail.last(), trail.marks.len(), trail.addresses), (Some(at(999)), LENGTH, 2 * LENGTH));
         let undone = trail.pop().unwrap();
-        assert_eq!((undone.at, undone.touched.len()), (at(999), 2));
+        assert_eq!((undone.at, undone.effects.len()), (at(999), 2));
         assert_eq!(trail.last(), Some(at(998)));
     }
 

@@ -1,4 +1,4 @@
-//! Single flight, lifetimes, and what a change does to them.
+//! Single flight, lifetimes and invalidation of kept answers.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -8,9 +8,13 @@ use sovereign_contracts::reader::ReadError;
 use tokio::time::sleep;
 
 use super::*;
+use crate::access::{Basis, Tier, Via};
 
 const WALLET: Address = Address::repeat_byte(1);
 const VAULT: Address = Address::repeat_byte(2);
+const LISTED: Question = Question::Listed { wallet: WALLET };
+const OWN: Question = Question::Named { wallet: WALLET, vault: None };
+const NAMED: Question = Question::Named { wallet: WALLET, vault: Some(VAULT) };
 
 fn answers() -> Answers {
     Answers::new(&AccessConfig {
@@ -20,37 +24,46 @@ fn answers() -> Answers {
     })
 }
 
-fn entitlement(tier: Tier, vault: Option<Address>) -> Entitlement {
-    let (cards, via) = (Vec::new(), None);
-    Entitlement {
+/// An answer at block 1 that looked at these vaults. [`Tier::Denied`]: without a basis.
+fn entitlement(tier: Tier, examined: &[Address]) -> Entitlement {
+    let basis = Basis {
         tier,
-        via,
-        wallet: WALLET,
-        vault,
-        cards,
-        more_cards: false,
+        via: Via::Own,
+        vault: None,
+        collection: Address::repeat_byte(3),
+        cards: Vec::new(),
         block: 1,
         until: None,
+    };
+    Entitlement {
+        wallet: WALLET,
+        bases: if tier == Tier::Denied { Vec::new() } else { vec![basis] },
+        examined: examined.to_vec(),
+        block: 1,
         delegations_unread: false,
+        is_partial: false,
     }
 }
 
-/// Counts its uses and takes a while.
+/// Gives one answer after a short time and counts its reads.
 struct Source {
-    tier: Tier,
-    vault: Option<Address>,
+    answer: Entitlement,
     reads: AtomicUsize,
 }
 
 impl Source {
     fn new(tier: Tier) -> Self {
-        Self { tier, vault: None, reads: AtomicUsize::new(0) }
+        Self::of(entitlement(tier, &[]))
+    }
+
+    fn of(answer: Entitlement) -> Self {
+        Self { answer, reads: AtomicUsize::new(0) }
     }
 
     async fn read(&self) -> Result<Entitlement, AccessError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         sleep(Duration::from_millis(20)).await;
-        Ok(entitlement(self.tier, self.vault))
+        Ok(self.answer.clone())
     }
 
     fn reads(&self) -> usize {
@@ -59,31 +72,31 @@ impl Source {
 }
 
 #[tokio::test]
-async fn fifty_questions_at_once_are_one_read() {
+async fn concurrent_questions_share_one_read() {
     let (answers, source) = (answers(), Source::new(Tier::Paid));
-    let all = (0..50).map(|_| answers.get((WALLET, None), || source.read()));
+    let all = (0..50).map(|_| answers.get(LISTED, || source.read()));
     for answer in futures::future::join_all(all).await {
-        assert_eq!(answer.unwrap().tier, Tier::Paid);
+        assert_eq!(answer.unwrap().bases, source.answer.bases);
     }
     assert_eq!(source.reads(), 1);
 }
 
 #[tokio::test]
-async fn a_denial_is_forgotten_sooner() {
+async fn denial_is_kept_for_a_shorter_time() {
     for (tier, reads_after_a_while) in [(Tier::Free, 1), (Tier::Paid, 1), (Tier::Denied, 2)] {
         let (answers, source) = (answers(), Source::new(tier));
-        answers.get((WALLET, None), || source.read()).await.unwrap();
+        answers.get(LISTED, || source.read()).await.unwrap();
         sleep(Duration::from_millis(200)).await;
-        answers.get((WALLET, None), || source.read()).await.unwrap();
+        answers.get(LISTED, || source.read()).await.unwrap();
         assert_eq!(source.reads(), reads_after_a_while, "{tier:?}");
         sleep(Duration::from_millis(500)).await;
-        answers.get((WALLET, None), || source.read()).await.unwrap();
+        answers.get(LISTED, || source.read()).await.unwrap();
         assert_eq!(source.reads(), reads_after_a_while + 1, "{tier:?}");
     }
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all_who_waited_and_not_kept() {
+async fn failure_reaches_all_waiting_callers_and_is_not_kept() {
     let answers = answers();
     let reads = AtomicUsize::new(0);
     let fail = || async {
@@ -91,29 +104,33 @@ async fn a_failure_is_told_to_all_who_waited_and_not_kept() {
         sleep(Duration::from_millis(20)).await;
         Err::<Entitlement, AccessError>(ReadError::Unavailable("down".to_owned()).into())
     };
-    let all = (0..10).map(|_| answers.get((WALLET, None), fail));
+    let all = (0..10).map(|_| answers.get(LISTED, fail));
     assert!(futures::future::join_all(all).await.iter().all(Result::is_err));
     assert_eq!(reads.load(Ordering::SeqCst), 1);
     let source = Source::new(Tier::Paid);
-    assert_eq!(answers.get((WALLET, None), || source.read()).await.unwrap().tier, Tier::Paid);
+    assert_eq!(answers.get(LISTED, || source.read()).await.unwrap().bases, source.answer.bases);
 }
 
 #[tokio::test]
-async fn the_vault_that_was_named_is_part_of_the_question() {
-    let (answers, source) = (answers(), Source::new(Tier::Paid));
-    for hint in [None, Some(VAULT), None, Some(VAULT)] {
-        answers.get((WALLET, hint), || source.read()).await.unwrap();
+async fn each_question_has_an_answer_of_its_own() {
+    let answers = answers();
+    let questions =
+        [LISTED, OWN, NAMED, Question::Named { wallet: WALLET, vault: Some(Address::repeat_byte(9)) }];
+    for (number, question) in (1..).zip(questions) {
+        assert!(answers.peek(question).await.is_none(), "{question:?} is not asked yet");
+        let source = Source::of(Entitlement { block: number, ..entitlement(Tier::Paid, &[]) });
+        assert_eq!(answers.get(question, || source.read()).await.unwrap().block, number);
+        assert_eq!(source.reads(), 1, "{question:?} is read for itself");
     }
-    assert_eq!(source.reads(), 2);
-    assert!(answers.peek((WALLET, None)).await.is_some());
-    assert!(answers.peek((WALLET, Some(WALLET))).await.is_none());
+    for (number, question) in (1..).zip(questions) {
+        assert_eq!(answers.peek(question).await.map(|answer| answer.block), Some(number));
+    }
 }
 
 #[tokio::test]
-async fn a_change_of_wallet_or_vault_ends_the_answer() {
-    let (answers, mut source) = (answers(), Source::new(Tier::Paid));
-    source.vault = Some(VAULT);
-    let get = || answers.get((WALLET, None), || source.read());
+async fn change_of_wallet_or_examined_vault_ends_the_answer() {
+    let (answers, source) = (answers(), Source::of(entitlement(Tier::Paid, &[VAULT])));
+    let get = || answers.get(LISTED, || source.read());
     get().await.unwrap();
     for (address, reads) in [(Address::repeat_byte(9), 1), (VAULT, 2), (WALLET, 3)] {
         answers.touch(address, 0);
@@ -126,27 +143,69 @@ async fn a_change_of_wallet_or_vault_ends_the_answer() {
     assert_eq!(source.reads(), 4);
 }
 
-/// What was on its way when something changed may be from before the change.
+/// A denial rests on the vaults that were looked at: one of them may have got a card.
 #[tokio::test]
-async fn a_change_during_a_read_has_it_read_again() {
+async fn change_of_a_vault_without_a_basis_ends_the_denial() {
+    let (answers, source) = (answers(), Source::of(entitlement(Tier::Denied, &[VAULT])));
+    let get = || answers.get(LISTED, || source.read());
+    get().await.unwrap();
+    answers.touch(VAULT, 0);
+    get().await.unwrap();
+    assert_eq!(source.reads(), 2);
+}
+
+#[tokio::test]
+async fn partial_answer_is_kept_as_briefly_as_a_denial() {
+    let partial = Entitlement { is_partial: true, ..entitlement(Tier::Paid, &[]) };
+    let (answers, source) = (answers(), Source::of(partial));
+    answers.get(LISTED, || source.read()).await.unwrap();
+    sleep(Duration::from_millis(200)).await;
+    answers.get(LISTED, || source.read()).await.unwrap();
+    assert_eq!(source.reads(), 2);
+}
+
+#[tokio::test]
+async fn answer_is_not_kept_beyond_the_end_of_its_first_basis() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut answer = entitlement(Tier::Paid, &[]);
+    let ended = Basis { until: Some(now), ..answer.bases[0].clone() };
+    answer.bases.push(ended);
+    let (answers, source) = (answers(), Source::of(answer));
+    answers.get(LISTED, || source.read()).await.unwrap();
+    answers.get(LISTED, || source.read()).await.unwrap();
+    assert_eq!(source.reads(), 2);
+}
+
+/// The oldest of the reads behind an answer decides whether it shows a change.
+#[tokio::test]
+async fn answer_from_an_older_block_than_a_change_is_refused() {
     let (answers, source) = (answers(), Source::new(Tier::Paid));
-    let (first, second, ()) = tokio::join!(
-        answers.get((WALLET, None), || source.read()),
-        answers.get((WALLET, None), || source.read()),
-        async {
+    answers.touch(WALLET, 2);
+    let refused = answers.get(LISTED, || source.read()).await;
+    assert!(matches!(refused, Err(AccessError::Behind)), "{refused:?}");
+    assert!(answers.peek(LISTED).await.is_none());
+    let caught_up = Source::of(Entitlement { block: 2, ..entitlement(Tier::Paid, &[]) });
+    assert_eq!(answers.get(LISTED, || caught_up.read()).await.unwrap().block, 2);
+}
+
+/// A read that began before a change may not show it.
+#[tokio::test]
+async fn change_during_a_read_repeats_it() {
+    let (answers, source) = (answers(), Source::new(Tier::Paid));
+    let (first, second, ()) =
+        tokio::join!(answers.get(LISTED, || source.read()), answers.get(LISTED, || source.read()), async {
             sleep(Duration::from_millis(5)).await;
             answers.touch(WALLET, 0);
-        },
-    );
+        },);
     assert!(first.is_ok() && second.is_ok());
     assert_eq!(source.reads(), 2);
 }
 
-/// So does forgetting everything: what is on its way may rest on what counted before.
+/// A read that began before a change of policy may rest on the former one.
 #[tokio::test]
-async fn forgetting_during_a_read_has_it_read_again() {
+async fn invalidation_of_everything_during_a_read_repeats_it() {
     let (answers, source) = (answers(), Source::new(Tier::Paid));
-    let (answer, ()) = tokio::join!(answers.get((WALLET, None), || source.read()), async {
+    let (answer, ()) = tokio::join!(answers.get(LISTED, || source.read()), async {
         sleep(Duration::from_millis(5)).await;
         answers.touch_all();
     });
@@ -154,25 +213,25 @@ async fn forgetting_during_a_read_has_it_read_again() {
     assert_eq!(source.reads(), 2);
 }
 
-/// The one who flies may leave; the others get their answer all the same.
+/// The caller that runs the read may be dropped; the waiting ones still get an answer.
 #[tokio::test]
-async fn whoever_gives_up_takes_nobody_along() {
+async fn cancelled_caller_leaves_the_read_to_the_others() {
     let (answers, source) = (answers(), Source::new(Tier::Paid));
-    let get = || answers.get((WALLET, None), || source.read());
+    let get = || answers.get(LISTED, || source.read());
     let impatient = tokio::time::timeout(Duration::from_millis(5), get());
     let (left, stayed) = tokio::join!(impatient, get());
     assert!(left.is_err());
-    assert_eq!(stayed.unwrap().tier, Tier::Paid);
+    assert_eq!(stayed.unwrap().bases, source.answer.bases);
 }
 
-/// What is put in the place of an answer that is no longer good has a lifetime of its own.
+/// The lifetime of an outdated answer does not pass on to the one in its place.
 #[tokio::test]
-async fn no_answer_inherits_the_lifetime_of_another() {
+async fn replacing_answer_has_its_own_lifetime() {
     let (answers, before, after) = (answers(), Source::new(Tier::Paid), Source::new(Tier::Denied));
-    answers.get((WALLET, None), || before.read()).await.unwrap();
+    answers.get(LISTED, || before.read()).await.unwrap();
     answers.touch_all();
-    let get = || answers.get((WALLET, None), || after.read());
-    assert_eq!(get().await.unwrap().tier, Tier::Denied);
+    let get = || answers.get(LISTED, || after.read());
+    assert_eq!(get().await.unwrap().bases, []);
     sleep(Duration::from_millis(150)).await;
     get().await.unwrap();
     assert_eq!(after.reads(), 2);

@@ -1,4 +1,4 @@
-//! Which rows count, trap by trap.
+//! Which rows of the registries are claims.
 
 use alloy::primitives::B256;
 use sovereign_contracts::delegate_registry::IDelegateRegistry::Delegation;
@@ -25,7 +25,7 @@ fn row(expiry: u64) -> Row {
 }
 
 #[test]
-fn a_delegation_counts_until_the_second_before_its_expiry() {
+fn delegation_expires_at_the_second_of_its_expiry() {
     let claim = Claim { via: Via::Delegation, contract: Some(MEMES), token: None, until: NOW + 1 };
     assert_eq!(delegation(MEMES, &row(NOW + 1), NOW), Some(claim));
     assert_eq!(delegation(MEMES, &row(NOW), NOW), None);
@@ -35,7 +35,7 @@ fn a_delegation_counts_until_the_second_before_its_expiry() {
 }
 
 #[test]
-fn a_row_for_one_token_is_a_claim_to_one_token() {
+fn row_for_one_token_claims_only_that_token() {
     let limited = Row { all_tokens: false, token: U256::from(5), ..row(NOW + 1) };
     assert_eq!(delegation(MEMES, &limited, NOW).and_then(|claim| claim.token), Some(U256::from(5)));
     let all = Row { all_tokens: true, ..limited };
@@ -47,7 +47,7 @@ fn consolidated(received: &[(Address, Row)], given: &[(Address, Row)]) -> Vec<Op
 }
 
 #[test]
-fn consolidation_needs_both_sides() {
+fn consolidation_requires_rows_of_both_sides() {
     let both = [(MEMES, row(NOW + 1))];
     assert_eq!(consolidated(&both, &both), [Some(MEMES)]);
     assert!(consolidated(&both, &[]).is_empty(), "the vault alone");
@@ -57,7 +57,7 @@ fn consolidation_needs_both_sides() {
 }
 
 #[test]
-fn consolidation_mixes_a_collection_with_all() {
+fn consolidation_matches_one_collection_with_all_collections() {
     let (memes, all) = ([(MEMES, row(NOW + 1))], [(ALL_COLLECTIONS, row(NOW + 1))]);
     assert_eq!(consolidated(&all, &all), [Some(MEMES), Some(GALLERY)]);
     assert_eq!(consolidated(&memes, &all), [Some(MEMES)]);
@@ -78,7 +78,7 @@ fn registered(kind: u8) -> Delegation {
 }
 
 #[test]
-fn kinds_of_delegate_xyz() {
+fn accepts_only_known_kinds_of_delegate_xyz() {
     let claimed = |row: &Delegation| delegate_xyz(&world(), row).map(|claim| (claim.contract, claim.token));
     assert_eq!(claimed(&registered(1)), Some((None, None)));
     assert_eq!(claimed(&registered(2)), Some((Some(MEMES), None)));
@@ -92,7 +92,7 @@ fn kinds_of_delegate_xyz() {
 }
 
 #[test]
-fn rights_of_delegate_xyz() {
+fn accepts_full_delegations_and_configured_rights_of_delegate_xyz() {
     let with = |rights| delegate_xyz(&world(), &Delegation { rights, ..registered(1) });
     assert!(with(B256::ZERO).is_some(), "a full delegation");
     assert!(with(B256::repeat_byte(7)).is_some(), "an accepted right");

@@ -1,15 +1,20 @@
 //! The decision in examples and for every world.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::*;
 
-const WALLET: Address = Address::repeat_byte(0xAA);
 const MEMES: Address = Address::repeat_byte(0x33);
 const OTHER: Address = Address::repeat_byte(0x44);
 const THIS: u64 = 7;
+const VAULT_WAYS: [Via; 3] = [Via::Consolidation, Via::Delegation, Via::DelegateXyz];
+
+/// What a basis is, apart from its cards.
+type Key = (Option<Address>, Via, Tier);
 
 fn vault(number: u8) -> Address {
     Address::repeat_byte(number)
@@ -32,172 +37,293 @@ fn through(number: u8, ids: &[u64], claims: &[Claim]) -> Source {
     Source { block: 2, vault: Some((vault(number), claims.to_vec())), ..own(ids) }
 }
 
-fn outcome(sources: &[Source]) -> (Tier, Option<Via>, Option<Address>) {
-    let entitlement = decide(WALLET, sources, &HashSet::new());
-    (entitlement.tier, entitlement.via, entitlement.vault)
+fn key(basis: &Basis) -> Key {
+    (basis.vault, basis.via, basis.tier)
+}
+
+fn keys(sources: &[Source]) -> Vec<Key> {
+    decide(sources).iter().map(key).collect()
+}
+
+fn ids_of(basis: &Basis) -> Vec<u64> {
+    basis.cards.iter().map(|id| id.to()).collect()
 }
 
 #[test]
-fn own_cards() {
-    assert_eq!(outcome(&[own(&[])]), (Tier::Denied, None, None));
-    assert_eq!(outcome(&[own(&[3])]), (Tier::Paid, Some(Via::Own), None));
-    assert_eq!(outcome(&[own(&[3, THIS])]), (Tier::Free, Some(Via::Own), None), "THIS card wins");
+fn own_cards_give_one_basis_for_each_tier() {
+    assert!(decide(&[own(&[])]).is_empty());
+    assert_eq!(keys(&[own(&[3, 4])]), [(None, Via::Own, Tier::Paid)]);
+    let both = decide(&[own(&[3, THIS])]);
+    assert_eq!(
+        both.iter().map(key).collect::<Vec<_>>(),
+        [(None, Via::Own, Tier::Free), (None, Via::Own, Tier::Paid)]
+    );
+    assert_eq!(both.iter().map(ids_of).collect::<Vec<_>>(), [[THIS], [3]]);
 }
 
 #[test]
-fn a_vault_counts_when_it_is_better() {
-    let vaults = through(1, &[THIS], &[claim(Via::DelegateXyz, None)]);
-    assert_eq!(outcome(&[own(&[3]), vaults.clone()]), (Tier::Free, Some(Via::DelegateXyz), Some(vault(1))));
-    assert_eq!(outcome(&[own(&[THIS]), vaults]), (Tier::Free, Some(Via::Own), None));
-    let equal = through(1, &[5], &[claim(Via::Consolidation, None)]);
-    assert_eq!(outcome(&[own(&[3]), equal]), (Tier::Paid, Some(Via::Own), None));
+fn vaults_add_bases_beside_own_cards_of_the_best_tier() {
+    let sources = [own(&[THIS]), through(1, &[THIS, 3], &[claim(Via::DelegateXyz, None)])];
+    let expected = [
+        (None, Via::Own, Tier::Free),
+        (Some(vault(1)), Via::DelegateXyz, Tier::Free),
+        (Some(vault(1)), Via::DelegateXyz, Tier::Paid),
+    ];
+    assert_eq!(keys(&sources), expected);
 }
 
 #[test]
-fn the_order_among_equals() {
-    let xyz = through(1, &[3], &[claim(Via::DelegateXyz, None)]);
-    let delegation = through(2, &[3], &[claim(Via::Delegation, None)]);
-    let consolidation = through(3, &[3], &[claim(Via::Consolidation, None)]);
-    let all = [own(&[]), xyz.clone(), delegation.clone(), consolidation];
-    assert_eq!(outcome(&all), (Tier::Paid, Some(Via::Consolidation), Some(vault(3))));
-    assert_eq!(outcome(&all[..3]), (Tier::Paid, Some(Via::Delegation), Some(vault(2))));
-    let again = Source { vault: Some((vault(9), vec![claim(Via::Delegation, None)])), ..delegation.clone() };
-    assert_eq!(outcome(&[delegation, again]).2, Some(vault(2)), "the first found");
+fn bases_follow_sources_then_ways_then_tiers() {
+    let claims = [Via::DelegateXyz, Via::Delegation, Via::Consolidation].map(|via| claim(via, None));
+    let sources = [own(&[]), through(9, &[3], &claims[..1]), through(1, &[3, THIS], &claims)];
+    let of_first_vault = [(Some(vault(9)), Via::DelegateXyz, Tier::Paid)];
+    let of_second_vault = VAULT_WAYS
+        .into_iter()
+        .flat_map(|via| [Tier::Free, Tier::Paid].map(|tier| (Some(vault(1)), via, tier)));
+    assert_eq!(keys(&sources), of_first_vault.into_iter().chain(of_second_vault).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_claim_covers_what_it_says() {
-    let only_5 = through(1, &[3, THIS], &[claim(Via::Delegation, Some(5))]);
-    assert_eq!(outcome(&[only_5]), (Tier::Denied, None, None), "wrong token");
-    let only_3 = through(1, &[3, THIS], &[claim(Via::Delegation, Some(3))]);
-    assert_eq!(outcome(&[only_3]).0, Tier::Paid, "THIS card is not covered");
+fn claim_covers_only_its_collection_and_token() {
+    let only = |token| through(1, &[3, THIS], &[claim(Via::Delegation, Some(token))]);
+    assert!(decide(&[only(5)]).is_empty(), "wrong token");
+    assert_eq!(keys(&[only(3)]), [(Some(vault(1)), Via::Delegation, Tier::Paid)], "THIS card is not covered");
     let elsewhere = Claim { contract: Some(OTHER), ..claim(Via::Delegation, None) };
-    assert_eq!(outcome(&[through(1, &[THIS], &[elsewhere])]).0, Tier::Denied, "wrong collection");
+    assert!(decide(&[through(1, &[THIS], &[elsewhere])]).is_empty(), "wrong collection");
     let mut gallery = through(1, &[], &[claim(Via::Delegation, Some(3))]);
     gallery.cards = vec![Card { contract: MEMES, id: None, tier: Tier::Paid }];
-    assert_eq!(outcome(&[gallery]).0, Tier::Denied, "a token limit is not met by an unknown token");
-    assert_eq!(outcome(&[through(1, &[THIS], &[])]).0, Tier::Denied, "no claim");
+    assert!(decide(&[gallery]).is_empty(), "a token limit is not met by an unknown token");
+    assert!(decide(&[through(1, &[THIS], &[])]).is_empty(), "no claim");
 }
 
 #[test]
-fn a_denied_vault_is_the_last_resort() {
-    let denied = HashSet::from([vault(1)]);
-    let free = through(1, &[THIS], &[claim(Via::Consolidation, None)]);
-    let paid = through(2, &[3], &[claim(Via::DelegateXyz, None)]);
-    assert_eq!(decide(WALLET, &[free.clone(), paid], &denied).vault, Some(vault(2)));
-    assert_eq!(decide(WALLET, &[own(&[]), free], &denied).vault, Some(vault(1)), "and is told as such");
+fn ids_of_a_basis_are_sorted_unique_and_bounded() {
+    let ids: Vec<u64> = (1..=40).rev().chain([3]).collect();
+    let bases = decide(&[own(&ids)]);
+    assert_eq!(ids_of(&bases[0]), [THIS]);
+    let paid: Vec<u64> = (1..=40).filter(|id| *id != THIS).take(CARDS_SHOWN + 1).collect();
+    assert_eq!(ids_of(&bases[1]), paid);
 }
 
 #[test]
-fn cards_are_shown_in_order_and_bounded() {
-    let ids: Vec<u64> = (1..=30).rev().chain([3]).collect();
-    let entitlement = decide(WALLET, &[own(&ids)], &HashSet::new());
-    let expected: Vec<u64> =
-        [THIS].into_iter().chain((1..=20).filter(|id| *id != THIS)).take(CARDS_SHOWN).collect();
-    assert_eq!(entitlement.cards, expected.into_iter().map(U256::from).collect::<Vec<_>>());
-    assert!(entitlement.more_cards);
-    assert!(!decide(WALLET, &[own(&ids[..20])], &HashSet::new()).more_cards);
-    assert_eq!(entitlement.block, 1);
+fn basis_names_the_collection_of_its_first_id() {
+    let of = |contract, id: Option<u64>| Card { contract, id: id.map(U256::from), tier: Tier::Paid };
+    let with = |cards: &[Card]| decide(&[Source { cards: cards.to_vec(), ..own(&[]) }]).remove(0);
+    let mixed = with(&[of(MEMES, Some(9)), of(OTHER, Some(5))]);
+    assert_eq!((mixed.collection, ids_of(&mixed)), (OTHER, vec![5, 9]));
+    let gallery_first = with(&[of(OTHER, None), of(MEMES, Some(9))]);
+    assert_eq!((gallery_first.collection, ids_of(&gallery_first)), (MEMES, vec![9]));
+    let gallery = with(&[of(OTHER, None)]);
+    assert_eq!((gallery.collection, gallery.cards.len()), (OTHER, 0));
 }
 
-/// A right through a vault ends with the last delegation to a card of that tier.
 #[test]
-fn a_tier_ends_with_the_last_claim_to_it() {
+fn basis_is_true_at_the_block_of_its_source() {
+    let sources = [own(&[3]), through(1, &[3], &[claim(Via::Delegation, None)])];
+    assert_eq!(decide(&sources).iter().map(|basis| basis.block).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn basis_ends_with_the_last_claim_to_one_of_its_cards() {
     let claim = |token: Option<u64>, until| Claim { until, ..claim(Via::Delegation, token) };
-    let until = |source| decide(WALLET, &[own(&[]), source], &HashSet::new()).until;
-    assert_eq!(until(through(1, &[3], &[claim(None, 50)])), Some(50));
-    assert_eq!(until(through(1, &[3], &[claim(None, 50), claim(Some(3), 90)])), Some(90));
-    assert_eq!(until(through(1, &[3], &[claim(None, 50), claim(None, ENDLESS)])), None);
+    let ends = |ids: &[u64], claims: &[Claim]| {
+        decide(&[own(&[]), through(1, ids, claims)]).iter().map(|basis| basis.until).collect::<Vec<_>>()
+    };
+    assert_eq!(ends(&[3], &[claim(None, 50)]), [Some(50)]);
+    assert_eq!(ends(&[3], &[claim(None, 50), claim(Some(3), 90)]), [Some(90)]);
+    assert_eq!(ends(&[3], &[claim(None, 50), claim(None, ENDLESS)]), [None]);
     // The paid card's longer delegation does not lengthen the free tier.
-    assert_eq!(until(through(1, &[3, THIS], &[claim(Some(THIS), 50), claim(Some(3), 90)])), Some(50));
-    assert_eq!(decide(WALLET, &[own(&[THIS])], &HashSet::new()).until, None);
+    assert_eq!(ends(&[3, THIS], &[claim(Some(THIS), 50), claim(Some(3), 90)]), [Some(50), Some(90)]);
+    // A longer delegation by another way is another basis.
+    let other_way = Claim { via: Via::DelegateXyz, ..claim(None, ENDLESS) };
+    assert_eq!(ends(&[3], &[claim(None, 50), other_way]), [Some(50), None]);
+    assert_eq!(decide(&[own(&[THIS])])[0].until, None);
+}
+
+fn any_contract() -> impl Strategy<Value = Address> {
+    prop::sample::select(vec![MEMES, OTHER])
+}
+
+fn any_card() -> impl Strategy<Value = Card> {
+    let tier = prop::sample::select(vec![Tier::Paid, Tier::Free]);
+    (any_contract(), prop::option::weighted(0.9, 0_u64..9), tier).prop_map(|(contract, id, tier)| Card {
+        contract,
+        id: id.map(U256::from),
+        tier,
+    })
 }
 
 fn any_claim() -> impl Strategy<Value = Claim> {
-    let via = prop::sample::select(vec![Via::Consolidation, Via::Delegation, Via::DelegateXyz]);
-    let contract = prop::option::of(prop::sample::select(vec![MEMES, OTHER]));
-    (via, contract, prop::option::of(0_u64..9)).prop_map(|(via, contract, token)| Claim {
-        via,
-        contract,
-        token: token.map(U256::from),
-        until: ENDLESS,
-    })
+    let via = prop::sample::select(VAULT_WAYS.to_vec());
+    let until = prop::sample::select(vec![50, 90, ENDLESS]);
+    (via, prop::option::of(any_contract()), prop::option::of(0_u64..9), until).prop_map(
+        |(via, contract, token, until)| Claim { via, contract, token: token.map(U256::from), until },
+    )
 }
 
-fn any_source() -> impl Strategy<Value = Source> {
-    let ids = prop::collection::vec(0_u64..9, 0..4);
-    let vault = prop::option::of((1_u8..5, prop::collection::vec(any_claim(), 0..4)));
-    (ids, vault, 1_u64..9).prop_map(|(ids, vault, block)| {
-        let vault = vault.map(|(number, claims)| (Address::repeat_byte(number), claims));
-        Source { block, vault, ..own(&ids) }
-    })
+fn any_vault() -> impl Strategy<Value = (Vec<Card>, Vec<Claim>)> {
+    (prop::collection::vec(any_card(), 0..5), prop::collection::vec(any_claim(), 0..5))
 }
 
+/// Own cards first, then vaults, as evaluation arranges them; each vault has its own address and block.
 fn any_world() -> impl Strategy<Value = Vec<Source>> {
-    prop::collection::vec(any_source(), 1..6)
+    let own = prop::collection::vec(any_card(), 0..5);
+    (own, prop::collection::vec(any_vault(), 0..5)).prop_map(|(cards, vaults)| world(cards, vaults, 1))
 }
 
-/// The rule, told a second time without any of the code above.
-fn rule(sources: &[Source]) -> Tier {
-    let counts = |source: &Source, card: &Card| {
-        source.vault.as_ref().is_none_or(|(_, claims)| {
-            claims.iter().any(|claim| {
-                claim.contract.is_none_or(|contract| contract == card.contract)
-                    && (claim.token.is_none() || claim.token == card.id)
-            })
-        })
+/// Vaults are numbered from `first` on.
+fn world(cards: Vec<Card>, vaults: Vec<(Vec<Card>, Vec<Claim>)>, first: u8) -> Vec<Source> {
+    let vaults = (first..).zip(vaults).map(|(number, (cards, claims))| Source {
+        block: u64::from(number),
+        cards,
+        vault: Some((vault(number), claims)),
+    });
+    [Source { block: 0, cards, vault: None }].into_iter().chain(vaults).collect()
+}
+
+fn source_of<'a>(sources: &'a [Source], basis: &Basis) -> (usize, &'a Source) {
+    let holder = |source: &Source| source.vault.as_ref().map(|(vault, _)| *vault);
+    sources.iter().enumerate().find(|(_, source)| holder(source) == basis.vault).expect("a source")
+}
+
+/// Whether one of the claims of `via` lets the wallet use the card: the rule, without any of the code above.
+fn is_allowed(source: &Source, via: Via, card: &Card) -> bool {
+    let Some((_, claims)) = &source.vault else { return via == Via::Own };
+    claims.iter().any(|claim| {
+        claim.via == via
+            && (claim.contract.is_none() || claim.contract == Some(card.contract))
+            && (claim.token.is_none() || claim.token == card.id)
+    })
+}
+
+/// The complete set of bases by the rule.
+fn rule(sources: &[Source]) -> BTreeSet<Key> {
+    let mut keys = BTreeSet::new();
+    for source in sources {
+        for card in &source.cards {
+            for via in [Via::Own].into_iter().chain(VAULT_WAYS) {
+                if is_allowed(source, via, card) {
+                    keys.insert((source.vault.as_ref().map(|(vault, _)| *vault), via, card.tier));
+                }
+            }
+        }
+    }
+    keys
+}
+
+/// Whether `part` is left when some elements of `whole` are taken out.
+fn is_subsequence<T: PartialEq>(part: &[T], whole: &[T]) -> bool {
+    let mut whole = whole.iter();
+    part.iter().all(|wanted| whole.any(|found| found == wanted))
+}
+
+/// Every basis of `before` is in `after`, in the same order, with no card and no second less.
+fn is_kept(before: &[Basis], after: &[Basis]) -> bool {
+    let keys = |bases: &[Basis]| bases.iter().map(key).collect::<Vec<_>>();
+    let holds_on = |basis: &Basis| {
+        let now = after.iter().find(|now| key(now) == key(basis)).expect("the same basis");
+        now.until.unwrap_or(ENDLESS) >= basis.until.unwrap_or(ENDLESS)
+            && basis.cards.iter().all(|id| now.cards.contains(id))
     };
-    let counting = sources.iter().flat_map(|source| source.cards.iter().filter(|card| counts(source, card)));
-    counting.map(|card| card.tier).max().unwrap_or(Tier::Denied)
+    is_subsequence(&keys(before), &keys(after)) && before.iter().all(holds_on)
+}
+
+/// What strangers can do to a wallet: send it a card, send one of its vaults a card, delegate to it.
+#[derive(Debug, Clone)]
+enum Act {
+    Gift(Card, Index),
+    Delegation((Vec<Card>, Vec<Claim>), Index),
+}
+
+fn any_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        (any_card(), any::<Index>()).prop_map(|(card, to)| Act::Gift(card, to)),
+        (any_vault(), any::<Index>()).prop_map(|(vault, place)| Act::Delegation(vault, place)),
+    ]
+}
+
+/// The world after strangers acted. Their vaults may stand anywhere behind the wallet's own cards.
+fn after(sources: &[Source], acts: Vec<Act>) -> Vec<Source> {
+    let mut sources = sources.to_vec();
+    for (number, act) in (100..).zip(acts) {
+        match act {
+            Act::Gift(card, to) => {
+                let to = to.index(sources.len());
+                sources[to].cards.push(card);
+            }
+            Act::Delegation(stranger, place) => {
+                let stranger = world(Vec::new(), vec![stranger], number).remove(1);
+                sources.insert(1 + place.index(sources.len()), stranger);
+            }
+        }
+    }
+    sources
 }
 
 proptest! {
     #[test]
-    fn the_tier_is_that_of_the_rule(sources in any_world()) {
-        prop_assert_eq!(decide(WALLET, &sources, &HashSet::new()).tier, rule(&sources));
+    fn bases_are_the_complete_set_of_the_rule(sources in any_world()) {
+        let found = keys(&sources);
+        prop_assert_eq!(found.iter().copied().collect::<BTreeSet<_>>(), rule(&sources));
+        prop_assert_eq!(found.len(), rule(&sources).len(), "each basis once");
     }
 
     #[test]
-    fn knowing_more_never_gives_less(sources in any_world(), more in any_source()) {
-        let before = decide(WALLET, &sources, &HashSet::new()).tier;
-        let with_more: Vec<_> = sources.into_iter().chain([more]).collect();
-        prop_assert!(decide(WALLET, &with_more, &HashSet::new()).tier >= before);
+    fn size_is_bounded(sources in any_world()) {
+        let bases = decide(&sources);
+        prop_assert!(bases.len() <= 2 + (sources.len() - 1) * MAX_BASES_PER_SOURCE);
+        prop_assert!(bases.iter().all(|basis| basis.cards.len() <= CARDS_SHOWN + 1));
     }
 
     #[test]
-    fn the_order_of_what_is_known_does_not_matter_for_the_tier(sources in any_world()) {
-        let backwards: Vec<_> = sources.iter().rev().cloned().collect();
-        let (a, b) = (outcome(&sources), outcome(&backwards));
-        prop_assert_eq!((a.0, a.1), (b.0, b.1));
+    fn order_is_source_then_way_then_better_tier(sources in any_world()) {
+        let bases = decide(&sources);
+        let rank = |basis: &Basis| (source_of(&sources, basis).0, basis.via, Reverse(basis.tier));
+        prop_assert!(bases.is_sorted_by_key(rank));
     }
 
-    /// What is told can be checked: the cards are the vault's, and one of them gives the tier.
     #[test]
-    fn the_answer_is_consistent(sources in any_world()) {
-        let told = decide(WALLET, &sources, &HashSet::new());
-        prop_assert_eq!(told.via.is_none(), told.tier == Tier::Denied);
-        prop_assert_eq!(told.cards.is_empty(), told.tier == Tier::Denied);
-        prop_assert_eq!(told.vault.is_some(), told.via.is_some_and(|via| via != Via::Own));
-        if told.tier != Tier::Denied {
-            prop_assert_eq!(told.tier == Tier::Free, told.cards[0] == U256::from(THIS));
-            let holds = |source: &Source| {
-                let holder = source.vault.as_ref().map(|(vault, _)| *vault);
-                holder == told.vault && told.cards.iter().all(|id| source.cards.iter().any(|card| card.id == Some(*id)))
-            };
-            prop_assert!(sources.iter().any(holds));
+    fn every_basis_is_justified_by_a_card_and_a_claim(sources in any_world()) {
+        for basis in decide(&sources) {
+            let (_, source) = source_of(&sources, &basis);
+            prop_assert_eq!(basis.block, source.block);
+            prop_assert_eq!(basis.vault.is_none(), basis.via == Via::Own);
+            let supporting: Vec<&Card> = source.cards.iter()
+                .filter(|card| card.tier == basis.tier && is_allowed(source, basis.via, card))
+                .collect();
+            prop_assert!(!supporting.is_empty());
+            for id in &basis.cards {
+                prop_assert!(supporting.iter().any(|card| card.id == Some(*id)));
+            }
+            let first = basis.cards.first().copied();
+            prop_assert!(supporting.iter().any(|card| card.contract == basis.collection && card.id == first));
         }
     }
 
     #[test]
-    fn a_denied_vault_never_beats_another_source(sources in any_world(), number in 1_u8..5) {
-        let denied = HashSet::from([vault(number)]);
-        let told = decide(WALLET, &sources, &denied);
-        let others: Vec<_> = sources.iter().filter(|source| {
-            source.vault.as_ref().is_none_or(|(vault, _)| !denied.contains(vault))
-        }).cloned().collect();
-        let rest = decide(WALLET, &others, &denied);
-        if rest.tier != Tier::Denied {
-            prop_assert_eq!((told.tier, told.via), (rest.tier, rest.via));
+    fn another_source_takes_nothing_away(sources in any_world(), more in any_vault(), place in any::<Index>()) {
+        let before = decide(&sources);
+        let grown = after(&sources, vec![Act::Delegation(more, place)]);
+        prop_assert!(is_kept(&before, &decide(&grown)));
+    }
+
+    #[test]
+    fn another_claim_takes_nothing_away(sources in any_world(), claim in any_claim(), place in any::<Index>()) {
+        let before = decide(&sources);
+        let mut grown = sources.clone();
+        if let Some((_, claims)) = &mut grown[place.index(sources.len())].vault {
+            claims.push(claim);
         }
+        prop_assert!(is_kept(&before, &decide(&grown)));
+    }
+
+    /// Gifts and delegations of strangers add bases; the former ones stay, in their order.
+    #[test]
+    fn strangers_neither_remove_nor_reorder_bases(
+        sources in any_world(),
+        acts in prop::collection::vec(any_act(), 0..6),
+    ) {
+        let before = decide(&sources);
+        prop_assert!(is_kept(&before, &decide(&after(&sources, acts))));
     }
 }

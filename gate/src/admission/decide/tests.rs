@@ -5,9 +5,14 @@ use proptest::prelude::*;
 use sentinel_proto::address::AccountAddress;
 
 use super::*;
+use crate::access::{Question, Tier, Via};
+use crate::admission::basis_choice::choices;
 use crate::config::{self, SessionRule, TierPolicy};
+use crate::store::BindingKey;
 
 const DENIED: Address = Address::repeat_byte(0xdd);
+const WALLET: Address = Address::repeat_byte(1);
+const NOW: i64 = 1_000;
 
 fn policy() -> Policy {
     Policy::from(&config::Policy {
@@ -22,72 +27,87 @@ fn policy() -> Policy {
     })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a finding is what the tests talk about")]
-fn finding(tier: Tier, vault: Option<Address>) -> Finding {
-    let wallet = Address::repeat_byte(1);
+fn basis(tier: Tier, vault: Option<Address>) -> Basis {
+    let via = if vault.is_some() { Via::Delegation } else { Via::Own };
+    Basis { tier, via, vault, collection: Address::ZERO, cards: Vec::new(), block: 7, until: None }
+}
+
+fn finding(bases: &[Basis]) -> Finding {
     Some(Arc::new(Entitlement {
-        tier,
-        via: None,
-        wallet,
-        vault,
-        cards: Vec::new(),
-        more_cards: false,
+        wallet: WALLET,
+        bases: bases.to_vec(),
+        examined: Vec::new(),
         block: 7,
-        until: None,
         delegations_unread: false,
+        is_partial: false,
     }))
 }
 
-fn candidate(by: By) -> Candidate {
-    Candidate { wallet: Address::repeat_byte(1), vault_hint: None, by }
+fn inquiry(wallet: Address, by: By) -> Inquiry {
+    Inquiry { candidate: Candidate { wallet, vault_hint: None, by }, question: Question::Listed { wallet } }
 }
 
 fn binding() -> By {
-    By::Binding(BindingKey { account: AccountAddress::new([1; 20]), wallet: Address::repeat_byte(1) })
+    By::Binding(BindingKey { account: AccountAddress::new([1; 20]), wallet: WALLET })
 }
 
-fn unbound() -> Refusal {
-    Refusal::Unbound { account: "sent1".into(), sign_in: "https://gate.example/gate/".into() }
-}
-
-fn refused(findings: &[(By, Finding)], session: SessionFinding) -> u32 {
-    let findings: Vec<_> = findings.iter().map(|(by, found)| (candidate(*by), found.clone())).collect();
-    assert!(findings.iter().all(|(_, found)| !settles(&policy(), found, session)), "somebody may pass");
-    nearest_refusal(&policy(), &findings, session, &unbound()).code()
+fn refused(findings: &[(By, Finding)], session: SessionFinding) -> Refusal {
+    let other = |number: usize| Address::repeat_byte(u8::try_from(number).unwrap() + 1);
+    let findings: Vec<_> = findings
+        .iter()
+        .enumerate()
+        .map(|(number, (by, found))| (inquiry(other(number), *by), found.clone()))
+        .collect();
+    assert_eq!(choices(&policy(), &findings, session, NOW).count(), 0, "a basis allows the session");
+    let unbound = Refusal::Unbound { account: "sent1".into(), sign_in: "https://gate.example/gate/".into() };
+    nearest_refusal(&policy(), &findings, session, &unbound)
 }
 
 const DIRECT: SessionFinding = SessionFinding::Kind(SessionKind::Direct);
 
+fn allows(basis: Basis, session: SessionFinding) -> bool {
+    let findings = [(inquiry(WALLET, binding()), finding(&[basis]))];
+    choices(&policy(), &findings, session, NOW).count() == 1
+}
+
 #[test]
-fn a_tier_uses_its_own_sessions_only() {
-    let may = |tier, session| settles(&policy(), &finding(tier, None), session);
+fn a_tier_uses_its_own_session_kinds_only() {
+    let may = |tier, session| allows(basis(tier, None), session);
     assert!(may(Tier::Free, DIRECT));
     assert!(may(Tier::Free, SessionFinding::Kind(SessionKind::Plan(1))));
     assert!(!may(Tier::Free, SessionFinding::Kind(SessionKind::Plan(2))));
     assert!(may(Tier::Paid, SessionFinding::Kind(SessionKind::Plan(2))));
     assert!(!may(Tier::Paid, SessionFinding::Kind(SessionKind::Plan(1))));
     assert!(!may(Tier::Paid, DIRECT));
+    assert!(!allows(basis(Tier::Free, Some(DENIED)), DIRECT));
+    assert!(!allows(Basis { until: Some(1_000), ..basis(Tier::Free, None) }, DIRECT), "it has ended");
 }
 
 #[test]
 fn each_refusal_has_its_reason() {
     let own = By::OwnKey;
-    assert_eq!(refused(&[(own, finding(Tier::Denied, None))], DIRECT), 103);
-    assert_eq!(refused(&[(binding(), finding(Tier::Denied, None))], DIRECT), 105);
-    assert_eq!(refused(&[(binding(), finding(Tier::Paid, None))], DIRECT), 106);
-    assert_eq!(refused(&[(binding(), finding(Tier::Free, Some(DENIED)))], DIRECT), 109);
-    assert_eq!(refused(&[(binding(), None)], DIRECT), 111);
-    // The nearest to entry is told, whoever comes first.
-    let mixed = [(binding(), finding(Tier::Denied, None)), (own, None)];
-    assert_eq!(refused(&mixed, DIRECT), 111);
-    let mixed = [(binding(), None), (binding(), finding(Tier::Paid, None))];
-    assert_eq!(refused(&mixed, DIRECT), 106);
+    let code = |findings: &[(By, Finding)]| refused(findings, DIRECT).code();
+    assert_eq!(code(&[(own, finding(&[]))]), 103);
+    assert_eq!(code(&[(binding(), finding(&[]))]), 105);
+    assert_eq!(code(&[(binding(), finding(&[basis(Tier::Paid, None)]))]), 106);
+    assert_eq!(code(&[(binding(), finding(&[basis(Tier::Free, Some(DENIED))]))]), 109);
+    assert_eq!(refused(&[(binding(), None)], DIRECT), Refusal::EthereumUnavailable);
+    // The nearest to entry is told, whichever comes first; Ethereum is not blamed for what was not asked in time.
+    let mixed = [(binding(), finding(&[])), (own, None)];
+    assert_eq!(refused(&mixed, DIRECT), Refusal::Unfinished { checked: 1, all: 2 });
+    assert_eq!(code(&[(binding(), None), (binding(), finding(&[basis(Tier::Paid, None)]))]), 106);
+}
+
+fn any_basis() -> impl Strategy<Value = Basis> {
+    let tier = prop_oneof![Just(Tier::Free), Just(Tier::Paid)];
+    let vault = prop::option::of(prop_oneof![Just(DENIED), (1..9_u8).prop_map(Address::repeat_byte)]);
+    (tier, vault, prop::option::of(0..2_000_u64))
+        .prop_map(|(tier, vault, until)| Basis { until, ..basis(tier, vault) })
 }
 
 fn any_finding() -> impl Strategy<Value = Finding> {
-    let tier = prop_oneof![Just(Tier::Free), Just(Tier::Paid), Just(Tier::Denied)];
-    prop::option::of((tier, prop::bool::ANY))
-        .prop_map(|known| known.and_then(|(tier, denied)| finding(tier, denied.then_some(DENIED))))
+    prop::option::of(prop::collection::vec(any_basis(), 0..4))
+        .prop_map(|bases| bases.and_then(|bases| finding(&bases)))
 }
 
 fn any_session() -> impl Strategy<Value = SessionFinding> {
@@ -99,24 +119,55 @@ fn any_session() -> impl Strategy<Value = SessionFinding> {
     ]
 }
 
+fn any_findings() -> impl Strategy<Value = Vec<(Inquiry, Finding)>> {
+    let one = (1..9_u8, any_finding())
+        .prop_map(|(wallet, found)| (inquiry(Address::repeat_byte(wallet), binding()), found));
+    prop::collection::vec(one, 0..5)
+}
+
 proptest! {
-    /// Whatever was found out: nobody passes without a card that is known, not denied, and good for the session.
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// A chosen basis is one that was found, is not denied, has not ended and allows the session.
     #[test]
-    fn nobody_passes_on_nothing(finding in any_finding(), session in any_session()) {
-        if settles(&policy(), &finding, session) {
-            let entitlement = finding.expect("settled on nothing");
-            prop_assert!(entitlement.tier != Tier::Denied && !policy().denies(&entitlement));
+    fn every_choice_is_justified(findings in any_findings(), session in any_session()) {
+        let policy = policy();
+        for (candidate, basis) in choices(&policy, &findings, session, NOW) {
+            let found = findings.iter().filter(|(inquiry, _)| inquiry.candidate == *candidate);
+            prop_assert!(found.filter_map(|(_, found)| found.as_deref()).any(|found| found.bases.contains(basis)));
+            prop_assert!(!policy.denies(candidate.wallet, basis.vault));
+            prop_assert!(basis.until.is_none_or(|until| until > 1_000));
             if let SessionFinding::Kind(kind) = session {
-                prop_assert!(policy().allows(entitlement.tier, kind));
+                prop_assert!(policy.allows(basis.tier, kind));
             }
         }
     }
 
-    /// A stranger's finding beside the owner's never turns entry into refusal.
+    /// What strangers add, in whatever place, takes away none of the owner's choices and leaves them in their order.
     #[test]
-    fn more_findings_never_hurt(mine in any_finding(), theirs in any_finding(), session in any_session()) {
-        let alone = settles(&policy(), &mine, session);
-        let together = [&theirs, &mine].into_iter().any(|found| settles(&policy(), found, session));
-        prop_assert!(!alone || together);
+    fn added_findings_only_add_choices(
+        mine in any_findings(),
+        theirs in any_findings(),
+        places in prop::collection::vec(0..20_usize, 5),
+        gifts in prop::collection::vec((0..5_usize, any_basis(), 0..5_usize), 0..4),
+        session in any_session(),
+    ) {
+        let policy = policy();
+        let mut together = mine.clone();
+        for (at, basis, place) in gifts {
+            // A gift or a delegation to the owner's own wallet.
+            if let Some((_, Some(found))) = together.get_mut(at) {
+                let bases = &mut Arc::make_mut(found).bases;
+                bases.insert(place.min(bases.len()), basis);
+            }
+        }
+        for (their, place) in theirs.into_iter().zip(places) {
+            together.insert(place.min(together.len()), their);
+        }
+        let alone: Vec<_> = choices(&policy, &mine, session, NOW).collect();
+        let mut all = choices(&policy, &together, session, NOW);
+        for choice in alone {
+            prop_assert!(all.any(|other| other == choice), "{choice:?} is missing or out of order");
+        }
     }
 }

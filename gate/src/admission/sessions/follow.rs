@@ -57,6 +57,7 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
                 self.sessions.health.note(Err(error.to_string()));
                 false
             });
+            self.tell().await;
             tokio::time::sleep(self.pace.pause(new_block)).await;
         }
     }
@@ -85,8 +86,7 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
         let mut taken = 0;
         let complete = loop {
             let answer = self.sessions.hub.sessions_for_node(node, page.clone()).await?;
-            let (events, more) = self.sessions.known().take(&mut listing, &answer);
-            self.tell(events).await;
+            let more = self.sessions.known().take(&mut listing, &answer);
             taken += answer.ids.len().max(1);
             match answer.next {
                 None => break true,
@@ -116,18 +116,18 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
                 Err(HubError::Inconsistent(_)) => continue,
                 seen => seen?,
             };
-            let event = self.sessions.known().settle(id, &seen);
-            if event.is_some() {
-                self.sessions.asked.invalidate(&id).await;
-            }
-            self.tell(event).await;
+            self.sessions.known().settle(id, &seen);
         }
         Ok(())
     }
 
-    async fn tell(&self, events: impl IntoIterator<Item = SessionEvent>) {
+    /// Tells what happened, whichever way it was learned.
+    async fn tell(&self) {
+        let events = self.sessions.known().take_events();
         for event in events {
             tracing::debug!(?event, "a session changed on the hub");
+            let (SessionEvent::Cancelled(id) | SessionEvent::Ended(id)) = event;
+            self.sessions.asked.invalidate(&id).await;
             if self.events.send(event).await.is_err() {
                 tracing::debug!("nobody wants to know of sessions");
             }

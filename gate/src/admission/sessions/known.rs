@@ -20,6 +20,8 @@ pub(super) struct Known {
     entries: BTreeMap<u64, Entry>,
     /// The highest number that a list named: numbers only grow, so a new session is above it.
     newest: Option<u64>,
+    /// What happened and was not told yet, whichever way it was learned.
+    untold: Vec<SessionEvent>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -77,6 +79,11 @@ impl Known {
         self.entries.entry(id).or_default();
     }
 
+    /// Everything that happened since the last call, each change once.
+    pub(super) fn take_events(&mut self) -> Vec<SessionEvent> {
+        std::mem::take(&mut self.untold)
+    }
+
     /// A session that was asked for.
     pub(super) fn learn(&mut self, seen: Seen<Session>) {
         if self.node == Some(seen.value.node) {
@@ -88,13 +95,14 @@ impl Known {
         Listing { before: self.entries.keys().copied().collect(), seen: BTreeSet::new() }
     }
 
-    /// Takes a page; what it tells, and whether further pages can tell of new sessions.
-    pub(super) fn take(&mut self, listing: &mut Listing, page: &SessionPage) -> (Vec<SessionEvent>, bool) {
+    /// Takes a page; whether further pages can name new sessions.
+    pub(super) fn take(&mut self, listing: &mut Listing, page: &SessionPage) -> bool {
         let newest = self.newest;
-        let events = page.sessions.iter().filter_map(|session| self.note(*session, page.height)).collect();
+        for session in &page.sessions {
+            self.note(*session, page.height);
+        }
         listing.seen.extend(&page.ids);
-        let more = page.ids.iter().all(|id| newest.is_none_or(|newest| *id > newest)) && page.next.is_some();
-        (events, more)
+        page.ids.iter().all(|id| newest.is_none_or(|newest| *id > newest)) && page.next.is_some()
     }
 
     /// The list reached down to what was known, or to its end.
@@ -119,35 +127,35 @@ impl Known {
     }
 
     /// What the hub says of a missing session.
-    pub(super) fn settle(&mut self, id: u64, seen: &Seen<Option<Session>>) -> Option<SessionEvent> {
+    pub(super) fn settle(&mut self, id: u64, seen: &Seen<Option<Session>>) {
         match seen.value {
             Some(session) if self.node == Some(session.node) => self.note(session, seen.height),
-            Some(_) => None,
+            Some(_) => {}
             None => {
-                let entry = self.entries.get(&id)?;
+                let Some(entry) = self.entries.get(&id) else { return };
                 // An endpoint that is behind does not know the session yet: that is not its end.
                 let older = entry.height.zip(seen.height).is_some_and(|(known, asked)| asked < known);
-                if older {
-                    return None;
+                if !older {
+                    self.entries.remove(&id);
+                    self.untold.push(SessionEvent::Ended(id));
                 }
-                self.entries.remove(&id);
-                Some(SessionEvent::Ended(id))
             }
         }
     }
 
-    fn note(&mut self, session: Session, height: Option<u64>) -> Option<SessionEvent> {
+    fn note(&mut self, session: Session, height: Option<u64>) {
         if self.entries.len() >= MOST && !self.entries.contains_key(&session.id) {
-            return None;
+            return;
         }
         let entry = self.entries.entry(session.id).or_default();
         entry.session = Some(session);
         entry.height = entry.height.max(height);
         entry.asked = None;
         let cancelled = session.status != SessionStatus::Active;
-        let news = cancelled && !entry.cancelled;
-        entry.cancelled |= cancelled;
-        news.then_some(SessionEvent::Cancelled(session.id))
+        if cancelled && !entry.cancelled {
+            entry.cancelled = true;
+            self.untold.push(SessionEvent::Cancelled(session.id));
+        }
     }
 }
 
@@ -200,13 +208,13 @@ mod tests {
         assert!(listed(&mut known, &[5, 3, 1], 10).is_empty());
         assert!(known.is_complete());
         let mut listing = known.begin();
-        assert!(known.take(&mut listing, &page(&[9, 8], 11, true)).1);
-        assert!(!known.take(&mut listing, &page(&[7, 5], 11, true)).1);
+        assert!(known.take(&mut listing, &page(&[9, 8], 11, true)));
+        assert!(!known.take(&mut listing, &page(&[7, 5], 11, true)));
         assert_eq!(known.get(7), Some(session(7)));
         // One that was asked for ahead of the list does not hide those below it.
         known.learn(Seen { value: session(20), height: Some(12) });
         let mut listing = known.begin();
-        assert!(known.take(&mut listing, &page(&[20, 19], 12, true)).1);
+        assert!(known.take(&mut listing, &page(&[20, 19], 12, true)));
     }
 
     #[test]
@@ -217,12 +225,14 @@ mod tests {
         // Not again at once.
         assert!(listed(&mut known, &[5], 12).is_empty());
         let gone = |height| Seen { value: None, height };
-        assert_eq!(known.settle(3, &gone(Some(9))), None, "an endpoint that is behind");
-        assert_eq!(known.settle(3, &Seen { value: Some(session(3)), height: Some(12) }), None);
-        assert_eq!(known.get(3), Some(session(3)));
-        assert_eq!(known.settle(3, &gone(Some(13))), Some(SessionEvent::Ended(3)));
-        assert_eq!(known.get(3), None);
-        assert_eq!(known.settle(3, &gone(Some(13))), None);
+        known.settle(3, &gone(Some(9)));
+        assert_eq!(known.take_events(), [], "an endpoint that is behind");
+        known.settle(3, &Seen { value: Some(session(3)), height: Some(12) });
+        assert_eq!((known.take_events(), known.get(3)), (vec![], Some(session(3))));
+        known.settle(3, &gone(Some(13)));
+        assert_eq!((known.take_events(), known.get(3)), (vec![SessionEvent::Ended(3)], None));
+        known.settle(3, &gone(Some(13)));
+        assert_eq!(known.take_events(), []);
     }
 
     #[test]
@@ -241,8 +251,8 @@ mod tests {
         known.expect(1);
         known.expect(4);
         assert_eq!(listed(&mut known, &[4], 10), [1]);
-        let ended = known.settle(1, &Seen { value: None, height: None });
-        assert_eq!(ended, Some(SessionEvent::Ended(1)));
+        known.settle(1, &Seen { value: None, height: None });
+        assert_eq!(known.take_events(), [SessionEvent::Ended(1)]);
     }
 
     #[test]
@@ -252,8 +262,25 @@ mod tests {
         let mut cancelled = page(&[5], 11, false);
         cancelled.sessions[0].status = SessionStatus::InactivePending;
         let mut listing = known.begin();
-        assert_eq!(known.take(&mut listing, &cancelled).0, [SessionEvent::Cancelled(5)]);
-        assert!(known.take(&mut listing, &cancelled).0.is_empty());
+        known.take(&mut listing, &cancelled);
+        assert_eq!(known.take_events(), [SessionEvent::Cancelled(5)]);
+        known.take(&mut listing, &cancelled);
+        assert_eq!(known.take_events(), []);
+    }
+
+    #[test]
+    fn tells_of_a_cancellation_that_a_single_question_learned() {
+        let mut known = known();
+        known.expect(5);
+        known.learn(Seen {
+            value: Session { status: SessionStatus::InactivePending, ..session(5) },
+            height: None,
+        });
+        let mut cancelled = page(&[5], 11, false);
+        cancelled.sessions[0].status = SessionStatus::InactivePending;
+        let mut listing = known.begin();
+        known.take(&mut listing, &cancelled);
+        assert_eq!(known.take_events(), [SessionEvent::Cancelled(5)]);
     }
 
     #[test]
@@ -283,10 +310,8 @@ mod tests {
                 }
                 let ids: Vec<u64> = hub.iter().rev().copied().collect();
                 for id in listed(&mut known, &ids, height) {
-                    prop_assert_eq!(
-                        known.settle(id, &Seen { value: None, height: Some(height) }),
-                        Some(SessionEvent::Ended(id))
-                    );
+                    known.settle(id, &Seen { value: None, height: Some(height) });
+                    prop_assert_eq!(known.take_events(), [SessionEvent::Ended(id)]);
                     prop_assert!(told.insert(id));
                 }
                 prop_assert_eq!(known.len(), hub.len());

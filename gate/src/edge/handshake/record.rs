@@ -57,12 +57,14 @@ impl Recorder {
 
     fn of(&self, admitted: &Admitted, answer: &[u8]) -> SessionRecord {
         let verified = admitted.verified();
-        let basis = self.admission.basis(admitted.grant());
+        let basis = self.admission.recorded_basis(admitted.grant());
         SessionRecord {
             session_id: verified.session_id(),
             account: verified.account(),
             wallet: basis.wallet,
             vault: basis.vault,
+            via: basis.via.map(str::to_owned),
+            collection: basis.collection,
             card: basis.card,
             tier: basis.tier.to_owned(),
             plan: basis.plan,
@@ -75,6 +77,7 @@ impl Recorder {
             expires_at: basis.expires_at,
             state: SessionState::Live,
             cause: None,
+            evicted_at: None,
             own_key: verified.own_key(),
         }
     }

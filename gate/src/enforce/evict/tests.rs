@@ -133,7 +133,7 @@ async fn an_eviction_that_nobody_waits_for_any_more_is_done() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     tunnel.hangs.store(true, Ordering::SeqCst);
     let evict = evictor.evict(&[1], Cause::DeviceLimit, Instant::now());
-    tokio::time::timeout(Duration::from_millis(500), evict).await.unwrap_err();
+    timeout(Duration::from_millis(500), evict).await.unwrap_err();
     assert!(tunnel.passes.load(Ordering::SeqCst), "it is written, and not done");
     let deadline = Instant::now() + Duration::from_secs(5);
     while tunnel.passes.load(Ordering::SeqCst) {

@@ -28,9 +28,16 @@ pub struct TunnelConfig {
 impl TunnelConfig {
     /// The service that the node's own configuration names, if it can be read.
     pub fn service_of_node(&self) -> Option<Service> {
-        let text = std::fs::read_to_string(self.node_home.join("config.toml")).ok()?;
-        let table: toml::Table = text.parse().ok()?;
-        table.get("node")?.get("service_type")?.as_str()?.parse().ok()
+        self.node_config()?.get("node")?.get("service_type")?.as_str()?.parse().ok()
+    }
+
+    /// The size of the peer table that the node's own configuration names, if it can be read.
+    pub fn max_peers_of_node(&self) -> Option<u64> {
+        u64::try_from(self.node_config()?.get("qos")?.get("max_peers")?.as_integer()?).ok()
+    }
+
+    fn node_config(&self) -> Option<toml::Table> {
+        std::fs::read_to_string(self.node_home.join("config.toml")).ok()?.parse().ok()
     }
 }
 

@@ -51,8 +51,12 @@ pub struct Present {
 pub struct Presence {
     /// Those that it names.
     pub peers: Vec<Present>,
-    /// Whether it names everybody. `false`: who is not named may be there all the same.
+    /// Whether it names all of them. `false`: one that is not named may be there all the same.
     pub all: bool,
+    /// Whether evicted peers are named too until the node itself removes them.
+    pub names_evicted: bool,
+    /// The service's own public key, for services whose peers are keys.
+    pub server_key: Option<String>,
 }
 
 /// What came of letting a peer back.
@@ -88,6 +92,12 @@ pub trait Tunnel: Send + Sync {
     /// Shuts peers out, all of them or says why not. A peer that is not there is out, and a second time does
     /// nothing. After `Ok` no packet of them passes.
     fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>>;
+
+    /// Removes peers of sessions that are over: they take nothing of the service any more and do not come back. A peer
+    /// that is not there is removed. Never called while a session lives, since it may lose the peer's counters.
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        self.shut_out(peers)
+    }
 
     /// Lets a peer back that was shut out, if nobody else has what it had.
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>>;

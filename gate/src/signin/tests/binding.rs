@@ -88,12 +88,11 @@ async fn devices_in_use_are_told() {
     let wallet = Wallet::new(1);
     let claim = |session_id| crate::store::Claim {
         session_id,
-        wallet: Some(wallet.address()),
-        vault: None,
+        holder: Some(wallet.address()),
         tier: "paid".into(),
         service: "wireguard".into(),
         peer_id: session_id.to_string(),
-        devices: None,
+        limits: None,
     };
     let _held = [gate.store.claim(claim(1)).unwrap(), gate.store.claim(claim(2)).unwrap()];
     let bound = gate.sign_in(&wallet, 1).await.unwrap();
@@ -102,7 +101,7 @@ async fn devices_in_use_are_told() {
 
 #[test]
 fn eligibility_is_told_as_the_interface_says() {
-    let mut entitlement = Entitlement {
+    let mut summary = Summary {
         tier: Tier::Free,
         via: Some(Via::Consolidation),
         wallet: Address::repeat_byte(1),
@@ -113,26 +112,25 @@ fn eligibility_is_told_as_the_interface_says() {
         until: None,
         delegations_unread: false,
     };
-    let told =
-        |entitlement: &Entitlement| serde_json::to_value(Eligibility(Arc::new(entitlement.clone()))).unwrap();
+    let told = |summary: &Summary| serde_json::to_value(Eligibility(summary.clone())).unwrap();
     assert_eq!(
-        told(&entitlement),
+        told(&summary),
         serde_json::json!({
             "tier": "free", "via": "6529-consolidation", "vault": "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB",
             "cards": ["7", U256::MAX.to_string()], "more": true, "block": 42,
         })
     );
-    entitlement = Entitlement {
+    summary = Summary {
         tier: Tier::Denied,
         via: None,
         vault: None,
         cards: vec![],
         more_cards: false,
         delegations_unread: true,
-        ..entitlement
+        ..summary
     };
     assert_eq!(
-        told(&entitlement),
+        told(&summary),
         serde_json::json!({
             "tier": "denied", "via": null, "vault": null, "cards": [], "block": 42, "delegations_unread": true,
         })

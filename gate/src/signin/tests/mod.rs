@@ -14,7 +14,7 @@ use sovereign_contracts::reader::ReadError;
 use tempfile::TempDir;
 
 use super::*;
-use crate::access::{Tier, Via};
+use crate::access::{Summary, Tier, Via};
 use crate::config::PlanDevices;
 use crate::store::Options;
 use crate::store::clock::UnixTime;
@@ -56,13 +56,13 @@ impl World {
 }
 
 impl Entitlements for World {
-    fn entitlement(
+    fn summary(
         &self,
         wallet: Address,
         vault: Option<Address>,
-    ) -> BoxFuture<'_, Result<Arc<Entitlement>, AccessError>> {
+    ) -> BoxFuture<'_, Result<(Summary, Vec<Address>), AccessError>> {
         let denied = Self::denied(wallet);
-        let entitlement = Entitlement {
+        let summary = Summary {
             tier: if denied { Tier::Denied } else { Tier::Paid },
             via: (!denied).then_some(if vault.is_some() { Via::DelegateXyz } else { Via::Own }),
             wallet,
@@ -73,9 +73,11 @@ impl Entitlements for World {
             until: None,
             delegations_unread: false,
         };
-        let down = self.down.load(Ordering::SeqCst);
-        async move { if down { Err(AccessError::CardsUnknown("down".into())) } else { Ok(Arc::new(entitlement)) } }
-            .boxed()
+        let (down, holder) = (self.down.load(Ordering::SeqCst), summary.holder());
+        async move {
+            if down { Err(AccessError::CardsUnknown("down".into())) } else { Ok((summary, vec![holder])) }
+        }
+        .boxed()
     }
 }
 

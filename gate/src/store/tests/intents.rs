@@ -4,7 +4,7 @@ use futures::FutureExt;
 
 use super::sessions::session;
 use super::*;
-use crate::store::{Claim, ClaimError};
+use crate::store::{Claim, ClaimError, HolderLimits};
 
 #[tokio::test]
 async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
@@ -36,15 +36,14 @@ async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
     assert_eq!((store.session(1), store.peer_in_use("wireguard", "key 1")), (None, Some(1)));
     let thief = Claim {
         session_id: 9,
-        wallet: taken.wallet,
-        vault: None,
+        holder: taken.holder(),
         tier: taken.tier.clone(),
         service: taken.service.clone(),
         peer_id: "key 9".to_owned(),
-        devices: Some(1),
+        limits: Some(HolderLimits { devices: 1, slots: 4, admissions_per_hour: None }),
     };
     let refused = store.claim(thief.clone()).unwrap_err();
-    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1], his: vec![], limit: 1 });
+    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1], recorded: vec![], limit: 1 });
     assert_eq!(store.newest_answer("wireguard").await.unwrap().unwrap(), b"answer");
 
     store.drop_intent(&intent.record);

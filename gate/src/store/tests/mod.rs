@@ -44,6 +44,7 @@ fn redemption(signer: u8, owner: u8, nonce: u8) -> Redemption {
         account: account(owner),
         wallet: wallet(signer),
         vault: None,
+        holders: Vec::new(),
         proof: Proof { message: format!("message {signer} {owner} {nonce}"), signature: vec![nonce; 65] },
         issued_at: NOW - 10,
         expires_at: NOW - 10 + DAY,

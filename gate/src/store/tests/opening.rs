@@ -156,6 +156,7 @@ async fn sessions_of_a_former_program_are_of_no_known_plan() {
     let store = open(home.path()).await;
     let old = store.session(7).unwrap();
     assert_eq!((old.plan, old.wallet, old.peer_id.as_str()), (None, Some(wallet(2)), "key 7"));
+    assert_eq!((old.via.as_deref(), old.collection, old.holder()), (None, None, Some(wallet(2))));
     assert_eq!(store.open_intents()[0].record.plan, None);
     let known = crate::store::SessionRecord { plan: Some(42), ..(*old).clone() };
     store.update_session(known.clone()).await.unwrap();
@@ -165,7 +166,7 @@ async fn sessions_of_a_former_program_are_of_no_known_plan() {
     store.close().await;
     let written = schema::connect(&home.path().join("gate.db")).unwrap();
     let version: u32 = written.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 5);
+    assert_eq!(version, 6);
     assert!(written.prepare("SELECT 1 FROM _sqlx_migrations").is_err(), "two marks could differ");
 }
 
@@ -182,9 +183,9 @@ async fn a_migration_of_a_former_program_that_was_cut_off_is_not_done_twice() {
     let newer = home.path().join("newer");
     std::fs::create_dir(&newer).unwrap();
     let former = schema::former(&newer.join("gate.db"), 4);
-    former.execute_batch("INSERT INTO _sqlx_migrations VALUES (6)").unwrap();
+    former.execute_batch("INSERT INTO _sqlx_migrations VALUES (7)").unwrap();
     former.close().unwrap();
-    assert!(matches!(refused(&newer).await, OpenError::Newer { found: 6, known: 5, .. }));
+    assert!(matches!(refused(&newer).await, OpenError::Newer { found: 7, known: 6, .. }));
 }
 
 #[tokio::test]

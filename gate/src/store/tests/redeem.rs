@@ -179,7 +179,7 @@ async fn strangers_cannot_fill_an_account_without_bound() {
     for stranger in strangers {
         stranger.await.unwrap().unwrap();
     }
-    // Those of one batch count for the next one, so the last batch may stand above the limit.
+    assert_eq!(store.bindings_of(&account(1)).len(), MAX_PER_ACCOUNT, "also within one batch");
     let (next, _) = store.redeem(redemption(250, 1, 250)).await.unwrap();
     let bindings = store.bindings_of(&account(1));
     assert_eq!(bindings.len(), MAX_PER_ACCOUNT);

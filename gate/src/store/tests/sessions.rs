@@ -1,7 +1,7 @@
 //! Sessions, tunnel keys and device counts.
 
 use super::*;
-use crate::store::{Claim, ClaimError, SessionRecord, SessionState};
+use crate::store::{Claim, ClaimError, HolderLimits, SessionRecord, SessionState};
 
 pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
     SessionRecord {
@@ -9,6 +9,8 @@ pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
         account: account(signer),
         wallet: Some(wallet(signer)),
         vault: vault.map(wallet),
+        via: Some("own".to_owned()),
+        collection: Some(wallet(99)),
         card: Some("0x33fd…/7".to_owned()),
         tier: "free".to_owned(),
         plan: Some(u64::MAX),
@@ -21,6 +23,7 @@ pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
         expires_at: NOW + DAY,
         state: SessionState::Live,
         cause: None,
+        evicted_at: None,
         own_key: None,
     }
 }
@@ -28,12 +31,11 @@ pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
 fn claim(record: &SessionRecord, devices: usize) -> Claim {
     Claim {
         session_id: record.session_id,
-        wallet: record.wallet,
-        vault: record.vault,
+        holder: record.holder(),
         tier: record.tier.clone(),
         service: record.service.clone(),
         peer_id: record.peer_id.clone(),
-        devices: Some(devices),
+        limits: Some(HolderLimits { devices, slots: devices + 3, admissions_per_hour: None }),
     }
 }
 
@@ -50,12 +52,12 @@ async fn a_session_outlives_the_process_until_it_ends() {
     store.close().await;
 
     let store = open(home.path()).await;
-    let first = SessionRecord { state: SessionState::Evicted, ..first };
+    let first = SessionRecord { state: SessionState::Evicted, evicted_at: Some(NOW), ..first };
     let all: Vec<_> = store.list_sessions().iter().map(|record| (**record).clone()).collect();
     assert_eq!(all, [first, probe, last]);
     assert_eq!(store.session_answer(u64::MAX).await.unwrap().unwrap(), b"two");
     assert_eq!(store.peer_in_use("wireguard", "key 7"), Some(7), "an evicted key stays taken");
-    assert!(store.live_sessions_of_holder(wallet(1), None).is_empty(), "an evicted device does not count");
+    assert!(store.places_of(wallet(2)).is_empty(), "an evicted device does not count");
     store.end_session(7).await.unwrap();
     store.end_session(12345).await.unwrap();
     assert_eq!(store.peer_in_use("wireguard", "key 7"), None);
@@ -89,52 +91,109 @@ async fn ended_sessions_and_old_deeds_go_when_their_time_is_over() {
 }
 
 #[tokio::test]
-async fn wallet_and_vault_are_one_holder() {
+async fn places_are_counted_for_the_address_that_holds_the_card() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
-    // Two hot wallets of one vault, the vault itself, and a stranger.
+    // Two hot wallets of one vault, the vault itself, and another holder.
     for record in
         [session(1, 10, Some(9)), session(2, 11, Some(9)), session(3, 9, None), session(4, 20, None)]
     {
         store.record_session(record, vec![]).await.unwrap();
     }
-    assert_eq!(store.live_sessions_of_holder(wallet(12), Some(wallet(9))), [1, 2, 3]);
-    assert_eq!(store.live_sessions_of_holder(wallet(9), None), [1, 2, 3]);
-    assert_eq!(store.live_sessions_of_holder(wallet(10), None), [1, 2, 3], "by their common vault");
-    assert_eq!(store.live_sessions_of_holder(wallet(20), None), [4]);
-    // Whoever joins two holders by a session is both of them.
+    assert_eq!(store.places_of(wallet(9)), [1, 2, 3]);
+    assert!(store.places_of(wallet(10)).is_empty(), "a hot wallet without a card holds nothing");
+    assert_eq!(store.places_of(wallet(20)), [4]);
+    // A stranger's delegation to one of the hot wallets joins nothing.
     store.record_session(session(7, 11, Some(30)), vec![]).await.unwrap();
-    store.record_session(session(8, 31, Some(30)), vec![]).await.unwrap();
-    assert_eq!(store.live_sessions_of_holder(wallet(31), None), [1, 2, 3, 7, 8]);
-    for id in [7, 8] {
-        store.end_session(id).await.unwrap();
-    }
+    assert_eq!((store.places_of(wallet(9)), store.places_of(wallet(30))), (vec![1, 2, 3], vec![7]));
     let one_more = session(5, 12, Some(9));
     let refused = store.claim(claim(&one_more, 3)).unwrap_err();
-    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 2, 3], his: vec![1, 2, 3], limit: 3 });
-    store.claim(claim(&session(6, 20, None), 3)).unwrap();
+    let expected = ClaimError::DeviceLimit { sessions: vec![1, 2, 3], recorded: vec![1, 2, 3], limit: 3 };
+    assert_eq!(refused, expected);
+    drop(store.claim(claim(&session(6, 20, None), 3)).unwrap());
     store.set_session_state(2, SessionState::Evicted).await.unwrap();
-    store.claim(claim(&one_more, 3)).unwrap();
+    drop(store.claim(claim(&one_more, 3)).unwrap());
     store.close().await;
 }
 
-/// Plans may be for different numbers of devices: who is in with a small one is not one too many beside a large one.
 #[tokio::test]
-async fn whoever_is_in_has_a_place_and_each_newcomer_is_held_to_its_own_figure() {
+async fn evicted_sessions_hold_slots_until_the_node_removes_their_peers() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    for id in 1..=6 {
+        store.record_session(session(id, 1, None), vec![]).await.unwrap();
+        store.set_session_state(id, SessionState::Evicted).await.unwrap();
+    }
+    assert_eq!((store.places_of(wallet(1)), store.slots_of(wallet(1)).len()), (vec![], 6));
+    let next = claim(&session(7, 1, None), 3);
+    let full = ClaimError::SlotLimit { sessions: (1..=6).collect(), limit: 6 };
+    assert_eq!(store.claim(next.clone()).unwrap_err(), full);
+    drop(
+        store.claim(claim(&session(1, 1, None), 3)).expect("a session that comes back has its slot already"),
+    );
+    drop(store.claim(claim(&session(8, 2, None), 3)).expect("another holder"));
+    store.release_slot(3);
+    assert!(!store.holds_slot(3) && store.holds_slot(1));
+    assert_eq!(store.slots_held(), 5);
+    drop(store.claim(next.clone()).unwrap());
+    // Not even a restart frees one.
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!(store.claim(next).unwrap_err(), full);
+    store.evict_session(3, crate::store::Cause::Lost).await.unwrap();
+    assert_eq!(store.slots_of(wallet(1)).len(), 5, "the node has forgotten it");
+    store.end_session(4).await.unwrap();
+    assert_eq!(store.slots_held(), 4);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn new_sessions_of_a_holder_are_bounded_within_an_hour() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, clock) = open_at(home.path(), NOW).await;
+    let new = |id: u64, signer: u8| {
+        let claim = claim(&session(id, signer, None), 99);
+        let limits = claim.limits.map(|limits| HolderLimits { admissions_per_hour: Some(2), ..limits });
+        Claim { limits, ..claim }
+    };
+    store.record_session(session(1, 1, None), vec![]).await.unwrap();
+    let under_way = store.claim(new(2, 1)).unwrap();
+    let refused = store.claim(new(3, 1)).unwrap_err();
+    assert_eq!(refused, ClaimError::AdmissionLimit { limit: 2, retry_after: 3600 });
+    drop(under_way);
+    drop(store.claim(new(3, 1)).unwrap());
+    store.record_session(session(2, 1, None), vec![]).await.unwrap();
+    store.end_session(1).await.unwrap();
+    store.end_session(2).await.unwrap();
+    clock.advance(600);
+    assert_eq!(
+        store.claim(new(3, 1)).unwrap_err(),
+        ClaimError::AdmissionLimit { limit: 2, retry_after: 3000 }
+    );
+    drop(store.claim(new(4, 2)).expect("another holder"));
+    store.close().await;
+    let (store, clock) = open_at(home.path(), NOW + 600).await;
+    assert!(store.claim(new(3, 1)).is_err(), "also after a restart");
+    clock.advance(3000);
+    drop(store.claim(new(3, 1)).unwrap());
+    store.close().await;
+}
+
+/// Plans may be for different numbers of devices: a session that came with a small one keeps its place beside others.
+#[tokio::test]
+async fn a_live_session_has_its_place_and_each_newcomer_is_held_to_its_own_figure() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for id in 1..=4 {
         store.record_session(session(id, 1, None), vec![]).await.unwrap();
     }
-    let others = |limit| ClaimError::DeviceLimit { sessions: vec![2, 3, 4], his: vec![2, 3, 4], limit };
+    let others = |limit| ClaimError::DeviceLimit { sessions: vec![2, 3, 4], recorded: vec![2, 3, 4], limit };
     let repeat = claim(&session(1, 1, None), 2);
     drop(store.claim(repeat.clone()).unwrap());
-    let newcomer = claim(&session(5, 1, None), 4);
-    assert!(matches!(store.claim(newcomer.clone()), Err(ClaimError::DeviceLimit { limit: 4, .. })));
-    drop(store.claim(Claim { devices: Some(5), ..newcomer }).unwrap());
-    // On another vault, of another tier, or once it was taken out, it takes a place anew.
-    let elsewhere = Claim { vault: Some(wallet(9)), ..repeat.clone() };
-    assert_eq!(store.claim(elsewhere).unwrap_err(), others(2));
+    let newcomer = session(5, 1, None);
+    assert!(matches!(store.claim(claim(&newcomer, 4)), Err(ClaimError::DeviceLimit { limit: 4, .. })));
+    drop(store.claim(claim(&newcomer, 5)).unwrap());
+    // Of another tier, or once it was taken out, it takes a place anew.
     let other_tier = Claim { tier: "paid".to_owned(), ..repeat.clone() };
     assert_eq!(store.claim(other_tier).unwrap_err(), others(2));
     store.set_session_state(1, SessionState::Evicted).await.unwrap();
@@ -142,9 +201,8 @@ async fn whoever_is_in_has_a_place_and_each_newcomer_is_held_to_its_own_figure()
     store.close().await;
 }
 
-/// Somebody sends a handshake for another one's session: until the node has refused it, he is not that other one.
 #[tokio::test]
-async fn who_claims_a_strangers_session_is_not_the_stranger() {
+async fn a_claim_on_a_foreign_session_counts_for_the_claiming_holder() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for record in [session(1, 1, Some(2)), session(2, 1, Some(2)), session(4, 20, None)] {
@@ -152,13 +210,13 @@ async fn who_claims_a_strangers_session_is_not_the_stranger() {
     }
     let foreign = SessionRecord { peer_id: "key 9".into(), ..session(1, 20, None) };
     let held = store.claim(claim(&foreign, 9)).unwrap();
-    assert_eq!(store.live_sessions_of_holder(wallet(1), None), [1, 2]);
-    assert_eq!(store.live_sessions_of_holder(wallet(20), None), [1, 4], "his handshake is his device");
+    assert_eq!(store.places_of(wallet(2)), [1, 2]);
+    assert_eq!(store.places_of(wallet(20)), [1, 4]);
     let refused = store.claim(claim(&session(5, 20, None), 2)).unwrap_err();
-    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 4], his: vec![4], limit: 2 });
+    assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 4], recorded: vec![4], limit: 2 });
     drop(store.claim(claim(&session(6, 1, Some(2)), 3)).unwrap());
     drop(held);
-    assert_eq!(store.live_sessions_of_holder(wallet(20), None), [4]);
+    assert_eq!(store.places_of(wallet(20)), [4]);
     store.close().await;
 }
 
@@ -179,7 +237,7 @@ async fn the_last_place_and_a_key_go_to_one_only() {
     );
     // All were dropped: nothing is taken any more.
     assert_eq!(store.peer_in_use("wireguard", "same"), None);
-    assert!(store.live_sessions_of_holder(wallet(1), None).is_empty());
+    assert!(store.places_of(wallet(1)).is_empty());
     store.close().await;
 }
 
@@ -193,7 +251,7 @@ async fn a_claim_becomes_the_session_or_leaves_it_as_it_was() {
     store.record_session(record.clone(), vec![]).await.unwrap();
     drop(reservation);
     assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
-    assert_eq!(store.live_sessions_of_holder(wallet(1), None), [1]);
+    assert_eq!(store.places_of(wallet(1)), [1]);
 
     // The same session again, with another key, which the node then refuses.
     let other = SessionRecord { peer_id: "key 2".into(), ..record.clone() };
@@ -203,13 +261,13 @@ async fn a_claim_becomes_the_session_or_leaves_it_as_it_was() {
     drop(reservation);
     assert_eq!(store.peer_in_use("wireguard", "key 2"), None);
     assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
-    assert_eq!(store.live_sessions_of_holder(wallet(1), None), [1]);
+    assert_eq!(store.places_of(wallet(1)), [1]);
     // Same key in another service is another key.
     assert_eq!(store.peer_in_use("v2ray", "key 1"), None);
     let second = session(2, 1, None);
     assert_eq!(
         store.claim(claim(&second, 1)).unwrap_err(),
-        ClaimError::DeviceLimit { sessions: vec![1], his: vec![1], limit: 1 }
+        ClaimError::DeviceLimit { sessions: vec![1], recorded: vec![1], limit: 1 }
     );
     store.end_session(1).await.unwrap();
     store.claim(claim(&second, 1)).unwrap();

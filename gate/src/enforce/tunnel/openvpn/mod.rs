@@ -124,7 +124,8 @@ impl Tunnel for OpenVpn {
                 peer_id: certificate.name,
                 passing: !certificate.held,
             };
-            Ok(Presence { peers: certificates.into_iter().map(present).collect(), all: true })
+            let peers = certificates.into_iter().map(present).collect();
+            Ok(Presence { peers, all: true, names_evicted: true, server_key: None })
         }
         .boxed()
     }

@@ -187,7 +187,7 @@ impl Tunnel for V2Ray {
                 out.remove(&peer.peer_id);
             }
             *seen = Some(now);
-            Ok(Presence { peers, all: listed.is_some() })
+            Ok(Presence { peers, all: listed.is_some(), names_evicted: false, server_key: None })
         }
         .boxed()
     }

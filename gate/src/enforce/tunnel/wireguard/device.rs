@@ -98,6 +98,22 @@ impl Seen {
     }
 }
 
+/// The interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Device {
+    /// Its own public key, if it has one.
+    pub(super) public_key: Option<Key>,
+    pub(super) peers: Vec<Seen>,
+}
+
+/// What to do with a peer, if it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Order {
+    Change(Change),
+    /// With its counters.
+    Remove(Key),
+}
+
 /// The networks that a peer, if it is there, shall have from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {

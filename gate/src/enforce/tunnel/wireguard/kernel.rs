@@ -3,7 +3,7 @@
 use wireguard_uapi::set::{self, WgPeerF};
 use wireguard_uapi::{DeviceInterface, WgSocket};
 
-use super::device::{Change, Key, Network, Seen};
+use super::device::{Device, Key, Network, Order, Seen};
 use crate::enforce::tunnel::TunnelError;
 
 /// Peers in one message; the kernel's limit is 64 KiB.
@@ -17,8 +17,8 @@ fn connect(interface: &str) -> Result<WgSocket, TunnelError> {
     WgSocket::connect().map_err(|error| TunnelError::unreachable(what(interface), error))
 }
 
-/// The peers.
-pub(super) fn read(interface: &str) -> Result<Vec<Seen>, TunnelError> {
+/// The interface and its peers.
+pub(super) fn read(interface: &str) -> Result<Device, TunnelError> {
     let device = connect(interface)?
         .get_device(DeviceInterface::from_name(interface))
         .map_err(|error| TunnelError::unreachable(what(interface), error))?;
@@ -30,13 +30,13 @@ pub(super) fn read(interface: &str) -> Result<Vec<Seen>, TunnelError> {
             .map(|network| Network { address: network.ipaddr, length: network.cidr_mask })
             .collect(),
     };
-    Ok(device.peers.into_iter().map(seen).collect())
+    Ok(Device { public_key: device.public_key.map(Key), peers: device.peers.into_iter().map(seen).collect() })
 }
 
-/// Changes peers that are there.
-pub(super) fn write(interface: &str, changes: &[Change]) -> Result<(), TunnelError> {
+/// Changes or removes peers that are there.
+pub(super) fn write(interface: &str, orders: &[Order]) -> Result<(), TunnelError> {
     let mut socket = connect(interface)?;
-    for some in changes.chunks(AT_ONCE) {
+    for some in orders.chunks(AT_ONCE) {
         let peers = some.iter().map(peer).collect();
         socket
             .set_device(set::Device::from_ifname(interface).peers(peers))
@@ -45,7 +45,13 @@ pub(super) fn write(interface: &str, changes: &[Change]) -> Result<(), TunnelErr
     Ok(())
 }
 
-fn peer(change: &Change) -> set::Peer<'_> {
+fn peer(order: &Order) -> set::Peer<'_> {
+    let change = match order {
+        Order::Remove(key) => {
+            return set::Peer::from_public_key(&key.0).flags(vec![WgPeerF::UpdateOnly, WgPeerF::RemoveMe]);
+        }
+        Order::Change(change) => change,
+    };
     let networks = change.networks.iter();
     set::Peer::from_public_key(&change.key.0)
         .flags(vec![WgPeerF::UpdateOnly, WgPeerF::ReplaceAllowedIps])

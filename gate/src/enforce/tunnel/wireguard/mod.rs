@@ -9,6 +9,7 @@ mod kernel;
 mod protocol;
 mod socket;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::handshake::Service;
 use serde_json::{Value, json};
 
-use self::device::{Change, Key, Network, Seen};
+use self::device::{Change, Device, Key, Network, Order, Seen};
 use super::place::Place;
 use super::{Peer, Presence, Restored, Tunnel, TunnelConfig, TunnelError};
 
@@ -60,7 +61,7 @@ impl WireGuard {
         (named && self.service == Service::WireGuard).then_some(self.interface.as_str())
     }
 
-    async fn read(&self) -> Result<Vec<Seen>, TunnelError> {
+    async fn read(&self) -> Result<Device, TunnelError> {
         match (socket::exchange(&self.socket(), protocol::GET).await, self.kernel()) {
             (Ok(answer), _) => protocol::parse(&answer),
             (Err(socket::Failure::NotThere(_)), Some(interface)) => {
@@ -71,13 +72,13 @@ impl WireGuard {
         }
     }
 
-    async fn write(&self, changes: Vec<Change>) -> Result<(), TunnelError> {
-        let order = protocol::set(&changes);
+    async fn write(&self, orders: Vec<Order>) -> Result<(), TunnelError> {
+        let order = protocol::set(&orders);
         match (socket::exchange(&self.socket(), &order).await, self.kernel()) {
             (Ok(answer), _) => protocol::parse(&answer).map(drop),
             (Err(socket::Failure::NotThere(_)), Some(interface)) => {
                 let interface = interface.to_owned();
-                self.place.run(move || kernel::write(&interface, &changes)).await?
+                self.place.run(move || kernel::write(&interface, &orders)).await?
             }
             (Err(failure), _) => Err(failure.into()),
         }
@@ -86,7 +87,7 @@ impl WireGuard {
     async fn restore(&self, peer: &Peer) -> Result<Restored, TunnelError> {
         let Some(key) = Key::parse(&peer.peer_id) else { return Ok(Restored::NotThere) };
         let Some(wanted) = Network::hosts(&peer.addresses) else { return Ok(Restored::AddressTaken) };
-        let seen = self.read().await?;
+        let seen = self.read().await?.peers;
         let Some(own) = seen.iter().find(|seen| seen.key == key) else { return Ok(Restored::NotThere) };
         if own.networks == wanted {
             return Ok(Restored::Passing);
@@ -95,8 +96,18 @@ impl WireGuard {
         if wanted.iter().any(|wanted| others().any(|other| other.overlaps(wanted))) {
             return Ok(Restored::AddressTaken);
         }
-        self.write(vec![Change { key, networks: wanted }]).await?;
+        self.write(vec![Order::Change(Change { key, networks: wanted })]).await?;
         Ok(Restored::Passing)
+    }
+
+    /// The same order for each of `peers` that has a key; what has none is no peer here.
+    async fn order_each(&self, peers: &[Peer], order: impl Fn(Key) -> Order) -> Result<(), TunnelError> {
+        // The same key may not come twice in one order.
+        let keys: BTreeSet<Key> = peers.iter().filter_map(|peer| Key::parse(&peer.peer_id)).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.within(self.write(keys.into_iter().map(order).collect())).await
     }
 
     /// Nothing takes longer than the node itself would bear.
@@ -114,7 +125,12 @@ impl Tunnel for WireGuard {
     fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
         self.within(async {
             let seen = self.read().await?;
-            Ok(Presence { peers: seen.into_iter().map(Seen::into_present).collect(), all: true })
+            Ok(Presence {
+                peers: seen.peers.into_iter().map(Seen::into_present).collect(),
+                all: true,
+                names_evicted: true,
+                server_key: seen.public_key.map(|key| key.to_string()),
+            })
         })
         .boxed()
     }
@@ -135,16 +151,11 @@ impl Tunnel for WireGuard {
     }
 
     fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        self.within(async {
-            // What is no key is no peer here. The same key may not come twice in one order.
-            let keys: std::collections::BTreeSet<Key> =
-                peers.iter().filter_map(|peer| Key::parse(&peer.peer_id)).collect();
-            if keys.is_empty() {
-                return Ok(());
-            }
-            self.write(keys.into_iter().map(|key| Change { key, networks: Vec::new() }).collect()).await
-        })
-        .boxed()
+        self.order_each(peers, |key| Order::Change(Change { key, networks: Vec::new() })).boxed()
+    }
+
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        self.order_each(peers, Order::Remove).boxed()
     }
 
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {

@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
-use super::device::{Change, Key, Network, Seen};
+use curve25519_dalek::montgomery::MontgomeryPoint;
+
+use super::device::{Change, Device, Key, Network, Order, Seen};
 use crate::enforce::tunnel::TunnelError;
 
 const WHAT: &str = "WireGuard";
@@ -13,10 +15,17 @@ const WHAT: &str = "WireGuard";
 /// Asks for the interface and its peers.
 pub(super) const GET: &str = "get=1\n\n";
 
-/// The order to change these peers, and to leave alone those that are not there.
-pub(super) fn set(changes: &[Change]) -> String {
+/// The order to change or remove these peers, and to leave alone those that are not there.
+pub(super) fn set(orders: &[Order]) -> String {
     let mut order = String::from("set=1\n");
-    for Change { key, networks } in changes {
+    for one in orders {
+        let Change { key, networks } = match one {
+            Order::Change(change) => change,
+            Order::Remove(key) => {
+                let _ = writeln!(order, "public_key={}\nupdate_only=true\nremove=true", hex::encode(key.0));
+                continue;
+            }
+        };
         // Writing to a string does not fail.
         let _ =
             writeln!(order, "public_key={}\nupdate_only=true\nreplace_allowed_ips=true", hex::encode(key.0));
@@ -28,14 +37,21 @@ pub(super) fn set(changes: &[Change]) -> String {
     order
 }
 
-/// The peers in an answer. What we do not know is what relatives of WireGuard add.
-pub(super) fn parse(answer: &str) -> Result<Vec<Seen>, TunnelError> {
+/// The interface in an answer; of its private key only the public one is kept. What we do not know is what relatives of WireGuard add.
+pub(super) fn parse(answer: &str) -> Result<Device, TunnelError> {
     let mut peers: Vec<Seen> = Vec::new();
+    let mut public_key = None;
     let mut errno = None;
     for line in answer.lines().filter(|line| !line.is_empty()) {
         let odd = |what: &str| TunnelError::malformed(WHAT, format!("bad {what}"));
         let (key, value) = line.split_once('=').ok_or_else(|| odd("line"))?;
         match key {
+            "private_key" => {
+                let private = Key::from_hex(value).ok_or_else(|| odd("key"))?;
+                // Of an interface without a key the protocol tells zeros.
+                let public = MontgomeryPoint::mul_base_clamped(private.0);
+                public_key = (private.0 != [0; 32]).then_some(Key(public.0));
+            }
             "public_key" => {
                 let key = Key::from_hex(value).ok_or_else(|| odd("public key"))?;
                 peers.push(Seen { key, networks: Vec::new() });
@@ -49,7 +65,7 @@ pub(super) fn parse(answer: &str) -> Result<Vec<Seen>, TunnelError> {
         }
     }
     match errno {
-        Some(0) => Ok(peers),
+        Some(0) => Ok(Device { public_key, peers }),
         Some(number) => {
             Err(TunnelError::refused(WHAT, std::io::Error::from_raw_os_error(number.saturating_abs())))
         }
@@ -65,15 +81,17 @@ mod tests {
     fn an_order_never_adds_a_peer() {
         let networks = vec![Network::parse("10.1.2.3/32").unwrap()];
         let order = set(&[
-            Change { key: Key([1; 32]), networks: Vec::new() },
-            Change { key: Key([2; 32]), networks },
+            Order::Change(Change { key: Key([1; 32]), networks: Vec::new() }),
+            Order::Change(Change { key: Key([2; 32]), networks }),
+            Order::Remove(Key([3; 32])),
         ]);
-        let (one, two) = ("01".repeat(32), "02".repeat(32));
+        let (one, two, three) = ("01".repeat(32), "02".repeat(32), "03".repeat(32));
         assert_eq!(
             order,
             format!(
                 "set=1\npublic_key={one}\nupdate_only=true\nreplace_allowed_ips=true\n\
-                 public_key={two}\nupdate_only=true\nreplace_allowed_ips=true\nallowed_ip=10.1.2.3/32\n\n"
+                 public_key={two}\nupdate_only=true\nreplace_allowed_ips=true\nallowed_ip=10.1.2.3/32\n\
+                 public_key={three}\nupdate_only=true\nremove=true\n\n"
             )
         );
     }
@@ -85,8 +103,11 @@ mod tests {
             "private_key={one}\nlisten_port=1\njc=4\npublic_key={one}\nprotocol_version=1\nrx_bytes=7\n\
              public_key={two}\nallowed_ip=10.1.2.3/32\nallowed_ip=fd00::3/128\nerrno=0\n\n"
         );
-        let peers = parse(&answer).unwrap();
-        let shown: Vec<_> = peers.into_iter().map(Seen::into_present).collect();
+        let device = parse(&answer).unwrap();
+        // X25519 of 0x01 repeated, by another implementation.
+        let public = "a4e09292b651c278b9772c569f5fa9bb13d906b46ab68c9df9dc2b4409f8a209";
+        assert_eq!(device.public_key, Key::from_hex(public));
+        let shown: Vec<_> = device.peers.into_iter().map(Seen::into_present).collect();
         assert_eq!(shown.len(), 2);
         assert!(!shown[0].passing && shown[0].addresses.is_empty());
         assert!(shown[1].passing);

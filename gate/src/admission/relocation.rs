@@ -1,0 +1,115 @@
+//! Moving a live session to another basis, so that it keeps its tunnel while its place is needed or gone.
+
+use std::time::Duration;
+
+use alloy::primitives::Address;
+use futures::future::join_all;
+use tokio::time::{Instant, timeout_at};
+
+use super::basis_choice::{Choice, Inquiry, choices};
+use super::decide::{Finding, SessionFinding};
+use super::states::MAX_CONCURRENT_INQUIRIES;
+use super::{Admission, Grant, PROBE};
+use crate::access::Tier;
+use crate::store::{Claim, HolderLimits, SessionRecord};
+
+/// For finding another basis, all inquiries together.
+pub(super) const OTHER_BASES_TIMEOUT: Duration = Duration::from_millis(300);
+
+impl Admission {
+    /// Lets a live session rest on a basis of another holder than `holder`, if one has a free place; whether it does.
+    pub(crate) async fn move_elsewhere(&self, record: &SessionRecord, holder: Address) -> bool {
+        if record.tier == PROBE {
+            return false;
+        }
+        let (inquiries, _) = self.inquiries(&record.account, record.own_key, None);
+        let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
+        let session = timeout_at(deadline, self.session(record.session_id)).await;
+        let SessionFinding::Kind(kind) = session.unwrap_or(SessionFinding::Unavailable) else { return false };
+        let findings =
+            self.findings_until(inquiries.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await;
+        let policy = self.policy();
+        let others = choices(&policy, &findings, SessionFinding::Kind(kind), self.clock.unix());
+        let others = others.filter(|(candidate, basis)| basis.holder(candidate.wallet) != holder);
+        for (candidate, basis) in others {
+            let choice = Choice { candidate: *candidate, basis: basis.clone() };
+            let grant = Grant::Card { choice, plan: kind.plan() };
+            if self.rest_live_session(record, &grant).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What is found out until `deadline`, in the order of the inquiries; the rest counts as unanswered.
+    pub(super) async fn findings_until(
+        &self,
+        inquiries: impl Iterator<Item = Inquiry>,
+        deadline: Instant,
+    ) -> Vec<(Inquiry, Finding)> {
+        join_all(inquiries.map(|inquiry| async move {
+            let finding = timeout_at(deadline, self.finding(&inquiry)).await;
+            (inquiry, finding.unwrap_or_default())
+        }))
+        .await
+    }
+
+    /// Takes a place for a live session and writes that it rests on `grant`; whether that succeeded.
+    async fn rest_live_session(&self, record: &SessionRecord, grant: &Grant) -> bool {
+        let recorded = self.recorded_basis(grant);
+        if recorded.expires_at <= self.clock.unix() {
+            return false;
+        }
+        let claim = self.claim_for(record, grant);
+        let Ok(_place) = self.store.claim(claim) else { return false };
+        match self.evictor.update(recorded.apply_to(record)).await {
+            Ok(()) => {
+                tracing::info!(session = record.session_id, "session moved to another basis");
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, session = record.session_id, "cannot write what a session rests on");
+                false
+            }
+        }
+    }
+
+    /// The claim with which a recorded session rests on `grant`.
+    pub(crate) fn claim_for(&self, record: &SessionRecord, grant: &Grant) -> Claim {
+        let (holder, limits) = match grant {
+            Grant::Card { choice, plan } => {
+                let holder = choice.holder();
+                let devices = self.largest_devices(holder, choice.basis.tier, *plan);
+                (Some(holder), Some(HolderLimits { admissions_per_hour: None, ..self.limits(devices) }))
+            }
+            Grant::Probe => (None, None),
+        };
+        Claim {
+            session_id: record.session_id,
+            holder,
+            tier: grant.tier().to_owned(),
+            service: record.service.clone(),
+            peer_id: record.peer_id.clone(),
+            limits,
+        }
+    }
+
+    /// Devices that a holder keeps. Each session was within the figure of its own plan when it came; the largest of
+    /// these figures counts for all, or one that began with a small plan would lose its place to later ones.
+    fn largest_devices(&self, holder: Address, tier: Tier, plan: Option<u64>) -> usize {
+        let others = self.store.places_of(holder);
+        let others = others.into_iter().filter_map(|id| self.store.session(id)).map(|record| record.plan);
+        let figures = others.chain([plan]).map(|plan| self.devices(tier, plan));
+        figures.max().unwrap_or(0) as usize
+    }
+
+    /// What a holder may have who may have so many devices.
+    pub(super) fn limits(&self, devices: usize) -> HolderLimits {
+        let policy = self.policy();
+        HolderLimits {
+            devices,
+            slots: devices.saturating_add(policy.slot_allowance()),
+            admissions_per_hour: Some(policy.admissions_per_hour()),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+-- The rest of the basis that a session rests on (docs/rights.md), and when its peer was taken out of the tunnel.
+ALTER TABLE sessions ADD COLUMN via TEXT;
+ALTER TABLE sessions ADD COLUMN collection BLOB;
+ALTER TABLE sessions ADD COLUMN evicted_at BIGINT;
+-- Not before it was admitted: a sign-in that is newer counts as fresh.
+UPDATE sessions SET evicted_at = admitted_at WHERE state = 'evicted';
+ALTER TABLE intents ADD COLUMN via TEXT;
+ALTER TABLE intents ADD COLUMN collection BLOB;
+
+-- The addresses that held the cards of the wallet at sign-in, one after the other, at most five; NULL: the wallet alone.
+ALTER TABLE bindings ADD COLUMN holders BLOB;
