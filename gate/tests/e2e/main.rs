@@ -22,6 +22,7 @@ mod enforcement;
 mod enforcement_restarts;
 mod enforcement_sources;
 mod ethereum_faults;
+mod fake_node;
 mod faults;
 mod floods;
 mod frames;
@@ -43,6 +44,13 @@ mod reads;
 mod recorder;
 mod relay;
 mod restarts;
+mod rights_fixture;
+mod rights_node;
+mod rights_random;
+mod rights_repeats;
+mod rights_retention;
+mod rights_slots;
+mod rights_strangers;
 mod sign_in;
 mod smuggling;
 mod standing;
@@ -86,6 +94,12 @@ fn main() -> ExitCode {
         meanwhile::trials(),
         clock::trials(),
         page::trials(),
+        rights_retention::trials(),
+        rights_strangers::trials(),
+        rights_slots::trials(),
+        rights_repeats::trials(),
+        rights_random::trials(),
+        rights_node::trials(),
         node_faults::trials(),
         storage::trials(),
         ethereum_faults::trials(),
