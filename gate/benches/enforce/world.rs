@@ -200,6 +200,7 @@ fn sign_in(session: usize, now: i64) -> Redemption {
         account: account(session),
         wallet: holder(session),
         vault: None,
+        holders: Vec::new(),
         proof: Proof { message: "as long as a message is ".repeat(20), signature: vec![1; 65] },
         issued_at: now,
         expires_at: now + DAY,
@@ -213,6 +214,8 @@ fn record(session: usize, now: i64, block: u64) -> SessionRecord {
         account: account(session),
         wallet: Some(holder(session)),
         vault: None,
+        via: Some("own".to_owned()),
+        collection: None,
         card: Some(format!("{}/{CARD}", Address::repeat_byte(3))),
         tier: "paid".to_owned(),
         plan: None,
@@ -225,6 +228,7 @@ fn record(session: usize, now: i64, block: u64) -> SessionRecord {
         expires_at: now + DAY,
         state: SessionState::Live,
         cause: None,
+        evicted_at: None,
         own_key: None,
     }
 }

@@ -173,7 +173,7 @@ async fn refuses_admissions_beyond_the_hourly_budget(world: &World) -> Result<()
     const BUDGET: usize = 4;
     let budget = i64::try_from(BUDGET)?;
     let gate =
-        &world.gate_with("gate-budget", |config| set(config, "limits", "admissions_per_hour", budget)).await?;
+        &world.gate_with("gate-budget", |config| set(config, "policy", "admissions_per_hour", budget)).await?;
     let holder = world.paid_at(gate).await?;
     let node = &world.node().address;
     let sessions = world.hub().direct_sessions(&holder.account, node, BUDGET + 1).await?;

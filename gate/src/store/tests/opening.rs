@@ -116,7 +116,7 @@ async fn foreign_and_torn_files_are_refused_and_not_touched() {
         ("scribbled", scribbled, |error| matches!(error, OpenError::Torn { .. })),
         ("text", b"[gate]\n".repeat(100), |error| matches!(error, OpenError::Foreign { .. })),
         ("foreign", std::fs::read(&foreign).unwrap(), |error| matches!(error, OpenError::Foreign { .. })),
-        ("newer", newer, |error| matches!(error, OpenError::Newer { found: 7, known: 5, .. })),
+        ("newer", newer, |error| matches!(error, OpenError::Newer { found: 7, known: 6, .. })),
     ];
     for (name, bytes, expected) in cases {
         let dir = home.path().join(name);
