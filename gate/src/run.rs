@@ -39,6 +39,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 const LAST: Duration = Duration::from_secs(1);
 
 /// Runs the gate in `home` until it is told to stop.
+#[expect(clippy::too_many_lines, reason = "wiring reads as one list")]
 pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     // Fails only where a provider is installed already, which then is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();

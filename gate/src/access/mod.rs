@@ -202,7 +202,7 @@ impl Access {
         self.ids.include(config.this_card);
         *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(config));
         self.contracts_seen.store(false, Ordering::Relaxed);
-        self.caches(|answers| answers.touch_all());
+        self.caches(Answers::touch_all);
     }
 
     fn caches(&self, change: impl Fn(&Answers)) {

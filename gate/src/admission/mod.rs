@@ -130,7 +130,7 @@ impl Admission {
         if self.store.paused().is_some() && !is_live {
             return Err(Refusal::Paused);
         }
-        let mut bound = verified.bind(self, self.repeat_terms(record.as_deref()))?;
+        let mut bound = verified.bind(self, Self::repeat_terms(record.as_deref()))?;
         if denied {
             return Err(bound.denied());
         }
@@ -148,7 +148,7 @@ impl Admission {
     /// A repeat is not a request of the owner: bytes that somebody recorded look the same. So it moves and evicts no
     /// other session, and what a device limit or a lockdown took comes back only by a sign-in that is newer than the
     /// eviction.
-    fn repeat_terms(&self, record: Option<&SessionRecord>) -> BindTerms {
+    fn repeat_terms(record: Option<&SessionRecord>) -> BindTerms {
         let Some(record) = record else { return BindTerms::first() };
         match record.cause {
             Some(cause) if cause.heals() => BindTerms::repeat(),

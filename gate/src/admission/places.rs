@@ -179,6 +179,7 @@ async fn status(admission: &Admission, session: u64) -> Result<(u64, Option<Sess
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the conflict ends here")]
 fn taken(admission: &Admission, account: AccountAddress, conflict: ClaimError) -> Taken {
     let in_the_way = match &conflict {
         ClaimError::DeviceLimit { sessions, .. } | ClaimError::SlotLimit { sessions, .. } => {

@@ -55,6 +55,7 @@ pub struct Evictor {
     /// Have left the hub, and the peer may still be in the tunnel.
     ending: Mutex<BTreeSet<u64>>,
     /// The tunnel's own public key, if it has one, as it was seen last. `None`: not looked at yet.
+    #[expect(clippy::option_option, reason = "not looked at yet, or no key")]
     server_key: Mutex<Option<Option<String>>>,
     bell: Notify,
 }
@@ -186,7 +187,7 @@ impl Evictor {
         match self.store.end_session(session).await {
             Ok(()) => drop(lock(&self.ending).remove(&session)),
             Err(error) => {
-                tracing::warn!(%error, session, "cannot note that a session has ended: trying again")
+                tracing::warn!(%error, session, "cannot note that a session has ended: trying again");
             }
         }
     }

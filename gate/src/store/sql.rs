@@ -112,7 +112,7 @@ pub(super) fn insert_binding(
             new.proof.message,
             new.proof.signature,
             binding.last_used_at,
-            new.foreign_holders().map(|holders| holders.concat()),
+            new.foreign_holders().map(<[Address]>::concat),
         ],
     )
 }
