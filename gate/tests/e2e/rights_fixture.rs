@@ -13,7 +13,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use sentinel_stack::Node;
 use sentinel_stack::actors::{Account, Answer, Caller, Ethereum, Handshake, SignIn, Wallet};
 use sentinel_stack::info::GateInfo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sovereign_contracts::delegate_registry::IDelegateRegistry::delegateAllCall;
 use sovereign_contracts::nft_delegation::INFTDelegation::registerDelegationAddressCall;
 use sovereign_contracts::nft_delegation::USE_CASE_ALL;
@@ -21,7 +21,7 @@ use sovereign_contracts::{delegate_registry, nft_delegation};
 use tokio::sync::OnceCell;
 
 use crate::providers::{Mood, Provider};
-use crate::world::{World, enter, record, set};
+use crate::world::{World, enter, eventually, record, set};
 
 /// Longest time from the end of a right on chain to a peer that is out.
 pub(crate) const EVICTION_LIMIT: Duration = Duration::from_secs(5);
@@ -35,6 +35,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const PROVIDER_DELAY: Duration = Duration::from_millis(150);
 /// An expiry of a 6529 delegation that is far away.
 const NEVER: u64 = 64_060_588_800;
+
+alloy::sol! {
+    /// delegate.xyz: several calls of one sender.
+    function multicall(bytes[] data) external payable returns (bytes[] results);
+}
 
 /// Registries where a vault may delegate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,39 +86,21 @@ pub(crate) fn crowd_size(default: usize) -> usize {
     std::env::var("RIGHTS_CROWD").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// `vault` delegates to `count` new wallets, in one exchange with the chain.
+/// `vault` delegates to `count` new wallets at delegate.xyz, many in one transaction.
 pub(crate) async fn delegated_wallets(
     ethereum: &Ethereum,
     vault: Address,
-    registry: Registry,
     count: usize,
 ) -> Result<Vec<Wallet>> {
+    /// Within the gas of a block.
+    const DELEGATIONS_PER_TRANSACTION: usize = 50;
     let wallets: Vec<Wallet> = (0..count).map(|_| Wallet::fresh()).collect();
-    let before = sent_transactions(ethereum, vault).await?;
-    let mut calls = vec![
-        ("anvil_impersonateAccount", json!([vault])),
-        ("anvil_setBalance", json!([vault, "0x56bc75e2d63100000"])),
-    ];
-    calls.extend((before..).zip(&wallets).map(|(nonce, wallet)| {
-        let (to, data) = registry.call(ethereum.memes(), wallet.address());
-        let transaction = json!({ "from": vault, "to": to, "data": data, "gas": "0x100000",
-            "nonce": format!("{nonce:#x}") });
-        ("eth_sendTransaction", json!([transaction]))
-    }));
-    ethereum.chain().batch(&calls).await?;
-    let begun = Instant::now();
-    while sent_transactions(ethereum, vault).await? < before + count as u64 {
-        ensure!(begun.elapsed() < Duration::from_secs(20), "the delegations of {vault} are not mined");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    for chunk in wallets.chunks(DELEGATIONS_PER_TRANSACTION) {
+        let delegation = |wallet: &Wallet| Registry::DelegateXyz.call(ethereum.memes(), wallet.address()).1;
+        let call = multicallCall { data: chunk.iter().map(delegation).collect() };
+        ethereum.send(vault, delegate_registry::CANONICAL, &call).await?;
     }
     Ok(wallets)
-}
-
-/// Transactions of an address in blocks.
-async fn sent_transactions(ethereum: &Ethereum, address: Address) -> Result<u64> {
-    let answer = ethereum.chain().rpc("eth_getTransactionCount", json!([address, "latest"])).await?;
-    let count: U256 = answer.as_str().context("no number of transactions")?.parse()?;
-    Ok(count.saturating_to())
 }
 
 /// Signs all of these wallets in for `account`; the number that the gate accepted. A refusal in the envelope is
@@ -167,6 +154,17 @@ pub(crate) async fn sign_in_with_vault(
     Ok(answer.result().context("a sign-in with a vault")?.clone())
 }
 
+/// Waits until the gate has seen that the vault of a wallet holds nothing any more. The wallet must have signed in: the
+/// gate may keep what it found out then, until the sale reaches it.
+pub(crate) async fn has_seen_sale(gate: &GateInfo, wallet: &Wallet) -> Result<()> {
+    let denied = || async {
+        let told = SignIn::at(&gate.url)?.eligibility(wallet.address()).await?;
+        ensure!(told.result()?["tier"] == "denied", "told {}", told.body);
+        Ok(())
+    };
+    eventually("the gate has seen the sale", Duration::from_secs(20), denied).await
+}
+
 /// A provider 150 ms away.
 pub(crate) async fn distant_provider(world: &World) -> Result<Provider> {
     let provider = Provider::before(&world.stack.info().ethereum.rpc).await?;
@@ -209,11 +207,7 @@ pub(crate) async fn connect(gate: &GateInfo, account: &Account, session: u64) ->
 }
 
 /// The same with several sessions, one after the other.
-pub(crate) async fn connect_all(
-    gate: &GateInfo,
-    account: &Account,
-    sessions: &[u64],
-) -> Result<Vec<Device>> {
+pub(crate) async fn connect_all(gate: &GateInfo, account: &Account, sessions: &[u64]) -> Result<Vec<Device>> {
     let mut devices = Vec::new();
     for session in sessions {
         devices.push(connect(gate, account, *session).await?);

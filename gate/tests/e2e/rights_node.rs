@@ -179,9 +179,11 @@ async fn follows_sessions_that_ended_while_the_gate_was_down(world: &World) -> R
     stack.start_program(&gate.name).await?;
     world.until_ready(gate).await?;
     let followed = || async {
+        let mut wrong = Vec::new();
         for (what, device) in devices {
-            is_out(stack, gate, device).await.context(what)?;
+            wrong.extend(is_out(stack, gate, device).await.err().map(|error| format!("{what}: {error:#}")));
         }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         Ok(())
     };
     eventually("what ended while the gate was down is out", EVICTION_LIMIT, followed).await

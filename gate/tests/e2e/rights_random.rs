@@ -182,7 +182,9 @@ impl Scene {
                 let violation = match records.get(&session) {
                     None => Some("it has no record".to_owned()),
                     Some(record) if record["state"] != "live" => Some(record.to_string()),
-                    Some(record) if !self.node.passes(&key) => Some(format!("its packets are dropped: {record}")),
+                    Some(record) if !self.node.passes(&key) => {
+                        Some(format!("its packets are dropped: {record}"))
+                    }
                     Some(_) => None,
                 };
                 if let Some(violation) = violation {
@@ -340,13 +342,16 @@ fn seeds(default_count: usize) -> impl Iterator<Item = u64> {
 }
 
 /// A sequence of steps that can be run, and run again with fewer steps.
-trait Sequence: Clone + std::fmt::Debug {
+trait Sequence: Clone {
+    /// A step and the time until the next one.
+    type Step: Clone + std::fmt::Debug;
+
     /// The sequence of a seed.
     fn of_seed(seed: u64) -> Self;
-    /// Steps that may be left out.
-    fn removable(&self) -> Vec<usize>;
-    /// The same without one step.
-    fn without(&self, step: usize) -> Self;
+    /// Its steps.
+    fn steps(&mut self) -> &mut Vec<Self::Step>;
+    /// What it begins with.
+    fn describe(&self) -> String;
     /// Runs it; `Err`: a property does not hold.
     async fn run(&self, scene: &Scene) -> Result<()>;
 }
@@ -389,23 +394,33 @@ async fn run_sequences<S: Sequence>(world: &World, name: &str, default_count: us
     Ok(())
 }
 
-/// Leaves out what the failure does not need.
+/// Leaves out steps that the failure does not need: first many at once, then single ones. Candidates run side by side.
 async fn shrink<S: Sequence>(scene: &Scene, seed: u64, sequence: S, first: String) -> anyhow::Error {
     let (begun, mut smallest, mut message) = (Instant::now(), sequence, first.clone());
-    'smaller: loop {
-        for step in smallest.removable().into_iter().rev() {
-            if begun.elapsed() > SHRINK_LIMIT {
-                break 'smaller;
-            }
-            let candidate = smallest.without(step);
-            if let Err(error) = candidate.run(scene).await {
-                (smallest, message) = (candidate, format!("{error:#}"));
-                continue 'smaller;
-            }
+    let mut size = smallest.steps().len().div_ceil(2);
+    while size > 0 && begun.elapsed() < SHRINK_LIMIT {
+        let starts = (0..smallest.steps().len()).step_by(size).rev();
+        let candidates = starts.map(|start| {
+            let mut candidate = smallest.clone();
+            let end = candidate.steps().len().min(start + size);
+            candidate.steps().drain(start..end);
+            async move { candidate.run(scene).await.err().map(|error| (candidate, format!("{error:#}"))) }
+        });
+        let mut runs = Box::pin(futures::stream::iter(candidates).buffer_unordered(CONCURRENCY));
+        let mut smaller = None;
+        while let Some(ran) = runs.next().await {
+            smaller = smaller.or(ran);
         }
-        break;
+        drop(runs);
+        match smaller {
+            Some(failed) => (smallest, message) = failed,
+            None if size == 1 => break,
+            None => size = size.div_ceil(2),
+        }
     }
-    anyhow!("RIGHTS_SEED={seed}: {first}\nshrunk: {message}\nsteps: {smallest:#?}")
+    let steps: Vec<String> = smallest.steps().iter().map(|step| format!("  {step:?}")).collect();
+    let (begins, steps) = (smallest.describe(), steps.join("\n"));
+    anyhow!("RIGHTS_SEED={seed}: {first}\nshrunk: {message}\n{begins}\n{steps}")
 }
 
 /// What a victim rests on.
@@ -477,6 +492,8 @@ struct StrangersSequence {
 }
 
 impl Sequence for StrangersSequence {
+    type Step = TimedStep;
+
     fn of_seed(seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed);
         let registry = random_registry(rng);
@@ -484,22 +501,18 @@ impl Sequence for StrangersSequence {
             .choose(rng)
             .expect("there are three");
         let steps = (0..rng.random_range(8..18)).map(|_| (random_step(rng), random_pause(rng))).collect();
-        Self {
-            right,
-            victim_has_this_card: rng.random(),
-            strangers_have_this_card: rng.random(),
-            steps,
-        }
+        Self { right, victim_has_this_card: rng.random(), strangers_have_this_card: rng.random(), steps }
     }
 
-    fn removable(&self) -> Vec<usize> {
-        (0..self.steps.len()).collect()
+    fn steps(&mut self) -> &mut Vec<TimedStep> {
+        &mut self.steps
     }
 
-    fn without(&self, step: usize) -> Self {
-        let mut smaller = self.clone();
-        smaller.steps.remove(step);
-        smaller
+    fn describe(&self) -> String {
+        format!(
+            "victim: {:?}, THIS card: {}; strangers with THIS card: {:?}",
+            self.right, self.victim_has_this_card, self.strangers_have_this_card
+        )
     }
 
     async fn run(&self, scene: &Scene) -> Result<()> {
@@ -825,22 +838,23 @@ struct HolderSequence {
 }
 
 impl Sequence for HolderSequence {
+    type Step = (HolderStep, Duration);
+
     fn of_seed(seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed);
         let registries = std::array::from_fn(|_| random_registry(rng));
-        let steps = (0..rng.random_range(16..32)).map(|_| (random_holder_step(rng), random_pause(rng)));
-        let steps = steps.collect();
+        let mut last = 0;
+        let mut timed_step = |rng: &mut StdRng| (random_holder_step(rng, &mut last), random_pause(rng));
+        let steps = (0..rng.random_range(20..36)).map(|_| timed_step(rng)).collect();
         Self { this_card: rng.random(), registries, steps }
     }
 
-    fn removable(&self) -> Vec<usize> {
-        (0..self.steps.len()).collect()
+    fn steps(&mut self) -> &mut Vec<(HolderStep, Duration)> {
+        &mut self.steps
     }
 
-    fn without(&self, step: usize) -> Self {
-        let mut smaller = self.clone();
-        smaller.steps.remove(step);
-        smaller
+    fn describe(&self) -> String {
+        format!("vault with THIS card: {}, hot wallets by {:?}", self.this_card, self.registries)
     }
 
     async fn run(&self, scene: &Scene) -> Result<()> {
@@ -851,14 +865,18 @@ impl Sequence for HolderSequence {
     }
 }
 
-fn random_holder_step(rng: &mut StdRng) -> HolderStep {
-    let account = rng.random_range(0..HOLDER_ACCOUNTS);
+/// Most steps are about the account of the last sign-in, as slots are taken by going from one account to the next.
+fn random_holder_step(rng: &mut StdRng, last: &mut usize) -> HolderStep {
+    let account = if rng.random_bool(0.7) { *last } else { rng.random_range(0..HOLDER_ACCOUNTS) };
     match rng.random_range(0..20) {
-        0..5 => HolderStep::SignIn { wallet: rng.random_range(0..=HOT_WALLETS), account },
-        5..8 => HolderStep::Unbind { account },
-        8..16 => HolderStep::Connect { account, count: rng.random_range(1..=PLACES) },
-        16 => HolderStep::Cancel { account },
-        17..19 => HolderStep::NodeLooks,
+        0..6 => {
+            *last = rng.random_range(0..HOLDER_ACCOUNTS);
+            HolderStep::SignIn { wallet: rng.random_range(0..=HOT_WALLETS), account: *last }
+        }
+        6..10 => HolderStep::Unbind { account },
+        10..17 => HolderStep::Connect { account, count: rng.random_range(1..=PLACES) },
+        17 => HolderStep::Cancel { account },
+        18 => HolderStep::NodeLooks,
         _ => HolderStep::SellAndReturn,
     }
 }

@@ -4,16 +4,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use sentinel_stack::actors::{Account, SignIn, Wallet};
+use sentinel_stack::actors::{Account, Wallet};
 use sentinel_stack::info::GateInfo;
 
 use crate::enforcement::Guest;
 use crate::rights_fixture::{
-    Device, EVICTION_LIMIT, Registry, connect, crowd_size, delegated_wallets, distant_provider,
-    far_from_ethereum, sign_in_many, until_evicted,
+    Device, EVICTION_LIMIT, connect, crowd_size, delegated_wallets, distant_provider, far_from_ethereum,
+    has_seen_sale, sign_in_many, until_evicted,
 };
 use crate::trial::{Trial, trials};
-use crate::world::{World, eventually};
+use crate::world::World;
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
@@ -42,7 +42,7 @@ impl Crowd {
         let (size, ethereum) = (crowd_size(CROWD), &world.ethereum);
         let card = [ethereum.this_card()];
         let (vault, account) = tokio::try_join!(ethereum.holder(&card), world.account())?;
-        let wallets = delegated_wallets(ethereum, vault.address(), Registry::DelegateXyz, size).await?;
+        let wallets = delegated_wallets(ethereum, vault.address(), size).await?;
         let accepted = sign_in_many(gate, &wallets, &account.address).await?;
         ensure!(accepted > 0, "none of {size} wallets could sign in");
         Ok(Self { vault, account, accepted, size })
@@ -80,8 +80,7 @@ async fn evicts_seller_behind_a_crowd_of_bindings(world: &World) -> Result<()> {
 /// 150 ms away, and answers kept as long as the template says.
 async fn evicts_seller_behind_a_crowd_of_bindings_with_a_distant_provider(world: &World) -> Result<()> {
     let provider = distant_provider(world).await?;
-    let gate =
-        &world.gate_with("gate-crowd-far", |config| far_from_ethereum(config, &provider)).await?;
+    let gate = &world.gate_with("gate-crowd-far", |config| far_from_ethereum(config, &provider)).await?;
     let crowd = Crowd::sign_in(world, gate).await?;
     let device = crowd.connect(world, gate).await?;
     crowd.sell(world).await?;
@@ -95,8 +94,7 @@ async fn evicts_seller_behind_a_crowd_of_bindings_with_a_distant_provider(world:
 /// The gate is killed as soon as the sale is in a block; the limit counts from the moment when it is up again.
 async fn evicts_seller_behind_a_crowd_of_bindings_after_a_gate_restart(world: &World) -> Result<()> {
     let provider = distant_provider(world).await?;
-    let gate =
-        &world.gate_with("gate-crowd-killed", |config| far_from_ethereum(config, &provider)).await?;
+    let gate = &world.gate_with("gate-crowd-killed", |config| far_from_ethereum(config, &provider)).await?;
     let crowd = Crowd::sign_in(world, gate).await?;
     let device = crowd.connect(world, gate).await?;
     crowd.sell(world).await?;
@@ -111,8 +109,7 @@ async fn evicts_seller_behind_a_crowd_of_bindings_after_a_gate_restart(world: &W
 
 async fn ends_the_ping_of_a_seller_behind_a_crowd_of_bindings(world: &World) -> Result<()> {
     let provider = distant_provider(world).await?;
-    let gate =
-        &world.gate_with("gate-crowd-ping", |config| far_from_ethereum(config, &provider)).await?;
+    let gate = &world.gate_with("gate-crowd-ping", |config| far_from_ethereum(config, &provider)).await?;
     let crowd = Crowd::sign_in(world, gate).await?;
     let guest = Guest::arrive(world, gate, &crowd.account).await?;
     crowd.sell(world).await?;
@@ -142,7 +139,7 @@ async fn evicts_without_waiting_for_dead_bindings_of_another_account(world: &Wor
     connect(gate, &burdened.account, session).await?;
     let vault = ethereum.holder(&[ethereum.this_card()]).await?;
     let size = crowd_size(CROWD);
-    let wallets = delegated_wallets(ethereum, vault.address(), Registry::DelegateXyz, size).await?;
+    let wallets = delegated_wallets(ethereum, vault.address(), size).await?;
     let accepted = sign_in_many(gate, &wallets, &burdened.account.address).await?;
     ethereum.transfer(vault.address(), Wallet::fresh().address(), ethereum.this_card()).await?;
 
@@ -153,12 +150,7 @@ async fn evicts_without_waiting_for_dead_bindings_of_another_account(world: &Wor
         Ok::<_, anyhow::Error>((holder.wallet, device))
     };
     let sellers = futures::future::try_join_all((0..USUAL + LOADED).map(|_| seller())).await?;
-    let gone = || async {
-        let told = SignIn::at(&gate.url)?.eligibility(vault.address()).await?;
-        ensure!(told.result()?["tier"] == "denied", "told {}", told.body);
-        Ok(())
-    };
-    eventually("the gate has seen the sale of the vault", Duration::from_secs(20), gone).await?;
+    has_seen_sale(gate, &wallets[0]).await?;
     // What the sale itself has started is over.
     tokio::time::sleep(Duration::from_secs(3)).await;
 

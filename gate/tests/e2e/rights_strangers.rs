@@ -9,11 +9,11 @@ use sentinel_stack::info::GateInfo;
 
 use crate::rights_fixture::{
     Device, PLACES, Registry, connect, connect_all, crowd_size, delegated_wallets, distant_provider,
-    far_from_ethereum, names_no_session_of, newest_device_wins, record_of, refused_with_code, sign_in_many,
-    sign_in_with_vault, skip_small_session_ids, stay_live,
+    far_from_ethereum, has_seen_sale, names_no_session_of, newest_device_wins, record_of, refused_with_code,
+    sign_in_many, sign_in_with_vault, skip_small_session_ids, stay_live,
 };
 use crate::trial::{Trial, trials};
-use crate::world::{World, eventually, knock};
+use crate::world::{World, knock};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
@@ -221,10 +221,10 @@ async fn fresh_sign_in_survives_a_crowd_of_sign_ins_for_its_account(world: &Worl
     let victim = world.paid_at(gate).await?;
     let session = world.direct_session(&victim.account).await?;
     let vault = ethereum.holder(&[ethereum.this_card()]).await?;
-    let wallets = delegated_wallets(ethereum, vault.address(), Registry::DelegateXyz, size).await?;
+    let wallets = delegated_wallets(ethereum, vault.address(), size).await?;
     let accepted = sign_in_many(gate, &wallets, &victim.account.address).await?;
     ethereum.transfer(vault.address(), Wallet::fresh().address(), ethereum.this_card()).await?;
-    is_sold(gate, &vault).await?;
+    has_seen_sale(gate, &wallets[0]).await?;
     let device = connect(gate, &victim.account, session).await;
     let device = device.with_context(|| format!("behind {accepted} of {size} sign-ins of strangers"))?;
     stay_live(node, gate, &[&device], Duration::from_secs(2)).await
@@ -233,16 +233,15 @@ async fn fresh_sign_in_survives_a_crowd_of_sign_ins_for_its_account(world: &Worl
 /// No sign-in of the account holds anything any more, and not all of them can be asked in time.
 async fn refusal_behind_a_crowd_does_not_blame_ethereum(world: &World) -> Result<()> {
     let (provider, ethereum) = (distant_provider(world).await?, &world.ethereum);
-    let gate =
-        &world.gate_with("gate-crowd-told", |config| far_from_ethereum(config, &provider)).await?;
+    let gate = &world.gate_with("gate-crowd-told", |config| far_from_ethereum(config, &provider)).await?;
     let size = crowd_size(CROWD);
     let card = [ethereum.this_card()];
     let (account, vault) = tokio::try_join!(world.account(), ethereum.holder(&card))?;
     let session = world.direct_session(&account).await?;
-    let wallets = delegated_wallets(ethereum, vault.address(), Registry::DelegateXyz, size).await?;
+    let wallets = delegated_wallets(ethereum, vault.address(), size).await?;
     let accepted = sign_in_many(gate, &wallets, &account.address).await?;
     ethereum.transfer(vault.address(), Wallet::fresh().address(), ethereum.this_card()).await?;
-    is_sold(gate, &vault).await?;
+    has_seen_sale(gate, &wallets[0]).await?;
     let handshake = account.wireguard_handshake(session)?;
     for _ in 0..3 {
         let answer = knock(gate, &handshake).await?;
@@ -252,14 +251,4 @@ async fn refusal_behind_a_crowd_does_not_blame_ethereum(world: &World) -> Result
         ensure!(!blames, "Ethereum answers, behind {accepted} of {size} sign-ins: {body}");
     }
     Ok(())
-}
-
-/// Waits until the gate has seen that a vault holds nothing any more.
-async fn is_sold(gate: &GateInfo, vault: &Wallet) -> Result<()> {
-    let denied = || async {
-        let told = SignIn::at(&gate.url)?.eligibility(vault.address()).await?;
-        ensure!(told.result()?["tier"] == "denied", "told {}", told.body);
-        Ok(())
-    };
-    eventually("the gate has seen the sale", Duration::from_secs(20), denied).await
 }
