@@ -172,8 +172,9 @@ async fn is_in_slot(gate: &GateInfo, device: &Device, wanted: bool) -> Result<()
 async fn refuses_admissions_beyond_the_hourly_budget(world: &World) -> Result<()> {
     const BUDGET: usize = 4;
     let budget = i64::try_from(BUDGET)?;
-    let gate =
-        &world.gate_with("gate-budget", |config| set(config, "policy", "admissions_per_hour", budget)).await?;
+    let gate = &world
+        .gate_with("gate-budget", |config| set(config, "policy", "admissions_per_hour", budget))
+        .await?;
     let holder = world.paid_at(gate).await?;
     let node = &world.node().address;
     let sessions = world.hub().direct_sessions(&holder.account, node, BUDGET + 1).await?;
