@@ -49,7 +49,7 @@ pub(crate) async fn run() {
     town.give(&wallets, OTHER_CARD).await;
     let access = town.access(&town.url(), |_| ()).await;
     for wallet in &wallets {
-        access.entitlement(*wallet, None).await.unwrap();
+        access.summary(*wallet, None).await.unwrap();
     }
     let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let store = Store::open(home.path()).await.unwrap();

@@ -58,7 +58,7 @@ impl Town {
         let access = Arc::new(Access::new(config, reader(url, change)).unwrap());
         let ids = Arc::clone(&access);
         tokio::spawn(async move { ids.follow_ids().await });
-        while access.entitlement(wallet_of(0), None).await.is_err() {
+        while access.summary(wallet_of(0), None).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         access

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused() {
+    fn rejects_settings_that_cannot_work() {
         with(|_| {}).unwrap();
         for case in [0, 998, 999] {
             with(|config| config.use_cases.push(case)).unwrap_err();

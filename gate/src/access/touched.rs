@@ -106,7 +106,7 @@ mod tests {
     const ADDRESS: Address = Address::repeat_byte(1);
 
     #[test]
-    fn a_mark_spoils_what_was_begun_before_it() {
+    fn mark_outdates_answers_begun_before_it() {
         let touched = Touched::new(Duration::from_secs(60));
         let now = Instant::now();
         let later = now + Duration::from_millis(1);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_spoils_what_an_older_block_says() {
+    fn mark_refuses_answers_of_older_blocks() {
         let touched = Touched::new(Duration::from_secs(60));
         let now = Instant::now();
         let later = now + Duration::from_millis(1);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn another_policy_does_not_make_older_blocks_good() {
+    fn policy_change_keeps_the_minimum_block() {
         let touched = Touched::new(Duration::from_secs(60));
         let now = Instant::now();
         let after = |millis| now + Duration::from_millis(millis);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn old_marks_are_swept_out() {
+    fn old_marks_are_removed() {
         let touched = Touched::new(Duration::from_secs(60));
         let start = Instant::now();
         for second in 0..20_000_u64 {

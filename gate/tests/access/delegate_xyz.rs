@@ -15,7 +15,7 @@ async fn both(town: &Town, hot: Address, vault: Address) -> [(Tier, Option<Via>,
 }
 
 #[tokio::test]
-async fn kinds_and_rights_that_count() {
+async fn accepts_kinds_and_rights_that_count() {
     let town = Town::open().await;
     for kind in 0..5 {
         let (vault, hot) = (town.holder_of(THIS_CARD).await, town.somebody());
@@ -31,7 +31,7 @@ async fn kinds_and_rights_that_count() {
 }
 
 #[tokio::test]
-async fn what_does_not_count() {
+async fn rejects_other_kinds_rights_contracts_and_tokens() {
     let town = Town::open().await;
     let (vault, hot) = (town.holder_of(THIS_CARD).await, town.somebody());
     let (other_right, gallery) = (B256::repeat_byte(1), Address::repeat_byte(0x44));
@@ -51,7 +51,7 @@ async fn what_does_not_count() {
 }
 
 #[tokio::test]
-async fn revoking_and_renewing() {
+async fn follows_revocation_and_renewal() {
     let town = Town::open().await;
     let (vault, hot) = (town.holder_of(3).await, town.somebody());
     for enable in [true, false, true] {
@@ -68,7 +68,7 @@ async fn revoking_and_renewing() {
 
 /// Cards that no configuration names are found in what the vault gave out.
 #[tokio::test]
-async fn single_cards_of_a_named_vault() {
+async fn named_vault_counts_with_single_delegated_cards() {
     let town = Town::open().await;
     let (vault, hot) = (town.holder_of(3).await, town.somebody());
     town.give(vault, 4).await;
@@ -78,7 +78,7 @@ async fn single_cards_of_a_named_vault() {
 }
 
 #[tokio::test]
-async fn six529_comes_first() {
+async fn delegation_at_6529_precedes_delegate_xyz() {
     let town = Town::open().await;
     let (vault, hot) = (town.holder_of(3).await, town.somebody());
     town.xyz_all(vault, hot, FULL, true).await;
@@ -87,7 +87,7 @@ async fn six529_comes_first() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_switched_off_is_not_asked() {
+async fn disabled_registries_are_not_asked() {
     let town = Town::open_with(|config| {
         (config.nft_delegation, config.delegate_registry) = (None, None);
     })

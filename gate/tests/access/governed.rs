@@ -95,7 +95,7 @@ async fn eventually(mut good: impl FnMut() -> bool) -> bool {
 }
 
 #[tokio::test]
-async fn parameters_are_followed_and_kept_while_ethereum_is_gone() {
+async fn parameters_are_followed_and_kept_during_an_ethereum_outage() {
     let town = Town::open().await;
     let governed = Governed::follow(&town).await;
     assert_eq!((governed.ttl(), governed.governance.devices(Tier::Free, 9)), (86_400, 3));
@@ -113,7 +113,7 @@ async fn parameters_are_followed_and_kept_while_ethereum_is_gone() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_applied_is_tried_again_and_the_rest_counts() {
+async fn failed_policy_is_retried_while_other_parameters_apply() {
     let town = Town::open().await;
     let deployment = Deployment::make(&town.chain, Plan::local(town.memes)).await.unwrap();
     let shared = Arc::new((AtomicUsize::new(0), AtomicBool::new(true)));
@@ -136,7 +136,7 @@ async fn what_cannot_be_applied_is_tried_again_and_the_rest_counts() {
 }
 
 #[tokio::test]
-async fn pause_and_blacklist_reach_the_gate() {
+async fn pause_and_blacklist_refuse_handshakes() {
     let town = Town::open().await;
     let governed = Governed::follow(&town).await;
     let Deployment { chain, system, plan, .. } = &governed.deployment;
@@ -159,7 +159,7 @@ async fn pause_and_blacklist_reach_the_gate() {
 }
 
 #[tokio::test]
-async fn governed_cards_open_their_tier_at_once() {
+async fn governed_collection_gives_its_tier_without_waiting_for_the_cache() {
     // Kept for long, so that only the change itself can bring the news.
     let town = Town::open_with(|config| {
         (config.positive_ttl, config.negative_ttl) = (Duration::from_secs(600), Duration::from_secs(600));
@@ -193,7 +193,7 @@ async fn governed_cards_open_their_tier_at_once() {
 }
 
 #[tokio::test]
-async fn contracts_of_other_cards_are_not_followed() {
+async fn refuses_contracts_that_govern_another_collection() {
     let town = Town::open().await;
     let deployment = Deployment::make(&town.chain, Plan::local(town.memes)).await.unwrap();
     let governed = Governed::of(&town, deployment, Address::repeat_byte(5));

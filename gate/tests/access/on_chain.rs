@@ -22,7 +22,7 @@ const AT_ONCE: usize = 4;
 type Seen = BTreeSet<(Tier, Option<Via>)>;
 
 #[tokio::test]
-async fn contract_and_gate_decide_alike() {
+async fn contract_and_gate_give_the_same_decision() {
     let chains = (0..WORLDS).step_by(usize::try_from(ON_ONE_CHAIN).unwrap());
     let played = futures::stream::iter(chains.map(|first| alike(first..WORLDS.min(first + ON_ONE_CHAIN))));
     let seen = played.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;

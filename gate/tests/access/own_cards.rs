@@ -9,7 +9,7 @@ use sovereign_gate::access::{AccessError, Collection, Standard, Tier, Via};
 use crate::town::*;
 
 #[tokio::test]
-async fn the_tiers() {
+async fn this_card_gives_the_free_tier_and_any_other_the_paid_tier() {
     let town = Town::open().await;
     let nobody = town.ask(town.somebody()).await;
     assert_eq!(gist(&nobody), DENIED);
@@ -27,7 +27,7 @@ async fn the_tiers() {
 }
 
 #[tokio::test]
-async fn the_first_and_the_last_card_count_and_many_are_cut() {
+async fn first_and_last_id_count_and_long_lists_are_cut() {
     let town = Town::open().await;
     for id in [0, 1, CARDS] {
         assert_eq!(town.ask(town.holder_of(id).await).await.tier, Tier::Paid, "card {id}");
@@ -37,7 +37,7 @@ async fn the_first_and_the_last_card_count_and_many_are_cut() {
 }
 
 #[tokio::test]
-async fn a_card_minted_a_moment_ago_counts_at_once() {
+async fn new_card_counts_in_the_block_of_its_mint() {
     let town = Town::open().await;
     for id in CARDS + 1..CARDS + 40 {
         let holder = town.holder_of(id).await;
@@ -46,7 +46,7 @@ async fn a_card_minted_a_moment_ago_counts_at_once() {
 }
 
 #[tokio::test]
-async fn a_card_far_ahead_counts_once_it_is_discovered() {
+async fn card_far_beyond_the_last_id_counts_once_discovered() {
     let town = Town::open_with(|config| config.discovery_interval = Duration::from_millis(300)).await;
     let holder = town.holder_of(CARDS + 200).await;
     let since = Instant::now();
@@ -59,7 +59,7 @@ async fn a_card_far_ahead_counts_once_it_is_discovered() {
 }
 
 #[tokio::test]
-async fn this_card_counts_wherever_its_id_is() {
+async fn this_card_counts_with_any_id() {
     let far = U256::from(1) << 200;
     let town = Town::open_with(|config| config.this_card = far).await;
     let holder = town.somebody();
@@ -73,7 +73,7 @@ async fn this_card_counts_wherever_its_id_is() {
 }
 
 #[tokio::test]
-async fn a_sold_card_counts_no_more() {
+async fn sold_card_counts_for_the_buyer_only() {
     let town = Town::open().await;
     let holder = town.holder_of(3).await;
     assert_eq!(town.ask(holder).await.tier, Tier::Paid);
@@ -93,7 +93,7 @@ async fn a_sold_card_counts_no_more() {
 }
 
 #[tokio::test]
-async fn further_collections_give_their_tier() {
+async fn further_collections_give_their_configured_tier() {
     let (gallery, editions) = (created_by_deployer(CARDS + 1), created_by_deployer(CARDS + 2));
     let ids = vec![U256::from(5), U256::from(6)];
     let town = Town::open_unasked(&[], CARDS, |config| {
@@ -132,7 +132,7 @@ fn created_by_deployer(nonce: u64) -> Address {
 }
 
 #[tokio::test]
-async fn without_knowing_the_cards_there_is_no_answer() {
+async fn unknown_card_ids_are_an_error() {
     let town = Town::open().await;
     let unasked = access(&town.chain, town.memes, town.counter.clone(), |_| {});
     let error = unasked.summary(DEPLOYER, None);

@@ -18,7 +18,7 @@ async fn vault_and_hot(town: &Town) -> (Address, Address) {
 }
 
 #[tokio::test]
-async fn delegations_that_count() {
+async fn accepts_delegations_for_collection_or_all_until_expiry() {
     let town = Town::open().await;
     let soon = town.chain.now().await.unwrap() + 10_000;
     for (scope, expiry) in
@@ -35,7 +35,7 @@ async fn delegations_that_count() {
 
 /// What ran out stays in the contract, before what came in its place.
 #[tokio::test]
-async fn a_delegation_that_was_renewed_counts() {
+async fn renewed_delegation_counts_behind_expired_rows() {
     let town = Town::open().await;
     let (vault, hot) = vault_and_hot(&town).await;
     for expired in [1, 2, 3] {
@@ -48,7 +48,7 @@ async fn a_delegation_that_was_renewed_counts() {
 }
 
 #[tokio::test]
-async fn delegations_that_do_not_count() {
+async fn rejects_other_scopes_use_cases_tokens_and_directions() {
     let town = Town::open().await;
     let gallery = Address::repeat_byte(0x44);
     let (vault, hot) = vault_and_hot(&town).await;
@@ -69,7 +69,7 @@ async fn delegations_that_do_not_count() {
 }
 
 #[tokio::test]
-async fn a_delegation_ends_at_the_second_of_its_expiry() {
+async fn delegation_ends_at_the_second_of_its_expiry() {
     let town = Town::open().await;
     let (vault, hot) = vault_and_hot(&town).await;
     let end = town.chain.now().await.unwrap() + 1_000;
@@ -87,7 +87,7 @@ async fn a_delegation_ends_at_the_second_of_its_expiry() {
 }
 
 #[tokio::test]
-async fn a_delegation_of_one_token_gives_that_token() {
+async fn delegation_of_one_token_gives_that_token_only() {
     let town = Town::open().await;
     let (vault, hot) = vault_and_hot(&town).await;
     town.register(vault, hot, (town.memes, 1), FOREVER, Some(3)).await;
@@ -100,7 +100,7 @@ async fn a_delegation_of_one_token_gives_that_token() {
 }
 
 #[tokio::test]
-async fn a_revoked_delegation_counts_no_more() {
+async fn revoked_delegation_gives_nothing() {
     let town = Town::open().await;
     let (vault, hot) = vault_and_hot(&town).await;
     town.register(vault, hot, (town.memes, 1), FOREVER, None).await;
@@ -113,7 +113,7 @@ async fn a_revoked_delegation_counts_no_more() {
 }
 
 #[tokio::test]
-async fn a_lock_leaves_what_was_registered_before_it() {
+async fn lock_keeps_delegations_registered_before_it() {
     let town = Town::open().await;
     let (vault, hot) = vault_and_hot(&town).await;
     town.register(vault, hot, (town.memes, 1), FOREVER, None).await;
@@ -123,7 +123,7 @@ async fn a_lock_leaves_what_was_registered_before_it() {
 }
 
 #[tokio::test]
-async fn consolidation_counts_when_both_agreed() {
+async fn consolidation_requires_both_sides() {
     let town = Town::open().await;
     for (vaults, hots) in [(town.memes, town.memes), (ALL, ALL), (town.memes, ALL), (ALL, town.memes)] {
         let (vault, hot) = vault_and_hot(&town).await;
@@ -138,7 +138,7 @@ async fn consolidation_counts_when_both_agreed() {
 }
 
 #[tokio::test]
-async fn consolidation_that_does_not_count() {
+async fn rejects_one_sided_and_expired_consolidation() {
     let town = Town::open().await;
     let now = town.chain.now().await.unwrap();
     let (vault, hot) = vault_and_hot(&town).await;
@@ -151,7 +151,7 @@ async fn consolidation_that_does_not_count() {
 }
 
 #[tokio::test]
-async fn consolidation_comes_before_delegation() {
+async fn consolidation_precedes_delegation() {
     let town = Town::open().await;
     let (vault, hot) = vault_and_hot(&town).await;
     town.register(vault, hot, (town.memes, 1), FOREVER, None).await;
@@ -173,7 +173,7 @@ async fn delegations_do_not_chain() {
 }
 
 #[tokio::test]
-async fn the_best_of_all_vaults() {
+async fn summary_tells_the_best_of_all_vaults() {
     let town = Town::open().await;
     let hot = town.holder_of(2).await;
     let (plain, best) = (town.holder_of(3).await, town.holder_of(THIS_CARD).await);
@@ -187,7 +187,7 @@ async fn the_best_of_all_vaults() {
 }
 
 #[tokio::test]
-async fn a_denied_vault_gives_way_to_another() {
+async fn denied_vault_yields_to_another_vault() {
     let denied = alloy::primitives::address!("00000000000000000000000000000000DeaDBeef");
     let town = Town::open_with(|config| {
         config.deny_wallets.insert(denied);

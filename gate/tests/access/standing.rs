@@ -62,7 +62,7 @@ impl Place {
 }
 
 #[tokio::test]
-async fn a_fault_counts_at_once_and_its_end_when_it_is_settled() {
+async fn fault_counts_at_once_and_its_end_after_finality() {
     let place = Place::open().await;
     let (system, chain) = (place.deployment.system, &place.town.chain);
     assert_eq!(place.fault(None).await, Fault::NotRegistered);
@@ -103,7 +103,7 @@ async fn a_fault_counts_at_once_and_its_end_when_it_is_settled() {
 }
 
 #[tokio::test]
-async fn a_good_node_costs_one_call_and_a_chain_without_the_registry_has_no_word() {
+async fn good_standing_costs_one_call_and_a_missing_registry_is_an_error() {
     let place = Place::open().await;
     place.deployment.register(&place.node, &Key::of("operator"), ether("1")).await.unwrap();
     place.deployment.score(place.node.node(), 500).await.unwrap();

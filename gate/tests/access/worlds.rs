@@ -171,7 +171,7 @@ impl<'a> Player<'a> {
 }
 
 #[tokio::test]
-async fn random_worlds_obey_the_rule() {
+async fn random_worlds_have_the_summary_of_the_rule() {
     let town = Town::open().await;
     let mut seen = BTreeMap::new();
     for seed in 0..WORLDS {

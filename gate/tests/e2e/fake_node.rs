@@ -187,14 +187,13 @@ async fn control_table(stream: UnixStream, state: &NodeState) -> std::io::Result
 }
 
 fn list_peers(state: &NodeState) -> String {
-    let mut answer = format!("private_key={}\nlisten_port=51820\n", hex::encode(state.private_key));
+    let mut lines =
+        vec![format!("private_key={}", hex::encode(state.private_key)), "listen_port=51820".to_owned()];
     for (key, addresses) in &state.table().peers {
-        answer.push_str(&format!("public_key={key}\nprotocol_version=1\nrx_bytes=0\ntx_bytes=0\n"));
-        for address in addresses {
-            answer.push_str(&format!("allowed_ip={address}\n"));
-        }
+        lines.push(format!("public_key={key}\nprotocol_version=1\nrx_bytes=0\ntx_bytes=0"));
+        lines.extend(addresses.iter().map(|address| format!("allowed_ip={address}")));
     }
-    answer + "errno=0\n\n"
+    lines.join("\n") + "\nerrno=0\n\n"
 }
 
 /// One peer of a change.

@@ -175,26 +175,27 @@ impl Scene {
             let records = answer.body["sessions"].as_array().context("/sessions has no list")?;
             let records: BTreeMap<u64, &Value> =
                 records.iter().filter_map(|record| Some((record["session_id"].as_u64()?, record))).collect();
-            let mut watched = self.watched();
-            let expected: Vec<(u64, String)> =
-                watched.expected.iter().map(|(id, key)| (*id, key.clone())).collect();
-            for (session, key) in expected.into_iter().filter(|(session, _)| before.contains(session)) {
-                let violation = match records.get(&session) {
-                    None => Some("it has no record".to_owned()),
-                    Some(record) if record["state"] != "live" => Some(record.to_string()),
-                    Some(record) if !self.node.passes(&key) => {
-                        Some(format!("its packets are dropped: {record}"))
-                    }
-                    Some(_) => None,
-                };
-                if let Some(violation) = violation {
-                    watched.violations.entry(session).or_insert(violation);
-                }
-            }
-            watched.looks += 1;
-            drop(watched);
+            self.compare(&before, &records);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Notes which of the sessions expected since `before` are not served.
+    fn compare(&self, before: &BTreeSet<u64>, records: &BTreeMap<u64, &Value>) {
+        let mut guard = self.watched();
+        let watched = &mut *guard;
+        for (session, key) in watched.expected.iter().filter(|(session, _)| before.contains(session)) {
+            let violation = match records.get(session) {
+                None => Some("it has no record".to_owned()),
+                Some(record) if record["state"] != "live" => Some(record.to_string()),
+                Some(record) if !self.node.passes(key) => Some(format!("its packets are dropped: {record}")),
+                Some(_) => None,
+            };
+            if let Some(violation) = violation {
+                watched.violations.entry(*session).or_insert(violation);
+            }
+        }
+        watched.looks += 1;
     }
 
     /// Waits for two complete looks.
@@ -747,7 +748,7 @@ impl<'a> StrangersPlay<'a> {
         match step {
             StrangerStep::Delegate(registry) => scene.delegate(registry, vault, victim).await,
             // Without a delegation this fails on chain, which changes nothing either.
-            StrangerStep::Revoke(registry) => Ok(drop(scene.revoke(registry, vault, victim).await)),
+            StrangerStep::Revoke(registry) => scene.revoke(registry, vault, victim).await.or(Ok(())),
             StrangerStep::Gift { this_card } => scene.ethereum.mint(victim, scene.card(this_card)).await,
             StrangerStep::SignInForVictim => {
                 let answer = scene.sign_in(&stranger.vault, victims_account, None).await?;

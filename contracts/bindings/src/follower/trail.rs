@@ -60,8 +60,9 @@ impl Trail {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::B256;
+    use alloy::primitives::{Address, B256};
 
+    use super::super::effect::Effect;
     use super::*;
 
     fn at(number: u64) -> Cursor {
@@ -69,7 +70,11 @@ mod tests {
     }
 
     fn people(from: u64, count: u64) -> Effects {
-        (from..from + count).map(|number| Address::left_padding_from(&number.to_be_bytes())).collect()
+        let mut effects = Effects::default();
+        for number in from..from + count {
+            effects.note(Address::left_padding_from(&number.to_be_bytes()), Effect::Loss);
+        }
+        effects
     }
 
     #[test]

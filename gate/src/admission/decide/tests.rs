@@ -32,15 +32,15 @@ fn basis(tier: Tier, vault: Option<Address>) -> Basis {
     Basis { tier, via, vault, collection: Address::ZERO, cards: Vec::new(), block: 7, until: None }
 }
 
-fn finding(bases: &[Basis]) -> Finding {
-    Some(Arc::new(Entitlement {
+fn found(bases: &[Basis]) -> Arc<Entitlement> {
+    Arc::new(Entitlement {
         wallet: WALLET,
         bases: bases.to_vec(),
         examined: Vec::new(),
         block: 7,
         delegations_unread: false,
         is_partial: false,
-    }))
+    })
 }
 
 fn inquiry(wallet: Address, by: By) -> Inquiry {
@@ -66,7 +66,7 @@ fn refused(findings: &[(By, Finding)], session: SessionFinding) -> Refusal {
 const DIRECT: SessionFinding = SessionFinding::Kind(SessionKind::Direct);
 
 fn allows(basis: Basis, session: SessionFinding) -> bool {
-    let findings = [(inquiry(WALLET, binding()), finding(&[basis]))];
+    let findings = [(inquiry(WALLET, binding()), Some(found(&[basis])))];
     choices(&policy(), &findings, session, NOW).count() == 1
 }
 
@@ -87,15 +87,15 @@ fn a_tier_uses_its_own_session_kinds_only() {
 fn each_refusal_has_its_reason() {
     let own = By::OwnKey;
     let code = |findings: &[(By, Finding)]| refused(findings, DIRECT).code();
-    assert_eq!(code(&[(own, finding(&[]))]), 103);
-    assert_eq!(code(&[(binding(), finding(&[]))]), 105);
-    assert_eq!(code(&[(binding(), finding(&[basis(Tier::Paid, None)]))]), 106);
-    assert_eq!(code(&[(binding(), finding(&[basis(Tier::Free, Some(DENIED))]))]), 109);
+    assert_eq!(code(&[(own, Some(found(&[])))]), 103);
+    assert_eq!(code(&[(binding(), Some(found(&[])))]), 105);
+    assert_eq!(code(&[(binding(), Some(found(&[basis(Tier::Paid, None)])))]), 106);
+    assert_eq!(code(&[(binding(), Some(found(&[basis(Tier::Free, Some(DENIED))])))]), 109);
     assert_eq!(refused(&[(binding(), None)], DIRECT), Refusal::EthereumUnavailable);
     // The nearest to entry is told, whichever comes first; Ethereum is not blamed for what was not asked in time.
-    let mixed = [(binding(), finding(&[])), (own, None)];
+    let mixed = [(binding(), Some(found(&[]))), (own, None)];
     assert_eq!(refused(&mixed, DIRECT), Refusal::Unfinished { checked: 1, all: 2 });
-    assert_eq!(code(&[(binding(), None), (binding(), finding(&[basis(Tier::Paid, None)]))]), 106);
+    assert_eq!(code(&[(binding(), None), (binding(), Some(found(&[basis(Tier::Paid, None)])))]), 106);
 }
 
 fn any_basis() -> impl Strategy<Value = Basis> {
@@ -107,7 +107,7 @@ fn any_basis() -> impl Strategy<Value = Basis> {
 
 fn any_finding() -> impl Strategy<Value = Finding> {
     prop::option::of(prop::collection::vec(any_basis(), 0..4))
-        .prop_map(|bases| bases.and_then(|bases| finding(&bases)))
+        .prop_map(|bases| bases.map(|bases| found(&bases)))
 }
 
 fn any_session() -> impl Strategy<Value = SessionFinding> {
