@@ -1,6 +1,7 @@
 //! Re-evaluates the named sessions, many at a time, and applies what admission decides of each as soon as it is known.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -208,8 +209,19 @@ impl Enforcer {
                 }
                 Looked::Done
             }
-            Ok(restored) => {
-                tracing::info!(session = record.session_id, ?restored, "a peer cannot be let back");
+            Ok(Restored::NotThere) => {
+                tracing::info!(
+                    session = record.session_id,
+                    "the node has forgotten a peer that may come back"
+                );
+                self.evictor.evict(&[record.session_id], Cause::Lost, Instant::now()).await;
+                Looked::Done
+            }
+            Ok(Restored::AddressTaken) => {
+                tracing::info!(
+                    session = record.session_id,
+                    "a peer cannot be let back: its address is taken"
+                );
                 Looked::Done
             }
             Err(error) => {

@@ -49,6 +49,7 @@ mod rights_node;
 mod rights_random;
 mod rights_repeats;
 mod rights_retention;
+mod rights_scene;
 mod rights_slots;
 mod rights_strangers;
 mod sign_in;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sentinel_proto::address::{AccountAddress, ProviderAddress};
+use sentinel_proto::hub::SessionKind;
 use sentinel_stack::actors::{Account, Wallet};
 use sentinel_stack::info::GateInfo;
 use sentinel_stack::{Node, Stack};
@@ -16,15 +17,15 @@ use serde_json::json;
 
 use crate::rights_fixture::{
     Device, EVICTION_LIMIT, connect, is_evicted, passes, record_of, run_on_node, until_evicted,
-    wireguard_peers,
 };
+use crate::rights_scene::{Admitted, LocalAccount, Scene};
 use crate::trial::{Trial, trials};
 use crate::world::{Holder, World, eventually, own, record, set};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![alone:
         follows_sessions_that_ended_while_the_gate_was_down,
-        removes_peers_of_ended_sessions_from_the_interface,
+        removes_peers_of_sessions_that_have_left_the_hub,
         restores_no_peer_while_the_node_is_dead,
         restores_peer_once_a_frozen_node_answers_again,
         follows_the_hub_while_the_node_is_dead,
@@ -199,33 +200,59 @@ async fn is_out(stack: &Stack, gate: &GateInfo, device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// A peer without allowed IPs still counts: the node charges what it sends. While its session lives the counters must
-/// stay, after that the peer goes.
-async fn removes_peers_of_ended_sessions_from_the_interface(world: &World) -> Result<()> {
-    let (stack, ethereum) = (&world.stack, &world.ethereum);
-    use_stock_session_interval(world).await?;
-    let gate = &gate_before_node(world, "gate-removes").await?;
-    let ((live, live_device), (seller, sold_device)) =
-        tokio::try_join!(connected_holder(world, gate), connected_holder(world, gate))?;
-    let (from, to) = (seller.wallet.address(), Wallet::fresh().address());
-    ethereum.transfer(from, to, ethereum.other_card()).await?;
-    until_evicted(node(stack), gate, &sold_device, "no_card", EVICTION_LIMIT).await?;
-    let peers = wireguard_peers(node(stack)).await?;
-    ensure!(peers.contains_key(&sold_device.key), "the peer is gone while its session lives on the hub");
-
-    tokio::try_join!(
-        world.hub().cancel_session(&live.account, live_device.session),
-        world.hub().cancel_session(&seller.account, sold_device.session),
-    )?;
-    let removed = || async {
-        let peers = wireguard_peers(node(stack)).await?;
-        for (what, device) in [("was live", &live_device), ("was evicted", &sold_device)] {
-            let peer = peers.get(&device.key);
-            ensure!(peer.is_none(), "a session that {what} has ended: its peer is there, allowed {peer:?}");
-        }
+/// A peer without allowed IPs still counts: the node charges what it sends. While the hub has its session, even a
+/// cancelled one, the node reports its counters, so it stays; after that it goes.
+async fn removes_peers_of_sessions_that_have_left_the_hub(world: &World) -> Result<()> {
+    let scene = Scene::start(world, "gate-removes").await?;
+    let (live, sold) = tokio::try_join!(connected(&scene), connected(&scene))?;
+    scene.transfer(sold.wallet.address(), Wallet::fresh().address(), scene.card(true)).await?;
+    let keys = [live.device.key.clone(), sold.device.key.clone()];
+    let stay = |what| {
+        let held = scene.node.held_slots(&keys);
+        ensure!(held == keys.len(), "{what}: {held} peers are left in the node's table");
         Ok(())
     };
-    eventually("peers of ended sessions are gone", REMOVAL_LIMIT, removed).await
+    let is_out = |device: &Admitted| {
+        let passes = scene.node.passes(&device.key);
+        async move {
+            ensure!(!passes, "packets pass");
+            Ok(())
+        }
+    };
+    eventually("the seller is out", EVICTION_LIMIT, || is_out(&sold.device)).await?;
+    stay("after the sale")?;
+    for holder in [&live, &sold] {
+        scene.cancel_session(holder.device.session, holder.account.address, SessionKind::Direct);
+    }
+    eventually("the cancelled session is out", EVICTION_LIMIT, || is_out(&live.device)).await?;
+    stay("while the hub has the cancelled sessions")?;
+
+    for holder in [&live, &sold] {
+        scene.forget_session(holder.device.session);
+    }
+    let removed = || async {
+        let held = scene.node.held_slots(&keys);
+        ensure!(held == 0, "{held} peers of sessions that are over are in the node's table");
+        Ok(())
+    };
+    eventually("peers of sessions that are over are gone", REMOVAL_LIMIT, removed).await
+}
+
+/// A holder of THIS card in a scene, with its device.
+struct SceneHolder {
+    wallet: Wallet,
+    account: LocalAccount,
+    device: Admitted,
+}
+
+async fn connected(scene: &Scene) -> Result<SceneHolder> {
+    let (wallet, account) = (scene.ethereum.holder(&[scene.card(true)]).await?, LocalAccount::fresh()?);
+    scene.sign_in(&wallet, account.address, None).await?.result()?;
+    let session = scene.open_session(account.address, SessionKind::Direct);
+    let (handshake, key) = account.handshake(session)?;
+    let answer = scene.knock_patiently(&handshake, &[]).await?;
+    answer.result()?;
+    Ok(SceneHolder { wallet, account, device: Admitted { session, key, handshake, answer: answer.bytes } })
 }
 
 /// Evicts a device by a sale while the node does not answer, and lets the card come back: nothing may be restored that
