@@ -5,6 +5,7 @@
 
 pub mod basis_choice;
 pub mod decide;
+mod look;
 pub mod path;
 mod places;
 pub mod policy;
@@ -25,8 +26,9 @@ use sentinel_proto::hub::SessionKind;
 
 use self::basis_choice::{Inquiry, inquiries};
 use self::decide::{By, Finding, SessionFinding};
+pub use self::look::Verdict;
 pub use self::policy::Policy;
-pub use self::reevaluation::{RecordedBasis, Verdict};
+pub use self::reevaluation::RecordedBasis;
 pub use self::sessions::Sessions;
 pub use self::states::{Admitted, Grant, NoSession, Outcome, Repeated, Verified};
 use self::states::{NotAdmitted, Parsed, Terms as BindTerms};
@@ -222,7 +224,7 @@ impl Admission {
     }
 
     /// What Ethereum says to an inquiry.
-    async fn finding(&self, inquiry: &Inquiry) -> Finding {
+    async fn finding(&self, inquiry: Inquiry) -> Finding {
         if let Some(known) = self.access.known(inquiry.question).await {
             return Some(known);
         }

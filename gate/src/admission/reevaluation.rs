@@ -1,40 +1,16 @@
-//! Whether an admitted session still has a right to its tunnel.
-//!
-//! The work for one look is bounded whatever strangers did: first one question about the wallet and the vault that the
-//! session rests on, then a few others for a short time. What more there is to ask is asked after the eviction.
-
-use std::cmp::Reverse;
+//! Looks again at admitted sessions: see [`look`](super::look) for how.
 
 use alloy::primitives::Address;
-use futures::{StreamExt as _, stream};
 use sentinel_proto::hub::SessionStatus;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
-use super::basis_choice::{Choice, Inquiry, choices, distance};
-use super::decide::{self, By, Candidate, Finding, SessionFinding};
+use super::basis_choice::Choice;
+use super::decide::{By, SessionFinding};
+use super::look::{Look, OnHub, Verdict};
 use super::relocation::OTHER_BASES_TIMEOUT;
-use super::states::{MAX_CONCURRENT_INQUIRIES, MAX_DECISION_TIME};
 use super::{Admission, Grant, PROBE};
-use crate::access::Question;
-use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
 use crate::store::{Cause, SessionRecord};
-
-/// What becomes of a session.
-#[derive(Debug, Clone)]
-pub enum Verdict {
-    /// It may rest on any of these, the nearest to what it rests on first.
-    Keeps(Vec<Grant>),
-    /// What it rested on is gone, and nothing else was found.
-    Loses {
-        /// Why.
-        cause: Cause,
-        /// Not everything was asked: another basis may be found later.
-        is_open: bool,
-    },
-    /// It cannot be found out now.
-    Unknown,
-}
 
 /// What a session rests on, as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,58 +53,13 @@ impl RecordedBasis {
     }
 }
 
-/// What the hub says of a recorded session.
-enum OnHub {
-    Is(SessionFinding),
-    Cancelled,
-}
-
 impl Admission {
     /// Whether a live session may stay: its own basis first and alone, then a few others.
     pub async fn reevaluate(&self, record: &SessionRecord) -> Verdict {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        let (inquiries, unbound) = self.inquiries(&record.account, record.own_key, None);
-        let own = own_inquiry(record, &inquiries);
-        let on_hub = self.on_hub(record.session_id);
-        let (on_hub, own) = tokio::join!(on_hub, async {
-            match own {
-                Some(inquiry) => {
-                    let finding = timeout(MAX_DECISION_TIME, self.finding(&inquiry)).await;
-                    Some((inquiry, finding.unwrap_or_default()))
-                }
-                None => None,
-            }
-        });
-        let OnHub::Is(session) = on_hub else {
-            return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
-        };
-        let mut findings: Vec<(Inquiry, Finding)> = own.into_iter().collect();
-        let grants = self.grants(record, &findings, session);
-        if !grants.is_empty() {
-            return Verdict::Keeps(grants);
-        }
-        let is_gone = findings.iter().all(|(_, finding)| finding.is_some());
-        let mut others = inquiries;
-        others.retain(|inquiry| !findings.iter().any(|(asked, _)| asked == inquiry));
-        // Other vaults of the same wallet first, then in the order of choice.
-        others.sort_by_key(|inquiry| Some(inquiry.candidate.wallet) != record.wallet);
-        let all_asked = others.len() <= MAX_CONCURRENT_INQUIRIES;
-        let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
-        findings
-            .extend(self.findings_until(others.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await);
-        let grants = self.grants(record, &findings, session);
-        if !grants.is_empty() {
-            return Verdict::Keeps(grants);
-        }
-        if !is_gone {
-            return Verdict::Unknown;
-        }
-        let is_open = !all_asked || findings.iter().any(|(_, finding)| finding.is_none());
-        findings.retain(|(_, finding)| finding.is_some());
-        let cause = self.cause(record, &findings, session, &unbound);
-        Verdict::Loses { cause, is_open }
+        self.look_at(record).is_held(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id)).await
     }
 
     /// Whether an evicted session may come back: everything is asked, in the order of choice.
@@ -136,25 +67,14 @@ impl Admission {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
+        self.look_at(record).is_found(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id)).await
+    }
+
+    fn look_at<'a>(&self, record: &'a SessionRecord) -> Look<'a> {
         let (inquiries, unbound) = self.inquiries(&record.account, record.own_key, None);
-        let asked = stream::iter(inquiries).map(|inquiry| async move {
-            let deadline = Instant::now() + MAX_DECISION_TIME;
-            let finding = timeout_at(deadline, self.finding(&inquiry)).await;
-            (inquiry, finding.unwrap_or_default())
-        });
-        let asked = asked.buffered(MAX_CONCURRENT_INQUIRIES).collect::<Vec<_>>();
-        let (on_hub, findings) = tokio::join!(self.on_hub(record.session_id), asked);
-        let OnHub::Is(session) = on_hub else {
-            return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
-        };
-        let grants = self.grants(record, &findings, session);
-        if !grants.is_empty() {
-            return Verdict::Keeps(grants);
-        }
-        if findings.iter().any(|(_, finding)| finding.is_none()) {
-            return Verdict::Unknown;
-        }
-        Verdict::Loses { cause: self.cause(record, &findings, session, &unbound), is_open: false }
+        let bindings = self.store.bindings_of(&record.account);
+        let has_signed_in = bindings.iter().any(|binding| Some(binding.wallet) == record.wallet);
+        Look { record, inquiries, unbound, has_signed_in, policy: self.policy(), now: self.clock.unix() }
     }
 
     fn verdict_on_account(&self, record: &SessionRecord) -> Option<Verdict> {
@@ -172,53 +92,6 @@ impl Admission {
             Ok(Ok(Some(session))) => OnHub::Is(SessionFinding::Kind(session.kind)),
             Ok(Ok(None)) => OnHub::Is(SessionFinding::Missing),
             Ok(Err(_)) | Err(_) => OnHub::Is(SessionFinding::Unavailable),
-        }
-    }
-
-    /// The bases that allow the session, the nearest to what it rests on first.
-    fn grants(
-        &self,
-        record: &SessionRecord,
-        findings: &[(Inquiry, Finding)],
-        session: SessionFinding,
-    ) -> Vec<Grant> {
-        let policy = self.policy();
-        let allowed = choices(&policy, findings, session, self.clock.unix());
-        // Where the hub cannot be asked, the session may do what its tier could; of another tier nothing is known.
-        let is_known = session != SessionFinding::Unavailable;
-        let mut allowed: Vec<_> =
-            allowed.filter(|(_, basis)| is_known || basis.tier.name() == record.tier).collect();
-        allowed.sort_by_key(|(candidate, basis)| distance(record, candidate, basis));
-        let plan = match session {
-            SessionFinding::Kind(kind) => kind.plan(),
-            SessionFinding::Missing | SessionFinding::Unavailable => record.plan,
-        };
-        let grant = |(candidate, basis): (&Candidate, &crate::access::Basis)| Grant::Card {
-            choice: Choice { candidate: *candidate, basis: basis.clone() },
-            plan,
-        };
-        allowed.into_iter().map(grant).collect()
-    }
-
-    fn cause(
-        &self,
-        record: &SessionRecord,
-        findings: &[(Inquiry, Finding)],
-        session: SessionFinding,
-        unbound: &Refusal,
-    ) -> Cause {
-        let speaks = |(inquiry, _): &(Inquiry, Finding)| Some(inquiry.candidate.wallet) == record.wallet;
-        if !findings.iter().any(speaks) {
-            let bindings = self.store.bindings_of(&record.account);
-            let is_expired = bindings.iter().any(|binding| Some(binding.wallet) == record.wallet);
-            return if is_expired { Cause::Expired } else { Cause::Unbound };
-        }
-        match decide::nearest_refusal(&self.policy(), findings, session, unbound) {
-            Refusal::SessionKind { .. } => Cause::SessionKind,
-            Refusal::Denied => Cause::Denied,
-            Refusal::Unbound { .. } => Cause::Unbound,
-            Refusal::BindingExpired { .. } => Cause::Expired,
-            _ => Cause::NoCard,
         }
     }
 
@@ -260,16 +133,4 @@ impl Admission {
             expires_at: until.map_or(bound, |until| until.min(bound)),
         }
     }
-}
-
-/// The question about the wallet and the vault that a session rests on; `None`: the wallet no longer speaks for the
-/// account.
-fn own_inquiry(record: &SessionRecord, inquiries: &[Inquiry]) -> Option<Inquiry> {
-    let wallet = record.wallet?;
-    let of_wallet = inquiries.iter().filter(|inquiry| inquiry.candidate.wallet == wallet);
-    // A sign-in lasts longer than the handshake's own key alone.
-    let candidate = of_wallet
-        .map(|inquiry| inquiry.candidate)
-        .min_by_key(|candidate| Reverse(matches!(candidate.by, By::Binding(_))))?;
-    Some(Inquiry { candidate, question: Question::named(wallet, record.vault) })
 }

@@ -26,8 +26,8 @@ impl Admission {
         let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
         let session = timeout_at(deadline, self.session(record.session_id)).await;
         let SessionFinding::Kind(kind) = session.unwrap_or(SessionFinding::Unavailable) else { return false };
-        let findings =
-            self.findings_until(inquiries.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await;
+        let few = inquiries.into_iter().take(MAX_CONCURRENT_INQUIRIES);
+        let findings = findings_until(&|inquiry| self.finding(inquiry), few, deadline).await;
         let policy = self.policy();
         let others = choices(&policy, &findings, SessionFinding::Kind(kind), self.clock.unix());
         let others = others.filter(|(candidate, basis)| basis.holder(candidate.wallet) != holder);
@@ -39,19 +39,6 @@ impl Admission {
             }
         }
         false
-    }
-
-    /// What is found out until `deadline`, in the order of the inquiries; the rest counts as unanswered.
-    pub(super) async fn findings_until(
-        &self,
-        inquiries: impl Iterator<Item = Inquiry>,
-        deadline: Instant,
-    ) -> Vec<(Inquiry, Finding)> {
-        join_all(inquiries.map(|inquiry| async move {
-            let finding = timeout_at(deadline, self.finding(&inquiry)).await;
-            (inquiry, finding.unwrap_or_default())
-        }))
-        .await
     }
 
     /// Takes a place for a live session and writes that it rests on `grant`; whether that succeeded.
@@ -112,4 +99,17 @@ impl Admission {
             admissions_per_hour: Some(policy.admissions_per_hour()),
         }
     }
+}
+
+/// What is found out until `deadline`, in the order of the inquiries; the rest counts as unanswered.
+pub(super) async fn findings_until<F: Future<Output = Finding>>(
+    ask: &impl Fn(Inquiry) -> F,
+    inquiries: impl Iterator<Item = Inquiry>,
+    deadline: Instant,
+) -> Vec<(Inquiry, Finding)> {
+    join_all(inquiries.map(|inquiry| async move {
+        let finding = timeout_at(deadline, ask(inquiry)).await;
+        (inquiry, finding.unwrap_or_default())
+    }))
+    .await
 }

@@ -280,7 +280,7 @@ impl Bound {
         let deadline = self.deadline;
         let mut more = futures::stream::iter(asked)
             .map(|inquiry| async move {
-                let finding = timeout_at(deadline, admission.finding(&inquiry)).await;
+                let finding = timeout_at(deadline, admission.finding(inquiry)).await;
                 (inquiry, finding.unwrap_or_default())
             })
             .buffered(MAX_CONCURRENT_INQUIRIES);
@@ -327,7 +327,7 @@ impl Bound {
         let session = timeout_at(self.deadline, admission.session(self.verified.session_id()));
         let session = match self.inquiries.first() {
             Some(first) => {
-                let finding = timeout_at(self.deadline, admission.finding(first));
+                let finding = timeout_at(self.deadline, admission.finding(*first));
                 let (finding, session) = tokio::join!(finding, session);
                 self.findings.push((*first, finding.unwrap_or_default()));
                 session

@@ -303,3 +303,7 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

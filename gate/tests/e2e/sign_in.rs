@@ -1,12 +1,14 @@
 //! Sign-in with the key of a plain wallet: the message, the nonce, the signature, the binding and its bearer.
 
+use std::time::Duration;
+
 use alloy::primitives::keccak256;
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::{Answer, Caller, Challenge, SignIn, Wallet};
 use serde_json::{Value, json};
 
 use crate::trial::{Trial, trials};
-use crate::world::{World, public_url, refused, some_account, turned_away};
+use crate::world::{World, eventually, public_url, refused, some_account, turned_away};
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
@@ -377,7 +379,9 @@ async fn an_account_that_was_unbound(world: &World) -> Result<()> {
     let handshake = holder.account.wireguard_handshake(session)?;
     let taken = crate::world::enter(gate, &handshake).await?;
     ensure!(SignIn::at(&gate.url)?.unbind(holder.token()).await?.status == 204, "cannot unbind");
-    turned_away(gate, &handshake, 401, 103).await?;
+    // A repeat is answered from the record until the eviction.
+    let refused = || turned_away(gate, &handshake, 401, 103);
+    eventually("the handshake is refused", Duration::from_secs(1), refused).await?;
     world.bind(gate, &holder.wallet, &holder.account.address).await?;
     let again = crate::world::enter(gate, &handshake).await?;
     ensure!(again.bytes == taken.bytes, "another answer");

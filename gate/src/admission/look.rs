@@ -1,0 +1,171 @@
+//! Whether an admitted session still has a right to its tunnel.
+//!
+//! The work for one look is bounded whatever strangers did: first one question about the wallet and the vault that the
+//! session rests on, then a few others for a short time. What more there is to ask is asked after the eviction.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+use tokio::time::{Instant, timeout};
+
+use super::basis_choice::{Choice, Inquiry, choices, distance};
+use super::decide::{self, By, Candidate, Finding, SessionFinding};
+use super::relocation::{OTHER_BASES_TIMEOUT, findings_until};
+use super::states::{MAX_CONCURRENT_INQUIRIES, MAX_DECISION_TIME};
+use super::{Grant, Policy};
+use crate::access::{Basis, Question};
+use crate::refusal::Refusal;
+use crate::store::clock::UnixTime;
+use crate::store::{Cause, SessionRecord};
+
+/// What becomes of a session.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// It may rest on any of these, the nearest to what it rests on first.
+    Keeps(Vec<Grant>),
+    /// What it rested on is gone, and nothing else was found.
+    Loses {
+        /// Why.
+        cause: Cause,
+        /// Not everything was asked: another basis may be found later.
+        is_open: bool,
+    },
+    /// It cannot be found out now.
+    Unknown,
+}
+
+/// What the hub says of a recorded session.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OnHub {
+    Is(SessionFinding),
+    Cancelled,
+}
+
+/// What a look at a session goes by.
+pub(super) struct Look<'a> {
+    pub(super) record: &'a SessionRecord,
+    /// What there is to ask for the account, in the order of choice.
+    pub(super) inquiries: Vec<Inquiry>,
+    /// What to say if no wallet speaks for the account.
+    pub(super) unbound: Refusal,
+    /// The wallet that the session rests on has signed in for the account, be it that this has ended.
+    pub(super) has_signed_in: bool,
+    pub(super) policy: Arc<Policy>,
+    pub(super) now: UnixTime,
+}
+
+impl Look<'_> {
+    /// Whether a session that is live may stay.
+    pub(super) async fn is_held<F: Future<Output = Finding>>(
+        mut self,
+        ask: &impl Fn(Inquiry) -> F,
+        on_hub: impl Future<Output = OnHub>,
+    ) -> Verdict {
+        let own = async {
+            let inquiry = self.own_inquiry()?;
+            let finding = timeout(MAX_DECISION_TIME, ask(inquiry)).await;
+            Some((inquiry, finding.unwrap_or_default()))
+        };
+        let (on_hub, own) = tokio::join!(on_hub, own);
+        let OnHub::Is(session) = on_hub else {
+            return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
+        };
+        let mut findings: Vec<(Inquiry, Finding)> = own.into_iter().collect();
+        let grants = self.grants(&findings, session);
+        if !grants.is_empty() {
+            return Verdict::Keeps(grants);
+        }
+        let is_gone = findings.iter().all(|(_, finding)| finding.is_some());
+        let mut others = std::mem::take(&mut self.inquiries);
+        others.retain(|inquiry| !findings.iter().any(|(asked, _)| asked == inquiry));
+        // Other vaults of the same wallet first, then in the order of choice.
+        others.sort_by_key(|inquiry| Some(inquiry.candidate.wallet) != self.record.wallet);
+        let all_asked = others.len() <= MAX_CONCURRENT_INQUIRIES;
+        let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
+        findings.extend(findings_until(ask, others.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await);
+        let grants = self.grants(&findings, session);
+        if !grants.is_empty() {
+            return Verdict::Keeps(grants);
+        }
+        if !is_gone {
+            return Verdict::Unknown;
+        }
+        let is_open = !all_asked || findings.iter().any(|(_, finding)| finding.is_none());
+        findings.retain(|(_, finding)| finding.is_some());
+        Verdict::Loses { cause: self.cause(&findings, session), is_open }
+    }
+
+    /// Whether a session that is evicted may come back.
+    pub(super) async fn is_found<F: Future<Output = Finding>>(
+        self,
+        ask: &impl Fn(Inquiry) -> F,
+        on_hub: impl Future<Output = OnHub>,
+    ) -> Verdict {
+        let asked = stream::iter(self.inquiries.clone()).map(|inquiry| async move {
+            let finding = timeout(MAX_DECISION_TIME, ask(inquiry)).await;
+            (inquiry, finding.unwrap_or_default())
+        });
+        let asked = asked.buffered(MAX_CONCURRENT_INQUIRIES).collect::<Vec<_>>();
+        let (on_hub, findings) = tokio::join!(on_hub, asked);
+        let OnHub::Is(session) = on_hub else {
+            return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
+        };
+        let grants = self.grants(&findings, session);
+        if !grants.is_empty() {
+            return Verdict::Keeps(grants);
+        }
+        if findings.iter().any(|(_, finding)| finding.is_none()) {
+            return Verdict::Unknown;
+        }
+        Verdict::Loses { cause: self.cause(&findings, session), is_open: false }
+    }
+
+    /// The question about the wallet and the vault that the session rests on; `None`: the wallet no longer speaks for
+    /// the account.
+    fn own_inquiry(&self) -> Option<Inquiry> {
+        let wallet = self.record.wallet?;
+        let of_wallet = self.inquiries.iter().filter(|inquiry| inquiry.candidate.wallet == wallet);
+        // A sign-in lasts longer than the handshake's own key alone.
+        let candidate = of_wallet
+            .map(|inquiry| inquiry.candidate)
+            .min_by_key(|candidate| Reverse(matches!(candidate.by, By::Binding(_))))?;
+        Some(Inquiry { candidate, question: Question::named(wallet, self.record.vault) })
+    }
+
+    /// The bases that allow the session, the nearest to what it rests on first.
+    fn grants(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> Vec<Grant> {
+        let allowed = choices(&self.policy, findings, session, self.now);
+        // Where the hub cannot be asked, the session may do what its tier could; of another tier nothing is known.
+        let is_known = session != SessionFinding::Unavailable;
+        let mut allowed: Vec<_> =
+            allowed.filter(|(_, basis)| is_known || basis.tier.name() == self.record.tier).collect();
+        allowed.sort_by_key(|(candidate, basis)| distance(self.record, candidate, basis));
+        let plan = match session {
+            SessionFinding::Kind(kind) => kind.plan(),
+            SessionFinding::Missing | SessionFinding::Unavailable => self.record.plan,
+        };
+        let grant = |(candidate, basis): (&Candidate, &Basis)| Grant::Card {
+            choice: Choice { candidate: *candidate, basis: basis.clone() },
+            plan,
+        };
+        allowed.into_iter().map(grant).collect()
+    }
+
+    fn cause(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> Cause {
+        let speaks = |(inquiry, _): &(Inquiry, Finding)| Some(inquiry.candidate.wallet) == self.record.wallet;
+        if !findings.iter().any(speaks) {
+            return if self.has_signed_in { Cause::Expired } else { Cause::Unbound };
+        }
+        match decide::nearest_refusal(&self.policy, findings, session, &self.unbound) {
+            Refusal::SessionKind { .. } => Cause::SessionKind,
+            Refusal::Denied => Cause::Denied,
+            Refusal::Unbound { .. } => Cause::Unbound,
+            Refusal::BindingExpired { .. } => Cause::Expired,
+            _ => Cause::NoCard,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
