@@ -88,6 +88,10 @@ impl Tunnel for Notes {
         .boxed()
     }
 
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        self.shut_out(peers)
+    }
+
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
         async move {
             self.refuse()?;

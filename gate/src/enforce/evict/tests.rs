@@ -39,6 +39,10 @@ impl Tunnel for One {
         .boxed()
     }
 
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        self.shut_out(peers)
+    }
+
     fn let_back<'a>(&'a self, _: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
         async {
             if self.slow.load(Ordering::SeqCst) {

@@ -57,6 +57,10 @@ impl Tunnel for Auto {
         async { self.driver()?.shut_out(peers).await }.boxed()
     }
 
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        async { self.driver()?.remove(peers).await }.boxed()
+    }
+
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
         async { self.driver()?.let_back(peer).await }.boxed()
     }

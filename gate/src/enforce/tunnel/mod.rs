@@ -95,9 +95,7 @@ pub trait Tunnel: Send + Sync {
 
     /// Removes peers of sessions that are over: they take nothing of the service any more and do not come back. A peer
     /// that is not there is removed. Never called while a session lives, since it may lose the peer's counters.
-    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        self.shut_out(peers)
-    }
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>>;
 
     /// Lets a peer back that was shut out, if nobody else has what it had.
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>>;

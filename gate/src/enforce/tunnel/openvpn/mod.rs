@@ -162,6 +162,10 @@ impl Tunnel for OpenVpn {
         .boxed()
     }
 
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        self.shut_out(peers)
+    }
+
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
         async {
             if !pki::is_name(&peer.peer_id) {

@@ -221,6 +221,10 @@ impl Tunnel for V2Ray {
         .boxed()
     }
 
+    fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        self.shut_out(peers)
+    }
+
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
         async {
             if !is_uuid(&peer.peer_id) {
