@@ -1,7 +1,6 @@
 //! Re-evaluates the named sessions, many at a time, and applies what admission decides of each as soon as it is known.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -209,19 +208,18 @@ impl Enforcer {
                 }
                 Looked::Done
             }
-            Ok(Restored::NotThere) => {
-                tracing::info!(
-                    session = record.session_id,
-                    "the node has forgotten a peer that may come back"
-                );
-                self.evictor.evict(&[record.session_id], Cause::Lost, Instant::now()).await;
-                Looked::Done
-            }
+            Ok(Restored::NotThere) => match self.evictor.lose(record.session_id).await {
+                Ok(()) => {
+                    tracing::info!(session = record.session_id, "the node has forgotten a peer");
+                    Looked::Done
+                }
+                Err(error) => {
+                    tracing::warn!(%error, session = record.session_id, "cannot note that a peer is lost");
+                    Looked::Again
+                }
+            },
             Ok(Restored::AddressTaken) => {
-                tracing::info!(
-                    session = record.session_id,
-                    "a peer cannot be let back: its address is taken"
-                );
+                tracing::info!(session = record.session_id, "the address of a peer is taken");
                 Looked::Done
             }
             Err(error) => {

@@ -192,6 +192,11 @@ impl Evictor {
         }
     }
 
+    /// Notes that the node has forgotten the peer of a session: a live one is evicted, and one that is out stays out.
+    pub(super) async fn lose(&self, session: u64) -> Result<(), StoreError> {
+        self.evict_all(|record| record.session_id == session, Cause::Lost).await.map(drop)
+    }
+
     /// Evicts all of those meant, chosen while nobody comes back; how many were live. Unless the cause answers, those
     /// of them who are out stay out for it.
     pub(super) async fn evict_all(

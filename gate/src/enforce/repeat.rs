@@ -129,7 +129,9 @@ impl Enforcer {
     }
 
     async fn lost(&self, session: u64) -> Repeat {
-        self.evictor.evict(&[session], Cause::Lost, Instant::now()).await;
+        if let Err(error) = self.evictor.lose(session).await {
+            tracing::warn!(%error, session, "cannot note that a peer is lost");
+        }
         over("the node has forgotten it")
     }
 }
