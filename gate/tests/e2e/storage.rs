@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use rusqlite::Connection;
 use sentinel_stack::actors::{Caller, Challenge, SignIn, Wallet};
 use sentinel_stack::info::GateInfo;
+use sovereign_gate::store::MAX_PER_HOLDER;
 
 use crate::enforcement::{SOON, state};
 use crate::stub::{StubNode, TAKEN};
@@ -265,6 +266,9 @@ fn push<T>(list: &Mutex<Vec<T>>, item: T) {
 
 async fn killed_while_it_works(world: &World) -> Result<()> {
     const ROUNDS: usize = 4;
+    const WORKERS: usize = 8;
+    /// Of each worker: beyond [`MAX_PER_HOLDER`] sign-ins of a wallet one gives way to the next.
+    const WALLETS: usize = 12;
     let node = StubNode::like(&world.node().plain_url).await?;
     let gate = world
         .gate_with("gate-killed", |config| {
@@ -273,17 +277,20 @@ async fn killed_while_it_works(world: &World) -> Result<()> {
             set(config, "cache", "positive_ttl", "60s");
         })
         .await?;
-    let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    let card = [world.ethereum.other_card()];
+    let holder = world.holder(&gate, &card).await?;
     let sessions = world.hub().direct_sessions(&holder.account, &world.node().address, 3).await?;
-    let wallets = futures::future::try_join_all(
-        (0..8).map(|_| async { world.ethereum.holder(&[world.ethereum.other_card()]).await }),
-    )
-    .await?;
+    let holders = (0..WORKERS * WALLETS).map(|_| world.ethereum.holder(&card));
+    let wallets = futures::future::try_join_all(holders).await?;
+    let wallets: Vec<&[Wallet]> = wallets.chunks(WALLETS).collect();
+    let mut signed_in = [0; WORKERS];
     let confirmed = Confirmed::default();
     for round in 0..ROUNDS {
-        let work = wallets.iter().map(|wallet| async {
+        let work = wallets.iter().zip(&mut signed_in).map(|(wallets, signed_in)| async {
             // Until the gate is gone.
             loop {
+                let wallet = wallets.get(*signed_in / MAX_PER_HOLDER).context("too few wallets")?;
+                *signed_in += 1;
                 let site = SignIn::at(&gate.url)?;
                 let challenge = site.challenge(wallet.address(), &some_account(), None).await?;
                 let answer = site.bind(&challenge.message, &wallet.sign(&challenge.message)?).await?;
