@@ -49,7 +49,7 @@ pub(super) struct Look<'a> {
     pub(super) inquiries: Vec<Inquiry>,
     /// What to say if no wallet speaks for the account.
     pub(super) unbound: Refusal,
-    /// The wallet that the session rests on has signed in for the account, be it that this has ended.
+    /// The wallet that the session rests on has a binding to the account, live or expired.
     pub(super) has_signed_in: bool,
     pub(super) policy: Arc<Policy>,
     pub(super) now: UnixTime,
@@ -57,21 +57,17 @@ pub(super) struct Look<'a> {
 
 impl Look<'_> {
     /// Whether a session that is live may stay.
-    pub(super) async fn is_held<F: Future<Output = Finding>>(
+    pub(super) async fn reevaluate<F: Future<Output = Finding>>(
         mut self,
         ask: &impl Fn(Inquiry) -> F,
         on_hub: impl Future<Output = OnHub>,
     ) -> Verdict {
-        let own = async {
-            let inquiry = self.own_inquiry()?;
-            let finding = timeout(MAX_DECISION_TIME, ask(inquiry)).await;
-            Some((inquiry, finding.unwrap_or_default()))
-        };
-        let (on_hub, own) = tokio::join!(on_hub, own);
+        let end = Instant::now() + MAX_DECISION_TIME;
+        let own = findings_until(ask, self.own_inquiry().into_iter(), end);
+        let (on_hub, mut findings) = tokio::join!(on_hub, own);
         let OnHub::Is(session) = on_hub else {
             return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
         };
-        let mut findings: Vec<(Inquiry, Finding)> = own.into_iter().collect();
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
             return Verdict::Keeps(grants);
@@ -83,7 +79,8 @@ impl Look<'_> {
         others.sort_by_key(|inquiry| Some(inquiry.candidate.wallet) != self.record.wallet);
         let all_asked = others.len() <= MAX_CONCURRENT_INQUIRIES;
         let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
-        findings.extend(findings_until(ask, others.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await);
+        findings
+            .extend(findings_until(ask, others.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await);
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
             return Verdict::Keeps(grants);
@@ -97,12 +94,12 @@ impl Look<'_> {
     }
 
     /// Whether a session that is evicted may come back.
-    pub(super) async fn is_found<F: Future<Output = Finding>>(
-        self,
+    pub(super) async fn search_basis<F: Future<Output = Finding>>(
+        mut self,
         ask: &impl Fn(Inquiry) -> F,
         on_hub: impl Future<Output = OnHub>,
     ) -> Verdict {
-        let asked = stream::iter(self.inquiries.clone()).map(|inquiry| async move {
+        let asked = stream::iter(std::mem::take(&mut self.inquiries)).map(|inquiry| async move {
             let finding = timeout(MAX_DECISION_TIME, ask(inquiry)).await;
             (inquiry, finding.unwrap_or_default())
         });

@@ -38,7 +38,7 @@ use crate::governance::Governance;
 use crate::refusal::Refusal;
 use crate::standing::Standing;
 use crate::store::clock::{Clock, UnixTime};
-use crate::store::{Cause, SessionRecord, Store};
+use crate::store::{Binding, Cause, SessionRecord, Store};
 
 /// The tier of those who pass by the operator's list, in records and metrics.
 pub const PROBE: &str = "probe";
@@ -206,9 +206,20 @@ impl Admission {
         own_key: Option<Address>,
         signed_in_after: Option<UnixTime>,
     ) -> (Vec<Inquiry>, Refusal) {
+        self.inquiries_of(self.store.bindings_of(account), account, own_key, signed_in_after)
+    }
+
+    /// The same for the bindings of the account that were read already.
+    fn inquiries_of(
+        &self,
+        bindings: Vec<Binding>,
+        account: &AccountAddress,
+        own_key: Option<Address>,
+        signed_in_after: Option<UnixTime>,
+    ) -> (Vec<Inquiry>, Refusal) {
         let now = self.clock.unix();
         let (expired, mut live): (Vec<_>, Vec<_>) =
-            self.store.bindings_of(account).into_iter().partition(|binding| binding.expired(now));
+            bindings.into_iter().partition(|binding| binding.expired(now));
         live.retain(|binding| signed_in_after.is_none_or(|after| binding.issued_at > after));
         let own_key = own_key.filter(|_| signed_in_after.is_none());
         let sessions = self.store.sessions_of_account(account);

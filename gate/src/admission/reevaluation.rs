@@ -59,7 +59,9 @@ impl Admission {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        self.look_at(record).is_held(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id)).await
+        self.look_at(record)
+            .reevaluate(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id))
+            .await
     }
 
     /// Whether an evicted session may come back: everything is asked, in the order of choice.
@@ -67,13 +69,15 @@ impl Admission {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        self.look_at(record).is_found(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id)).await
+        self.look_at(record)
+            .search_basis(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id))
+            .await
     }
 
     fn look_at<'a>(&self, record: &'a SessionRecord) -> Look<'a> {
-        let (inquiries, unbound) = self.inquiries(&record.account, record.own_key, None);
         let bindings = self.store.bindings_of(&record.account);
         let has_signed_in = bindings.iter().any(|binding| Some(binding.wallet) == record.wallet);
+        let (inquiries, unbound) = self.inquiries_of(bindings, &record.account, record.own_key, None);
         Look { record, inquiries, unbound, has_signed_in, policy: self.policy(), now: self.clock.unix() }
     }
 

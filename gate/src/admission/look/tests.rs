@@ -1,4 +1,4 @@
-//! Random towns of wallets, vaults, delegations and slow answers: what one look may cost and conclude.
+//! Random worlds of wallets, vaults, delegations and slow answers: what one look may cost and conclude.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -21,20 +21,20 @@ const SESSION: SessionFinding = SessionFinding::Kind(SessionKind::Plan(1));
 const WALLET: u8 = 200;
 const VAULT: u8 = 201;
 
-/// What cards give one wallet: its own, by the vault of each number, and how long an answer about it takes. None: there
-/// is no answer.
+/// What cards give one wallet: its own cards, and those of each vault. `delay`: milliseconds until a question about the
+/// wallet is answered; `None`: never.
 #[derive(Debug, Clone)]
-struct Resident {
+struct WalletCards {
     own: Option<Tier>,
     vaults: BTreeMap<u8, Tier>,
     hint: Option<u8>,
     delay: Option<u64>,
 }
 
-/// Who signed in for the account of the session, in the order of the store, and what all of them have.
+/// Wallets bound to the account of the session, in the order of the store, and the cards behind each.
 #[derive(Debug)]
-struct Town {
-    residents: BTreeMap<u8, Resident>,
+struct World {
+    wallets: BTreeMap<u8, WalletCards>,
     order: Vec<u8>,
     asked: Mutex<Vec<Inquiry>>,
 }
@@ -54,14 +54,14 @@ fn record() -> SessionRecord {
     session(7, WALLET, Some(VAULT))
 }
 
-impl Town {
+impl World {
     fn bindings(&self) -> Vec<Binding> {
         let account = record().account;
         let signed_in = |(id, number): (usize, &u8)| Binding {
             id: i64::try_from(id).unwrap(),
             account,
             wallet: address(*number),
-            vault: self.residents[number].hint.map(address),
+            vault: self.wallets[number].hint.map(address),
             issued_at: NOW - 1,
             expires_at: NOW + 1,
             last_used_at: None,
@@ -84,8 +84,8 @@ impl Town {
     /// The truth.
     fn entitlement(&self, question: Question) -> Entitlement {
         let wallet = question.wallet();
-        let resident = &self.residents[&wallet[0]];
-        let basis = |vault: Option<u8>, tier: Tier| Basis {
+        let cards = &self.wallets[&wallet[0]];
+        let make = |vault: Option<u8>, tier: Tier| Basis {
             tier,
             via: if vault.is_some() { Via::Delegation } else { Via::Own },
             vault: vault.map(address),
@@ -98,9 +98,9 @@ impl Town {
             Question::Named { vault: named, .. } => named == Some(address(vault)),
             Question::Listed { .. } => true,
         };
-        let own = resident.own.map(|tier| basis(None, tier));
-        let lent = resident.vaults.iter().filter(|(vault, _)| is_asked(**vault));
-        let bases = own.into_iter().chain(lent.map(|(vault, tier)| basis(Some(*vault), *tier))).collect();
+        let own = cards.own.map(|tier| make(None, tier));
+        let lent = cards.vaults.iter().filter(|(vault, _)| is_asked(**vault));
+        let bases = own.into_iter().chain(lent.map(|(vault, tier)| make(Some(*vault), *tier))).collect();
         Entitlement {
             wallet,
             bases,
@@ -113,14 +113,14 @@ impl Town {
 
     async fn answer(&self, inquiry: Inquiry) -> Finding {
         self.asked.lock().unwrap().push(inquiry);
-        match self.residents[&inquiry.question.wallet()[0]].delay {
+        match self.wallets[&inquiry.question.wallet()[0]].delay {
             Some(delay) => tokio::time::sleep(Duration::from_millis(delay)).await,
             None => std::future::pending().await,
         }
         Some(Arc::new(self.entitlement(inquiry.question)))
     }
 
-    /// Whether anything that anybody signed in with allows the session.
+    /// Whether a card behind any binding allows the session.
     fn entitles(&self) -> bool {
         self.inquiries().iter().any(|inquiry| {
             self.entitlement(inquiry.question).bases.iter().any(|basis| basis.tier == Tier::Free)
@@ -140,9 +140,10 @@ impl Town {
             let begun = Instant::now();
             let (look, on_hub) = (self.look(&record), async { OnHub::Is(SESSION) });
             let ask = |inquiry| self.answer(inquiry);
-            let verdict = match is_live {
-                true => look.is_held(&ask, on_hub).await,
-                false => look.is_found(&ask, on_hub).await,
+            let verdict = if is_live {
+                look.reevaluate(&ask, on_hub).await
+            } else {
+                look.search_basis(&ask, on_hub).await
             };
             (verdict, std::mem::take(&mut *self.asked.lock().unwrap()), begun.elapsed())
         })
@@ -150,37 +151,38 @@ impl Town {
 }
 
 fn any_tier() -> impl Strategy<Value = Tier> {
-    // Few of a crowd have what the session needs.
+    // Few wallets of a crowd have the tier that the session needs.
     prop_oneof![1 => Just(Tier::Free), 9 => Just(Tier::Paid)]
 }
 
-fn any_resident(delay: impl Strategy<Value = Option<u64>>) -> impl Strategy<Value = Resident> {
+fn any_wallet(delay: impl Strategy<Value = Option<u64>>) -> impl Strategy<Value = WalletCards> {
     let vaults = prop::collection::btree_map(100..110_u8, any_tier(), 0..4);
     (prop::option::weighted(0.3, any_tier()), vaults, prop::option::of(100..112_u8), delay)
-        .prop_map(|(own, vaults, hint, delay)| Resident { own, vaults, hint, delay })
+        .prop_map(|(own, vaults, hint, delay)| WalletCards { own, vaults, hint, delay })
 }
 
-/// A town in which the session's wallet answers after `own_delay`, among a crowd.
-fn any_town(own: impl Strategy<Value = Resident>, crowd_is_slow: bool) -> impl Strategy<Value = Town> {
-    let delay = match crowd_is_slow {
-        true => prop_oneof![(0..400_u64).prop_map(Some), Just(Some(10_000)), Just(None)].boxed(),
-        false => (0..400_u64).prop_map(Some).boxed(),
+/// A world in which the session's wallet has what `own` gives, among a crowd of other wallets.
+fn any_world(own: impl Strategy<Value = WalletCards>, crowd_is_slow: bool) -> impl Strategy<Value = World> {
+    let delay = if crowd_is_slow {
+        prop_oneof![(0..400_u64).prop_map(Some), Just(Some(10_000)), Just(None)].boxed()
+    } else {
+        (0..400_u64).prop_map(Some).boxed()
     };
-    let crowd = prop::collection::btree_map(1..90_u8, any_resident(delay), 0..MAX_PER_ACCOUNT - 1);
+    let crowd = prop::collection::btree_map(1..90_u8, any_wallet(delay), 0..MAX_PER_ACCOUNT - 1);
     (own, crowd, any::<prop::sample::Index>(), prop::bool::weighted(0.9)).prop_map(
         |(own, crowd, place, signed_in)| {
             let mut order: Vec<u8> = crowd.keys().copied().collect();
             if signed_in {
                 order.insert(place.index(order.len() + 1), WALLET);
             }
-            let residents = crowd.into_iter().chain([(WALLET, own)]).collect();
-            Town { residents, order, asked: Mutex::default() }
+            let wallets = crowd.into_iter().chain([(WALLET, own)]).collect();
+            World { wallets, order, asked: Mutex::default() }
         },
     )
 }
 
-fn prompt_resident() -> impl Strategy<Value = Resident> {
-    any_resident((0..200_u64).prop_map(Some))
+fn prompt_wallet() -> impl Strategy<Value = WalletCards> {
+    any_wallet((0..200_u64).prop_map(Some))
 }
 
 proptest! {
@@ -189,43 +191,43 @@ proptest! {
     /// Whatever the crowd: one question about what the session rests on, then a few for a short time. A session stays
     /// only with a basis that is true, and never while nothing entitles it.
     #[test]
-    fn retention_is_bounded(town in any_town(prompt_resident(), true)) {
-        let (verdict, asked, time) = town.run(true);
+    fn retention_is_bounded(world in any_world(prompt_wallet(), true)) {
+        let (verdict, asked, time) = world.run(true);
         prop_assert!(asked.len() <= 1 + MAX_CONCURRENT_INQUIRIES, "{} questions", asked.len());
-        let own = Duration::from_millis(town.residents[&WALLET].delay.unwrap());
+        let own = Duration::from_millis(world.wallets[&WALLET].delay.unwrap());
         prop_assert!(time <= own + OTHER_BASES_TIMEOUT + Duration::from_millis(2), "{time:?}");
         match verdict {
             Verdict::Keeps(grants) => {
                 for grant in grants {
                     let Grant::Card { choice, .. } = grant else { return Err(TestCaseError::fail("a probe")) };
                     let listed = Question::Listed { wallet: choice.candidate.wallet };
-                    prop_assert!(town.entitlement(listed).bases.contains(&choice.basis));
+                    prop_assert!(world.entitlement(listed).bases.contains(&choice.basis));
                     prop_assert_eq!(choice.basis.tier, Tier::Free);
                 }
             }
-            Verdict::Loses { is_open, .. } => prop_assert!(is_open || !town.entitles(), "given up too early"),
+            Verdict::Loses { is_open, .. } => prop_assert!(is_open || !world.entitles(), "given up too early"),
             Verdict::Unknown => return Err(TestCaseError::fail("its own basis was answered")),
         }
     }
 
     /// While the session's own basis is there, one question settles the look, and strangers change nothing.
     #[test]
-    fn strangers_do_not_move_a_session(mut town in any_town(prompt_resident(), true)) {
-        prop_assume!(town.order.contains(&WALLET));
-        town.residents.get_mut(&WALLET).unwrap().vaults.insert(VAULT, Tier::Free);
-        let (verdict, asked, time) = town.run(true);
+    fn strangers_do_not_move_a_session(mut world in any_world(prompt_wallet(), true)) {
+        prop_assume!(world.order.contains(&WALLET));
+        world.wallets.get_mut(&WALLET).unwrap().vaults.insert(VAULT, Tier::Free);
+        let (verdict, asked, time) = world.run(true);
         let Verdict::Keeps(grants) = verdict else { return Err(TestCaseError::fail(format!("{verdict:?}"))) };
         let Some(Grant::Card { choice, .. }) = grants.first() else { return Err(TestCaseError::fail("no card")) };
         prop_assert_eq!((choice.candidate.wallet, choice.basis.vault), (address(WALLET), Some(address(VAULT))));
         prop_assert_eq!(asked.len(), 1);
-        prop_assert_eq!(time.as_millis(), u128::from(town.residents[&WALLET].delay.unwrap()));
+        prop_assert_eq!(time.as_millis(), u128::from(world.wallets[&WALLET].delay.unwrap()));
     }
 
     /// Without an answer about what it rests on, nothing is concluded but what others prove.
     #[test]
-    fn silence_is_not_a_loss(town in any_town(any_resident(Just(None)), true)) {
-        prop_assume!(town.order.contains(&WALLET));
-        let (verdict, asked, time) = town.run(true);
+    fn silence_is_not_a_loss(world in any_world(any_wallet(Just(None)), true)) {
+        prop_assume!(world.order.contains(&WALLET));
+        let (verdict, asked, time) = world.run(true);
         let is_lost = matches!(verdict, Verdict::Loses { .. });
         prop_assert!(!is_lost);
         prop_assert!(asked.len() <= 1 + MAX_CONCURRENT_INQUIRIES);
@@ -234,10 +236,10 @@ proptest! {
 
     /// After an eviction everything is asked: a session comes back exactly if something entitles it.
     #[test]
-    fn search_finds_what_there_is(town in any_town(prompt_resident(), false)) {
-        let (verdict, asked, _) = town.run(false);
-        prop_assert_eq!(asked.len(), town.inquiries().len());
-        prop_assert_eq!(matches!(verdict, Verdict::Keeps(_)), town.entitles());
+    fn search_finds_what_there_is(world in any_world(prompt_wallet(), false)) {
+        let (verdict, asked, _) = world.run(false);
+        prop_assert_eq!(asked.len(), world.inquiries().len());
+        prop_assert_eq!(matches!(verdict, Verdict::Keeps(_)), world.entitles());
         prop_assert!(!matches!(verdict, Verdict::Unknown));
     }
 }
