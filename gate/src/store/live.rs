@@ -305,5 +305,4 @@ impl Live {
 }
 
 #[cfg(test)]
-#[path = "live_tests.rs"]
 mod tests;

@@ -28,7 +28,7 @@ pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
     }
 }
 
-fn claim(record: &SessionRecord, devices: usize) -> Claim {
+pub(crate) fn claim(record: &SessionRecord, devices: usize) -> Claim {
     Claim {
         session_id: record.session_id,
         holder: record.holder(),

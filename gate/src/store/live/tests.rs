@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::tests::sessions::session;
+use crate::store::tests::sessions::{claim, session};
 use crate::store::{SessionRecord, SessionState};
 
 const LIMITS: HolderLimits = HolderLimits { devices: 3, slots: 5, admissions_per_hour: Some(9) };
@@ -49,15 +49,8 @@ fn record(holder: u8, session_id: u64, now: UnixTime) -> SessionRecord {
     SessionRecord { admitted_at: now, ..session(session_id, holder, None) }
 }
 
-fn claim_of(record: &SessionRecord, limits: HolderLimits) -> Claim {
-    Claim {
-        session_id: record.session_id,
-        holder: record.holder(),
-        tier: record.tier.clone(),
-        service: record.service.clone(),
-        peer_id: record.peer_id.clone(),
-        limits: Some(limits),
-    }
+fn limited(record: &SessionRecord, limits: HolderLimits) -> Claim {
+    Claim { limits: Some(limits), ..claim(record, limits.devices) }
 }
 
 impl Gate {
@@ -71,7 +64,7 @@ impl Gate {
                     admissions_per_hour: LIMITS.admissions_per_hour.filter(|_| is_new),
                     ..LIMITS
                 };
-                let claimed = self.live.claim(claim_of(&record(holder, id, self.now), limits), self.now);
+                let claimed = self.live.claim(limited(&record(holder, id, self.now), limits), self.now);
                 if let Ok(number) = claimed {
                     self.claims.entry(holder).or_default().push_back((number, id));
                 }
@@ -113,7 +106,7 @@ impl Gate {
                 let to = session(0, to, None).wallet;
                 let new = SessionRecord { wallet: to, vault: None, ..(*old).clone() };
                 let limits = HolderLimits { admissions_per_hour: None, ..LIMITS };
-                if let Ok(claim) = self.live.claim(claim_of(&new, limits), self.now) {
+                if let Ok(claim) = self.live.claim(limited(&new, limits), self.now) {
                     self.live.put(Arc::new(new));
                     self.live.release(claim);
                 }
@@ -180,7 +173,7 @@ proptest! {
         let mut among_others = Gate { now: 1_000_000, ..Gate::default() };
         for (holder, step) in steps {
             let seen = among_others.step(holder, step);
-            // Time passes for everybody.
+            // All holders share one clock.
             if holder == 0 || matches!(step, Step::Wait(_)) {
                 prop_assert_eq!(seen, alone.step(holder, step));
             }
