@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::rights_fixture::{
     Device, EVICTION_LIMIT, connect, is_evicted, passes, record_of, run_on_node, until_evicted,
 };
-use crate::rights_scene::{Admitted, LocalAccount, Scene};
+use crate::rights_scene::{LocalAccount, Scene};
 use crate::trial::{Trial, trials};
 use crate::world::{Holder, World, eventually, own, record, set};
 
@@ -212,7 +212,7 @@ async fn removes_peers_of_sessions_that_have_left_the_hub(world: &World) -> Resu
         ensure!(held == keys.len(), "{what}: {held} peers are left in the node's table");
         Ok(())
     };
-    let is_out = |device: &Admitted| {
+    let is_out = |device: &Device| {
         let passes = scene.node.passes(&device.key);
         async move {
             ensure!(!passes, "packets pass");
@@ -242,7 +242,7 @@ async fn removes_peers_of_sessions_that_have_left_the_hub(world: &World) -> Resu
 struct SceneHolder {
     wallet: Wallet,
     account: LocalAccount,
-    device: Admitted,
+    device: Device,
 }
 
 async fn connected(scene: &Scene) -> Result<SceneHolder> {
@@ -252,7 +252,7 @@ async fn connected(scene: &Scene) -> Result<SceneHolder> {
     let (handshake, key) = account.handshake(session)?;
     let answer = scene.knock_patiently(&handshake, &[]).await?;
     answer.result()?;
-    Ok(SceneHolder { wallet, account, device: Admitted { session, key, handshake, answer: answer.bytes } })
+    Ok(SceneHolder { wallet, account, device: Device { session, key, handshake, answer: answer.bytes } })
 }
 
 /// Evicts a device by a sale while the node does not answer, and lets the card come back: nothing may be restored that

@@ -41,8 +41,8 @@ alloy::sol! {
 /// An account of the hub that exists in this process only.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalAccount {
-    pub(crate) key: Wallet,
-    pub(crate) public_key: String,
+    key: Wallet,
+    public_key: String,
     pub(crate) address: AccountAddress,
 }
 
@@ -74,15 +74,6 @@ impl LocalAccount {
     }
 }
 
-/// A device that the gate has admitted.
-#[derive(Debug, Clone)]
-pub(crate) struct Admitted {
-    pub(crate) session: u64,
-    pub(crate) key: String,
-    pub(crate) handshake: Handshake,
-    pub(crate) answer: Vec<u8>,
-}
-
 /// Sessions that must be live at every moment, and what was seen of those that were not.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
@@ -90,20 +81,20 @@ pub(crate) struct Watched {
     pub(crate) expected: BTreeMap<u64, String>,
     pub(crate) violations: BTreeMap<u64, String>,
     /// Looks that are complete.
-    pub(crate) looks: u64,
+    looks: u64,
 }
 
 /// A gate, its hub and its node, for sequences side by side.
 pub(crate) struct Scene {
     pub(crate) ethereum: Ethereum,
-    pub(crate) hub: StubHub,
+    hub: StubHub,
     pub(crate) node: FakeNode,
-    pub(crate) node_address: NodeAddress,
-    pub(crate) gate: GateInfo,
+    node_address: NodeAddress,
+    gate: GateInfo,
     pub(crate) url: String,
     pub(crate) caller: Caller,
-    pub(crate) next_session: AtomicU64,
-    pub(crate) watched: Arc<Mutex<Watched>>,
+    next_session: AtomicU64,
+    watched: Arc<Mutex<Watched>>,
     pub(crate) free_plan: u64,
     pub(crate) paid_plan: u64,
 }
@@ -159,7 +150,7 @@ impl Scene {
     }
 
     /// Notes which of the sessions expected since `before` are not served.
-    pub(crate) fn compare(&self, before: &BTreeSet<u64>, records: &BTreeMap<u64, &Value>) {
+    fn compare(&self, before: &BTreeSet<u64>, records: &BTreeMap<u64, &Value>) {
         let mut guard = self.watched();
         let watched = &mut *guard;
         for (session, key) in watched.expected.iter().filter(|(session, _)| before.contains(session)) {
@@ -253,7 +244,7 @@ impl Scene {
         }
     }
 
-    pub(crate) async fn try_sign_in(
+    async fn try_sign_in(
         &self,
         wallet: &Wallet,
         account: AccountAddress,
