@@ -109,8 +109,9 @@ impl Every {
 
 /// Works until every handle of the store is gone, then closes the database. `waiting` counts what is in the queue or
 /// was just taken from it.
-pub(super) fn run(place: &Place, queue: &Receiver<Write>, waiting: &AtomicUsize) {
-    let Some(options) = lock(place).as_ref().map(|writer| writer.options) else { return };
+///
+/// It takes the writer for no longer than a write needs: while it has it, no other thread writes at once.
+pub(super) fn run(place: &Place, options: Options, queue: &Receiver<Write>, waiting: &AtomicUsize) {
     let mut tidy = Every::new(options.tidy_every);
     let [mut purge, mut look, mut again] = [PURGE_EVERY, LOOK_EVERY, TRY_AGAIN].map(Every::new);
     let mut taken = Vec::with_capacity(BATCH);
