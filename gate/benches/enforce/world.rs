@@ -223,6 +223,7 @@ fn record(session: usize, now: i64, block: u64) -> SessionRecord {
         peer_id: tunnel::key(session),
         addresses: vec![tunnel::address(session)],
         handshake_hash: [1; 32],
+        slot_holder: Some(holder(session)),
         admitted_at: now,
         decision_block: block,
         expires_at: now + DAY,

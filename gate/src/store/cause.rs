@@ -82,6 +82,16 @@ impl Cause {
         self.heals() || matches!(self, Self::DeviceLimit | Self::Lockdown)
     }
 
+    /// Why no handshake brings the peer back, if none does.
+    pub fn why_over(self) -> Option<&'static str> {
+        match self {
+            Self::Lost => Some("the node has forgotten it"),
+            Self::Cancelled => Some("the session was cancelled"),
+            Self::Dropped | Self::Erased => Some("the operator ended it"),
+            _ => None,
+        }
+    }
+
     pub(super) fn parse(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cause| cause.label() == label)
     }

@@ -12,7 +12,6 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::Service;
 
 use super::binding::BindingKey;
-use super::cause::Cause;
 use super::clock::UnixTime;
 use super::session::{Claim, ClaimError, HolderLimits, SessionRecord};
 
@@ -27,7 +26,8 @@ pub(super) struct Live {
     next_claim: u64,
     /// Sessions that use a key, by service and key; several if a session's handshakes overlap.
     by_peer: HashMap<(String, String), Vec<u64>>,
-    /// Recorded and claimed sessions of a holder, evicted ones too.
+    /// Recorded and claimed sessions of a holder, evicted ones too: those that rest on it and those whose slot counts
+    /// for it.
     by_holder: BTreeSet<(Address, u64)>,
     by_account: BTreeSet<(AccountAddress, u64)>,
     /// Evicted sessions whose peer the node has removed.
@@ -87,9 +87,7 @@ impl Live {
 
     /// Sessions of a holder whose peers hold a slot of the node, or are about to.
     pub(super) fn slots(&self, holder: Address) -> BTreeSet<u64> {
-        self.of_holder(holder)
-            .filter(|id| self.takes_place(holder, *id) || self.holds_slot_of(holder, *id))
-            .collect()
+        self.of_holder(holder).filter(|id| self.takes_slot(holder, *id)).collect()
     }
 
     /// Slots that recorded sessions hold, of all holders.
@@ -149,9 +147,11 @@ impl Live {
             || self.claims_of(session_id).any(|claim| claim.holder == Some(holder))
     }
 
-    fn holds_slot_of(&self, holder: Address, session_id: u64) -> bool {
-        let record = self.sessions.get(&session_id);
-        record.is_some_and(|record| record.holder() == Some(holder)) && self.holds_slot(session_id)
+    fn takes_slot(&self, holder: Address, session_id: u64) -> bool {
+        match self.sessions.get(&session_id).filter(|_| self.holds_slot(session_id)) {
+            Some(record) => record.slot_holder == Some(holder),
+            None => self.claims_of(session_id).any(|claim| claim.holder == Some(holder)),
+        }
     }
 
     fn claims_of(&self, session_id: u64) -> impl Iterator<Item = &Claim> {
@@ -210,8 +210,8 @@ impl Live {
             return Err(ClaimError::DeviceLimit { sessions, recorded, limit: limits.devices });
         }
         let mut slots = self.slots(holder);
-        let has_slot = slots.remove(&session_id);
-        if !has_slot && slots.len() >= limits.slots {
+        slots.remove(&session_id);
+        if !self.holds_slot(session_id) && slots.len() >= limits.slots {
             let sessions = slots.into_iter().collect();
             return Err(ClaimError::SlotLimit { sessions, limit: limits.slots });
         }
@@ -240,14 +240,14 @@ impl Live {
 
     fn release(&mut self, number: u64) {
         if let Some(claim) = self.claims.remove(&number) {
-            self.reindex(claim.session_id, &claim.service, &claim.peer_id, claim.holder);
+            self.reindex(claim.session_id, &claim.service, &claim.peer_id, [claim.holder]);
         }
     }
 
     /// Puts a session that the node has just admitted, in the place of what was known of it.
     pub(super) fn admit(&mut self, record: Arc<SessionRecord>) {
-        let holder = record.holder().filter(|_| !self.sessions.contains_key(&record.session_id));
-        if let Some(holder) = holder {
+        let is_new = !self.sessions.contains_key(&record.session_id);
+        if let Some(holder) = record.slot_holder.filter(|_| is_new) {
             self.note_admission(holder, record.admitted_at);
         }
         self.put(record);
@@ -259,9 +259,10 @@ impl Live {
         let was_released = self.slot_released.contains(&session_id);
         self.remove(session_id);
         self.use_peer(&record.service, &record.peer_id, session_id);
-        self.by_holder.extend(record.holder().map(|holder| (holder, session_id)));
+        let holders = [record.holder(), record.slot_holder].into_iter().flatten();
+        self.by_holder.extend(holders.map(|holder| (holder, session_id)));
         self.by_account.insert((record.account, session_id));
-        if !record.is_live() && (was_released || record.cause == Some(Cause::Lost)) {
+        if !record.is_live() && was_released {
             self.slot_released.insert(session_id);
         }
         self.sessions.insert(session_id, record);
@@ -272,7 +273,8 @@ impl Live {
         let record = self.sessions.remove(&session_id)?;
         self.by_account.remove(&(record.account, session_id));
         self.slot_released.remove(&session_id);
-        self.reindex(session_id, &record.service, &record.peer_id, record.holder());
+        let holders = [record.holder(), record.slot_holder];
+        self.reindex(session_id, &record.service, &record.peer_id, holders);
         Some(record)
     }
 
@@ -284,14 +286,25 @@ impl Live {
     }
 
     /// Drops from the indexes what neither the session nor another claim of it still stands for.
-    fn reindex(&mut self, session_id: u64, service: &str, peer_id: &str, holder: Option<Address>) {
+    fn reindex(
+        &mut self,
+        session_id: u64,
+        service: &str,
+        peer_id: &str,
+        holders: impl IntoIterator<Item = Option<Address>>,
+    ) {
         let record = self.sessions.get(&session_id);
         let claims = || self.claims_of(session_id);
         let peer_stays = record.is_some_and(|record| record.service == service && record.peer_id == peer_id)
             || claims().any(|claim| claim.service == service && claim.peer_id == peer_id);
-        let holder_stays = record.is_some_and(|record| record.holder() == holder)
-            || claims().any(|claim| claim.holder == holder);
-        if let Some(holder) = holder.filter(|_| !holder_stays) {
+        let holder_stays = |holder: &Address| {
+            let holder = Some(*holder);
+            record.is_some_and(|record| record.holder() == holder || record.slot_holder == holder)
+                || claims().any(|claim| claim.holder == holder)
+        };
+        let gone: Vec<Address> =
+            holders.into_iter().flatten().filter(|holder| !holder_stays(holder)).collect();
+        for holder in gone {
             self.by_holder.remove(&(holder, session_id));
         }
         let key = (service.to_owned(), peer_id.to_owned());

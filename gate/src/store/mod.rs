@@ -158,7 +158,7 @@ impl Store {
         let (queue, received) = mpsc::channel();
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn({
             let (writer, waiting) = (Arc::clone(&writer), Arc::clone(&waiting));
-            move || writer::run(&writer, &received, &waiting)
+            move || writer::run(&writer, options, &received, &waiting)
         });
         let thread = thread.map_err(|source| OpenError::Io { path: path.clone(), source })?;
         let inner = Inner {

@@ -35,6 +35,9 @@ pub struct SessionRecord {
     pub addresses: Vec<String>,
     /// Hash of the handshake's bytes, to know an identical repeat.
     pub handshake_hash: [u8; 32],
+    /// The holder for which it was admitted: its slot at the node counts for that one until it is free, whatever basis
+    /// the session rests on later. None for a probe.
+    pub slot_holder: Option<Address>,
     /// When it was admitted.
     pub admitted_at: UnixTime,
     /// The Ethereum block of the decision.
@@ -52,9 +55,14 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
-    /// The address that holds the card, for which places and slots are counted. None for a probe.
+    /// The address that holds the card, for which places are counted. None for a probe.
     pub fn holder(&self) -> Option<Address> {
         self.vault.or(self.wallet)
+    }
+
+    /// The addresses by which events on Ethereum end its right, and what they give.
+    pub fn rests_on(&self) -> (Option<Address>, Option<Address>, &str) {
+        (self.wallet, self.vault, &self.tier)
     }
 
     /// Whether its peer is in the tunnel.
@@ -69,13 +77,14 @@ impl SessionRecord {
 
     /// The same without the wallet; `None`: it does not speak of it.
     pub(super) fn without(&self, wallet: Address) -> Option<Self> {
-        let speaks = [self.wallet, self.vault, self.own_key].contains(&Some(wallet));
+        let speaks = [self.wallet, self.vault, self.own_key, self.slot_holder].contains(&Some(wallet));
         speaks.then(|| Self {
             wallet: None,
             vault: None,
             collection: None,
             card: None,
             own_key: None,
+            slot_holder: None,
             ..self.clone()
         })
     }

@@ -41,7 +41,7 @@ pub(super) fn kept(connection: &Connection, asked: Address) -> Result<Kept, Stor
         })
     })?;
     let query = "SELECT session_id, account, admitted_at, ended_at, addresses FROM sessions \
-         WHERE wallet = $1 OR vault = $1 OR own_key = $1 ORDER BY session_id";
+         WHERE wallet = $1 OR vault = $1 OR own_key = $1 OR slot_holder = $1 ORDER BY session_id";
     let sessions = all(connection, query, [asked.as_slice()], |row| {
         let addresses: String = row.get(4)?;
         Ok(KeptSession {
@@ -73,9 +73,10 @@ pub(super) fn erase(connection: &Connection, wallet: Address) -> Done {
         // The signed text names the vault too.
         "UPDATE bindings SET vault = NULL, message = '', signature = x'' WHERE vault = $1",
         "UPDATE bindings SET holders = NULL WHERE instr(holders, $1) > 0",
-        "DELETE FROM sessions WHERE ended_at IS NOT NULL AND (wallet = $1 OR vault = $1 OR own_key = $1)",
-        "UPDATE sessions SET wallet = NULL, vault = NULL, collection = NULL, card = NULL, own_key = NULL \
-         WHERE wallet = $1 OR vault = $1 OR own_key = $1",
+        "DELETE FROM sessions WHERE ended_at IS NOT NULL AND (wallet = $1 OR vault = $1 OR own_key = $1 \
+         OR slot_holder = $1)",
+        "UPDATE sessions SET wallet = NULL, vault = NULL, collection = NULL, card = NULL, own_key = NULL, \
+         slot_holder = NULL WHERE wallet = $1 OR vault = $1 OR own_key = $1 OR slot_holder = $1",
         "UPDATE intents SET wallet = NULL, vault = NULL, collection = NULL, card = NULL, own_key = NULL \
          WHERE wallet = $1 OR vault = $1 OR own_key = $1",
     ] {

@@ -16,9 +16,9 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
         connection,
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
          handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, plan, via, \
-         collection, evicted_at, ended_at) \
+         collection, evicted_at, slot_holder, ended_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21, NULL) \
+         $21, $22, NULL) \
          ON CONFLICT (session_id) DO UPDATE SET account = excluded.account, wallet = excluded.wallet, \
          vault = excluded.vault, card = excluded.card, tier = excluded.tier, service = excluded.service, \
          peer_id = excluded.peer_id, addresses = excluded.addresses, \
@@ -26,7 +26,8 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
          admitted_at = excluded.admitted_at, decision_block = excluded.decision_block, \
          expires_at = excluded.expires_at, state = excluded.state, cause = excluded.cause, \
          own_key = excluded.own_key, plan = excluded.plan, via = excluded.via, \
-         collection = excluded.collection, evicted_at = excluded.evicted_at, ended_at = NULL",
+         collection = excluded.collection, evicted_at = excluded.evicted_at, \
+         slot_holder = excluded.slot_holder, ended_at = NULL",
         params![
             new.session_id.cast_signed(),
             new.account.as_bytes(),
@@ -49,6 +50,7 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
             new.via,
             bytes(new.collection.as_ref()),
             new.evicted_at,
+            bytes(new.slot_holder.as_ref()),
         ],
     )?;
     sql_intents::settle(connection, new.session_id, &new.peer_id)
@@ -106,7 +108,7 @@ pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
 pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
     let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
          handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key, plan, via, collection, \
-         evicted_at FROM sessions \
+         evicted_at, slot_holder FROM sessions \
          WHERE ended_at IS NULL";
     each(connection, query, [], |row| {
         found(read(row)?);
@@ -139,6 +141,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
         via: row.get(17)?,
         collection: address(row, 18)?,
         evicted_at: row.get(19)?,
+        slot_holder: address(row, 20)?,
     })
 }
 
@@ -154,10 +157,10 @@ pub(super) fn load_admissions(
     since: UnixTime,
     mut found: impl FnMut(Address, UnixTime),
 ) -> Done {
-    let query = "SELECT vault, wallet, admitted_at FROM sessions WHERE admitted_at > $1 ORDER BY admitted_at";
+    let query = "SELECT slot_holder, admitted_at FROM sessions WHERE admitted_at > $1 ORDER BY admitted_at";
     each(connection, query, [since], |row| {
-        if let Some(holder) = address(row, 0)?.or(address(row, 1)?) {
-            found(holder, row.get(2)?);
+        if let Some(holder) = address(row, 0)? {
+            found(holder, row.get(1)?);
         }
         Ok(())
     })

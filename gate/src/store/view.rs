@@ -19,7 +19,8 @@
 //! for each holder bind one account and [`MAX_PER_HOLDER`] for each holder bind any. So a crowd of wallets with one
 //! card displaces only itself. Beyond a bound the first of these goes: an expired binding, one that no longer entitled
 //! and was never of use, one that no handshake tried (those in the middle by age first), the one that was of use longest ago. One on which a live
-//! session rests never goes: then the newcomer is refused.
+//! session rests never goes: then the newcomer is refused. So is, from [`MIXED_FROM`] bindings on, one none of whose
+//! holders has less than [`MAX_PER_ACCOUNT_AND_HOLDER`] bindings there.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::RandomState;
@@ -38,6 +39,9 @@ use super::shelf::Shelf;
 pub const MAX_PER_ACCOUNT: usize = 32;
 /// Bindings of one account for each holder of their cards.
 pub const MAX_PER_ACCOUNT_AND_HOLDER: usize = 2;
+/// Bindings of one account from which on each further one needs a holder with less than
+/// [`MAX_PER_ACCOUNT_AND_HOLDER`] of them, whatever their other holders are.
+const MIXED_FROM: usize = MAX_PER_ACCOUNT / 2;
 /// Bindings of all accounts for each holder of their cards.
 pub const MAX_PER_HOLDER: usize = 16;
 /// Holders that are remembered of one binding.
@@ -185,7 +189,7 @@ impl View {
         let bounds = [
             (in_account.copied().collect(), MAX_PER_ACCOUNT_AND_HOLDER * holders.len()),
             (group, MAX_PER_HOLDER * holders.len()),
-            (of_account, MAX_PER_ACCOUNT),
+            (of_account.clone(), MAX_PER_ACCOUNT),
         ];
         let mut gone: Vec<Binding> = Vec::new();
         for (mut others, bound) in bounds {
@@ -205,7 +209,21 @@ impl View {
             gone.extend(others.split_off(others.len().min(bound - 1)));
         }
         let none_in_use = gone.iter().all(|binding| binding.expired(now) || !is_in_use(&binding.key()));
-        none_in_use.then_some(gone)
+        let mut left = of_account;
+        left.retain(|binding| !binding.expired(now) && !gone.iter().any(|gone| gone.id == binding.id));
+        (none_in_use && !self.is_mixed_again(&left, holders)).then_some(gone)
+    }
+
+    /// Whether a newcomer to an account with these bindings only mixes `holders` anew: few cards, delegated in many
+    /// combinations, form many groups, and each of them has its bindings already.
+    fn is_mixed_again(&self, bindings: &[Binding], holders: &[Address]) -> bool {
+        let is_of = |binding: &Binding, holder: &Address| match self.holders.get(&binding.key()) {
+            Some(holders) => holders.contains(holder),
+            None => binding.wallet == *holder,
+        };
+        let bindings_of = |holder: &Address| bindings.iter().filter(|one| is_of(one, holder)).count();
+        bindings.len() >= MIXED_FROM
+            && holders.iter().all(|holder| bindings_of(holder) >= MAX_PER_ACCOUNT_AND_HOLDER)
     }
 
     /// The bindings whose holders are all among `holders`, in the order in which to try them.

@@ -127,6 +127,34 @@ fn a_crowd_with_one_card_displaces_only_itself() {
     assert!(ids(&view, 1).len() <= 1 + 2 * MAX_PER_ACCOUNT_AND_HOLDER);
 }
 
+/// Each combination of holders is a group of its own.
+#[test]
+fn few_cards_in_many_combinations_do_not_fill_an_account() {
+    let mut view = View::default();
+    bind(&mut view, &binding(1, 1, 1, NOW - 1000));
+    let cards: Vec<Address> = (990..997).map(wallet).collect();
+    let mut accepted = 0;
+    for (combination, number) in (1..1_u32 << cards.len()).zip(2..) {
+        let is_in = |place: &usize| combination & (1 << place) != 0;
+        let holders: Vec<Address> = (0..cards.len()).filter(is_in).map(|place| cards[place]).collect();
+        if holders.len() <= MAX_HOLDERS {
+            let new = binding(number, 1, number.unsigned_abs(), NOW - 500);
+            accepted += usize::from(bind_with(&mut view, &new, &holders, |_| false));
+        }
+    }
+    let kept = ids(&view, 1);
+    assert!(kept.contains(&1) && kept.len() < MAX_PER_ACCOUNT, "{kept:?} of {accepted}");
+    // Room is left for whom the cards are not of.
+    for number in 2000..2004 {
+        bind(&mut view, &binding(number, 1, number.unsigned_abs(), NOW - 400));
+    }
+    let now = ids(&view, 1);
+    assert!(
+        (2000..2004).all(|number| now.contains(&number)) && kept.iter().all(|id| now.contains(id)),
+        "{now:?}"
+    );
+}
+
 #[test]
 fn a_card_binds_a_bounded_number_of_accounts() {
     let mut view = View::default();

@@ -72,6 +72,7 @@ impl Recorder {
             peer_id: verified.peer().to_string(),
             addresses: addresses(answer),
             handshake_hash: verified.fingerprint(),
+            slot_holder: basis.vault.or(basis.wallet),
             admitted_at: self.clock.unix(),
             decision_block: basis.block,
             expires_at: basis.expires_at,

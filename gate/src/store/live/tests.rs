@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::tests::sessions::{claim, session};
-use crate::store::{SessionRecord, SessionState};
+use crate::store::{Cause, SessionRecord, SessionState};
 
 const LIMITS: HolderLimits = HolderLimits { devices: 3, slots: 5, admissions_per_hour: Some(9) };
 const HOLDERS: u8 = 4;

@@ -2,6 +2,9 @@
 ALTER TABLE sessions ADD COLUMN via TEXT;
 ALTER TABLE sessions ADD COLUMN collection BLOB;
 ALTER TABLE sessions ADD COLUMN evicted_at BIGINT;
+-- The holder for which it was admitted.
+ALTER TABLE sessions ADD COLUMN slot_holder BLOB;
+UPDATE sessions SET slot_holder = coalesce(vault, wallet);
 -- Not before it was admitted: a sign-in that is newer counts as fresh.
 UPDATE sessions SET evicted_at = admitted_at WHERE state = 'evicted';
 ALTER TABLE intents ADD COLUMN via TEXT;

@@ -18,6 +18,7 @@ pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
         peer_id: format!("key {session_id}"),
         addresses: vec!["10.8.0.2/32".to_owned(), "fd00::2/128".to_owned()],
         handshake_hash: [signer; 32],
+        slot_holder: Some(vault.map_or_else(|| wallet(signer), wallet)),
         admitted_at: NOW,
         decision_block: u64::MAX,
         expires_at: NOW + DAY,
@@ -140,10 +141,37 @@ async fn evicted_sessions_hold_slots_until_the_node_removes_their_peers() {
     store.close().await;
     let store = open(home.path()).await;
     assert_eq!(store.claim(next).unwrap_err(), full);
-    store.evict_session(3, crate::store::Cause::Lost).await.unwrap();
+    store.release_slot(3);
     assert_eq!(store.slots_of(wallet(1)).len(), 5, "the node has forgotten it");
     store.end_session(4).await.unwrap();
     assert_eq!(store.slots_held(), 4);
+    store.close().await;
+}
+
+/// A session that moves to another holder takes a place there, and its slot counts where it was admitted.
+#[tokio::test]
+async fn a_live_session_needs_no_further_slot_to_move() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path()).await;
+    for id in 1..=6 {
+        store.record_session(session(id, 1, None), vec![]).await.unwrap();
+        store.set_session_state(id, SessionState::Evicted).await.unwrap();
+    }
+    store.record_session(session(7, 2, None), vec![]).await.unwrap();
+    let moved = SessionRecord { wallet: Some(wallet(1)), ..session(7, 2, None) };
+    drop(store.claim(claim(&moved, 3)).expect("a place is free, and the slot is there"));
+    store.update_session(moved).await.unwrap();
+    let of = |store: &Store, holder: u8| {
+        (store.places_of(wallet(holder)), store.slots_of(wallet(holder)).into_iter().collect::<Vec<_>>())
+    };
+    assert_eq!(of(&store, 1), (vec![7], (1..=6).collect()));
+    assert_eq!(of(&store, 2), (vec![], vec![7]));
+    store.close().await;
+    let store = open(home.path()).await;
+    assert_eq!((of(&store, 1), of(&store, 2)), ((vec![7], (1..=6).collect()), (vec![], vec![7])));
+    // Its slot is free once it has left the hub, for whichever holder it is counted.
+    store.end_session(7).await.unwrap();
+    assert_eq!((of(&store, 1), of(&store, 2)), ((vec![], (1..=6).collect()), (vec![], vec![])));
     store.close().await;
 }
 
