@@ -32,12 +32,11 @@ impl Entitlement {
         self.bases.is_empty()
     }
 
-    /// The addresses that hold the cards, each once and in order.
+    /// The addresses that hold the cards, each once, in the order of the bases.
     pub fn holders(&self) -> Vec<Address> {
-        let mut holders: Vec<Address> = self.bases.iter().map(|basis| basis.holder(self.wallet)).collect();
-        holders.sort_unstable();
-        holders.dedup();
-        holders
+        let mut seen = HashSet::new();
+        let holders = self.bases.iter().map(|basis| basis.holder(self.wallet));
+        holders.filter(|holder| seen.insert(*holder)).collect()
     }
 
     /// The second from which on one of the bases is no longer true.

@@ -110,7 +110,7 @@ impl Access {
         Ok(self.summary_with_holders(wallet, vault).await?.0)
     }
 
-    /// The same, and the holders of all cards behind it, each once and in order.
+    /// The same, and the holders of all cards behind it, each once: the wallet itself and a named vault come first.
     pub async fn summary_with_holders(
         &self,
         wallet: Address,

@@ -110,14 +110,14 @@ fn summary_shows_cards_of_the_best_tier_first_and_at_most_twenty() {
 }
 
 #[test]
-fn holders_are_sorted_and_unique() {
+fn holders_are_unique_and_in_the_order_of_the_bases() {
     let bases = [
         own(Tier::Paid, &[3]),
         through(2, Tier::Free, Via::Delegation),
         through(1, Tier::Paid, Via::Delegation),
         through(2, Tier::Paid, Via::DelegateXyz),
     ];
-    assert_eq!(entitlement(&bases).holders(), [vault(1), vault(2), WALLET]);
+    assert_eq!(entitlement(&bases).holders(), [WALLET, vault(2), vault(1)]);
 }
 
 #[test]
