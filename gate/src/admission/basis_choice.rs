@@ -89,7 +89,7 @@ pub fn choices<'a>(
 fn allows(policy: &Policy, tier: Tier, session: SessionFinding) -> bool {
     match session {
         SessionFinding::Kind(kind) => policy.allows(tier, kind),
-        SessionFinding::Missing | SessionFinding::Unavailable => true,
+        SessionFinding::Missing | SessionFinding::Foreign | SessionFinding::Unavailable => true,
     }
 }
 

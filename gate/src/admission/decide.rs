@@ -43,6 +43,8 @@ pub enum SessionFinding {
     Kind(SessionKind),
     /// It does not exist: the node will say so.
     Missing,
+    /// It is another account's: the node will say so.
+    Foreign,
     /// The hub could not be asked.
     Unavailable,
 }

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::basis_choice::{Choice, Inquiry, choices, distance};
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
@@ -88,31 +88,45 @@ impl Look<'_> {
         if !is_gone {
             return Verdict::Unknown;
         }
-        let is_open = !all_asked || findings.iter().any(|(_, finding)| finding.is_none());
+        let is_whole = |finding: &Finding| {
+            finding.as_ref().is_some_and(|found| !found.is_partial && !found.delegations_unread)
+        };
+        let is_open = !all_asked || !findings.iter().all(|(_, finding)| is_whole(finding));
         findings.retain(|(_, finding)| finding.is_some());
         Verdict::Loses { cause: self.cause(&findings, session), is_open }
     }
 
-    /// Whether a session that is evicted may come back.
+    /// Whether a session that is evicted may come back. What is not answered in time is asked at the next look, which
+    /// begins further on: `tries` is the number of looks before.
     pub(super) async fn search_basis<F: Future<Output = Finding>>(
         mut self,
+        tries: u32,
         ask: &impl Fn(Inquiry) -> F,
         on_hub: impl Future<Output = OnHub>,
     ) -> Verdict {
-        let asked = stream::iter(std::mem::take(&mut self.inquiries)).map(|inquiry| async move {
-            let finding = timeout(MAX_DECISION_TIME, ask(inquiry)).await;
-            (inquiry, finding.unwrap_or_default())
-        });
-        let asked = asked.buffered(MAX_CONCURRENT_INQUIRIES).collect::<Vec<_>>();
-        let (on_hub, findings) = tokio::join!(on_hub, asked);
+        let end = Instant::now() + MAX_DECISION_TIME;
+        let inquiries = std::mem::take(&mut self.inquiries);
+        let first = (tries as usize).wrapping_mul(MAX_CONCURRENT_INQUIRIES) % inquiries.len().max(1);
+        let order = (first..inquiries.len()).chain(0..first);
+        let asked =
+            stream::iter(order.map(|place| (place, inquiries[place]))).map(|(place, inquiry)| async move {
+                let finding = timeout_at(end, ask(inquiry)).await;
+                (place, inquiry, finding.unwrap_or_default())
+            });
+        let asked = asked.buffer_unordered(MAX_CONCURRENT_INQUIRIES).collect::<Vec<_>>();
+        let (on_hub, mut findings) = tokio::join!(on_hub, asked);
         let OnHub::Is(session) = on_hub else {
             return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
         };
+        findings.sort_unstable_by_key(|(place, ..)| *place);
+        let findings: Vec<(Inquiry, Finding)> =
+            findings.into_iter().map(|(_, inquiry, finding)| (inquiry, finding)).collect();
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
             return Verdict::Keeps(grants);
         }
-        if findings.iter().any(|(_, finding)| finding.is_none()) {
+        let is_answered = |finding: &Finding| finding.as_ref().is_some_and(|found| !found.is_partial);
+        if !findings.iter().all(|(_, finding)| is_answered(finding)) {
             return Verdict::Unknown;
         }
         Verdict::Loses { cause: self.cause(&findings, session), is_open: false }
@@ -140,7 +154,9 @@ impl Look<'_> {
         allowed.sort_by_key(|(candidate, basis)| distance(self.record, candidate, basis));
         let plan = match session {
             SessionFinding::Kind(kind) => kind.plan(),
-            SessionFinding::Missing | SessionFinding::Unavailable => self.record.plan,
+            SessionFinding::Missing | SessionFinding::Foreign | SessionFinding::Unavailable => {
+                self.record.plan
+            }
         };
         let grant = |(candidate, basis): (&Candidate, &Basis)| Grant::Card {
             choice: Choice { candidate: *candidate, basis: basis.clone() },

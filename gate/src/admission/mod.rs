@@ -1,7 +1,7 @@
 //! Admission: from the bytes of a handshake to the right to forward it.
 //!
-//! `bytes → Parsed → Verified → Bound → Entitled → Admitted`: see [`states`]. A session that is not on the
-//! hub ends as [`NoSession`], which is the node's to refuse.
+//! `bytes → Parsed → Verified → Bound → Entitled → Admitted`: see [`states`]. A session that the account does not have on
+//! the hub ends as [`NoSession`], which is the node's to refuse.
 
 pub mod basis_choice;
 pub mod decide;
@@ -132,6 +132,11 @@ impl Admission {
         if self.store.paused().is_some() && !is_live {
             return Err(Refusal::Paused);
         }
+        // Nothing more is asked for one that cannot come back.
+        let cause = record.as_ref().filter(|record| !record.is_live()).and_then(|record| record.cause);
+        if let Some(why) = cause.and_then(Cause::why_over) {
+            return Err(Refusal::TunnelOver(why));
+        }
         let mut bound = verified.bind(self, Self::repeat_terms(record.as_deref()))?;
         if denied {
             return Err(bound.denied());
@@ -249,9 +254,10 @@ impl Admission {
         }
     }
 
-    /// What the hub says of a session.
-    async fn session(&self, id: u64) -> SessionFinding {
+    /// What the hub says of a session that a handshake of `account` is for.
+    async fn session(&self, id: u64, account: &AccountAddress) -> SessionFinding {
         match self.sessions.get(id).await {
+            Ok(Some(session)) if session.account != *account => SessionFinding::Foreign,
             Ok(Some(session)) => SessionFinding::Kind(session.kind),
             Ok(None) => SessionFinding::Missing,
             Err(error) => {

@@ -59,19 +59,16 @@ impl Admission {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        self.look_at(record)
-            .reevaluate(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id))
-            .await
+        self.look_at(record).reevaluate(&|inquiry| self.finding(inquiry), self.on_hub(record)).await
     }
 
-    /// Whether an evicted session may come back: everything is asked, in the order of choice.
-    pub async fn search_basis(&self, record: &SessionRecord) -> Verdict {
+    /// Whether an evicted session may come back: everything is asked, in the order of choice. `tries`: looks before
+    /// this one that did not end with an answer.
+    pub async fn search_basis(&self, record: &SessionRecord, tries: u32) -> Verdict {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        self.look_at(record)
-            .search_basis(&|inquiry| self.finding(inquiry), self.on_hub(record.session_id))
-            .await
+        self.look_at(record).search_basis(tries, &|inquiry| self.finding(inquiry), self.on_hub(record)).await
     }
 
     fn look_at<'a>(&self, record: &'a SessionRecord) -> Look<'a> {
@@ -90,8 +87,8 @@ impl Admission {
     }
 
     /// Not waited for longer than a right may stay in doubt: without an answer the recorded tier counts.
-    async fn on_hub(&self, session: u64) -> OnHub {
-        match timeout(OTHER_BASES_TIMEOUT, self.sessions.get(session)).await {
+    async fn on_hub(&self, record: &SessionRecord) -> OnHub {
+        match timeout(OTHER_BASES_TIMEOUT, self.sessions.get(record.session_id)).await {
             Ok(Ok(Some(session))) if session.status != SessionStatus::Active => OnHub::Cancelled,
             Ok(Ok(Some(session))) => OnHub::Is(SessionFinding::Kind(session.kind)),
             Ok(Ok(None)) => OnHub::Is(SessionFinding::Missing),

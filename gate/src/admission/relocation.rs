@@ -24,7 +24,7 @@ impl Admission {
         }
         let (inquiries, _) = self.inquiries(&record.account, record.own_key, None);
         let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
-        let session = timeout_at(deadline, self.session(record.session_id)).await;
+        let session = timeout_at(deadline, self.session(record.session_id, &record.account)).await;
         let SessionFinding::Kind(kind) = session.unwrap_or(SessionFinding::Unavailable) else { return false };
         let few = inquiries.into_iter().take(MAX_CONCURRENT_INQUIRIES);
         let findings = findings_until(&|inquiry| self.finding(inquiry), few, deadline).await;

@@ -143,10 +143,11 @@ pub struct Repeated {
     verified: Verified,
 }
 
-/// An entitled handshake for a session that is not on the hub: the node's to refuse.
+/// An entitled handshake for a session that its account does not have on the hub: the node's to refuse.
 #[derive(Debug)]
 pub struct NoSession {
     verified: Verified,
+    is_foreign: bool,
 }
 
 /// Where a handshake that was not refused ends.
@@ -324,7 +325,9 @@ impl Bound {
         if let Some(session) = self.session {
             return session;
         }
-        let session = timeout_at(self.deadline, admission.session(self.verified.session_id()));
+        let account = self.verified.account();
+        let session = admission.session(self.verified.session_id(), &account);
+        let session = timeout_at(self.deadline, session);
         let session = match self.inquiries.first() {
             Some(first) => {
                 let finding = timeout_at(self.deadline, admission.finding(*first));
@@ -356,8 +359,10 @@ impl Entitled {
     /// Takes a place of the holder and the tunnel key.
     pub async fn admit(self, admission: &Admission) -> Result<Outcome, NotAdmitted> {
         let Self { mut bound, choice, make_room } = self;
-        if bound.session == Some(SessionFinding::Missing) {
-            return Ok(Outcome::NoSession(Box::new(NoSession { verified: bound.verified })));
+        // Nothing of what follows is for another account's session: neither place nor key nor its turn at the node.
+        if let Some(finding @ (SessionFinding::Missing | SessionFinding::Foreign)) = bound.session {
+            let is_foreign = finding == SessionFinding::Foreign;
+            return Ok(Outcome::NoSession(Box::new(NoSession { verified: bound.verified, is_foreign })));
         }
         let plan = match bound.session {
             Some(SessionFinding::Kind(kind)) => kind.plan(),
@@ -390,7 +395,7 @@ impl Entitled {
 fn in_bad_standing(admission: &Admission, bound: &Bound) -> Option<Refusal> {
     match bound.session {
         Some(SessionFinding::Kind(kind)) => admission.in_bad_standing(kind),
-        Some(SessionFinding::Missing | SessionFinding::Unavailable) | None => None,
+        Some(SessionFinding::Missing | SessionFinding::Foreign | SessionFinding::Unavailable) | None => None,
     }
 }
 
@@ -423,6 +428,11 @@ impl Repeated {
 }
 
 impl NoSession {
+    /// The session is another account's.
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
     /// The bytes that make the node refuse in its own words; see [`question`].
     pub fn question(&self) -> Bytes {
         question::about(self.verified.session_id(), &self.verified.parsed.handshake.data).into()

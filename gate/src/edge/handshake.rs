@@ -255,7 +255,8 @@ impl Handshakes {
         let asked = tokio::time::timeout(patience(begun), self.upstream.ask_about(missing, parts, client));
         let answer = asked.await.map_err(|_| Refusal::NodeUnavailable)??;
         // The session has appeared since: the client's next try will be decided on what it is.
-        if answer.status().is_success() || answer.status() == StatusCode::UNAUTHORIZED {
+        let has_appeared = answer.status() == StatusCode::UNAUTHORIZED && !missing.is_foreign();
+        if answer.status().is_success() || has_appeared {
             return Err(Refusal::HubUnavailable);
         }
         metrics::counter!("sovereign_gate_admissions_total",

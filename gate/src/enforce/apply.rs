@@ -5,16 +5,16 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use super::queue::Due;
+use super::queue::{Due, Reason};
 use super::tunnel::Restored;
 use super::{Enforcer, is_open};
 use crate::admission::basis_choice::losers;
 use crate::admission::{Grant, RecordedBasis, Verdict};
 use crate::store::{Cause, ClaimError, SessionRecord, SessionState};
 
-/// Sessions looked at at the same time without an event.
+/// Sessions looked at at the same time that are not known to have lost anything.
 const MAX_BACKGROUND: usize = 64;
-/// Sessions looked at at the same time in all: the background never keeps an event waiting.
+/// Sessions looked at at the same time in all: no number of others delays a loss.
 const MAX_CONCURRENT: usize = 2 * MAX_BACKGROUND;
 /// Looks at a session that waits until others of its holder were looked at.
 const MAX_WAITS_FOR_OTHERS: u32 = 3;
@@ -25,8 +25,10 @@ impl Enforcer {
         let mut background = 0;
         loop {
             tokio::select! {
-                due = self.queue.take(background < MAX_BACKGROUND), if running.len() < MAX_CONCURRENT => {
-                    let in_background = usize::from(!due.is_urgent());
+                // A decision is as old as its reads: what happened since found the former basis in the record.
+                sessions = self.evictor.on_new_bases() => self.queue.add(sessions, Reason::Loss),
+                due = self.queue.take(background >= MAX_BACKGROUND), if running.len() < MAX_CONCURRENT => {
+                    let in_background = usize::from(!due.is_loss());
                     background += in_background;
                     running.push(async move {
                         self.look(&due).await;
@@ -45,7 +47,7 @@ impl Enforcer {
         let verdict = if record.is_live() {
             self.admission.reevaluate(&record).await
         } else {
-            self.admission.search_basis(&record).await
+            self.admission.search_basis(&record, due.tries).await
         };
         let outcome = match verdict {
             Verdict::Keeps(grants) => self.keep(due, &record, &grants).await,

@@ -54,6 +54,9 @@ pub struct Evictor {
     unwritten: Arc<Mutex<BTreeSet<u64>>>,
     /// Have left the hub, and the peer may still be in the tunnel.
     ending: Mutex<BTreeSet<u64>>,
+    /// Live by another basis than at the last look, and not looked at since.
+    on_new_bases: Mutex<BTreeSet<u64>>,
+    basis_changed: Notify,
     /// The tunnel's own public key, if it has one, as it was seen last. `None`: not looked at yet.
     #[expect(clippy::option_option, reason = "not looked at yet, or no key")]
     server_key: Mutex<Option<Option<String>>>,
@@ -94,6 +97,8 @@ impl Evictor {
             unfinished: Mutex::default(),
             unwritten: Arc::default(),
             ending: Mutex::default(),
+            on_new_bases: Mutex::default(),
+            basis_changed: Notify::new(),
             server_key: Mutex::default(),
             bell: Notify::new(),
         }
@@ -192,9 +197,12 @@ impl Evictor {
         }
     }
 
-    /// Notes that the node has forgotten the peer of a session: a live one is evicted, and one that is out stays out.
+    /// Notes that the node has forgotten the peer of a session: a live one is evicted, one that is out stays out, and
+    /// its slot is free.
     pub(super) async fn lose(&self, session: u64) -> Result<(), StoreError> {
-        self.evict_all(|record| record.session_id == session, Cause::Lost).await.map(drop)
+        self.evict_all(|record| record.session_id == session, Cause::Lost).await?;
+        self.store.release_slot(session);
+        Ok(())
     }
 
     /// Evicts all of those meant, chosen while nobody comes back; how many were live. Unless the cause answers, those
@@ -297,6 +305,7 @@ impl Evictor {
             return Err(error.into());
         }
         self.unfinished().remove(&id);
+        self.note_new_basis(id);
         tracing::info!(session = id, "the peer of a session is back");
         Ok(restored)
     }
@@ -308,7 +317,28 @@ impl Evictor {
         if known.state != SessionState::Live || known.handshake_hash != record.handshake_hash {
             return Err(NotBack::Changed);
         }
-        Ok(self.store.update_session(record).await?)
+        let (id, is_new) = (record.session_id, known.rests_on() != record.rests_on());
+        self.store.update_session(record).await?;
+        if is_new {
+            self.note_new_basis(id);
+        }
+        Ok(())
+    }
+
+    fn note_new_basis(&self, session: u64) {
+        lock(&self.on_new_bases).insert(session);
+        self.basis_changed.notify_one();
+    }
+
+    /// Sessions that rest on another basis than before, or came back; waits until there are some. Each is told once.
+    pub(super) async fn on_new_bases(&self) -> BTreeSet<u64> {
+        loop {
+            let sessions = std::mem::take(&mut *lock(&self.on_new_bases));
+            if !sessions.is_empty() {
+                return sessions;
+            }
+            self.basis_changed.notified().await;
+        }
     }
 
     /// Tries what did not succeed until it does, for ever.

@@ -102,7 +102,7 @@ impl Enforcer {
             // Begun since then, it found no record to evict.
             self.evictor.evict(&[session], Cause::Lockdown, Instant::now()).await;
         }
-        self.queue.add([session], Reason::Change);
+        self.queue.add([session], Reason::Loss);
         tracing::info!(session, paused, "a handshake whose answer was not recorded is a session now");
         Ok(())
     }

@@ -12,14 +12,13 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 /// How often the place in the events is written down.
 pub(super) const REMEMBER: Duration = Duration::from_secs(1);
 
-/// Why a session is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a session is named, the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reason {
-    /// Something happened on Ethereum that may have ended its right: it is looked at before others, and stays in doubt
-    /// for a bounded time only.
+    /// Its right may have ended: it is looked at before all others, and stays in doubt for a bounded time only.
     Loss,
-    /// Something happened that concerns it, such as a sign-in or a gift, which anyone can cause: it is looked at before
-    /// others.
+    /// Something happened that concerns it, such as a sign-in or a gift. Strangers can cause that, so it never delays a
+    /// loss.
     Change,
     /// Anything else: policy, a start, the clock.
     Other,
@@ -33,7 +32,7 @@ pub(super) struct Due {
     pub(super) since: Instant,
     /// When it was named first because its right may have ended, unless that is dealt with.
     pub(super) loss_at: Option<Instant>,
-    is_urgent: bool,
+    reason: Reason,
     /// The event after which it was named first.
     ticket: u64,
     /// Vain looks so far.
@@ -42,8 +41,8 @@ pub(super) struct Due {
 }
 
 impl Due {
-    pub(super) fn is_urgent(&self) -> bool {
-        self.is_urgent
+    pub(super) fn is_loss(&self) -> bool {
+        self.reason == Reason::Loss
     }
 }
 
@@ -51,10 +50,9 @@ impl Due {
 #[derive(Debug, Default)]
 struct State {
     due: HashMap<u64, Due>,
-    /// The same by time: urgent ones, and the others.
-    urgent: BTreeSet<(Instant, u64)>,
-    background: BTreeSet<(Instant, u64)>,
-    /// Those that are looked at right now.
+    /// Those of them that are not in hand, by time: one order for each reason, the most urgent first.
+    orders: [BTreeSet<(Instant, u64)>; 3],
+    /// Those that are looked at right now. None of them is taken a second time.
     in_hand: HashMap<u64, Due>,
     tickets: u64,
     /// Places in Ethereum's events, and the ticket after which each counts.
@@ -64,16 +62,33 @@ struct State {
 impl State {
     fn insert(&mut self, due: Due) {
         self.remove(due.session);
-        let order = if due.is_urgent() { &mut self.urgent } else { &mut self.background };
-        order.insert((due.not_before, due.session));
+        if !self.in_hand.contains_key(&due.session) {
+            self.order(due.reason).insert((due.not_before, due.session));
+        }
         self.due.insert(due.session, due);
     }
 
     fn remove(&mut self, session: u64) -> Option<Due> {
         let due = self.due.remove(&session)?;
-        let order = if due.is_urgent() { &mut self.urgent } else { &mut self.background };
-        order.remove(&(due.not_before, session));
+        self.order(due.reason).remove(&(due.not_before, session));
         Some(due)
+    }
+
+    /// A session is no longer in hand: if it was named again, it can be taken again.
+    fn put_down(&mut self, session: u64) {
+        self.in_hand.remove(&session);
+        if let Some(due) = self.due.get(&session).copied() {
+            self.insert(due);
+        }
+    }
+
+    fn order(&mut self, reason: Reason) -> &mut BTreeSet<(Instant, u64)> {
+        let [losses, changes, others] = &mut self.orders;
+        match reason {
+            Reason::Loss => losses,
+            Reason::Change => changes,
+            Reason::Other => others,
+        }
     }
 }
 
@@ -96,7 +111,6 @@ impl ReevaluationQueue {
             state.tickets += 1;
             let ticket = state.tickets;
             let loss_at = (reason == Reason::Loss).then_some(now);
-            let is_urgent = reason != Reason::Other;
             for session in sessions {
                 // An event makes an earlier look worth while, and what is older stays older.
                 let due = match state.due.get(&session) {
@@ -104,12 +118,10 @@ impl ReevaluationQueue {
                         not_before: now,
                         tries: 0,
                         loss_at: known.loss_at.or(loss_at),
-                        is_urgent: known.is_urgent || is_urgent,
+                        reason: known.reason.min(reason),
                         ..*known
                     },
-                    None => {
-                        Due { session, since: now, loss_at, is_urgent, ticket, tries: 0, not_before: now }
-                    }
+                    None => Due { session, since: now, loss_at, reason, ticket, tries: 0, not_before: now },
                 };
                 state.insert(due);
             }
@@ -157,10 +169,10 @@ impl ReevaluationQueue {
         settled
     }
 
-    /// Takes one that is due, an urgent one before others; waits until there is one.
-    pub(super) async fn take(&self, with_background: bool) -> Due {
+    /// Takes one that is due, the most urgent first; waits until there is one. `only_losses`: others stay.
+    pub(super) async fn take(&self, only_losses: bool) -> Due {
         loop {
-            let (taken, next) = self.try_take(with_background);
+            let (taken, next) = self.try_take(only_losses);
             if let Some(due) = taken {
                 return due;
             }
@@ -170,14 +182,13 @@ impl ReevaluationQueue {
         }
     }
 
-    fn try_take(&self, with_background: bool) -> (Option<Due>, Option<Instant>) {
+    fn try_take(&self, only_losses: bool) -> (Option<Due>, Option<Instant>) {
         let mut state = self.state();
         let now = Instant::now();
-        let firsts = [state.urgent.first(), state.background.first().filter(|_| with_background)];
-        let firsts = firsts.map(Option::<&(Instant, u64)>::copied);
-        let ready = firsts.into_iter().flatten().find(|(not_before, _)| *not_before <= now);
-        let Some((_, session)) = ready else {
-            return (None, firsts.into_iter().flatten().map(|(not_before, _)| not_before).min());
+        let orders = if only_losses { &state.orders[..1] } else { &state.orders[..] };
+        let firsts = orders.iter().filter_map(BTreeSet::first);
+        let Some((_, session)) = firsts.clone().find(|(not_before, _)| *not_before <= now).copied() else {
+            return (None, firsts.map(|(not_before, _)| *not_before).min());
         };
         let due = state.remove(session);
         state.in_hand.extend(due.map(|due| (session, due)));
@@ -186,7 +197,8 @@ impl ReevaluationQueue {
 
     /// This one is done.
     pub(super) fn done(&self, due: &Due) {
-        self.state().in_hand.remove(&due.session);
+        self.state().put_down(due.session);
+        self.added.notify_one();
     }
 
     /// This one could not be told: again later, at the latest when `grace` has passed since its right may have ended.
@@ -203,26 +215,28 @@ impl ReevaluationQueue {
     pub(super) fn search(&self, due: &Due) {
         self.put_back(
             due,
-            Due { tries: 0, loss_at: None, is_urgent: false, not_before: Instant::now(), ..*due },
+            Due { tries: 0, loss_at: None, reason: Reason::Other, not_before: Instant::now(), ..*due },
         );
-        self.added.notify_one();
     }
 
     fn put_back(&self, due: &Due, later: Due) {
-        let mut state = self.state();
-        state.in_hand.remove(&due.session);
-        // Named again meanwhile: that look comes first, but what is open is as old as it is.
-        let next = match state.due.get(&due.session) {
-            Some(known) => Due {
-                since: due.since,
-                ticket: due.ticket,
-                loss_at: later.loss_at.or(known.loss_at),
-                is_urgent: later.is_urgent || known.is_urgent,
-                ..*known
-            },
-            None => later,
-        };
-        state.insert(next);
+        {
+            let mut state = self.state();
+            state.in_hand.remove(&due.session);
+            // Named again meanwhile: that look comes first, but what is open is as old as it is.
+            let next = match state.due.get(&due.session) {
+                Some(known) => Due {
+                    since: due.since,
+                    ticket: due.ticket,
+                    loss_at: later.loss_at.or(known.loss_at),
+                    reason: later.reason.min(known.reason),
+                    ..*known
+                },
+                None => later,
+            };
+            state.insert(next);
+        }
+        self.added.notify_one();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -249,20 +263,51 @@ mod tests {
         for _ in 0..10_000 {
             queue.add([1, 2], Reason::Loss);
         }
-        let mut taken = [queue.take(true).await.session, queue.take(true).await.session];
+        let mut taken = [queue.take(false).await.session, queue.take(false).await.session];
         taken.sort_unstable();
         assert_eq!(taken, [1, 2]);
-        assert!(queue.try_take(true).0.is_none());
+        assert!(queue.try_take(false).0.is_none());
     }
 
     #[tokio::test]
     async fn looks_again_at_a_session_named_during_the_look() {
         let queue = ReevaluationQueue::default();
         queue.add([1], Reason::Other);
-        let taken = queue.take(true).await;
+        let taken = queue.take(false).await;
         queue.add([1], Reason::Other);
         queue.done(&taken);
-        assert_eq!(queue.take(true).await.session, 1);
+        assert_eq!(queue.take(false).await.session, 1);
+    }
+
+    #[tokio::test]
+    async fn takes_losses_before_changes_and_changes_before_the_rest() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Other);
+        queue.add([2], Reason::Change);
+        queue.add([3], Reason::Loss);
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.push(queue.take(false).await.session);
+        }
+        assert_eq!(taken, [3, 2, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_session_in_hand_is_not_taken_a_second_time() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Other);
+        queue.reached(cursor(1));
+        let first = queue.take(false).await;
+        queue.add([1], Reason::Loss);
+        queue.reached(cursor(2));
+        assert!(queue.try_take(false).0.is_none(), "in hand");
+        assert_eq!(queue.settled(), None);
+        queue.done(&first);
+        let second = queue.take(true).await;
+        assert!(second.is_loss());
+        assert_eq!(queue.settled(), Some(cursor(1)), "the second look is open");
+        queue.done(&second);
+        assert_eq!(queue.settled(), Some(cursor(2)));
     }
 
     #[tokio::test]
@@ -270,32 +315,32 @@ mod tests {
         let queue = ReevaluationQueue::default();
         queue.add(0..1000, Reason::Other);
         queue.add([5000], Reason::Loss);
-        assert!(queue.take(true).await.session == 5000);
+        assert!(queue.take(false).await.session == 5000);
         queue.add([5001], Reason::Loss);
-        assert_eq!(queue.take(false).await.session, 5001);
-        assert!(queue.try_take(false).0.is_none(), "the background waits for its turn");
-        assert!(queue.take(true).await.session < 1000);
+        assert_eq!(queue.take(true).await.session, 5001);
+        assert!(queue.try_take(true).0.is_none(), "the background waits for its turn");
+        assert!(queue.take(false).await.session < 1000);
     }
 
     #[tokio::test]
     async fn an_event_during_a_vain_look_keeps_the_session_urgent() {
         let queue = ReevaluationQueue::default();
         queue.add([1], Reason::Other);
-        let taken = queue.take(true).await;
+        let taken = queue.take(false).await;
         queue.add([1], Reason::Loss);
         queue.again(&taken, GRACE);
-        let next = queue.take(false).await;
-        assert!(next.is_urgent() && next.since == taken.since);
+        let next = queue.take(true).await;
+        assert!(next.is_loss() && next.since == taken.since);
     }
 
     #[tokio::test]
     async fn a_session_in_doubt_is_looked_at_when_its_grace_ends() {
         let queue = ReevaluationQueue::default();
         queue.add([1], Reason::Loss);
-        let taken = Due { tries: 20, ..queue.take(true).await };
+        let taken = Due { tries: 20, ..queue.take(false).await };
         queue.again(&taken, Duration::from_millis(50));
         let begun = Instant::now();
-        let next = queue.take(true).await;
+        let next = queue.take(false).await;
         assert!(begun.elapsed() < Duration::from_secs(5), "waited {:?}", begun.elapsed());
         assert!(next.loss_at.is_some_and(|at| at.elapsed() >= Duration::from_millis(50)));
     }
@@ -310,12 +355,12 @@ mod tests {
         queue.add([2], Reason::Loss);
         queue.reached(cursor(3));
         assert_eq!(queue.settled(), None);
-        let first = queue.take(true).await;
+        let first = queue.take(false).await;
         assert_eq!(queue.settled(), None, "in hand");
         queue.again(&first, GRACE);
         assert_eq!(queue.settled(), None, "to be looked at again");
         queue.add([1], Reason::Loss);
-        let (one, other) = (queue.take(true).await, queue.take(true).await);
+        let (one, other) = (queue.take(false).await, queue.take(false).await);
         let (first, second) = if one.session == 1 { (one, other) } else { (other, one) };
         queue.done(&first);
         assert_eq!(queue.settled(), Some(cursor(2)));
@@ -328,7 +373,7 @@ mod tests {
         let queue = ReevaluationQueue::default();
         queue.add([1], Reason::Loss);
         queue.reached(cursor(1));
-        let taken = queue.take(true).await;
+        let taken = queue.take(false).await;
         queue.again(&taken, GRACE);
         for number in 2..10_000 {
             queue.add([], Reason::Loss);
@@ -337,7 +382,7 @@ mod tests {
         let places = queue.state().cursors.len();
         assert!(places < 3, "{places} places");
         queue.add([1], Reason::Loss);
-        let taken = queue.take(true).await;
+        let taken = queue.take(false).await;
         queue.done(&taken);
         assert_eq!(queue.settled(), Some(cursor(9999)));
     }
@@ -346,10 +391,10 @@ mod tests {
     async fn waits_after_a_vain_look_and_an_event_shortens_that() {
         let queue = ReevaluationQueue::default();
         queue.add([1], Reason::Other);
-        let taken = queue.take(true).await;
+        let taken = queue.take(false).await;
         queue.again(&taken, GRACE);
-        assert!(queue.try_take(true).0.is_none(), "not at once");
+        assert!(queue.try_take(false).0.is_none(), "not at once");
         queue.add([1], Reason::Loss);
-        assert_eq!(queue.take(true).await.since, taken.since, "as old as it is");
+        assert_eq!(queue.take(false).await.since, taken.since, "as old as it is");
     }
 }

@@ -66,6 +66,9 @@ impl Enforcer {
         if !differences.lost.is_empty() {
             tracing::info!(sessions = ?differences.lost, "the node has forgotten the peers of sessions");
             self.evictor.evict(&differences.lost, Cause::Lost, Instant::now()).await;
+            for session in &differences.lost {
+                self.store.release_slot(*session);
+            }
         }
         for id in differences.shut {
             self.open(id).await;
@@ -77,7 +80,7 @@ impl Enforcer {
     }
 
     /// Frees the slots of evicted sessions whose peers the node has removed. A service that does not name all its peers
-    /// does not show that: then a cancelled session counts until the node has looked at its sessions again.
+    /// does not show that: then a cancelled or lost session counts until the node has looked at its sessions again.
     fn release_slots(&self, records: &[Arc<SessionRecord>], present: &Presence) {
         let there: BTreeSet<&str> = present.peers.iter().map(|peer| peer.peer_id.as_str()).collect();
         let latest = self.clock.unix().saturating_sub_unsigned(NODE_VALIDATION_INTERVAL.as_secs());
@@ -85,8 +88,8 @@ impl Enforcer {
             let is_removed = if present.all && present.names_evicted {
                 !there.contains(record.peer_id.as_str())
             } else {
-                let is_cancelled = record.cause == Some(Cause::Cancelled);
-                is_cancelled && record.evicted_at.is_some_and(|at| at <= latest)
+                let is_over = matches!(record.cause, Some(Cause::Cancelled | Cause::Lost));
+                is_over && record.evicted_at.is_some_and(|at| at <= latest)
             };
             if is_removed {
                 self.store.release_slot(record.session_id);
@@ -103,7 +106,15 @@ impl Enforcer {
         };
         match self.evictor.let_back((*record).clone()).await {
             Ok(Restored::Passing) => {}
-            Ok(_) => self.evictor.evict(&[session], Cause::Lost, Instant::now()).await,
+            Ok(Restored::NotThere) => {
+                if let Err(error) = self.evictor.lose(session).await {
+                    tracing::warn!(%error, session, "cannot note that a peer is lost");
+                }
+            }
+            // The peer is still the node's, so it keeps its slot.
+            Ok(Restored::AddressTaken) => {
+                self.evictor.evict(&[session], Cause::Lost, Instant::now()).await;
+            }
             Err(error) => tracing::warn!(%error, session, "a peer cannot be let back now"),
         }
     }

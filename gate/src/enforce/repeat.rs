@@ -33,7 +33,7 @@ impl Enforcer {
     /// the right since then found no session to name, so it is asked about again; and a pause may be a lockdown.
     pub async fn came_in(&self, admitted: &Admitted) -> Result<(), Refusal> {
         let session = admitted.verified().session_id();
-        self.queue.add([session], Reason::Change);
+        self.queue.add([session], Reason::Loss);
         self.none_in_a_pause(session, admitted.grant()).await
     }
 
@@ -65,9 +65,7 @@ impl Enforcer {
                         .map_or_else(Repeat::Over, |()| Repeat::Holds),
                     over => over,
                 },
-                Some(Cause::Lost) => over("the node has forgotten it"),
-                Some(Cause::Cancelled) => over("the session was cancelled"),
-                _ => over("the operator ended it"),
+                cause => over(cause.and_then(Cause::why_over).unwrap_or("it is not live")),
             },
         }
     }
@@ -108,11 +106,7 @@ impl Enforcer {
             Err(NotBack::Changed) if was == SessionState::Evicted && self.is_in(session, &hash) => {
                 Repeat::Holds
             }
-            Ok(Restored::Passing) => {
-                // By a decision from a moment ago: what happened since was not about a live session.
-                self.queue.add([session], Reason::Change);
-                Repeat::Holds
-            }
+            Ok(Restored::Passing) => Repeat::Holds,
             Ok(Restored::AddressTaken) => over("its address belongs to another one now"),
             Ok(Restored::NotThere) => self.lost(session).await,
             Err(error) => {
@@ -132,7 +126,7 @@ impl Enforcer {
         if let Err(error) = self.evictor.lose(session).await {
             tracing::warn!(%error, session, "cannot note that a peer is lost");
         }
-        over("the node has forgotten it")
+        over(Cause::Lost.why_over().unwrap_or_default())
     }
 }
 

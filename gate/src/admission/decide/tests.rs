@@ -115,6 +115,7 @@ fn any_session() -> impl Strategy<Value = SessionFinding> {
         Just(DIRECT),
         (0..4_u64).prop_map(|plan| SessionFinding::Kind(SessionKind::Plan(plan))),
         Just(SessionFinding::Missing),
+        Just(SessionFinding::Foreign),
         Just(SessionFinding::Unavailable),
     ]
 }

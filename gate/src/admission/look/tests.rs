@@ -127,12 +127,31 @@ impl World {
         })
     }
 
+    /// The same among the bindings whose questions are answered before a look ends.
+    fn entitles_in_time(&self) -> bool {
+        let limit = u64::try_from(MAX_DECISION_TIME.as_millis()).unwrap();
+        self.inquiries().iter().any(|inquiry| {
+            let cards = &self.wallets[&inquiry.question.wallet()[0]];
+            cards.delay.is_some_and(|delay| delay < limit)
+                && self.entitlement(inquiry.question).bases.iter().any(|basis| basis.tier == Tier::Free)
+        })
+    }
+
     fn inquiries(&self) -> Vec<Inquiry> {
         self.look(&record()).inquiries
     }
 
-    /// What a look concludes, what it asked and how long it took.
-    fn run(&self, is_live: bool) -> (Verdict, Vec<Inquiry>, Duration) {
+    /// What a look at a live session concludes, what it asked and how long it took.
+    fn reevaluate(&self) -> (Verdict, Vec<Inquiry>, Duration) {
+        self.run(None)
+    }
+
+    /// The same for an evicted session after `tries` looks without a conclusion.
+    fn search_basis(&self, tries: u32) -> (Verdict, Vec<Inquiry>, Duration) {
+        self.run(Some(tries))
+    }
+
+    fn run(&self, search: Option<u32>) -> (Verdict, Vec<Inquiry>, Duration) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_time().start_paused(true).build().unwrap();
         let record = record();
@@ -140,10 +159,9 @@ impl World {
             let begun = Instant::now();
             let (look, on_hub) = (self.look(&record), async { OnHub::Is(SESSION) });
             let ask = |inquiry| self.answer(inquiry);
-            let verdict = if is_live {
-                look.reevaluate(&ask, on_hub).await
-            } else {
-                look.search_basis(&ask, on_hub).await
+            let verdict = match search {
+                None => look.reevaluate(&ask, on_hub).await,
+                Some(tries) => look.search_basis(tries, &ask, on_hub).await,
             };
             (verdict, std::mem::take(&mut *self.asked.lock().unwrap()), begun.elapsed())
         })
@@ -192,7 +210,7 @@ proptest! {
     /// only with a basis that is true, and never while nothing entitles it.
     #[test]
     fn retention_is_bounded(world in any_world(prompt_wallet(), true)) {
-        let (verdict, asked, time) = world.run(true);
+        let (verdict, asked, time) = world.reevaluate();
         prop_assert!(asked.len() <= 1 + MAX_CONCURRENT_INQUIRIES, "{} questions", asked.len());
         let own = Duration::from_millis(world.wallets[&WALLET].delay.unwrap());
         prop_assert!(time <= own + OTHER_BASES_TIMEOUT + Duration::from_millis(2), "{time:?}");
@@ -215,7 +233,7 @@ proptest! {
     fn strangers_do_not_move_a_session(mut world in any_world(prompt_wallet(), true)) {
         prop_assume!(world.order.contains(&WALLET));
         world.wallets.get_mut(&WALLET).unwrap().vaults.insert(VAULT, Tier::Free);
-        let (verdict, asked, time) = world.run(true);
+        let (verdict, asked, time) = world.reevaluate();
         let Verdict::Keeps(grants) = verdict else { return Err(TestCaseError::fail(format!("{verdict:?}"))) };
         let Some(Grant::Card { choice, .. }) = grants.first() else { return Err(TestCaseError::fail("no card")) };
         prop_assert_eq!((choice.candidate.wallet, choice.basis.vault), (address(WALLET), Some(address(VAULT))));
@@ -227,7 +245,7 @@ proptest! {
     #[test]
     fn silence_is_not_a_loss(world in any_world(any_wallet(Just(None)), true)) {
         prop_assume!(world.order.contains(&WALLET));
-        let (verdict, asked, time) = world.run(true);
+        let (verdict, asked, time) = world.reevaluate();
         let is_lost = matches!(verdict, Verdict::Loses { .. });
         prop_assert!(!is_lost);
         prop_assert!(asked.len() <= 1 + MAX_CONCURRENT_INQUIRIES);
@@ -236,10 +254,24 @@ proptest! {
 
     /// After an eviction everything is asked: a session comes back exactly if something entitles it.
     #[test]
-    fn search_finds_what_there_is(world in any_world(prompt_wallet(), false)) {
-        let (verdict, asked, _) = world.run(false);
+    fn search_finds_what_there_is(world in any_world(prompt_wallet(), false), tries in 0..9_u32) {
+        let (verdict, asked, _) = world.search_basis(tries);
         prop_assert_eq!(asked.len(), world.inquiries().len());
         prop_assert_eq!(matches!(verdict, Verdict::Keeps(_)), world.entitles());
         prop_assert!(!matches!(verdict, Verdict::Unknown));
+    }
+
+    /// Questions that are never answered lengthen no look, and hide no basis for ever: it is found within as many looks
+    /// as there are groups of questions.
+    #[test]
+    fn silent_wallets_hide_no_basis(world in any_world(prompt_wallet(), true)) {
+        let looks = u32::try_from(world.inquiries().len().div_ceil(MAX_CONCURRENT_INQUIRIES)).unwrap().max(1);
+        let mut is_found = false;
+        for tries in 0..looks {
+            let (verdict, _, time) = world.search_basis(tries);
+            prop_assert!(time <= MAX_DECISION_TIME + Duration::from_millis(2), "{time:?}");
+            is_found |= matches!(verdict, Verdict::Keeps(_));
+        }
+        prop_assert!(is_found || !world.entitles_in_time());
     }
 }
