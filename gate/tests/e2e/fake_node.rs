@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
@@ -16,6 +18,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sentinel_proto::address::AccountAddress;
+use sentinel_proto::handshake::Handshake;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -43,6 +47,8 @@ pub(crate) struct FakeNode {
 struct NodeState {
     info: Bytes,
     private_key: [u8; 32],
+    /// Milliseconds that a handshake takes.
+    delay: AtomicU64,
     table: Mutex<Table>,
 }
 
@@ -52,6 +58,8 @@ struct Table {
     peers: BTreeMap<String, Vec<String>>,
     /// Sessions of the node's database, with their keys.
     sessions: BTreeMap<u64, String>,
+    /// Accounts of the sessions on the hub.
+    accounts: BTreeMap<u64, AccountAddress>,
     /// Peer requests of the node's database.
     requests: BTreeSet<String>,
     addresses: u32,
@@ -67,7 +75,12 @@ impl FakeNode {
     /// Says the same of itself as the node at this URL.
     pub(crate) async fn like(url: &str) -> Result<Self> {
         let info = node_info(url).await?.into();
-        let state = Arc::new(NodeState { info, private_key: rand::random(), table: Mutex::default() });
+        let state = Arc::new(NodeState {
+            info,
+            private_key: rand::random(),
+            delay: AtomicU64::default(),
+            table: Mutex::default(),
+        });
         let directory = tempfile::tempdir()?;
         let socket = directory.path().join("wg.sock");
         let (api, control) = (TcpListener::bind(("127.0.0.1", 0)).await?, UnixListener::bind(&socket)?);
@@ -93,6 +106,17 @@ impl FakeNode {
     pub(crate) fn configure(&self, config: &mut toml::Table) {
         set(config, "gate", "node_url", format!("http://{}", self.address));
         set(config, "tunnel", "interface", self.socket.display().to_string());
+    }
+
+    /// Each handshake takes so long from now on.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.state.delay.store(delay, Ordering::SeqCst);
+    }
+
+    /// A session of this account is on the hub.
+    pub(crate) fn expect_session(&self, session: u64, account: AccountAddress) {
+        self.state.table().accounts.insert(session, account);
     }
 
     /// How many of these keys, in base64, are in the table.
@@ -135,12 +159,16 @@ fn refuse(status: StatusCode, code: u32, message: &str) -> Response {
 }
 
 async fn take_handshake(State(state): State<Arc<NodeState>>, body: Bytes) -> Response {
-    let Some((session, request, key)) = read_handshake(&body) else {
+    let Some((session, signer, request, key)) = read_handshake(&body) else {
         return refuse(StatusCode::BAD_REQUEST, 2, "malformed");
     };
+    tokio::time::sleep(Duration::from_millis(state.delay.load(Ordering::SeqCst))).await;
     let mut table = state.table();
     if table.peers.len() >= MAX_PEERS {
         return refuse(StatusCode::CONFLICT, 1, "maximum peer limit reached");
+    }
+    if table.accounts.get(&session).is_some_and(|account| *account != signer) {
+        return refuse(StatusCode::UNAUTHORIZED, 6, "account address mismatch");
     }
     if table.sessions.contains_key(&session) {
         return refuse(StatusCode::CONFLICT, 3, "session already exists");
@@ -158,12 +186,13 @@ async fn take_handshake(State(state): State<Arc<NodeState>>, body: Bytes) -> Res
     axum::Json(json!({ "success": true, "result": result })).into_response()
 }
 
-/// Session, peer request and key in hexadecimal.
-fn read_handshake(body: &[u8]) -> Option<(u64, String, String)> {
+/// Session, account that signed, peer request and key in hexadecimal.
+fn read_handshake(body: &[u8]) -> Option<(u64, AccountAddress, String, String)> {
+    let signer = Handshake::parse(body).ok()?.verify().ok()?.account;
     let handshake: Value = serde_json::from_slice(body).ok()?;
     let data = handshake["data"].as_str()?;
     let request: Value = serde_json::from_slice(&STANDARD.decode(data).ok()?).ok()?;
-    Some((handshake["id"].as_u64()?, data.to_owned(), hexadecimal(request["public_key"].as_str()?)))
+    Some((handshake["id"].as_u64()?, signer, data.to_owned(), hexadecimal(request["public_key"].as_str()?)))
 }
 
 /// Serves <https://www.wireguard.com/xplatform/#configuration-protocol>: operations that end with an empty line.

@@ -184,6 +184,7 @@ impl Scene {
         let mut state = self.hub.state();
         state.put(session, account, self.node_address, kind);
         state.height += 1;
+        self.node.expect_session(session, account);
         session
     }
 

@@ -1,9 +1,11 @@
 //! Strangers do not interfere (R3, R4, R5, R6): delegations, gifts, sign-ins and sessions of strangers take nothing from
 //! a holder, and refusals name no session of another account.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
+use sentinel_proto::hub::SessionKind;
 use sentinel_stack::actors::{Account, SignIn, Wallet};
 use sentinel_stack::info::GateInfo;
 
@@ -12,6 +14,7 @@ use crate::rights_fixture::{
     distant_provider, far_from_ethereum, has_seen_sale, names_no_session_of, newest_device_wins, record_of,
     refused_with_code, sign_in_many, sign_in_with_vault, skip_small_session_ids, stay_live,
 };
+use crate::rights_scene::{LocalAccount, Scene};
 use crate::trial::{Trial, trials};
 use crate::world::{World, eventually, knock};
 
@@ -26,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         session_moves_to_its_own_card_before_drop_oldest_takes_it,
         fresh_sign_in_survives_a_crowd_of_sign_ins_for_its_account,
         refusal_behind_a_crowd_does_not_blame_ethereum,
+        handshakes_for_a_session_of_another_account_do_not_delay_its_own,
     ]
 }
 
@@ -255,6 +259,41 @@ async fn refusal_behind_a_crowd_does_not_blame_ethereum(world: &World) -> Result
         let (answer, body) = refused().await?;
         let blames = answer.message().contains("Ethereum cannot be asked");
         ensure!(!blames, "Ethereum answers, behind {accepted} of {size} sign-ins: {body}");
+    }
+    Ok(())
+}
+
+/// The node is asked about one handshake of a session at a time, and the number of a session is public.
+async fn handshakes_for_a_session_of_another_account_do_not_delay_its_own(world: &World) -> Result<()> {
+    const HANDSHAKES: usize = 40;
+    /// Half of the time that the others would take one after the other at the node.
+    const LIMIT: Duration = Duration::from_secs(2);
+    let scene = &Scene::start(world, "gate-turns").await?;
+    let account = || async {
+        let (wallet, account) = (scene.ethereum.holder(&[scene.card(true)]).await?, LocalAccount::fresh()?);
+        scene.sign_in(&wallet, account.address, None).await?.result().context("a sign-in")?;
+        Ok::<_, anyhow::Error>(account)
+    };
+    let (owner, stranger) = tokio::try_join!(account(), account())?;
+    let session = scene.open_session(owner.address, SessionKind::Direct);
+    scene.node.slow_down(2 * LIMIT / u32::try_from(HANDSHAKES)?);
+
+    let crowd = futures::stream::iter(0..HANDSHAKES).map(|_| async {
+        let (handshake, _) = stranger.handshake(session)?;
+        scene.knock(&handshake).await
+    });
+    let owns = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let begun = Instant::now();
+        let answer = scene.knock(&owner.handshake(session)?.0).await?;
+        Ok::<_, anyhow::Error>((answer, begun.elapsed()))
+    };
+    let crowd = crowd.buffer_unordered(HANDSHAKES).try_collect::<Vec<_>>();
+    let (answers, (own, took)) = tokio::try_join!(crowd, owns)?;
+    own.result().context("the owner's handshake")?;
+    ensure!(took < LIMIT, "the owner waited {took:?} behind {HANDSHAKES} handshakes of a stranger");
+    for answer in answers {
+        ensure!((answer.status, answer.code()) == (401, Some(6)), "not the node's refusal: {answer:?}");
     }
     Ok(())
 }

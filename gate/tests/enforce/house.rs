@@ -333,6 +333,7 @@ impl House {
             peer_id,
             addresses: vec![format!("10.0.0.{id}/32")],
             handshake_hash: [1; 32],
+            slot_holder: vault.or(Some(wallet)),
             admitted_at: now + i64::try_from(id).unwrap() - 1_000_000,
             decision_block: 1,
             expires_at: binding.map_or(now + DAY, |binding| binding.expires_at),

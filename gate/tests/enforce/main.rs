@@ -5,6 +5,7 @@ mod devices;
 mod house;
 mod intents;
 mod notes;
+mod races;
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

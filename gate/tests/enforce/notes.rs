@@ -18,6 +18,11 @@ pub(crate) struct Notes {
     passing: Mutex<BTreeMap<String, bool>>,
     pub(crate) broken: AtomicBool,
     pub(crate) orders: AtomicU64,
+    /// Milliseconds that it takes to let a peer back.
+    pub(crate) delay_of_restores: AtomicU64,
+    /// Restores that have begun, and those that are done.
+    pub(crate) restores: AtomicU64,
+    pub(crate) restores_done: AtomicU64,
     /// Names those only who are shut out.
     pub(crate) reserved: AtomicBool,
     /// Started anew so long ago, and not told yet.
@@ -95,6 +100,10 @@ impl Tunnel for Notes {
     fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
         async move {
             self.refuse()?;
+            self.restores.fetch_add(1, Ordering::SeqCst);
+            let delay = Duration::from_millis(self.delay_of_restores.load(Ordering::SeqCst));
+            tokio::time::sleep(delay).await;
+            self.restores_done.fetch_add(1, Ordering::SeqCst);
             Ok(match self.peers().get_mut(&peer.peer_id) {
                 Some(passes) => {
                     *passes = true;
