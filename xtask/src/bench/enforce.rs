@@ -1,9 +1,10 @@
 //! From the transfer of the only card to the peer that is out of the tunnel: one holder after the other, each with a
-//! session in the node's WireGuard.
+//! session in the node's WireGuard. First with one sign-in of each account, then with as many as an account may have.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _};
 use sentinel_stack::actors::{Caller, SignIn, Wallet};
 use sentinel_stack::{Stack, StackOptions};
 use serde_json::json;
@@ -15,6 +16,9 @@ use crate::build::{self, Profile};
 const HOLDERS: usize = 60;
 /// The first ones warm everything up and do not count.
 const WARM_UP: usize = 5;
+/// Sign-ins that one account may have: `store::MAX_PER_ACCOUNT` of the gate.
+const MAX_SIGN_INS: usize = 32;
+const AT_ONCE: usize = 8;
 const LONGEST: Duration = Duration::from_secs(10);
 /// Counted once the tunnel has said that no packet passes any more.
 const EVICTIONS: &str = "sovereign_gate_evictions_total";
@@ -22,21 +26,47 @@ const EVICTIONS: &str = "sovereign_gate_evictions_total";
 pub(super) async fn run() -> Result<()> {
     let program = build::gate(Profile::Release).await?;
     let built = program.display().to_string();
-    let stack = Stack::start(StackOptions::default().gates(1).program(program)).await?;
-    let measured = measure(&stack).await;
+    let options = StackOptions::default().gates(1).program(program).configure(|_, config| {
+        // All sign-ins come from one address.
+        let limits = config.entry("limits").or_insert_with(|| toml::Table::new().into());
+        if let Some(limits) = limits.as_table_mut() {
+            limits.extend(["per_ip_per_second", "burst"].map(|key| (key.to_owned(), 100_000.into())));
+        }
+    });
+    let stack = Stack::start(options).await?;
+    let measured = async {
+        let one = measure(&stack, 1).await?.figures();
+        Ok::<_, anyhow::Error>((one, measure(&stack, MAX_SIGN_INS).await?.figures()))
+    };
+    let measured = measured.await;
     stack.stop().await?;
-    let figures = measured?.figures();
+    let (one, most) = measured?;
     println!(
         "\nfrom the transfer of the only card to the peer that is out, {HOLDERS} holders; gate: {built}"
     );
-    println!("  p50 {:>9.1} ms\n  p99 {:>9.1} ms", figures.p50_ms, figures.p99_ms);
+    for (sign_ins, figures) in [(1, one), (MAX_SIGN_INS, most)] {
+        println!("  {sign_ins:>2} sign-ins: p50 {:>9.1} ms, p99 {:>9.1} ms", figures.p50_ms, figures.p99_ms);
+    }
     report::write(
         "transfer",
-        &json!({ "program": built, "holders": HOLDERS, "transfer_to_dropped": figures }),
+        &json!({ "program": built, "holders": HOLDERS, "transfer_to_dropped": one,
+            "sign_ins": MAX_SIGN_INS, "transfer_to_dropped_with_all_sign_ins": most }),
     )
 }
 
-async fn measure(stack: &Stack) -> Result<Sample> {
+/// Signs other wallets in for an account whose cards are gone when they are asked about.
+async fn add_sign_ins(stack: &Stack, gate: &str, account: &str, count: usize) -> Result<()> {
+    let ethereum = stack.ethereum()?;
+    let ethereum = &ethereum;
+    let added = futures::stream::iter(0..count).map(|_| async move {
+        let wallet = ethereum.holder(&[ethereum.other_card()]).await?;
+        SignIn::at(gate)?.sign_in(&wallet, account).await?;
+        ethereum.transfer(wallet.address(), Wallet::fresh().address(), ethereum.other_card()).await
+    });
+    added.buffer_unordered(AT_ONCE).try_collect().await
+}
+
+async fn measure(stack: &Stack, sign_ins: usize) -> Result<Sample> {
     let ethereum = stack.ethereum()?;
     let node = stack.info().nodes.first().context("no node")?;
     let gate = stack.info().gates.first().context("no gate")?;
@@ -51,6 +81,7 @@ async fn measure(stack: &Stack) -> Result<Sample> {
         let handshake = account.wireguard_handshake(session)?;
         let answer = Caller::fresh()?.post(&format!("{}/", gate.url), &handshake).await?;
         answer.result().with_context(|| format!("session {session}"))?;
+        add_sign_ins(stack, &gate.url, &account.address, sign_ins - 1).await?;
         wallets.push(wallet);
     }
     let caller = Caller::anywhere()?;
