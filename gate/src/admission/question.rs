@@ -5,29 +5,83 @@
 //! same peer request, signed by a key that was made for this one question and owns nothing: the node compares
 //! the account of the session with the key before it touches its tunnel service, and refuses either way.
 
+use alloy::hex;
+use bytes::Bytes;
 use secp256k1::{Message, Secp256k1};
+use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::{Handshake, PublicKey};
 use sha2::{Digest, Sha256};
 
-/// A handshake for `session` with `data` by nobody.
-pub(super) fn about(session: u64, data: &[u8]) -> String {
+/// A handshake that the node refuses.
+#[derive(Debug)]
+pub struct NodeQuestion {
+    body: Bytes,
+    /// The account of the key that was made for it.
+    signer: AccountAddress,
+    /// The account that really asks.
+    account: AccountAddress,
+}
+
+impl NodeQuestion {
+    /// A handshake for `session` with `data` of `account`, signed by a key that owns nothing.
+    pub(super) fn new(session: u64, data: &[u8], account: AccountAddress) -> Self {
+        let handshake = sign(session, data);
+        Self { signer: handshake.pub_key.account(), body: handshake.to_json().into(), account }
+    }
+
+    /// The bytes to send.
+    pub fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    /// The node's answer, as it would be to the account itself: the node names the account that signed.
+    pub fn restate(&self, answer: Bytes) -> Bytes {
+        let Ok(text) = std::str::from_utf8(&answer) else { return answer };
+        let hexadecimal = |account: &AccountAddress| hex::encode_upper(account.as_bytes());
+        let restated = text
+            .replace(&hexadecimal(&self.signer), &hexadecimal(&self.account))
+            .replace(&self.signer.to_string(), &self.account.to_string());
+        restated.into()
+    }
+}
+
+fn sign(session: u64, data: &[u8]) -> Handshake {
     let secp = Secp256k1::signing_only();
     let (secret, public) = secp.generate_keypair(&mut rand::rng());
     let digest: [u8; 32] = Sha256::digest(Handshake::message(session, data)).into();
     let signature = secp.sign_ecdsa(Message::from_digest(digest), &secret).serialize_compact();
     let pub_key = PublicKey::Secp256k1(public.serialize());
-    Handshake { session_id: session, data: data.to_vec(), pub_key, signature }.to_json()
+    Handshake { session_id: session, data: data.to_vec(), pub_key, signature }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ACCOUNT: AccountAddress = AccountAddress::new([7; 20]);
+
     #[test]
-    fn it_is_a_valid_handshake_of_an_account_of_its_own() {
-        let parse = |text: &str| Handshake::parse(text.as_bytes()).unwrap();
-        let (first, second) = (parse(&about(7, b"data")), parse(&about(7, b"data")));
-        assert_eq!((first.session_id, first.data.as_slice()), (7, &b"data"[..]));
-        assert_ne!(first.verify().unwrap(), second.verify().unwrap());
+    fn question_is_a_valid_handshake_of_an_account_of_its_own() {
+        let questions = [NodeQuestion::new(7, b"data", ACCOUNT), NodeQuestion::new(7, b"data", ACCOUNT)];
+        let [first, second] = questions.map(|question| {
+            let handshake = Handshake::parse(&question.body()).unwrap();
+            assert_eq!((handshake.session_id, handshake.data.as_slice()), (7, &b"data"[..]));
+            let signer = handshake.verify().unwrap().account;
+            assert_eq!(signer, question.signer);
+            signer
+        });
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn answer_names_the_account_that_asks() {
+        let question = NodeQuestion::new(7, b"data", ACCOUNT);
+        let say = |account: &AccountAddress| {
+            let hexadecimal = hex::encode_upper(account.as_bytes());
+            format!(r#"{{"message":"mismatch; got {hexadecimal} ({account}), expected 85C5"}}"#)
+        };
+        assert_eq!(question.restate(say(&question.signer).into()), say(&ACCOUNT));
+        let noise = Bytes::from_static(&[0xff, 0xfe]);
+        assert_eq!(question.restate(noise.clone()), noise);
     }
 }

@@ -14,7 +14,8 @@ use super::basis_choice::{Choice, Inquiry, choices};
 use super::decide::{self, By, Candidate, Finding, SessionFinding};
 use super::places::{self, Room, Taken};
 use super::policy::Policy;
-use super::{Admission, PROBE, question};
+use super::question::NodeQuestion;
+use super::{Admission, PROBE};
 use crate::access::Basis;
 use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
@@ -433,8 +434,9 @@ impl NoSession {
         self.is_foreign
     }
 
-    /// The bytes that make the node refuse in its own words; see [`question`].
-    pub fn question(&self) -> Bytes {
-        question::about(self.verified.session_id(), &self.verified.parsed.handshake.data).into()
+    /// What makes the node refuse in its own words.
+    pub fn question(&self) -> NodeQuestion {
+        let Verified { parsed, signer } = &self.verified;
+        NodeQuestion::new(parsed.handshake.session_id, &parsed.handshake.data, signer.account)
     }
 }

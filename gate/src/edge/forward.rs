@@ -139,14 +139,16 @@ impl Upstream {
         self.whole(request, admitted.body(), client).await.map_err(Unanswered::logged)
     }
 
-    /// Lets the node say in its own words that a session does not exist.
+    /// Lets the node say in its own words that the account has no such session.
     pub async fn ask_about(
         &self,
         missing: &NoSession,
         request: Parts,
         client: IpAddr,
     ) -> Result<Response<Bytes>, Refusal> {
-        Ok(self.whole(request, missing.question(), client).await.map_err(Unanswered::logged)?)
+        let question = missing.question();
+        let answer = self.whole(request, question.body(), client).await.map_err(Unanswered::logged)?;
+        Ok(answer.map(|body| question.restate(body)))
     }
 
     async fn whole(

@@ -271,6 +271,13 @@ impl Evictor {
     /// Lets the peer of an evicted session, or of a live one that lost it, back and writes down that it rests on
     /// what `record` says.
     pub(super) async fn let_back(&self, record: SessionRecord) -> Result<Restored, NotBack> {
+        // A dead node meters nothing, and its interface may outlive it. Asked before the lock is taken: an eviction does
+        // not wait for a node that does not answer.
+        if let Some(answers) = &self.node_answers
+            && !answers().await
+        {
+            return Err(NotBack::NodeSilent);
+        }
         let _hand = self.hand.lock().await;
         let id = record.session_id;
         let known = self.store.session(id).ok_or(NotBack::Changed)?;
@@ -284,12 +291,6 @@ impl Evictor {
         // Its eviction is not written yet.
         if lock(&self.unwritten).contains(&id) {
             return Err(NotBack::Changed);
-        }
-        // A dead node meters nothing, and its interface may outlive it.
-        if let Some(answers) = &self.node_answers
-            && !answers().await
-        {
-            return Err(NotBack::NodeSilent);
         }
         let peer = peer(&record);
         let restored = self.tunnel.let_back(&peer).await?;

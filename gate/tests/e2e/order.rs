@@ -68,9 +68,10 @@ async fn cards_before_kinds_before_devices_before_keys(world: &World) -> Result<
     ethereum.transfer(holder.wallet.address(), Wallet::fresh().address(), card).await?;
     let sold = || async { turned_away(&gate, &account.handshake(free, key)?, 403, 105).await };
     crate::world::eventually("the sale counts", crate::world::PATIENCE, sold).await?;
-    // The key is in use for everybody else too, whoever the session belongs to.
+    // The key is in use for every other session too.
     let other = world.holder(&gate, &[card]).await?;
-    turned_away(&gate, &other.account.handshake(direct, key)?, 409, 108).await.map(drop)
+    let session = world.direct_session(&other.account).await?;
+    turned_away(&gate, &other.account.handshake(session, key)?, 409, 108).await.map(drop)
 }
 
 async fn a_session_that_does_not_exist_is_the_nodes_to_refuse(world: &World) -> Result<()> {

@@ -173,3 +173,23 @@ async fn an_eviction_that_cannot_be_written_yet_is_one() {
     assert!(tunnel.passes.load(Ordering::SeqCst));
     evictor.store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_eviction_does_not_wait_for_a_silent_node() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, evictor, _) = house(home.path()).await;
+    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+    let out = (*evictor.store.session(1).unwrap()).clone();
+    evictor.store.record_session(session(2, 2, None), Vec::new()).await.unwrap();
+    let evictor = evictor.asking_node(Arc::new(|| futures::future::pending().boxed()));
+    let evict = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        evictor.evict(&[2], Cause::NoCard, Instant::now()).await;
+    };
+    tokio::select! {
+        back = evictor.let_back(out) => panic!("the node does not answer: {back:?}"),
+        done = timeout(Duration::from_secs(5), evict) => done.expect("the eviction waits for the node"),
+    }
+    assert_eq!(evictor.store.session(2).unwrap().state, SessionState::Evicted);
+    evictor.store.close().await;
+}
