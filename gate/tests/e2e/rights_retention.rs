@@ -65,46 +65,42 @@ impl Crowd {
     }
 }
 
-async fn evicts_seller_behind_a_crowd_of_bindings(world: &World) -> Result<()> {
-    let gate = &world.gate_with("gate-crowd", |_| ()).await?;
+/// A crowd signs in, one device connects, and the card is sold; then `after` and the eviction within its limit.
+async fn evicts_seller_at(
+    world: &World,
+    gate: &GateInfo,
+    after: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let crowd = Crowd::sign_in(world, gate).await?;
     let device = crowd.connect(world, gate).await?;
     crowd.sell(world).await?;
+    after.await?;
     let node = &world.stack.nodes()[0];
-    until_evicted(node, gate, &device, "no_card", EVICTION_LIMIT)
-        .await
-        .with_context(|| crowd.context())
-        .map(drop)
+    let evicted = until_evicted(node, gate, &device, "no_card", EVICTION_LIMIT).await;
+    evicted.with_context(|| crowd.context()).map(drop)
+}
+
+async fn evicts_seller_behind_a_crowd_of_bindings(world: &World) -> Result<()> {
+    let gate = &world.gate_with("gate-crowd", |_| ()).await?;
+    evicts_seller_at(world, gate, async { Ok(()) }).await
 }
 
 /// 150 ms away, and answers kept as long as the template says.
 async fn evicts_seller_behind_a_crowd_of_bindings_with_a_distant_provider(world: &World) -> Result<()> {
     let provider = distant_provider(world).await?;
     let gate = &world.gate_with("gate-crowd-far", |config| far_from_ethereum(config, &provider)).await?;
-    let crowd = Crowd::sign_in(world, gate).await?;
-    let device = crowd.connect(world, gate).await?;
-    crowd.sell(world).await?;
-    let node = &world.stack.nodes()[0];
-    until_evicted(node, gate, &device, "no_card", EVICTION_LIMIT)
-        .await
-        .with_context(|| crowd.context())
-        .map(drop)
+    evicts_seller_at(world, gate, async { Ok(()) }).await
 }
 
 /// The gate is killed as soon as the sale is in a block; the limit counts from the moment when it is up again.
 async fn evicts_seller_behind_a_crowd_of_bindings_after_a_gate_restart(world: &World) -> Result<()> {
     let provider = distant_provider(world).await?;
     let gate = &world.gate_with("gate-crowd-killed", |config| far_from_ethereum(config, &provider)).await?;
-    let crowd = Crowd::sign_in(world, gate).await?;
-    let device = crowd.connect(world, gate).await?;
-    crowd.sell(world).await?;
-    world.stack.kill_program(&gate.name).await?;
-    world.stack.start_program(&gate.name).await?;
-    let node = &world.stack.nodes()[0];
-    until_evicted(node, gate, &device, "no_card", EVICTION_LIMIT)
-        .await
-        .with_context(|| crowd.context())
-        .map(drop)
+    let restart = async {
+        world.stack.kill_program(&gate.name).await?;
+        world.stack.start_program(&gate.name).await
+    };
+    evicts_seller_at(world, gate, restart).await
 }
 
 async fn ends_the_ping_of_a_seller_behind_a_crowd_of_bindings(world: &World) -> Result<()> {

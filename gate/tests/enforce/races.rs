@@ -22,11 +22,11 @@ async fn delegate_of(house: &House, gate: &Running) -> (Address, AccountAddress)
     (hot, account)
 }
 
-/// Restores take long from now on, until one has begun.
 async fn until_a_restore_has_begun(house: &House, before: u64) {
     house.until("a restore has begun", || house.tunnel.restores.load(Ordering::SeqCst) > before).await;
 }
 
+/// Restores take long from now on; how many have begun before.
 fn slow_down(house: &House) -> u64 {
     let delay = u64::try_from(DELAY_OF_RESTORES.as_millis()).unwrap();
     house.tunnel.delay_of_restores.store(delay, Ordering::SeqCst);
