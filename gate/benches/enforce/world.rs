@@ -230,6 +230,7 @@ fn record(session: usize, now: i64, block: u64) -> SessionRecord {
         state: SessionState::Live,
         cause: None,
         evicted_at: None,
+        signed_in_after: None,
         own_key: None,
     }
 }

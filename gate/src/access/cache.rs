@@ -1,4 +1,4 @@
-//! Answers kept for a while. One flight per question; failures are not kept.
+//! Answers kept for a while. One flight per question and change; failures are not kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +19,18 @@ struct Kept {
     begun: Instant,
 }
 
+/// A question since the last change about its addresses: a read that follows a change does not wait for one
+/// from before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    question: Question,
+    changed_at: Option<Instant>,
+}
+
 /// The answers.
 #[derive(Debug)]
 pub(super) struct Answers {
-    kept: Cache<Question, Kept>,
+    kept: Cache<Key, Kept>,
     /// Addresses about which something changed. What was read before that is worth nothing.
     touched: Touched,
     /// Changes may have been missed: nothing that was kept counts.
@@ -39,8 +47,8 @@ struct Lifetime {
     negative: Duration,
 }
 
-impl Expiry<Question, Kept> for Lifetime {
-    fn expire_after_create(&self, _: &Question, kept: &Kept, _: Instant) -> Option<Duration> {
+impl Expiry<Key, Kept> for Lifetime {
+    fn expire_after_create(&self, _: &Key, kept: &Kept, _: Instant) -> Option<Duration> {
         if kept.entitlement.is_denied() || kept.entitlement.is_partial {
             return Some(self.negative);
         }
@@ -62,7 +70,7 @@ impl Answers {
 
     /// The kept answer, if nothing happened since.
     pub(super) async fn peek(&self, question: Question) -> Option<Arc<Entitlement>> {
-        let kept = self.kept.get(&question).await?;
+        let kept = self.kept.get(&self.key(question)).await?;
         (self.judge(&kept, Instant::now()) == Worth::Current).then_some(kept.entitlement)
     }
 
@@ -79,7 +87,8 @@ impl Answers {
                 let begun = Instant::now();
                 read().await.map(|entitlement| Kept { entitlement: Arc::new(entitlement), begun })
             };
-            let kept = self.kept.try_get_with(question, fresh).await?;
+            let key = self.key(question);
+            let kept = self.kept.try_get_with(key, fresh).await?;
             match self.judge(&kept, asked) {
                 Worth::Current => return Ok(kept.entitlement),
                 Worth::Behind if behind == BEHIND => return Err(AccessError::Behind),
@@ -91,7 +100,7 @@ impl Answers {
             }
             // Only the outdated answer goes: somebody may have put a new one in its place already.
             let outdated = kept.begun;
-            let replace = self.kept.entry(question).and_compute_with(|entry| async move {
+            let replace = self.kept.entry(key).and_compute_with(|entry| async move {
                 match entry {
                     Some(entry) if entry.value().begun <= outdated => moka::ops::compute::Op::Remove,
                     _ => moka::ops::compute::Op::Nop,
@@ -120,6 +129,11 @@ impl Answers {
     /// Whether changes may be missed: then nothing counts that was not read for the question itself.
     pub(super) fn distrust(&self, distrusted: bool) {
         self.distrusted.store(distrusted, Ordering::SeqCst);
+    }
+
+    fn key(&self, question: Question) -> Key {
+        let addresses = [Some(question.wallet()), question.vault()].into_iter().flatten();
+        Key { question, changed_at: self.touched.changed_at(addresses) }
     }
 
     fn judge(&self, kept: &Kept, asked: Instant) -> Worth {

@@ -34,4 +34,12 @@ impl Question {
             Self::Named { wallet, .. } | Self::Listed { wallet } => wallet,
         }
     }
+
+    /// The vault that is named.
+    pub fn vault(self) -> Option<Address> {
+        match self {
+            Self::Named { vault, .. } => vault,
+            Self::Listed { .. } => None,
+        }
+    }
 }

@@ -93,6 +93,13 @@ impl Touched {
         worth.find(|worth| *worth != Worth::Current).unwrap_or(Worth::Current)
     }
 
+    /// When the last change about one of `addresses` was told.
+    pub(super) fn changed_at(&self, addresses: impl IntoIterator<Item = Address>) -> Option<Instant> {
+        let marks = self.marks();
+        let of_addresses = addresses.into_iter().filter_map(|address| marks.at.get(&address));
+        of_addresses.chain(marks.all.as_ref()).map(|mark| mark.at).max()
+    }
+
     fn marks(&self) -> MutexGuard<'_, Marks> {
         // Plain numbers, whole at every moment.
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)

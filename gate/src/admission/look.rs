@@ -22,8 +22,15 @@ use crate::store::{Cause, SessionRecord};
 /// What becomes of a session.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// It may rest on any of these, the nearest to what it rests on first.
-    Keeps(Vec<Grant>),
+    /// It may rest on any of these, as far as their holders have places.
+    Keeps {
+        /// The nearest to what it rests on first.
+        grants: Vec<Grant>,
+        /// Why it goes if what it rested on is gone and no other holder has a place.
+        cause: Cause,
+        /// Not everything was asked: another basis may be found later.
+        is_open: bool,
+    },
     /// What it rested on is gone, and nothing else was found.
     Loses {
         /// Why.
@@ -70,7 +77,7 @@ impl Look<'_> {
         };
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
-            return Verdict::Keeps(grants);
+            return Verdict::Keeps { grants, cause: self.own_cause(&findings, session), is_open: true };
         }
         let is_gone = findings.iter().all(|(_, finding)| finding.is_some());
         let mut others = std::mem::take(&mut self.inquiries);
@@ -81,32 +88,34 @@ impl Look<'_> {
         let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
         findings
             .extend(findings_until(ask, others.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await);
-        let grants = self.grants(&findings, session);
-        if !grants.is_empty() {
-            return Verdict::Keeps(grants);
-        }
-        if !is_gone {
-            return Verdict::Unknown;
-        }
         let is_whole = |finding: &Finding| {
             finding.as_ref().is_some_and(|found| !found.is_partial && !found.delegations_unread)
         };
         let is_open = !all_asked || !findings.iter().all(|(_, finding)| is_whole(finding));
+        let grants = self.grants(&findings, session);
+        if !grants.is_empty() {
+            // Not known to be gone: without a place elsewhere it is looked at again.
+            let cause = if is_gone { self.own_cause(&findings, session) } else { Cause::Unverified };
+            return Verdict::Keeps { grants, cause, is_open };
+        }
+        if !is_gone {
+            return Verdict::Unknown;
+        }
         findings.retain(|(_, finding)| finding.is_some());
         Verdict::Loses { cause: self.cause(&findings, session), is_open }
     }
 
     /// Whether a session that is evicted may come back. What is not answered in time is asked at the next look, which
-    /// begins further on: `tries` is the number of looks before.
+    /// begins further on: `searches` is the number of looks before.
     pub(super) async fn search_basis<F: Future<Output = Finding>>(
         mut self,
-        tries: u32,
+        searches: u32,
         ask: &impl Fn(Inquiry) -> F,
         on_hub: impl Future<Output = OnHub>,
     ) -> Verdict {
         let end = Instant::now() + MAX_DECISION_TIME;
         let inquiries = std::mem::take(&mut self.inquiries);
-        let first = (tries as usize).wrapping_mul(MAX_CONCURRENT_INQUIRIES) % inquiries.len().max(1);
+        let first = (searches as usize).wrapping_mul(MAX_CONCURRENT_INQUIRIES) % inquiries.len().max(1);
         let order = (first..inquiries.len()).chain(0..first);
         let asked =
             stream::iter(order.map(|place| (place, inquiries[place]))).map(|(place, inquiry)| async move {
@@ -121,12 +130,13 @@ impl Look<'_> {
         findings.sort_unstable_by_key(|(place, ..)| *place);
         let findings: Vec<(Inquiry, Finding)> =
             findings.into_iter().map(|(_, inquiry, finding)| (inquiry, finding)).collect();
+        let is_answered = |finding: &Finding| finding.as_ref().is_some_and(|found| !found.is_partial);
+        let is_open = !findings.iter().all(|(_, finding)| is_answered(finding));
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
-            return Verdict::Keeps(grants);
+            return Verdict::Keeps { grants, cause: self.own_cause(&findings, session), is_open };
         }
-        let is_answered = |finding: &Finding| finding.as_ref().is_some_and(|found| !found.is_partial);
-        if !findings.iter().all(|(_, finding)| is_answered(finding)) {
+        if is_open {
             return Verdict::Unknown;
         }
         Verdict::Loses { cause: self.cause(&findings, session), is_open: false }
@@ -163,6 +173,19 @@ impl Look<'_> {
             plan,
         };
         allowed.into_iter().map(grant).collect()
+    }
+
+    /// Why a session goes of which others' cards have no place: what became of its own wallet.
+    fn own_cause(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> Cause {
+        let is_own = |(inquiry, finding): &&(Inquiry, Finding)| {
+            Some(inquiry.candidate.wallet) == self.record.wallet && finding.is_some()
+        };
+        let own: Vec<(Inquiry, Finding)> = findings.iter().filter(is_own).cloned().collect();
+        match self.cause(&own, session) {
+            // Another vault of the wallet would do, if it had a place.
+            Cause::SessionKind if !self.grants(&own, session).is_empty() => Cause::NoCard,
+            cause => cause,
+        }
     }
 
     fn cause(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> Cause {

@@ -158,11 +158,10 @@ impl Admission {
     fn repeat_terms(record: Option<&SessionRecord>) -> BindTerms {
         let Some(record) = record else { return BindTerms::first() };
         match record.cause {
-            Some(cause) if cause.heals() => BindTerms::repeat(),
             Some(Cause::DeviceLimit | Cause::Lockdown) => {
                 BindTerms::signed_in_after(record.evicted_at.unwrap_or(UnixTime::MAX))
             }
-            _ => BindTerms::repeat(),
+            _ => BindTerms::repeat(record.signed_in_after),
         }
     }
 

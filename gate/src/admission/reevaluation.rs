@@ -36,6 +36,11 @@ pub struct RecordedBasis {
 }
 
 impl RecordedBasis {
+    /// The address that holds the card. None for a probe.
+    pub fn holder(&self) -> Option<Address> {
+        self.vault.or(self.wallet)
+    }
+
     /// The record of a session that rests on this.
     pub fn apply_to(&self, record: &SessionRecord) -> SessionRecord {
         SessionRecord {
@@ -62,19 +67,22 @@ impl Admission {
         self.look_at(record).reevaluate(&|inquiry| self.finding(inquiry), self.on_hub(record)).await
     }
 
-    /// Whether an evicted session may come back: everything is asked, in the order of choice. `tries`: looks before
-    /// this one that did not end with an answer.
-    pub async fn search_basis(&self, record: &SessionRecord, tries: u32) -> Verdict {
+    /// Whether an evicted session may come back: everything is asked, in the order of choice. `searches`: looks
+    /// before this one that did not end with an answer.
+    pub async fn search_basis(&self, record: &SessionRecord, searches: u32) -> Verdict {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        self.look_at(record).search_basis(tries, &|inquiry| self.finding(inquiry), self.on_hub(record)).await
+        self.look_at(record)
+            .search_basis(searches, &|inquiry| self.finding(inquiry), self.on_hub(record))
+            .await
     }
 
     fn look_at<'a>(&self, record: &'a SessionRecord) -> Look<'a> {
         let bindings = self.store.bindings_of(&record.account);
         let has_signed_in = bindings.iter().any(|binding| Some(binding.wallet) == record.wallet);
-        let (inquiries, unbound) = self.inquiries_of(bindings, &record.account, record.own_key, None);
+        let (inquiries, unbound) =
+            self.inquiries_of(bindings, &record.account, record.own_key, record.signed_in_after);
         Look { record, inquiries, unbound, has_signed_in, policy: self.policy(), now: self.clock.unix() }
     }
 
@@ -83,7 +91,8 @@ impl Admission {
         if policy.denies_account(&record.account) {
             return Some(Verdict::Loses { cause: Cause::Denied, is_open: false });
         }
-        policy.is_probe(&record.account).then(|| Verdict::Keeps(vec![Grant::Probe]))
+        let is_probe = policy.is_probe(&record.account);
+        is_probe.then(|| Verdict::Keeps { grants: vec![Grant::Probe], cause: Cause::Expired, is_open: false })
     }
 
     /// Not waited for longer than a right may stay in doubt: without an answer the recorded tier counts.

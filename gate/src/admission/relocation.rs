@@ -1,5 +1,6 @@
 //! Moving a live session to another basis, so that it keeps its tunnel while its place is needed or gone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::Address;
@@ -22,7 +23,7 @@ impl Admission {
         if record.tier == PROBE {
             return false;
         }
-        let (inquiries, _) = self.inquiries(&record.account, record.own_key, None);
+        let (inquiries, _) = self.inquiries(&record.account, record.own_key, record.signed_in_after);
         let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
         let session = timeout_at(deadline, self.session(record.session_id, &record.account)).await;
         let SessionFinding::Kind(kind) = session.unwrap_or(SessionFinding::Unavailable) else { return false };
@@ -47,18 +48,25 @@ impl Admission {
         if recorded.expires_at <= self.clock.unix() {
             return false;
         }
-        let claim = self.claim_for(record, grant);
-        let Ok(_place) = self.store.claim(claim) else { return false };
-        match self.evictor.update(recorded.apply_to(record)).await {
-            Ok(()) => {
-                tracing::info!(session = record.session_id, "session moved to another basis");
-                true
+        let Ok(place) = self.store.claim(self.claim_for(record, grant)) else { return false };
+        let (evictor, looked_at, new) =
+            (Arc::clone(&self.evictor), record.clone(), recorded.apply_to(record));
+        // To its end also if the caller leaves: what is written is looked at once more.
+        let write = tokio::spawn(async move {
+            let _place = place;
+            let session = looked_at.session_id;
+            match evictor.update(&looked_at, new).await {
+                Ok(()) => {
+                    tracing::info!(session, "session moved to another basis");
+                    true
+                }
+                Err(error) => {
+                    tracing::warn!(%error, session, "cannot write what a session rests on");
+                    false
+                }
             }
-            Err(error) => {
-                tracing::warn!(%error, session = record.session_id, "cannot write what a session rests on");
-                false
-            }
-        }
+        });
+        write.await.unwrap_or(false)
     }
 
     /// The claim with which a recorded session rests on `grant`.
@@ -67,7 +75,11 @@ impl Admission {
             Grant::Card { choice, plan } => {
                 let holder = choice.holder();
                 let devices = self.largest_devices(holder, choice.basis.tier, *plan);
-                (Some(holder), Some(HolderLimits { admissions_per_hour: None, ..self.limits(devices) }))
+                let limits = self.limits(devices);
+                // Its peer is in the node's table already, and counts for the holder of its admission.
+                let has_slot = self.store.holds_slot(record.session_id);
+                let slots = if has_slot { usize::MAX } else { limits.slots };
+                (Some(holder), Some(HolderLimits { slots, admissions_per_hour: None, ..limits }))
             }
             Grant::Probe => (None, None),
         };

@@ -60,8 +60,8 @@ impl Terms {
     }
 
     /// A repeat: it may restore what comes back by itself.
-    pub(super) const fn repeat() -> Self {
-        Self { signed_in_after: None, may_make_room: false }
+    pub(super) const fn repeat(signed_in_after: Option<UnixTime>) -> Self {
+        Self { signed_in_after, may_make_room: false }
     }
 
     /// A repeat that counts as a request of the owner if a wallet signed in after `time`.

@@ -1,6 +1,7 @@
 //! Re-evaluates the named sessions, many at a time, and applies what admission decides of each as soon as it is known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -16,8 +17,8 @@ use crate::store::{Cause, ClaimError, SessionRecord, SessionState};
 const MAX_BACKGROUND: usize = 64;
 /// Sessions looked at at the same time in all: no number of others delays a loss.
 const MAX_CONCURRENT: usize = 2 * MAX_BACKGROUND;
-/// Looks at a session that waits until others of its holder were looked at.
-const MAX_WAITS_FOR_OTHERS: u32 = 3;
+/// How long a session waits until others of its holder were looked at, however often they are named.
+const MAX_WAIT_FOR_OTHERS: Duration = Duration::from_millis(1200);
 
 impl Enforcer {
     pub(super) async fn work(&self) {
@@ -47,15 +48,21 @@ impl Enforcer {
         let verdict = if record.is_live() {
             self.admission.reevaluate(&record).await
         } else {
-            self.admission.search_basis(&record, due.tries).await
+            self.admission.search_basis(&record, due.searches).await
         };
         let outcome = match verdict {
-            Verdict::Keeps(grants) => self.keep(due, &record, &grants).await,
-            Verdict::Loses { .. } if !record.is_live() => Looked::Done,
-            Verdict::Loses { cause, is_open } => {
-                self.evict(due, cause).await;
-                if is_open && cause.heals() { Looked::Search } else { Looked::Done }
+            Verdict::Keeps { grants, cause, is_open } => {
+                let if_full = IfFull { cause, is_open };
+                self.keep(due, &record, &grants, if_full).await
             }
+            Verdict::Loses { cause, .. } if !record.is_live() => {
+                // What the hub has ended does not come back by a repeat either.
+                if cause == Cause::Cancelled {
+                    self.evict(due, cause).await;
+                }
+                Looked::Done
+            }
+            Verdict::Loses { cause, is_open } => self.lose(due, cause, is_open).await,
             Verdict::Unknown => self.doubt(due, &record).await,
         };
         match outcome {
@@ -63,6 +70,13 @@ impl Enforcer {
             Looked::Again => self.queue.again(due, self.admission.policy().unverified_grace()),
             Looked::Search => self.queue.search(due),
         }
+    }
+
+    /// Evicts a session. Another basis is looked for afterwards unless everything was asked by the only look at it.
+    async fn lose(&self, due: &Due, cause: Cause, is_open: bool) -> Looked {
+        self.evict(due, cause).await;
+        let may_be_found = is_open || self.queue.is_overlapped(due);
+        if may_be_found && cause.heals() { Looked::Search } else { Looked::Done }
     }
 
     async fn evict(&self, due: &Due, cause: Cause) {
@@ -83,7 +97,13 @@ impl Enforcer {
     }
 
     /// Lets a session rest on the first of `grants` whose holder has a place for it.
-    async fn keep(&self, due: &Due, record: &Arc<SessionRecord>, grants: &[Grant]) -> Looked {
+    async fn keep(
+        &self,
+        due: &Due,
+        record: &Arc<SessionRecord>,
+        grants: &[Grant],
+        if_full: IfFull,
+    ) -> Looked {
         let now = self.clock.unix();
         let mut full = Vec::new();
         for grant in grants {
@@ -95,7 +115,7 @@ impl Enforcer {
             let place = if has_place { Ok(None) } else { self.claim(record, grant).map(Some) };
             match place {
                 Ok(place) => {
-                    let looked = self.rest(record, grant, &basis).await;
+                    let looked = self.rest(due, record, grant, &basis).await;
                     drop(place);
                     return looked;
                 }
@@ -103,23 +123,31 @@ impl Enforcer {
             }
         }
         if !record.is_live() {
-            return Looked::Done;
+            return if if_full.is_open { Looked::Again } else { Looked::Done };
         }
         for (grant, basis, conflict) in &full {
             if self.displace_others(due, record, grant, conflict).await
                 && let Ok(place) = self.claim(record, grant)
             {
-                let looked = self.rest(record, grant, basis).await;
+                let looked = self.rest(due, record, grant, basis).await;
                 drop(place);
                 return looked;
             }
         }
-        if due.tries < MAX_WAITS_FOR_OTHERS && self.others_are_open(record, &full) {
+        if due.since.elapsed() < MAX_WAIT_FOR_OTHERS && self.others_are_open(record, &full) {
             return Looked::Again;
         }
-        let cause = if full.is_empty() { Cause::Expired } else { Cause::DeviceLimit };
-        self.evict(due, cause).await;
-        Looked::Done
+        let own_holder =
+            full.iter().find_map(|(_, basis, _)| (basis.holder() == record.holder()).then(|| basis.holder()));
+        match own_holder.flatten() {
+            _ if full.is_empty() => self.lose(due, Cause::Expired, false).await,
+            Some(holder) if self.admission.move_elsewhere(record, holder).await => Looked::Done,
+            Some(_) => self.lose(due, Cause::DeviceLimit, false).await,
+            // What it rests on is not known to be gone.
+            None if if_full.cause == Cause::Unverified => self.doubt(due, record).await,
+            // Others' places say nothing about its own right: it comes back as after any other loss.
+            None => self.lose(due, if_full.cause, if_full.is_open).await,
+        }
     }
 
     fn claim(&self, record: &SessionRecord, grant: &Grant) -> Result<crate::store::Reservation, ClaimError> {
@@ -153,6 +181,8 @@ impl Enforcer {
             recorded.iter().filter_map(|id| self.store.session(*id)).collect();
         let limit = limit.saturating_sub(sessions.len() - recorded.len());
         records.push(Arc::clone(record));
+        // One that came back by the cards of others takes no place of those that were not evicted.
+        let came_back = record.evicted_at.is_some() && record.holder() != Some(choice.holder());
         let newest_stay = self.admission.policy().drops_oldest(choice.basis.tier);
         // One that has another basis gives way without a loss, whatever the order.
         let mut too_many = losers(&records, limit, newest_stay).len();
@@ -162,8 +192,8 @@ impl Enforcer {
                 too_many -= 1;
             }
         }
-        if too_many == 0 {
-            return true;
+        if too_many == 0 || came_back {
+            return too_many == 0;
         }
         let left: Vec<Arc<SessionRecord>> = records
             .iter()
@@ -178,14 +208,20 @@ impl Enforcer {
         true
     }
 
-    async fn rest(&self, record: &Arc<SessionRecord>, grant: &Grant, basis: &RecordedBasis) -> Looked {
+    async fn rest(
+        &self,
+        due: &Due,
+        record: &Arc<SessionRecord>,
+        grant: &Grant,
+        basis: &RecordedBasis,
+    ) -> Looked {
         let new = basis.apply_to(record);
         if record.state == SessionState::Live {
             // The block alone is no reason to write.
             if (SessionRecord { decision_block: record.decision_block, ..new.clone() }) == **record {
                 return Looked::Done;
             }
-            return match self.evictor.update(new).await {
+            return match self.evictor.update(record, new).await {
                 Ok(()) => Looked::Done,
                 Err(error) => {
                     tracing::warn!(%error, session = record.session_id, "cannot write what a session rests on");
@@ -202,7 +238,8 @@ impl Enforcer {
             Ok(false) => return Looked::Done,
             Err(_) => return Looked::Again,
         }
-        match self.evictor.let_back(new).await {
+        let is_current = || !self.queue.may_have_lost(due);
+        match self.evictor.let_back(record, new, is_current).await {
             Ok(Restored::Passing) => {
                 // Begun since the look above, it found nobody here to evict.
                 if self.none_in_a_pause(record.session_id, grant).await.is_err() {
@@ -230,6 +267,14 @@ impl Enforcer {
             }
         }
     }
+}
+
+/// What becomes of a session if no holder of a basis that was found has a place for it.
+#[derive(Debug, Clone, Copy)]
+struct IfFull {
+    cause: Cause,
+    /// Another basis may be found later.
+    is_open: bool,
 }
 
 /// What came of a look at a session.

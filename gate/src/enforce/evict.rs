@@ -21,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// For a look at the tunnel before a first handshake.
 const SERVER_KEY_TIMEOUT: Duration = Duration::from_secs(1);
+/// For the node to say that it is there, before a peer is brought back.
+const NODE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a peer is not let back.
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +147,8 @@ impl Evictor {
         self.tunnel.renewed().await
     }
 
-    /// Evicts those of `sessions` that are live. What does not succeed at once is tried until it does.
+    /// Evicts those of `sessions` that are live; evicted ones stay out for a cause that no handshake undoes. What does
+    /// not succeed at once is tried until it does.
     pub async fn evict(&self, sessions: &[u64], cause: Cause, since: Instant) {
         let count = sessions.len() as u64;
         let first = self.next_order.fetch_add(count, Ordering::SeqCst);
@@ -153,26 +156,50 @@ impl Evictor {
         let order = |(number, session): (u64, &u64)| Order { number, session: *session, cause, since };
         lock(&self.ordered).extend(numbers.clone().zip(sessions).map(order));
         let _orders = Orders { evictor: self, numbers };
-        let _hand = self.hand.lock().await;
+        let _hand = self.lock().await;
+    }
+
+    /// Waits for the lock, and carries out what is ordered: no eviction waits for the restores before it.
+    async fn lock(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        let hand = self.hand.lock().await;
         self.carry_out_orders().await;
+        hand
     }
 
     /// Carries out all evictions that are ordered now.
     async fn carry_out_orders(&self) {
         let orders = std::mem::take(&mut *lock(&self.ordered));
         let mut leaving: Vec<(Arc<SessionRecord>, Cause, Instant)> = Vec::with_capacity(orders.len());
+        let mut out = Vec::new();
         for order in orders {
+            let Some(record) = self.store.session(order.session) else { continue };
             let is_known = leaving.iter().any(|(record, ..)| record.session_id == order.session);
-            let record = self.store.session(order.session).filter(|record| record.is_live() && !is_known);
-            leaving.extend(record.map(|record| (record, order.cause, order.since)));
+            match record.is_live() {
+                true if !is_known => leaving.push((record, order.cause, order.since)),
+                true => {}
+                false => out.push((record, order.cause)),
+            }
         }
         self.take_out(&leaving).await;
+        for (record, cause) in out {
+            if let Err(error) = self.keep_out(&record, cause).await {
+                tracing::warn!(%error, session = record.session_id, "cannot note why a session is out");
+            }
+        }
+    }
+
+    /// An evicted session stays out for a cause that no handshake undoes.
+    async fn keep_out(&self, record: &SessionRecord, cause: Cause) -> Result<(), StoreError> {
+        if cause.answers() || !record.cause.is_some_and(Cause::answers) {
+            return Ok(());
+        }
+        self.store.evict_session(record.session_id, cause).await
     }
 
     /// A session has left the hub: its peer is removed from the tunnel, then its key, place and slot are free. What does
     /// not succeed at once is tried until it does.
     pub async fn end(&self, session: u64) {
-        let _hand = self.hand.lock().await;
+        let _hand = self.lock().await;
         let _rest = Rest(self);
         lock(&self.ending).insert(session);
         if let Some(record) = self.store.session(session).filter(|record| record.is_live()) {
@@ -212,18 +239,15 @@ impl Evictor {
         meant: impl Fn(&SessionRecord) -> bool,
         cause: Cause,
     ) -> Result<usize, StoreError> {
-        let _hand = self.hand.lock().await;
+        let _hand = self.lock().await;
         let (live, out): (Vec<_>, Vec<_>) = (self.store.list_sessions().into_iter())
             .filter(|record| meant(record))
             .partition(|record| record.state == SessionState::Live);
         let since = Instant::now();
         let leaving: Vec<_> = live.iter().map(|record| (Arc::clone(record), cause, since)).collect();
         self.take_out(&leaving).await;
-        if !cause.answers() {
-            let comes_back = |record: &&Arc<SessionRecord>| record.cause.is_some_and(Cause::answers);
-            for record in out.iter().filter(comes_back) {
-                self.store.evict_session(record.session_id, cause).await?;
-            }
+        for record in &out {
+            self.keep_out(record, cause).await?;
         }
         Ok(live.len())
     }
@@ -253,7 +277,7 @@ impl Evictor {
 
     /// Takes evicted sessions out of the tunnel once more.
     pub(super) async fn repeat(&self, sessions: &[u64]) {
-        let _hand = self.hand.lock().await;
+        let _hand = self.lock().await;
         let peers: Vec<Peer> = sessions.iter().filter_map(|id| self.evicted(*id)).collect();
         if !peers.is_empty() {
             let _rest = Rest(self);
@@ -264,32 +288,34 @@ impl Evictor {
 
     /// Shuts peers out that belong to no session of ours.
     pub(super) async fn shut_out_unknown(&self, peers: &[Peer]) -> Result<(), TunnelError> {
-        let _hand = self.hand.lock().await;
+        let _hand = self.lock().await;
         self.tunnel.shut_out(peers).await
     }
 
     /// Lets the peer of an evicted session, or of a live one that lost it, back and writes down that it rests on
-    /// what `record` says.
-    pub(super) async fn let_back(&self, record: SessionRecord) -> Result<Restored, NotBack> {
+    /// what `record` says. `looked_at`: the record that this was decided on. `is_current`: nothing that may end the right
+    /// has happened since.
+    pub(super) async fn let_back(
+        &self,
+        looked_at: &SessionRecord,
+        record: SessionRecord,
+        is_current: impl Fn() -> bool,
+    ) -> Result<Restored, NotBack> {
         // A dead node meters nothing, and its interface may outlive it. Asked before the lock is taken: an eviction does
         // not wait for a node that does not answer.
         if let Some(answers) = &self.node_answers
-            && !answers().await
+            && !timeout(NODE_ANSWER_TIMEOUT, answers()).await.unwrap_or(false)
         {
             return Err(NotBack::NodeSilent);
         }
-        let _hand = self.hand.lock().await;
+        let _hand = self.lock().await;
         let id = record.session_id;
-        let known = self.store.session(id).ok_or(NotBack::Changed)?;
-        if known.peer_id != record.peer_id || known.handshake_hash != record.handshake_hash {
+        let known = self.unchanged(looked_at)?;
+        // Dropped for good, or its eviction is not written yet.
+        if known.cause.is_some_and(|cause| !cause.answers()) || lock(&self.unwritten).contains(&id) {
             return Err(NotBack::Changed);
         }
-        // It was looked at before somebody evicted it, or dropped it for good.
-        if known.state != record.state || known.cause.is_some_and(|cause| !cause.answers()) {
-            return Err(NotBack::Changed);
-        }
-        // Its eviction is not written yet.
-        if lock(&self.unwritten).contains(&id) {
+        if !is_current() {
             return Err(NotBack::Changed);
         }
         let peer = peer(&record);
@@ -299,7 +325,7 @@ impl Evictor {
         }
         let _rest = Rest(self);
         self.unfinished().insert(id);
-        let record = SessionRecord { state: SessionState::Live, cause: None, evicted_at: None, ..record };
+        let record = SessionRecord { state: SessionState::Live, cause: None, ..record };
         if let Err(error) = self.store.update_session(record).await {
             // What is not written does not count, and the next start would undo it.
             self.shut_out(std::slice::from_ref(&peer)).await;
@@ -311,11 +337,15 @@ impl Evictor {
         Ok(restored)
     }
 
-    /// Writes down what a live session rests on now.
-    pub(crate) async fn update(&self, record: SessionRecord) -> Result<(), NotBack> {
-        let _hand = self.hand.lock().await;
-        let known = self.store.session(record.session_id).ok_or(NotBack::Changed)?;
-        if known.state != SessionState::Live || known.handshake_hash != record.handshake_hash {
+    /// Writes down what a live session rests on now. `looked_at`: the record that this was decided on.
+    pub(crate) async fn update(
+        &self,
+        looked_at: &SessionRecord,
+        record: SessionRecord,
+    ) -> Result<(), NotBack> {
+        let _hand = self.lock().await;
+        let known = self.unchanged(looked_at)?;
+        if !known.is_live() {
             return Err(NotBack::Changed);
         }
         let (id, is_new) = (record.session_id, known.rests_on() != record.rests_on());
@@ -324,6 +354,16 @@ impl Evictor {
             self.note_new_basis(id);
         }
         Ok(())
+    }
+
+    /// The record of a session, if that is still what was looked at: the same handshake, in or out, and the same basis.
+    fn unchanged(&self, looked_at: &SessionRecord) -> Result<Arc<SessionRecord>, NotBack> {
+        let known = self.store.session(looked_at.session_id).ok_or(NotBack::Changed)?;
+        let is_same = known.peer_id == looked_at.peer_id
+            && known.handshake_hash == looked_at.handshake_hash
+            && known.state == looked_at.state
+            && known.rests_on() == looked_at.rests_on();
+        if is_same { Ok(known) } else { Err(NotBack::Changed) }
     }
 
     fn note_new_basis(&self, session: u64) {
@@ -353,7 +393,7 @@ impl Evictor {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             let open: Vec<u64> = self.unfinished().iter().copied().collect();
-            let _hand = self.hand.lock().await;
+            let _hand = self.lock().await;
             for id in open {
                 match self.evicted(id) {
                     // One after the other: one that fails keeps nobody else in.

@@ -83,6 +83,7 @@ impl Enforcer {
                 addresses,
                 state: SessionState::Evicted,
                 cause: Some(Cause::Lost),
+                evicted_at: Some(self.clock.unix()),
                 ..intended.clone()
             };
             self.store.record_session(record, Vec::new()).await?;
@@ -92,9 +93,12 @@ impl Enforcer {
         };
         // A pause may be a lockdown, which ended the others.
         let paused = self.store.paused().is_some();
-        let (state, cause) =
-            if paused { (SessionState::Evicted, Some(Cause::Lockdown)) } else { (SessionState::Live, None) };
-        let record = SessionRecord { addresses, state, cause, ..intended.clone() };
+        let (state, cause, evicted_at) = if paused {
+            (SessionState::Evicted, Some(Cause::Lockdown), Some(self.clock.unix()))
+        } else {
+            (SessionState::Live, None, None)
+        };
+        let record = SessionRecord { addresses, state, cause, evicted_at, ..intended.clone() };
         self.store.record_session(record, answer).await?;
         if paused {
             self.evictor.repeat(&[session]).await;

@@ -35,10 +35,25 @@ pub(super) struct Due {
     reason: Reason,
     /// The event after which it was named first.
     ticket: u64,
-    /// Vain looks so far.
+    /// Vain looks so far, since it was named last.
     pub(super) tries: u32,
+    /// Vain looks so far, however often it was named.
+    pub(super) searches: u32,
     not_before: Instant,
+    /// The number of the look, once it is taken.
+    look: u64,
 }
+
+/// A session that is looked at.
+#[derive(Debug, Clone, Copy)]
+struct InHand {
+    due: Due,
+    /// Another look at the same session began meanwhile.
+    is_overlapped: bool,
+}
+
+/// Looks at one session at the same time: a loss does not wait for a look from before it.
+const MAX_LOOKS: usize = 3;
 
 impl Due {
     pub(super) fn is_loss(&self) -> bool {
@@ -50,10 +65,11 @@ impl Due {
 #[derive(Debug, Default)]
 struct State {
     due: HashMap<u64, Due>,
-    /// Those of them that are not in hand, by time: one order for each reason, the most urgent first.
+    /// Those of them that can be taken, by time: one order for each reason, the most urgent first.
     orders: [BTreeSet<(Instant, u64)>; 3],
-    /// Those that are looked at right now. None of them is taken a second time.
-    in_hand: HashMap<u64, Due>,
+    /// Those that are looked at right now, by session.
+    in_hand: HashMap<u64, Vec<InHand>>,
+    looks: u64,
     tickets: u64,
     /// Places in Ethereum's events, and the ticket after which each counts.
     cursors: VecDeque<(u64, Cursor)>,
@@ -62,7 +78,7 @@ struct State {
 impl State {
     fn insert(&mut self, due: Due) {
         self.remove(due.session);
-        if !self.in_hand.contains_key(&due.session) {
+        if self.can_be_taken(&due) {
             self.order(due.reason).insert((due.not_before, due.session));
         }
         self.due.insert(due.session, due);
@@ -74,10 +90,31 @@ impl State {
         Some(due)
     }
 
-    /// A session is no longer in hand: if it was named again, it can be taken again.
-    fn put_down(&mut self, session: u64) {
-        self.in_hand.remove(&session);
-        if let Some(due) = self.due.get(&session).copied() {
+    /// One look at a time, but a loss begins another one beside those from before it.
+    fn can_be_taken(&self, due: &Due) -> bool {
+        let looks = self.in_hand.get(&due.session).map_or(0, Vec::len);
+        looks == 0 || (due.reason == Reason::Loss && looks < MAX_LOOKS)
+    }
+
+    fn pick_up(&mut self, session: u64) -> Option<Due> {
+        let due = self.remove(session)?;
+        self.looks += 1;
+        let due = Due { look: self.looks, ..due };
+        let looks = self.in_hand.entry(session).or_default();
+        looks.iter_mut().for_each(|look| look.is_overlapped = true);
+        looks.push(InHand { due, is_overlapped: false });
+        Some(due)
+    }
+
+    /// A look has ended: if its session was named again, it can be taken again.
+    fn put_down(&mut self, ended: &Due) {
+        if let Some(looks) = self.in_hand.get_mut(&ended.session) {
+            looks.retain(|look| look.due.look != ended.look);
+            if looks.is_empty() {
+                self.in_hand.remove(&ended.session);
+            }
+        }
+        if let Some(due) = self.due.get(&ended.session).copied() {
             self.insert(due);
         }
     }
@@ -115,13 +152,23 @@ impl ReevaluationQueue {
                 // An event makes an earlier look worth while, and what is older stays older.
                 let due = match state.due.get(&session) {
                     Some(known) => Due {
-                        not_before: now,
+                        not_before: known.not_before.min(now),
                         tries: 0,
                         loss_at: known.loss_at.or(loss_at),
                         reason: known.reason.min(reason),
                         ..*known
                     },
-                    None => Due { session, since: now, loss_at, reason, ticket, tries: 0, not_before: now },
+                    None => Due {
+                        session,
+                        since: now,
+                        loss_at,
+                        reason,
+                        ticket,
+                        tries: 0,
+                        searches: 0,
+                        not_before: now,
+                        look: 0,
+                    },
                 };
                 state.insert(due);
             }
@@ -143,6 +190,22 @@ impl ReevaluationQueue {
         state.due.contains_key(&session) || state.in_hand.contains_key(&session)
     }
 
+    /// Whether a session was named since this look began, because its right may have ended.
+    pub(super) fn may_have_lost(&self, due: &Due) -> bool {
+        let state = self.state();
+        let looks = state.in_hand.get(&due.session).into_iter().flatten().map(|look| &look.due);
+        let mut since = looks.filter(|look| look.look > due.look).chain(state.due.get(&due.session));
+        since.any(Due::is_loss)
+    }
+
+    /// Whether a session was named or looked at anew since this look began.
+    pub(super) fn is_overlapped(&self, due: &Due) -> bool {
+        let state = self.state();
+        let looks = state.in_hand.get(&due.session).into_iter().flatten();
+        let mut overlapped = looks.filter(|look| look.due.look == due.look).map(|look| look.is_overlapped);
+        state.due.contains_key(&due.session) || overlapped.any(|overlapped| overlapped)
+    }
+
     /// Everything named up to now goes with this place in the events.
     pub(super) fn reached(&self, cursor: Cursor) {
         let mut state = self.state();
@@ -157,7 +220,8 @@ impl ReevaluationQueue {
     /// The newest place such that everything named before it is done.
     pub(super) fn settled(&self) -> Option<Cursor> {
         let mut state = self.state();
-        let open = state.due.values().chain(state.in_hand.values()).map(|due| due.ticket).min();
+        let in_hand = state.in_hand.values().flatten().map(|look| &look.due);
+        let open = state.due.values().chain(in_hand).map(|due| due.ticket).min();
         let mut settled = None;
         while let Some((ticket, cursor)) = state.cursors.front().copied() {
             if open.is_some_and(|open| open <= ticket) {
@@ -190,14 +254,12 @@ impl ReevaluationQueue {
         let Some((_, session)) = firsts.clone().find(|(not_before, _)| *not_before <= now).copied() else {
             return (None, firsts.map(|(not_before, _)| *not_before).min());
         };
-        let due = state.remove(session);
-        state.in_hand.extend(due.map(|due| (session, due)));
-        (due, None)
+        (state.pick_up(session), None)
     }
 
     /// This one is done.
     pub(super) fn done(&self, due: &Due) {
-        self.state().put_down(due.session);
+        self.state().put_down(due);
         self.added.notify_one();
     }
 
@@ -208,7 +270,10 @@ impl ReevaluationQueue {
         if let Some(end) = due.loss_at.map(|at| at + grace).filter(|end| *end > Instant::now()) {
             not_before = not_before.min(end);
         }
-        self.put_back(due, Due { tries: due.tries + 1, not_before, ..*due });
+        self.put_back(
+            due,
+            Due { tries: due.tries + 1, searches: due.searches.wrapping_add(1), not_before, ..*due },
+        );
     }
 
     /// Its right is gone and it was evicted: another basis is looked for at once, behind what is urgent.
@@ -222,7 +287,7 @@ impl ReevaluationQueue {
     fn put_back(&self, due: &Due, later: Due) {
         {
             let mut state = self.state();
-            state.in_hand.remove(&due.session);
+            state.put_down(due);
             // Named again meanwhile: that look comes first, but what is open is as old as it is.
             let next = match state.due.get(&due.session) {
                 Some(known) => Due {
@@ -230,6 +295,7 @@ impl ReevaluationQueue {
                     ticket: due.ticket,
                     loss_at: later.loss_at.or(known.loss_at),
                     reason: later.reason.min(known.reason),
+                    searches: later.searches,
                     ..*known
                 },
                 None => later,
@@ -293,21 +359,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_in_hand_is_not_taken_a_second_time() {
+    async fn a_loss_does_not_wait_for_a_look_in_hand() {
         let queue = ReevaluationQueue::default();
         queue.add([1], Reason::Other);
         queue.reached(cursor(1));
         let first = queue.take(false).await;
+        assert!(!queue.is_overlapped(&first));
+        queue.add([1], Reason::Change);
+        assert!(queue.try_take(false).0.is_none(), "anything else waits");
         queue.add([1], Reason::Loss);
         queue.reached(cursor(2));
-        assert!(queue.try_take(false).0.is_none(), "in hand");
-        assert_eq!(queue.settled(), None);
-        queue.done(&first);
         let second = queue.take(true).await;
-        assert!(second.is_loss());
-        assert_eq!(queue.settled(), Some(cursor(1)), "the second look is open");
+        assert!(second.is_loss() && queue.is_overlapped(&first) && !queue.is_overlapped(&second));
+        assert!(queue.may_have_lost(&first) && !queue.may_have_lost(&second));
         queue.done(&second);
+        assert_eq!(queue.settled(), None, "the first look is open");
+        queue.done(&first);
         assert_eq!(queue.settled(), Some(cursor(2)));
+    }
+
+    #[tokio::test]
+    async fn losses_of_one_session_do_not_take_all_looks() {
+        let queue = ReevaluationQueue::default();
+        let mut looks = Vec::new();
+        for _ in 0..MAX_LOOKS {
+            queue.add([1], Reason::Loss);
+            looks.push(queue.take(true).await);
+        }
+        queue.add([1], Reason::Loss);
+        assert!(queue.try_take(true).0.is_none());
+        queue.done(&looks[1]);
+        assert_eq!(queue.take(true).await.session, 1);
     }
 
     #[tokio::test]
@@ -396,5 +478,32 @@ mod tests {
         assert!(queue.try_take(false).0.is_none(), "not at once");
         queue.add([1], Reason::Loss);
         assert_eq!(queue.take(false).await.since, taken.since, "as old as it is");
+    }
+
+    /// Strangers can name a session as often as they sign in: the place in a search must not begin anew each time.
+    #[tokio::test]
+    async fn naming_a_session_again_does_not_begin_its_search_anew() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Change);
+        let taken = queue.take(false).await;
+        queue.search(&taken);
+        let mut places = BTreeSet::new();
+        for _ in 0..6 {
+            let taken = queue.take(false).await;
+            places.insert(taken.searches);
+            queue.again(&taken, GRACE);
+            // A stranger's sign-in for the account.
+            queue.add([1], Reason::Change);
+        }
+        assert_eq!(places.len(), 6, "each look begins further on, but they began at {places:?}");
+    }
+
+    #[tokio::test]
+    async fn a_loss_named_again_keeps_its_turn() {
+        let queue = ReevaluationQueue::default();
+        queue.add([1], Reason::Loss);
+        queue.add([2], Reason::Loss);
+        queue.add([1], Reason::Change);
+        assert_eq!(queue.take(false).await.session, 1, "it waits longest");
     }
 }

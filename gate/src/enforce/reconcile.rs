@@ -104,7 +104,7 @@ impl Enforcer {
         else {
             return;
         };
-        match self.evictor.let_back((*record).clone()).await {
+        match self.evictor.let_back(&record, (*record).clone(), || true).await {
             Ok(Restored::Passing) => {}
             Ok(Restored::NotThere) => {
                 if let Err(error) = self.evictor.lose(session).await {

@@ -54,11 +54,16 @@ impl Enforcer {
         }
         let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
         let Some(record) = record else { return Repeat::No };
+        let signed_in_after = match record.cause {
+            Some(Cause::DeviceLimit | Cause::Lockdown) => record.evicted_at,
+            _ => record.signed_in_after,
+        };
         let new = self.admission.recorded_basis(admitted.grant()).apply_to(&record);
+        let new = SessionRecord { signed_in_after, ..new };
         match record.state {
-            SessionState::Live => self.hold((*record).clone()).await,
+            SessionState::Live => self.hold(&record).await,
             SessionState::Evicted => match record.cause {
-                Some(cause) if cause.answers() => match self.bring_back(new).await {
+                Some(cause) if cause.answers() => match self.bring_back(&record, new).await {
                     Repeat::Holds => self
                         .none_in_a_pause(record.session_id, admitted.grant())
                         .await
@@ -78,30 +83,30 @@ impl Enforcer {
             .session(session)
             .filter(|record| record.is_live() && repeated.verified().is_of(record))
         {
-            Some(record) => self.hold((*record).clone()).await,
+            Some(record) => self.hold(&record).await,
             // Evicted since the decision.
             None => Repeat::No,
         }
     }
 
-    async fn hold(&self, new: SessionRecord) -> Repeat {
-        match timeout(PATIENCE, self.whereabouts(&new)).await {
-            Ok(Some(Where::Shut)) => self.bring_back(new).await,
+    async fn hold(&self, live: &SessionRecord) -> Repeat {
+        match timeout(PATIENCE, self.whereabouts(live)).await {
+            Ok(Some(Where::Shut)) => self.bring_back(live, live.clone()).await,
             // Not to be added: the node would not count what flows.
-            Ok(Some(Where::Nowhere)) => self.lost(new.session_id).await,
+            Ok(Some(Where::Nowhere)) => self.lost(live.session_id).await,
             Ok(Some(Where::In) | None) | Err(_) => Repeat::Holds,
         }
     }
 
-    async fn bring_back(&self, new: SessionRecord) -> Repeat {
-        let session = new.session_id;
+    async fn bring_back(&self, looked_at: &SessionRecord, new: SessionRecord) -> Repeat {
+        let session = looked_at.session_id;
         match self.sessions.is_live(session).await {
             Ok(true) => {}
             Ok(false) => return over("the session has ended on the hub"),
             Err(_) => return Repeat::Over(Refusal::HubUnavailable),
         }
-        let (was, hash) = (new.state, new.handshake_hash);
-        match self.evictor.let_back(new).await {
+        let (was, hash) = (looked_at.state, looked_at.handshake_hash);
+        match self.evictor.let_back(looked_at, new, || true).await {
             // Whoever looks at named sessions was quicker, and it is in.
             Err(NotBack::Changed) if was == SessionState::Evicted && self.is_in(session, &hash) => {
                 Repeat::Holds

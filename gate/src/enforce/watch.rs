@@ -43,10 +43,9 @@ impl Enforcer {
             self.look_at(|_| true, Reason::Other);
         }
         if !news.touched.is_empty() {
-            // One that is out has nothing to lose.
             let may_lose = |record: &SessionRecord| {
                 let rests_on = [record.wallet, record.vault].into_iter().flatten();
-                record.is_live() && rests_on.into_iter().any(|address| news.losing.contains(&address))
+                rests_on.into_iter().any(|address| news.losing.contains(&address))
             };
             self.look_at(may_lose, Reason::Loss);
             self.look_at(|record| !may_lose(record) && self.rests_on(record, &news.touched), Reason::Change);

@@ -211,7 +211,8 @@ impl Live {
         }
         let mut slots = self.slots(holder);
         slots.remove(&session_id);
-        if !self.holds_slot(session_id) && slots.len() >= limits.slots {
+        let has_slot = self.takes_slot(holder, session_id);
+        if !has_slot && slots.len() >= limits.slots {
             let sessions = slots.into_iter().collect();
             return Err(ClaimError::SlotLimit { sessions, limit: limits.slots });
         }

@@ -48,8 +48,10 @@ pub struct SessionRecord {
     pub state: SessionState,
     /// Why it was taken out.
     pub cause: Option<Cause>,
-    /// When it was taken out. None while it is live and in older records.
+    /// When it was taken out last. None: never, or in older records.
     pub evicted_at: Option<UnixTime>,
+    /// It came back after a device limit or a lockdown: only sign-ins after this time entitle it.
+    pub signed_in_after: Option<UnixTime>,
     /// The Ethereum address of the key that signed the handshake: it may entitle the account too.
     pub own_key: Option<Address>,
 }
@@ -77,15 +79,17 @@ impl SessionRecord {
 
     /// The same without the wallet; `None`: it does not speak of it.
     pub(super) fn without(&self, wallet: Address) -> Option<Self> {
-        let speaks = [self.wallet, self.vault, self.own_key, self.slot_holder].contains(&Some(wallet));
-        speaks.then(|| Self {
-            wallet: None,
-            vault: None,
-            collection: None,
-            card: None,
-            own_key: None,
-            slot_holder: None,
-            ..self.clone()
+        let rests_on_it = [self.wallet, self.vault].contains(&Some(wallet));
+        let other = |address: &Address| *address != wallet;
+        let (own_key, slot_holder) = (self.own_key.filter(other), self.slot_holder.filter(other));
+        if !rests_on_it && (own_key, slot_holder) == (self.own_key, self.slot_holder) {
+            return None;
+        }
+        let rest = Self { own_key, slot_holder, ..self.clone() };
+        // What it rests on by another wallet stays: else no event would name it.
+        Some(match rests_on_it {
+            true => Self { wallet: None, vault: None, collection: None, card: None, ..rest },
+            false => rest,
         })
     }
 }
@@ -136,7 +140,7 @@ pub struct HolderLimits {
     /// Live sessions, the one of the claim included. A live session on the same holder and tier already has its place.
     pub devices: usize,
     /// Peers in the node's table, the one of the claim included: live sessions and those evicted ones that the node
-    /// has not removed yet.
+    /// has not removed yet. A session whose slot counts for this holder needs no other one.
     pub slots: usize,
     /// New sessions within an hour, the one of the claim included. None: the session is not new.
     pub admissions_per_hour: Option<usize>,

@@ -43,7 +43,7 @@ pub(super) fn settle(connection: &Connection, session_id: u64, peer_id: &str) ->
 pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
     let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, '', handshake_hash, \
          admitted_at, decision_block, expires_at, 'live', NULL, own_key, plan, via, collection, NULL, \
-         coalesce(vault, wallet) FROM intents";
+         coalesce(vault, wallet), NULL FROM intents";
     each(connection, query, [], |row| {
         found(sql_sessions::read(row)?);
         Ok(())

@@ -75,10 +75,14 @@ pub(super) fn erase(connection: &Connection, wallet: Address) -> Done {
         "UPDATE bindings SET holders = NULL WHERE instr(holders, $1) > 0",
         "DELETE FROM sessions WHERE ended_at IS NOT NULL AND (wallet = $1 OR vault = $1 OR own_key = $1 \
          OR slot_holder = $1)",
-        "UPDATE sessions SET wallet = NULL, vault = NULL, collection = NULL, card = NULL, own_key = NULL, \
-         slot_holder = NULL WHERE wallet = $1 OR vault = $1 OR own_key = $1 OR slot_holder = $1",
-        "UPDATE intents SET wallet = NULL, vault = NULL, collection = NULL, card = NULL, own_key = NULL \
-         WHERE wallet = $1 OR vault = $1 OR own_key = $1",
+        // What a session rests on by another wallet stays: else no event would name it.
+        "UPDATE sessions SET wallet = NULL, vault = NULL, collection = NULL, card = NULL \
+         WHERE wallet = $1 OR vault = $1",
+        "UPDATE sessions SET own_key = NULL WHERE own_key = $1",
+        "UPDATE sessions SET slot_holder = NULL WHERE slot_holder = $1",
+        "UPDATE intents SET wallet = NULL, vault = NULL, collection = NULL, card = NULL \
+         WHERE wallet = $1 OR vault = $1",
+        "UPDATE intents SET own_key = NULL WHERE own_key = $1",
     ] {
         run(connection, statement, [wallet.as_slice()])?;
     }

@@ -16,9 +16,9 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
         connection,
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
          handshake_hash, answer, admitted_at, decision_block, expires_at, state, cause, own_key, plan, via, \
-         collection, evicted_at, slot_holder, ended_at) \
+         collection, evicted_at, slot_holder, signed_in_after, ended_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, \
-         $21, $22, NULL) \
+         $21, $22, $23, NULL) \
          ON CONFLICT (session_id) DO UPDATE SET account = excluded.account, wallet = excluded.wallet, \
          vault = excluded.vault, card = excluded.card, tier = excluded.tier, service = excluded.service, \
          peer_id = excluded.peer_id, addresses = excluded.addresses, \
@@ -27,7 +27,7 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
          expires_at = excluded.expires_at, state = excluded.state, cause = excluded.cause, \
          own_key = excluded.own_key, plan = excluded.plan, via = excluded.via, \
          collection = excluded.collection, evicted_at = excluded.evicted_at, \
-         slot_holder = excluded.slot_holder, ended_at = NULL",
+         slot_holder = excluded.slot_holder, signed_in_after = excluded.signed_in_after, ended_at = NULL",
         params![
             new.session_id.cast_signed(),
             new.account.as_bytes(),
@@ -51,6 +51,7 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
             bytes(new.collection.as_ref()),
             new.evicted_at,
             bytes(new.slot_holder.as_ref()),
+            new.signed_in_after,
         ],
     )?;
     sql_intents::settle(connection, new.session_id, &new.peer_id)
@@ -61,8 +62,8 @@ pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
     run(
         connection,
         "UPDATE sessions SET wallet = $1, vault = $2, card = $3, tier = $4, decision_block = $5, \
-         expires_at = $6, state = $7, cause = $8, plan = $9, via = $10, collection = $11, evicted_at = $12 \
-         WHERE session_id = $13 AND ended_at IS NULL",
+         expires_at = $6, state = $7, cause = $8, plan = $9, via = $10, collection = $11, evicted_at = $12, \
+         signed_in_after = $13 WHERE session_id = $14 AND ended_at IS NULL",
         params![
             bytes(new.wallet.as_ref()),
             bytes(new.vault.as_ref()),
@@ -76,6 +77,7 @@ pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
             new.via,
             bytes(new.collection.as_ref()),
             new.evicted_at,
+            new.signed_in_after,
             new.session_id.cast_signed(),
         ],
     )
@@ -108,7 +110,7 @@ pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
 pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
     let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
          handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key, plan, via, collection, \
-         evicted_at, slot_holder FROM sessions \
+         evicted_at, slot_holder, signed_in_after FROM sessions \
          WHERE ended_at IS NULL";
     each(connection, query, [], |row| {
         found(read(row)?);
@@ -142,6 +144,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
         collection: address(row, 18)?,
         evicted_at: row.get(19)?,
         slot_holder: address(row, 20)?,
+        signed_in_after: row.get(21)?,
     })
 }
 

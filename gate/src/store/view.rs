@@ -19,8 +19,8 @@
 //! for each holder bind one account and [`MAX_PER_HOLDER`] for each holder bind any. So a crowd of wallets with one
 //! card displaces only itself. Beyond a bound the first of these goes: an expired binding, one that no longer entitled
 //! and was never of use, one that no handshake tried (those in the middle by age first), the one that was of use longest ago. One on which a live
-//! session rests never goes: then the newcomer is refused. So is, from [`MIXED_FROM`] bindings on, one none of whose
-//! holders has less than [`MAX_PER_ACCOUNT_AND_HOLDER`] bindings there.
+//! session rests never goes: then the newcomer is refused. So is, from [`MIXED_FROM`] bindings on, one of
+//! several holders none of which has less than [`MAX_PER_ACCOUNT_AND_HOLDER`] bindings there.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::RandomState;
@@ -39,8 +39,8 @@ use super::shelf::Shelf;
 pub const MAX_PER_ACCOUNT: usize = 32;
 /// Bindings of one account for each holder of their cards.
 pub const MAX_PER_ACCOUNT_AND_HOLDER: usize = 2;
-/// Bindings of one account from which on each further one needs a holder with less than
-/// [`MAX_PER_ACCOUNT_AND_HOLDER`] of them, whatever their other holders are.
+/// Bindings of one account from which on each further one of several holders needs a holder with less than
+/// [`MAX_PER_ACCOUNT_AND_HOLDER`] of them.
 const MIXED_FROM: usize = MAX_PER_ACCOUNT / 2;
 /// Bindings of all accounts for each holder of their cards.
 pub const MAX_PER_HOLDER: usize = 16;
@@ -222,7 +222,9 @@ impl View {
             None => binding.wallet == *holder,
         };
         let bindings_of = |holder: &Address| bindings.iter().filter(|one| is_of(one, holder)).count();
-        bindings.len() >= MIXED_FROM
+        let is_mixed = holders.len() > 1;
+        is_mixed
+            && bindings.len() >= MIXED_FROM
             && holders.iter().all(|holder| bindings_of(holder) >= MAX_PER_ACCOUNT_AND_HOLDER)
     }
 

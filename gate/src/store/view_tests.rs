@@ -280,3 +280,25 @@ proptest! {
         }
     }
 }
+
+/// The owner's wallets are 1 (the holder itself) and 2, 3 (it delegated to both). The first one signs in after the others.
+fn third_sign_in(with_strangers: bool) -> Option<Vec<Binding>> {
+    let mut view = View::default();
+    let (owner, stranger) = (wallet(1), wallet(500));
+    // A stranger delegated to 2 and 3 too: a gift.
+    let holders = if with_strangers { vec![owner, stranger] } else { vec![owner] };
+    view.put(&binding(1, 1, 2, NOW - 1000), &holders);
+    view.put(&binding(2, 1, 3, NOW - 900), &holders);
+    if with_strangers {
+        for crowd in 0..14 {
+            bind(&mut view, &binding(100 + crowd, 1, 100 + crowd.unsigned_abs(), NOW - 500));
+        }
+    }
+    view.overflow(&binding(3, 1, 1, NOW).key(), &[owner], NOW, |_| false)
+}
+
+#[test]
+fn strangers_do_not_refuse_a_sign_in_of_the_owner() {
+    assert!(third_sign_in(false).is_some(), "without strangers one of the three gives way");
+    assert!(third_sign_in(true).is_some(), "with strangers the owner is refused: no room for binding (119)");
+}

@@ -34,7 +34,7 @@ pub(crate) const THIS: u64 = 7;
 pub(crate) const OTHER: u64 = 3;
 /// The plan that only the free tier may use.
 pub(crate) const FREE_PLAN: u64 = 1;
-const NODE: NodeAddress = NodeAddress::new([9; 20]);
+pub(crate) const NODE: NodeAddress = NodeAddress::new([9; 20]);
 const DAY: UnixTime = 24 * 3600;
 /// The address that the tunnel names for everybody in it.
 pub(crate) const GIVEN: &str = "10.0.0.99/32";
@@ -69,6 +69,7 @@ impl Clock for Moved {
 pub(crate) struct Running {
     pub(crate) store: Store,
     pub(crate) enforcer: Arc<Enforcer>,
+    pub(crate) admission: Arc<Admission>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -113,6 +114,11 @@ pub(crate) struct House {
     pub(crate) tunnel: Arc<Notes>,
     pub(crate) clock: Arc<Moved>,
     pub(crate) asked: Arc<Asked>,
+    /// A provider in the place of anvil.
+    pub(crate) provider: std::sync::Mutex<Option<String>>,
+    /// Milliseconds that the node takes to answer; and how often it was asked.
+    pub(crate) node_delay: Arc<AtomicU64>,
+    pub(crate) node_asked: Arc<AtomicU64>,
     next: AtomicU64,
 }
 
@@ -133,6 +139,9 @@ impl House {
             tunnel: Arc::default(),
             clock: Arc::default(),
             asked: Arc::default(),
+            provider: std::sync::Mutex::default(),
+            node_delay: Arc::default(),
+            node_asked: Arc::default(),
             next: AtomicU64::new(1),
         }
     }
@@ -149,8 +158,8 @@ impl House {
     pub(crate) async fn gate_with(&self, change: impl FnOnce(&mut config::Policy), poll: u64) -> Running {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         let store = Store::open_with(self.home(), Options::default(), Arc::clone(&clock)).await.unwrap();
-        let reader =
-            ReaderConfig { rpc_addrs: vec![self.anvil.url()], chain_id: 31337, ..ReaderConfig::default() };
+        let provider = self.provider.lock().unwrap().clone().unwrap_or_else(|| self.anvil.url());
+        let reader = ReaderConfig { rpc_addrs: vec![provider], chain_id: 31337, ..ReaderConfig::default() };
         let reader = Arc::new(Reader::new(reader, Arc::clone(&self.asked) as _).unwrap());
         let access = AccessConfig {
             memes: self.memes,
@@ -166,7 +175,17 @@ impl House {
         };
         let sessions = Arc::new(Sessions::new(HubClient::new(hub).unwrap()));
         let tunnel: Arc<dyn Tunnel> = Arc::clone(&self.tunnel) as _;
-        let evictor = Arc::new(Evictor::new(store.clone(), tunnel));
+        let (delay, asked) = (Arc::clone(&self.node_delay), Arc::clone(&self.node_asked));
+        let answers = move || {
+            let (delay, asked) = (Arc::clone(&delay), Arc::clone(&asked));
+            async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(delay.load(Ordering::SeqCst))).await;
+                true
+            }
+            .boxed()
+        };
+        let evictor = Arc::new(Evictor::new(store.clone(), tunnel).asking_node(Arc::new(answers)));
         let mut policy = config::Policy {
             free: TierPolicy {
                 sessions: vec![SessionRule::Direct, SessionRule::Plan(FREE_PLAN)],
@@ -194,7 +213,7 @@ impl House {
         let enforcer = Enforcer::new(Tools {
             store: store.clone(),
             access: Arc::clone(&access),
-            admission,
+            admission: Arc::clone(&admission),
             sessions,
             evictor,
             clock,
@@ -218,7 +237,7 @@ impl House {
         tasks.spawn(sessions_follower.run(stop.clone()));
         tasks.spawn(Arc::clone(&enforcer).follow(inbox, stop.clone()));
         tasks.spawn(Arc::clone(&enforcer).run(stop.clone()));
-        Running { store, enforcer, stop, tasks }
+        Running { store, enforcer, admission, stop, tasks }
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -340,6 +359,7 @@ impl House {
             state: SessionState::Live,
             cause: None,
             evicted_at: None,
+            signed_in_after: None,
             own_key: None,
         }
     }

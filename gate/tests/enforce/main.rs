@@ -1,6 +1,7 @@
 //! Enforcement against a real EVM: whatever ends a right, ends the tunnel, and nothing else does.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod attacks;
 mod devices;
 mod house;
 mod intents;

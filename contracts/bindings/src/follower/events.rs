@@ -66,7 +66,8 @@ impl Log {
         // The delegate that an update replaces stands in the data, first.
         let updated = self.topics.first() == Some(&UpdateDelegation::SIGNATURE_HASH);
         let replaced = self.data.get(..32).filter(|_| updated).map(B256::from_slice);
-        let words: Vec<_> = named.chain(replaced.map(|word| (word, Effect::Loss))).collect();
+        // What rests on it is named by the address that gave; others of the delegate have lost nothing.
+        let words: Vec<_> = named.chain(replaced.map(|word| (word, Effect::Gain))).collect();
         let addresses = words.into_iter().map(|(word, effect)| (Address::from_word(word), effect));
         addresses.filter(|(address, _)| !address.is_zero())
     }

@@ -215,7 +215,7 @@ proptest! {
         let own = Duration::from_millis(world.wallets[&WALLET].delay.unwrap());
         prop_assert!(time <= own + OTHER_BASES_TIMEOUT + Duration::from_millis(2), "{time:?}");
         match verdict {
-            Verdict::Keeps(grants) => {
+            Verdict::Keeps { grants, .. } => {
                 for grant in grants {
                     let Grant::Card { choice, .. } = grant else { return Err(TestCaseError::fail("a probe")) };
                     let listed = Question::Listed { wallet: choice.candidate.wallet };
@@ -234,7 +234,7 @@ proptest! {
         prop_assume!(world.order.contains(&WALLET));
         world.wallets.get_mut(&WALLET).unwrap().vaults.insert(VAULT, Tier::Free);
         let (verdict, asked, time) = world.reevaluate();
-        let Verdict::Keeps(grants) = verdict else { return Err(TestCaseError::fail(format!("{verdict:?}"))) };
+        let Verdict::Keeps { grants, .. } = verdict else { return Err(TestCaseError::fail(format!("{verdict:?}"))) };
         let Some(Grant::Card { choice, .. }) = grants.first() else { return Err(TestCaseError::fail("no card")) };
         prop_assert_eq!((choice.candidate.wallet, choice.basis.vault), (address(WALLET), Some(address(VAULT))));
         prop_assert_eq!(asked.len(), 1);
@@ -257,7 +257,7 @@ proptest! {
     fn search_finds_what_there_is(world in any_world(prompt_wallet(), false), tries in 0..9_u32) {
         let (verdict, asked, _) = world.search_basis(tries);
         prop_assert_eq!(asked.len(), world.inquiries().len());
-        prop_assert_eq!(matches!(verdict, Verdict::Keeps(_)), world.entitles());
+        prop_assert_eq!(matches!(verdict, Verdict::Keeps { .. }), world.entitles());
         prop_assert!(!matches!(verdict, Verdict::Unknown));
     }
 
@@ -270,7 +270,7 @@ proptest! {
         for tries in 0..looks {
             let (verdict, _, time) = world.search_basis(tries);
             prop_assert!(time <= MAX_DECISION_TIME + Duration::from_millis(2), "{time:?}");
-            is_found |= matches!(verdict, Verdict::Keeps(_));
+            is_found |= matches!(verdict, Verdict::Keeps { .. });
         }
         prop_assert!(is_found || !world.entitles_in_time());
     }

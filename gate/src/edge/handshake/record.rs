@@ -79,6 +79,7 @@ impl Recorder {
             state: SessionState::Live,
             cause: None,
             evicted_at: None,
+            signed_in_after: None,
             own_key: verified.own_key(),
         }
     }

@@ -56,6 +56,11 @@ impl Tunnel for One {
     }
 }
 
+/// As decided on `looked_at`, which is true still.
+async fn let_back(evictor: &Evictor, looked_at: SessionRecord) -> Result<Restored, NotBack> {
+    evictor.let_back(&looked_at, looked_at.clone(), || true).await
+}
+
 /// A live session, as it was looked at before anything happened to it.
 async fn house(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
     let store = Store::open(home).await.unwrap();
@@ -73,14 +78,14 @@ async fn whoever_was_dropped_meanwhile_is_not_let_back() {
     let (tunnel, evictor, looked) = house(home.path()).await;
     let now = |evictor: &Evictor| (*evictor.store.session(1).unwrap()).clone();
     evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
-    assert!(matches!(evictor.let_back(looked.clone()).await, Err(NotBack::Changed)), "it was in then");
+    assert!(matches!(let_back(&evictor, looked.clone()).await, Err(NotBack::Changed)), "it was in then");
     let out = now(&evictor);
-    assert_eq!(evictor.let_back(out.clone()).await.unwrap(), Restored::Passing);
+    assert_eq!(let_back(&evictor, out.clone()).await.unwrap(), Restored::Passing);
     for cause in [Cause::Dropped, Cause::Erased, Cause::Cancelled, Cause::Lost] {
         evictor.store.update_session(looked.clone()).await.unwrap();
         evictor.evict(&[1], cause, Instant::now()).await;
         for looked in [&looked, &out, &now(&evictor)] {
-            let back = evictor.let_back(looked.clone()).await;
+            let back = let_back(&evictor, looked.clone()).await;
             assert!(matches!(back, Err(NotBack::Changed)), "{cause:?}: {back:?}");
         }
         assert!(!tunnel.passes.load(Ordering::SeqCst), "{cause:?}");
@@ -101,7 +106,7 @@ async fn whoever_is_just_coming_back_is_among_all() {
             tokio::time::sleep(Duration::from_millis(100)).await;
             evictor.evict_all(|_| true, cause).await.unwrap()
         };
-        let (back, evicted) = tokio::join!(evictor.let_back(out), all);
+        let (back, evicted) = tokio::join!(let_back(&evictor, out), all);
         assert_eq!((back.unwrap(), evicted), (Restored::Passing, live));
         let now = evictor.store.session(1).unwrap();
         assert_eq!((now.state, now.cause), (SessionState::Evicted, Some(cause)));
@@ -157,7 +162,7 @@ async fn an_eviction_that_cannot_be_written_yet_is_one() {
     evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
     assert_eq!(evictor.store.session(1).unwrap().state, SessionState::Live, "nothing is written");
     // Whoever compares records and tunnel now finds a live session that is shut out.
-    assert!(matches!(evictor.let_back(looked.clone()).await, Err(NotBack::Changed)));
+    assert!(matches!(let_back(&evictor, looked.clone()).await, Err(NotBack::Changed)));
     assert_eq!(tunnel.let_back.load(Ordering::SeqCst), 0, "not for a moment");
     locker.execute_batch("ROLLBACK").unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -166,7 +171,7 @@ async fn an_eviction_that_cannot_be_written_yet_is_one() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let out = (*evictor.store.session(1).unwrap()).clone();
-    while let Err(error) = evictor.let_back(out.clone()).await {
+    while let Err(error) = let_back(&evictor, out.clone()).await {
         assert!(Instant::now() < deadline, "never let back: {error}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -187,9 +192,63 @@ async fn an_eviction_does_not_wait_for_a_silent_node() {
         evictor.evict(&[2], Cause::NoCard, Instant::now()).await;
     };
     tokio::select! {
-        back = evictor.let_back(out) => panic!("the node does not answer: {back:?}"),
+        back = let_back(&evictor, out) => panic!("the node does not answer: {back:?}"),
         done = timeout(Duration::from_secs(5), evict) => done.expect("the eviction waits for the node"),
     }
     assert_eq!(evictor.store.session(2).unwrap().state, SessionState::Evicted);
+    evictor.store.close().await;
+}
+
+/// What a look concluded does not undo what was written since.
+#[tokio::test]
+async fn a_look_from_before_a_move_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, evictor, looked) = house(home.path()).await;
+    let moved = SessionRecord { wallet: session(0, 9, None).wallet, ..looked.clone() };
+    evictor.update(&looked, moved.clone()).await.unwrap();
+    assert_eq!(evictor.on_new_bases().await, BTreeSet::from([1]));
+    let renewed = SessionRecord { expires_at: looked.expires_at + 1, ..looked.clone() };
+    assert!(matches!(evictor.update(&looked, renewed).await, Err(NotBack::Changed)));
+    assert_eq!(evictor.store.session(1).unwrap().wallet, moved.wallet);
+    evictor.store.close().await;
+}
+
+#[tokio::test]
+async fn an_evicted_session_is_cancelled_too() {
+    let home = tempfile::tempdir().unwrap();
+    let (_, evictor, _) = house(home.path()).await;
+    for (cause, then) in [
+        (Cause::NoCard, Cause::NoCard),
+        (Cause::Cancelled, Cause::Cancelled),
+        (Cause::Lost, Cause::Cancelled),
+    ] {
+        evictor.evict(&[1], cause, Instant::now()).await;
+        assert_eq!(evictor.store.session(1).unwrap().cause, Some(then));
+    }
+    evictor.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_eviction_does_not_wait_for_the_restores_before_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (tunnel, evictor, _) = house(home.path()).await;
+    for id in 2..6 {
+        evictor.store.record_session(session(id, 2, None), Vec::new()).await.unwrap();
+    }
+    evictor.evict(&[2, 3, 4, 5], Cause::NoCard, Instant::now()).await;
+    tunnel.slow.store(true, Ordering::SeqCst);
+    let restores = (2..6).map(|id| let_back(&evictor, (*evictor.store.session(id).unwrap()).clone()));
+    let evict = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+    };
+    let restored_then = async {
+        while evictor.store.session(1).unwrap().is_live() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tunnel.let_back.load(Ordering::SeqCst)
+    };
+    let (.., restored) = tokio::join!(join_all(restores), evict, restored_then);
+    assert!(restored <= 1, "{restored} restores came first");
     evictor.store.close().await;
 }

@@ -180,3 +180,29 @@ proptest! {
         }
     }
 }
+
+/// A session whose peer still holds a slot for one holder is admitted again, by another key, for another holder whose
+/// slots are all held.
+#[test]
+fn a_session_admitted_again_for_another_holder_takes_one_of_its_slots() {
+    let mut live = Live::default();
+    let evicted = |holder: u8, id: u64| SessionRecord {
+        state: SessionState::Evicted,
+        cause: Some(Cause::NoCard),
+        ..record(holder, id, 1)
+    };
+    for id in 10..15 {
+        live.admit(Arc::new(evicted(1, id)));
+    }
+    let holder = session(0, 1, None).wallet.unwrap();
+    assert_eq!(live.slots(holder).len(), LIMITS.slots);
+    // Of holder 0, evicted, and its peer holds a slot.
+    live.admit(Arc::new(evicted(0, 1)));
+    let again = SessionRecord { peer_id: "another key".to_owned(), ..record(1, 1, 2) };
+    let limits = HolderLimits { admissions_per_hour: None, ..LIMITS };
+    if let Ok(number) = live.claim(limited(&again, limits), 2) {
+        live.admit(Arc::new(again));
+        live.release(number);
+    }
+    assert!(live.slots(holder).len() <= LIMITS.slots, "{:?}", live.slots(holder));
+}

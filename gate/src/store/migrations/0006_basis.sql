@@ -2,6 +2,8 @@
 ALTER TABLE sessions ADD COLUMN via TEXT;
 ALTER TABLE sessions ADD COLUMN collection BLOB;
 ALTER TABLE sessions ADD COLUMN evicted_at BIGINT;
+-- It came back after a device limit or a lockdown: only sign-ins after this time entitle it.
+ALTER TABLE sessions ADD COLUMN signed_in_after BIGINT;
 -- The holder for which it was admitted.
 ALTER TABLE sessions ADD COLUMN slot_holder BLOB;
 UPDATE sessions SET slot_holder = coalesce(vault, wallet);

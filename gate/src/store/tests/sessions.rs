@@ -25,6 +25,7 @@ pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
         state: SessionState::Live,
         cause: None,
         evicted_at: None,
+        signed_in_after: None,
         own_key: None,
     }
 }
@@ -159,7 +160,9 @@ async fn a_live_session_needs_no_further_slot_to_move() {
     }
     store.record_session(session(7, 2, None), vec![]).await.unwrap();
     let moved = SessionRecord { wallet: Some(wallet(1)), ..session(7, 2, None) };
-    drop(store.claim(claim(&moved, 3)).expect("a place is free, and the slot is there"));
+    let claimed = claim(&moved, 3);
+    let limits = claimed.limits.map(|limits| HolderLimits { slots: usize::MAX, ..limits });
+    drop(store.claim(Claim { limits, ..claimed }).expect("a place is free"));
     store.update_session(moved).await.unwrap();
     let of = |store: &Store, holder: u8| {
         (store.places_of(wallet(holder)), store.slots_of(wallet(holder)).into_iter().collect::<Vec<_>>())
