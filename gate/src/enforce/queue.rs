@@ -101,7 +101,9 @@ impl State {
         self.looks += 1;
         let due = Due { look: self.looks, ..due };
         let looks = self.in_hand.entry(session).or_default();
-        looks.iter_mut().for_each(|look| look.is_overlapped = true);
+        for look in looks.iter_mut() {
+            look.is_overlapped = true;
+        }
         looks.push(InHand { due, is_overlapped: false });
         Some(due)
     }

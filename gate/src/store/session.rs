@@ -85,11 +85,12 @@ impl SessionRecord {
         if !rests_on_it && (own_key, slot_holder) == (self.own_key, self.slot_holder) {
             return None;
         }
-        let rest = Self { own_key, slot_holder, ..self.clone() };
+        let rest = Self { slot_holder, own_key, ..self.clone() };
         // What it rests on by another wallet stays: else no event would name it.
-        Some(match rests_on_it {
-            true => Self { wallet: None, vault: None, collection: None, card: None, ..rest },
-            false => rest,
+        Some(if rests_on_it {
+            Self { wallet: None, vault: None, collection: None, card: None, ..rest }
+        } else {
+            rest
         })
     }
 }

@@ -47,7 +47,7 @@ impl Client {
         let digest: [u8; 32] = Sha256::digest(Handshake::message(session, &data)).into();
         let message = secp256k1::Message::from_digest(digest);
         let signature = secp256k1::Secp256k1::new().sign_ecdsa(message, &self.secret).serialize_compact();
-        let body = Handshake { session_id: session, data, pub_key: self.key.clone(), signature }.to_json();
+        let body = Handshake { session_id: session, data, pub_key: self.key, signature }.to_json();
         (body, peer.to_string())
     }
 }

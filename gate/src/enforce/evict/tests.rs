@@ -237,7 +237,7 @@ async fn an_eviction_does_not_wait_for_the_restores_before_it() {
     }
     evictor.evict(&[2, 3, 4, 5], Cause::NoCard, Instant::now()).await;
     tunnel.slow.store(true, Ordering::SeqCst);
-    let restores = (2..6).map(|id| let_back(&evictor, (*evictor.store.session(id).unwrap()).clone()));
+    let let_back_all = (2..6).map(|id| let_back(&evictor, (*evictor.store.session(id).unwrap()).clone()));
     let evict = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
@@ -248,7 +248,7 @@ async fn an_eviction_does_not_wait_for_the_restores_before_it() {
         }
         tunnel.let_back.load(Ordering::SeqCst)
     };
-    let (.., restored) = tokio::join!(join_all(restores), evict, restored_then);
+    let (.., restored) = tokio::join!(join_all(let_back_all), evict, restored_then);
     assert!(restored <= 1, "{restored} restores came first");
     evictor.store.close().await;
 }
