@@ -47,8 +47,10 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     event MeasurementSkipped(bytes20 indexed node, uint64 indexed epoch);
     /// @notice The score of a node was computed anew from the values last attested.
     event ScoreRecomputed(bytes20 indexed node, uint256 indexed record, uint16 score);
-    /// @notice The committee has changed.
+    /// @notice The committee was rotated: `members` have the seats of `version`.
     event CommitteeChanged(uint64 indexed version, address[] members);
+    /// @notice `member` left or was expelled. Version and threshold stay; its signatures count until `signsUntil`.
+    event MemberLeft(address indexed member, uint64 indexed version, uint256 signsUntil);
     /// @notice `member` will be free to leave at `leavesAt`.
     event Resigned(address indexed member, uint256 leavesAt);
     /// @notice `amount` was added to the bond of `member`.
@@ -98,7 +100,7 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     error ReputationOracleNotMember(address caller);
     /// @notice Members cannot unbond.
     error ReputationOracleStillMember(address caller);
-    /// @notice The caller has not resigned, or not long enough ago.
+    /// @notice The caller has not resigned, not long enough ago, or too long ago.
     error ReputationOracleCannotLeave(address caller, uint256 leavesAt);
     /// @notice The caller has resigned already.
     error ReputationOracleAlreadyResigned(address caller);
@@ -150,11 +152,12 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     /// @notice Send what has unbonded, and all else that is due to the caller, to `to`. Never pausable.
     function withdrawBond(address to) external;
 
-    /// @notice Ask to leave the committee; `leaveCommittee` is open after `RESIGNATION_DELAY`, unless a rotation comes first.
+    /// @notice Ask to leave the committee; `leaveCommittee` is open from `RESIGNATION_DELAY` on, for
+    /// `RESIGNATION_WINDOW`. An unused resignation lapses; a rotation that drops the member ends it.
     function resign() external;
 
-    /// @notice Leave the committee after a resignation. A committee below 7 members cannot attest until it is
-    /// completed. Never pausable.
+    /// @notice Leave the committee within the window of a resignation. The threshold stays that of the rotation; the
+    /// caller's signatures count for `SIGNING_GRACE` more. Never pausable.
     function leaveCommittee() external;
 
     // ------------------------------------------------------------------------------------------------ roles
@@ -209,6 +212,6 @@ interface IReputationOracle is ICommittee, IEtherLedger {
         view
         returns (uint256 bonded, uint256 unbonding, uint64 unbondsAt, uint64 heldUntil);
 
-    /// @notice When a member who has resigned can leave, 0 for others.
+    /// @notice When a member that has resigned can leave; 0 for others and after the resignation has lapsed.
     function leavesAt(address member) external view returns (uint256);
 }

@@ -26,6 +26,11 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     uint256 public constant MAX_MEMBERS = 15;
     /// @notice Time that a resignation leaves for finding a successor.
     uint64 public constant RESIGNATION_DELAY = 14 days;
+    /// @notice Time in which a matured resignation can be used; afterwards it lapses.
+    uint64 public constant RESIGNATION_WINDOW = 7 days;
+    /// @notice Time for which the signatures of a member that left or was expelled still count. Shorter than any
+    /// unbonding period, so that the signer's bond is still slashable.
+    uint64 public constant SIGNING_GRACE = 1 days;
     /// @notice Longest hold.
     uint64 public constant MAX_HOLD = 60 days;
 
@@ -33,7 +38,11 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     mapping(address who => bool) private _isMember;
     mapping(address who => uint256) private _leavesAt;
     mapping(address who => Bonds.Bond) private _bonds;
+    /// @dev End of the signing grace of a member that left the committee of this version.
+    mapping(uint64 version => mapping(address who => uint256)) private _signsUntil;
     uint64 private _version;
+    /// @dev Seats of the present version: the number of members at the rotation.
+    uint32 private _seats;
     address private _deployer;
 
     constructor(address governor, address deployer)
@@ -79,7 +88,7 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     /// @inheritdoc IReputationOracle
     function resign() external {
         if (!_isMember[msg.sender]) revert ReputationOracleNotMember(msg.sender);
-        if (_leavesAt[msg.sender] != 0) revert ReputationOracleAlreadyResigned(msg.sender);
+        if (leavesAt(msg.sender) != 0) revert ReputationOracleAlreadyResigned(msg.sender);
         uint256 leaves = block.timestamp + RESIGNATION_DELAY;
         _leavesAt[msg.sender] = leaves;
         emit Resigned(msg.sender, leaves);
@@ -87,7 +96,7 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
 
     /// @inheritdoc IReputationOracle
     function leaveCommittee() external {
-        uint256 leaves = _leavesAt[msg.sender];
+        uint256 leaves = leavesAt(msg.sender);
         if (leaves == 0 || block.timestamp < leaves) revert ReputationOracleCannotLeave(msg.sender, leaves);
         _remove(msg.sender);
     }
@@ -143,13 +152,13 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
         address[] calldata signers,
         uint64 version
     ) public view returns (bool) {
-        if (version != _version || _members.length < MIN_MEMBERS) return false;
+        if (version != _version || version == 0) return false;
         if (signers.length != signatures.length || signers.length < threshold()) return false;
         bytes32 hash = _hashTypedDataV4(structHash);
         address previous = address(0);
         for (uint256 i = 0; i < signers.length; ++i) {
             address signer = signers[i];
-            if (signer <= previous || !_isMember[signer]) return false;
+            if (signer <= previous || !_maySign(signer)) return false;
             if (!_isSigner(signer, hash, signatures[i])) return false;
             previous = signer;
         }
@@ -172,7 +181,7 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
 
     /// @inheritdoc ICommittee
     function threshold() public view returns (uint256) {
-        return (2 * _members.length + 2) / 3;
+        return (2 * uint256(_seats) + 2) / 3;
     }
 
     /// @inheritdoc ICommittee
@@ -201,8 +210,9 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     }
 
     /// @inheritdoc IReputationOracle
-    function leavesAt(address member) external view returns (uint256) {
-        return _leavesAt[member];
+    function leavesAt(address member) public view returns (uint256 leaves) {
+        leaves = _leavesAt[member];
+        if (block.timestamp >= leaves + RESIGNATION_WINDOW) return 0;
     }
 
     // ------------------------------------------------------------------------------------------------ internal
@@ -233,10 +243,11 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
             if (!_isMember[old[i]]) _leavesAt[old[i]] = 0;
         }
         _members = newMembers;
+        _seats = uint32(size);
         emit CommitteeChanged(++_version, newMembers);
     }
 
-    /// @dev Keeps the order.
+    /// @dev Keeps the order, the version and the threshold: a departure must not stop or void an attestation.
     function _remove(address member) private {
         _isMember[member] = false;
         _leavesAt[member] = 0;
@@ -247,7 +258,9 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
             if (found) _members[i] = _members[i + 1];
         }
         _members.pop();
-        emit CommitteeChanged(++_version, _members);
+        uint256 signsUntil = block.timestamp + SIGNING_GRACE;
+        _signsUntil[_version][member] = signsUntil;
+        emit MemberLeft(member, _version, signsUntil);
     }
 
     function _release(address member) private {
@@ -255,6 +268,10 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
         if (amount == 0) return;
         emit BondReleased(member, amount);
         _credit(member, amount);
+    }
+
+    function _maySign(address who) private view returns (bool) {
+        return _isMember[who] || block.timestamp < _signsUntil[_version][who];
     }
 
     function _isSigner(address signer, bytes32 hash, bytes calldata signature) private pure returns (bool) {

@@ -130,7 +130,7 @@ contract ReputationOracleCommitteeTest is ReputationBase {
         oracle.leaveCommittee();
         vm.warp(leaves);
         vm.expectEmit(address(oracle));
-        emit IReputationOracle.CommitteeChanged(2, _without(member));
+        emit IReputationOracle.MemberLeft(member, 1, leaves + oracle.SIGNING_GRACE());
         oracle.leaveCommittee();
 
         assertFalse(oracle.isMember(member), "member");
@@ -183,6 +183,27 @@ contract ReputationOracleCommitteeTest is ReputationBase {
         vm.prank(members[0]);
         oracle.leaveCommittee();
         assertFalse(oracle.isMember(members[0]), "gone");
+    }
+
+    /// @dev A resignation is not a switch to keep: unused, it lapses, and the notice starts again.
+    function test_A1_aMaturedResignationLapses() public {
+        address member = members[2];
+        uint256 leaves = START + oracle.RESIGNATION_DELAY();
+        vm.startPrank(member);
+        oracle.resign();
+        vm.warp(leaves + oracle.RESIGNATION_WINDOW() - 1);
+        assertEq(oracle.leavesAt(member), leaves);
+        skip(1);
+        assertEq(oracle.leavesAt(member), 0);
+        vm.expectRevert(
+            abi.encodeWithSelector(IReputationOracle.ReputationOracleCannotLeave.selector, member, 0)
+        );
+        oracle.leaveCommittee();
+        oracle.resign();
+        assertEq(oracle.leavesAt(member), timestamp() + oracle.RESIGNATION_DELAY());
+        skip(oracle.RESIGNATION_DELAY());
+        oracle.leaveCommittee();
+        assertFalse(oracle.isMember(member), "gone");
     }
 
     function test_resignRevertWhen_notMember() public {

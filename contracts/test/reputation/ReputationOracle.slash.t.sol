@@ -18,7 +18,7 @@ contract ReputationOracleSlashTest is ReputationBase {
         assertEq(oracle.slashBond(member, 5_000, alice, 1_000), 0.5 ether);
         assertFalse(oracle.isMember(member), "expelled");
         assertEq(oracle.members().length, MEMBERS - 1);
-        assertEq(oracle.committeeVersion(), 2);
+        assertEq(oracle.committeeVersion(), 1);
         assertEq(oracle.due(alice), 0.05 ether);
         assertEq(oracle.treasuryDue(), 0.45 ether);
         // What is left of the bond goes the usual way.

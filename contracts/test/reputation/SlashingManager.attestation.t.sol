@@ -268,6 +268,21 @@ contract SlashingManagerAttestationTest is DisputeBase {
         manager.slashEquivocation(members[0], 100, 1, [bytes32("a"), "b"], [uint32(1), 1], signatures);
     }
 
+    /// @dev The exploit: a member reports itself, which expelled it, raised the version and left too few members.
+    function test_K2_anEquivocationReportDoesNotStopTheCommittee() public {
+        (address[] memory signers, bytes[] memory votes) = signed(STATEMENT, THRESHOLD);
+        address member = signers[0];
+        bytes[2] memory signatures = _two(member, 100, 1, [bytes32("a"), "b"], [1, 1]);
+        vm.prank(member);
+        manager.slashEquivocation(member, 100, 1, [bytes32("a"), "b"], [uint32(1), 1], signatures);
+        assertFalse(oracle.isMember(member), "expelled");
+        assertEq(oracle.committeeVersion(), 1);
+        assertTrue(oracle.verify(STATEMENT, votes, signers, 1), "signed before");
+        skip(oracle.SIGNING_GRACE());
+        (signers, votes) = signed(STATEMENT, THRESHOLD);
+        assertTrue(oracle.verify(STATEMENT, votes, signers, 1), "the others go on");
+    }
+
     function _two(
         address member,
         uint64 epoch,

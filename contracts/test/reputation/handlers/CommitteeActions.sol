@@ -130,6 +130,6 @@ abstract contract CommitteeActions is StakeActions {
     }
 
     function _canAttest() internal view returns (bool) {
-        return !params.paused() && oracle.members().length >= 7;
+        return !params.paused() && oracle.members().length >= oracle.threshold();
     }
 }

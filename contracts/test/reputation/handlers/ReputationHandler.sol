@@ -56,7 +56,7 @@ contract ReputationHandler is CommitteeActions {
 
     function decide(uint256 id, uint256 verdict) external {
         (bool found, Dispute memory dispute) = _dispute(id, DisputeState.Open);
-        if (!found || oracle.members().length < 7 || timestamp() > dispute.deadline) return;
+        if (!found || oracle.members().length < oracle.threshold() || timestamp() > dispute.deadline) return;
         id = 1 + id % manager.disputeCount();
         bool upheld = verdict % 3 != 0;
         uint64 version = oracle.committeeVersion();
@@ -150,14 +150,19 @@ contract ReputationHandler is CommitteeActions {
             registry.deregisterNode(node);
         }
         for (uint256 i = 0; i < CANDIDATES; ++i) {
-            if (!oracle.isMember(members[i]) || oracle.leavesAt(members[i]) != 0) continue;
-            vm.prank(members[i]);
-            oracle.resign();
+            if (!oracle.isMember(members[i])) continue;
+            vm.startPrank(members[i]);
+            uint256 leaves = oracle.leavesAt(members[i]);
+            if (leaves == 0) oracle.resign();
+            else if (leaves <= timestamp()) oracle.leaveCommittee();
+            vm.stopPrank();
         }
-        skip(oracle.RESIGNATION_DELAY());
+        skip(oracle.RESIGNATION_WINDOW());
+        _leaveMatured();
+        skip(oracle.RESIGNATION_DELAY() - oracle.RESIGNATION_WINDOW());
+        _leaveMatured();
         for (uint256 i = 0; i < CANDIDATES; ++i) {
             vm.startPrank(members[i]);
-            if (oracle.isMember(members[i])) oracle.leaveCommittee();
             (uint256 bonded,,,) = oracle.bondOf(members[i]);
             if (bonded != 0) oracle.unbond(bonded);
             vm.stopPrank();
@@ -165,6 +170,15 @@ contract ReputationHandler is CommitteeActions {
         skip(60 days + 60 days);
         _endDisputes();
         _takeOut();
+    }
+
+    function _leaveMatured() private {
+        for (uint256 i = 0; i < CANDIDATES; ++i) {
+            uint256 leaves = oracle.leavesAt(members[i]);
+            if (!oracle.isMember(members[i]) || leaves == 0 || leaves > timestamp()) continue;
+            vm.prank(members[i]);
+            oracle.leaveCommittee();
+        }
     }
 
     function _endDisputes() private {

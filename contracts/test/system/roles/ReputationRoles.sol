@@ -117,7 +117,7 @@ abstract contract ReputationRoles is RoleRows {
             "leaveCommittee",
             abi.encodeCall(system.oracle.leaveCommittee, ()),
             LEAVING,
-            "a member, 14 days after resigning"
+            "a member, from 14 to 21 days after resigning"
         );
         _addUnfit(
             "setCommittee",
