@@ -62,7 +62,8 @@ interface IPaymentSplitter is IRewardSink {
 
     /// @notice Divide `amount` of `token`, paid by the caller, for service of `node` run by `operator`.
     /// @dev Anyone may pay. A token is pulled by `transferFrom`; what arrives is divided, so a token that takes a fee
-    /// is handled. The operator's share gets what rounding leaves. While no staker has weight, their share waits.
+    /// is handled. The operator's share gets what rounding leaves. While no staker has
+    /// weight, their share goes to the treasury.
     function split(bytes20 node, address operator, address token, uint256 amount) external payable;
 
     /// @notice Make sure that `token` has a place, so that payments in it can never be refused later.
@@ -75,7 +76,7 @@ interface IPaymentSplitter is IRewardSink {
     /// @notice Send all that the caller is owed in `token` to `to`.
     function withdrawTo(address token, address to) external;
 
-    /// @notice Send all that the treasury is owed in `token` to the treasury; anyone may call.
+    /// @notice Send all that the treasury is owed in `token` to the present treasury; anyone may call.
     function collectTreasury(address token) external;
 
     /// @notice Credit the rewards of `node` in `token` to its beneficiary; anyone may call.
@@ -87,6 +88,9 @@ interface IPaymentSplitter is IRewardSink {
 
     /// @notice What `who` can withdraw now in `token`.
     function pending(address who, address token) external view returns (uint256);
+
+    /// @notice What the treasury can collect now in `token`, whichever address it has.
+    function treasuryPending(address token) external view returns (uint256);
 
     /// @notice What a `harvest` would credit now.
     function rewardOf(bytes20 node, address token) external view returns (uint256);

@@ -20,6 +20,8 @@ abstract contract SessionTest is BaseTest {
     address internal constant ETH = address(0);
     bytes20 internal constant NODE = bytes20(uint160(0x0de1));
     bytes20 internal constant OTHER_NODE = bytes20(uint160(0x0de2));
+    /// @dev Has the weight, so that the stakers' shares have an owner.
+    bytes20 internal constant STAKER_NODE = bytes20(uint160(0x0de3));
     bytes20 internal constant ACCOUNT = bytes20(uint160(0xacc1));
     uint128 internal constant DEPOSIT = 100e6;
     uint256 internal constant BOND = 0.01 ether;
@@ -62,6 +64,8 @@ abstract contract SessionTest is BaseTest {
         splitter =
             new PaymentSplitter(IParameterRegistry(address(parameters)), INodeRegistry(address(registry)));
         registry.setSink(IRewardSink(address(splitter)));
+        registry.register(STAKER_NODE, makeAddr("staker"));
+        registry.setWeight(STAKER_NODE, 1 << 70);
         manager = newManager();
 
         fund(user);
@@ -241,7 +245,7 @@ abstract contract SessionTest is BaseTest {
     /// @dev What the splitter has credited to operator, treasury and stakers sums to `amount`, 80/10/10.
     function assertSplit(address token, uint256 amount) internal view {
         assertEq(splitter.pending(operator, token), amount - 2 * (amount / 10), "operator's share");
-        assertEq(splitter.pending(treasury, token), amount / 10, "treasury's share");
+        assertEq(splitter.treasuryPending(token), amount / 10, "treasury's share");
         assertEq(splitter.stakerPool(token), amount / 10, "stakers' share");
         assertEq(balance(address(splitter), token), amount, "splitter's balance");
     }
