@@ -16,6 +16,7 @@ import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet
 import {IAccessPolicy} from "../interfaces/IAccessPolicy.sol";
 import {IDelayPolicy} from "../interfaces/IDelayPolicy.sol";
 import {IParameterRegistry} from "../interfaces/IParameterRegistry.sol";
+import {IReputationOracle} from "../interfaces/IReputationOracle.sol";
 import {ParameterBounds} from "../libraries/ParameterBounds.sol";
 import {ParameterKeys} from "../libraries/ParameterKeys.sol";
 import {EmergencyBrake} from "./EmergencyBrake.sol";
@@ -182,6 +183,7 @@ contract ParameterRegistry is EmergencyBrake {
                 || selector == Ownable.renounceOwnership.selector
                 || selector == Ownable2Step.acceptOwnership.selector
                 || selector == TimelockController.updateDelay.selector
+                || selector == IReputationOracle.setCommittee.selector
         ) return Tier.Critical;
         return Tier.Major;
     }

@@ -75,8 +75,8 @@ library ParameterBounds {
         if (key == K.FEE_CEILING) return Spec(0, 1 ether, 0.01 ether, STANDARD);
         if (key == K.SESSION_SETTLE_INTERVAL) return Spec(60, 1 days, 60, STANDARD);
         if (key == K.SESSION_MAX_DURATION) return Spec(1 hours, 365 days, 30 days, STANDARD);
-        if (key == K.SESSION_CLAIM_PERIOD) return Spec(1 hours, 30 days, 3 days, MAJOR);
-        if (key == K.SESSION_DISPUTE_PERIOD) return Spec(1 hours, 30 days, 7 days, MAJOR);
+        if (key == K.SESSION_CLAIM_PERIOD) return Spec(1 hours, 6 days, 3 days, MAJOR);
+        if (key == K.SESSION_DISPUTE_PERIOD) return Spec(1 hours, 7 days, 3 days, MAJOR);
     }
 
     function _gate(bytes32 key) private pure returns (Spec memory spec) {

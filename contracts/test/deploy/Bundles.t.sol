@@ -168,7 +168,7 @@ contract BundlesTest is DeployedTest {
             system.oracle.bond{value: 1 ether}(members[i]);
         }
         bundles.setCommittee(members);
-        _run("setCommittee", 3 days);
+        _run("setCommittee", 7 days);
         assertEq(system.oracle.members().length, 7);
     }
 

@@ -11,6 +11,7 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 
 import {IAccessPolicy} from "../../src/interfaces/IAccessPolicy.sol";
 import {IParameterRegistry} from "../../src/interfaces/IParameterRegistry.sol";
+import {IReputationOracle} from "../../src/interfaces/IReputationOracle.sol";
 import {ParameterKeys} from "../../src/libraries/ParameterKeys.sol";
 import {GovernanceTest} from "./GovernanceTest.sol";
 
@@ -58,6 +59,10 @@ contract ParameterRegistryDelayTest is GovernanceTest {
         _assertOwn(abi.encodeCall(registry.unpause, ()), STANDARD);
         _assertOwn(abi.encodeCall(registry.extendBlacklist, (bytes20(uint160(1)), 1, "")), STANDARD);
         _assertOwn(abi.encodeCall(registry.clearNode, (bytes20(uint160(1)))), STANDARD);
+    }
+
+    function test_A20_aRotationIsCritical() public view {
+        _assertCall(stranger, abi.encodeCall(IReputationOracle.setCommittee, (new address[](7))), CRITICAL);
     }
 
     function test_PowerMovesSlowestEverywhere() public view {
