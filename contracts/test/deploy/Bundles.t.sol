@@ -166,6 +166,8 @@ contract BundlesTest is DeployedTest {
         for (uint160 i = 0; i < 7; ++i) {
             members[i] = address(1_000 + i);
             system.oracle.bond{value: 1 ether}(members[i]);
+            vm.prank(members[i]);
+            system.oracle.consent(members[i], uint64(vm.getBlockTimestamp() + 30 days));
         }
         bundles.setCommittee(members);
         _run("setCommittee", 7 days);

@@ -126,6 +126,17 @@ abstract contract ReputationBase is InvariantTest {
         }
     }
 
+    /// @dev A member of whom a rotation can take notice.
+    function _addCandidate(string memory name) internal returns (address candidate) {
+        candidate = _addMember(name);
+        _consent(candidate);
+    }
+
+    function _consent(address candidate) internal {
+        vm.prank(candidate);
+        oracle.consent(candidate, timestamp() + 1 days);
+    }
+
     /// @dev The first `count` of the present members and their signatures.
     function signed(bytes32 structHash, uint256 count)
         internal

@@ -28,7 +28,7 @@ contract SlashingManagerAttestationTest is DisputeBase {
     function test_theBondOfAFormerMemberIsHeld() public {
         address[] memory next = new address[](MEMBERS);
         address gone = members[0];
-        _addMember("newcomer");
+        _addCandidate("newcomer");
         uint256 place = 0;
         for (uint256 i = 0; i < members.length; ++i) {
             if (members[i] != gone) next[place++] = members[i];
@@ -37,7 +37,7 @@ contract SlashingManagerAttestationTest is DisputeBase {
         vm.prank(governor);
         oracle.setCommittee(next);
         vm.prank(gone);
-        oracle.unbond(1 ether);
+        oracle.unbond(gone, 1 ether);
         skip(UNBONDING - 1);
 
         uint256 id = _open(gone, theirs);

@@ -50,11 +50,11 @@ contract ExitsTest is World {
         _wait(14 days);
         vm.startPrank(member);
         system.oracle.leaveCommittee();
-        system.oracle.unbond(1 ether);
+        system.oracle.unbond(member, 1 ether);
         vm.stopPrank();
         _wait(21 days);
         vm.prank(member);
-        system.oracle.withdrawBond(member);
+        system.oracle.withdrawBond(member, member);
         assertEq(member.balance, 1 ether);
     }
 

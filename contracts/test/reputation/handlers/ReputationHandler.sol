@@ -164,7 +164,7 @@ contract ReputationHandler is CommitteeActions {
         for (uint256 i = 0; i < CANDIDATES; ++i) {
             vm.startPrank(members[i]);
             (uint256 bonded,,,) = oracle.bondOf(members[i]);
-            if (bonded != 0) oracle.unbond(bonded);
+            if (bonded != 0) oracle.unbond(members[i], bonded);
             vm.stopPrank();
         }
         skip(60 days + 60 days);
@@ -205,7 +205,7 @@ contract ReputationHandler is CommitteeActions {
             (, uint256 unbonding,,) = oracle.bondOf(members[i]);
             if (unbonding + oracle.due(members[i]) == 0) continue;
             vm.prank(members[i]);
-            oracle.withdrawBond(members[i]);
+            oracle.withdrawBond(members[i], members[i]);
         }
         for (uint256 which = 0; which < 3; ++which) {
             for (uint256 i = 0; i < operators.length; ++i) {

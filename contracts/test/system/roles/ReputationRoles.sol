@@ -103,12 +103,18 @@ abstract contract ReputationRoles is RoleRows {
         );
         _addUnfit("recompute", abi.encodeCall(system.oracle.recompute, (id)), ANYBODY, "anybody");
         _addPaid("bond", 1, abi.encodeCall(system.oracle.bond, (stranger)), ANYBODY, "anybody");
-        _addUnfit("unbond", abi.encodeCall(system.oracle.unbond, (1)), ANYBODY, "anybody, the own bond");
+        address seated = config.committee[0];
+        string memory payee = "the bond's payee: at first the member";
+        _add("setBondPayee", abi.encodeCall(system.oracle.setBondPayee, (seated, stranger)), MEMBER, payee);
+        _add(
+            "consent",
+            abi.encodeCall(system.oracle.consent, (seated, uint64(vm.getBlockTimestamp() + 1 days))),
+            MEMBER,
+            payee
+        );
+        _addUnfit("unbond", abi.encodeCall(system.oracle.unbond, (seated, 1)), MEMBER, payee);
         _addUnfit(
-            "withdrawBond",
-            abi.encodeCall(system.oracle.withdrawBond, (stranger)),
-            ANYBODY,
-            "anybody, the own bond"
+            "withdrawBond", abi.encodeCall(system.oracle.withdrawBond, (seated, stranger)), MEMBER, payee
         );
         _addUnfit(
             "resign", abi.encodeCall(system.oracle.resign, ()), MEMBER | LEAVING, "a member, for itself"
