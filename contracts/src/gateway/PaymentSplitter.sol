@@ -53,6 +53,13 @@ contract PaymentSplitter is IPaymentSplitter, StakerRewards, ReentrancyGuardTran
     }
 
     /// @inheritdoc IPaymentSplitter
+    function payTreasury() external payable {
+        require(msg.value != 0, PaymentSplitterInvalidAmount());
+        _creditTreasury(Money.ETH, msg.value);
+        emit TreasuryPaid(msg.sender, msg.value);
+    }
+
+    /// @inheritdoc IPaymentSplitter
     function addToken(address token) public {
         if (_isKnown(token)) return;
         require(_parameters.acceptedToken(token), PaymentSplitterTokenNotAccepted(token));

@@ -21,6 +21,8 @@ interface IPaymentSplitter is IRewardSink {
         uint256 treasuryShare,
         uint256 stakerShare
     );
+    /// @notice `payer` has given `amount` of ETH to the treasury.
+    event TreasuryPaid(address indexed payer, uint256 amount);
     /// @notice `token` has taken one of the `MAX_TOKENS` places, for good.
     event TokenAdded(address indexed token);
     /// @notice `who` has pulled `amount` of `token`, sent to `to`.
@@ -65,6 +67,9 @@ interface IPaymentSplitter is IRewardSink {
     /// is handled. The operator's share gets what rounding leaves. While no staker has
     /// weight, their share goes to the treasury.
     function split(bytes20 node, address operator, address token, uint256 amount) external payable;
+
+    /// @notice Give the ETH sent to the treasury, to be collected with its shares.
+    function payTreasury() external payable;
 
     /// @notice Make sure that `token` has a place, so that payments in it can never be refused later.
     /// @dev A no-op for a token that has one; otherwise the token must be accepted now.

@@ -88,23 +88,32 @@ interface ISessionManager {
         bytes signature;
     }
 
-    /// @notice Usage attested by the committee: the session's total so far, the part above the previous total being
-    /// owed to the operator of `node`.
+    /// @notice Usage of a session on one node, attested by the committee. Both totals count this node only.
+    /// @param from total that has been paid: what `usageOf` says. An item with another start is skipped, so that a
+    /// missing or late item can never pay one node's usage to another.
+    /// @param amount total that is owed; the difference is paid to the operator of `node`.
     struct Usage {
         uint256 sessionId;
         bytes20 account;
+        bytes20 node;
+        uint256 from;
+        uint256 amount;
+    }
+
+    /// @notice What a resolution adds for one node.
+    /// @param amount what the operator of `node` is paid, besides all that has been paid.
+    struct Share {
         bytes20 node;
         uint256 amount;
     }
 
     /// @notice The committee's decision of a dispute.
-    /// @param node whose operator receives what is still to be paid.
-    /// @param amount final total to be paid for the session.
+    /// @param shares what is still to be paid, of a session settled by attestation; empty for one settled by
+    /// receipts, which is paid as signed.
     /// @param upheld whether the party that raised the dispute was right and gets its bond back.
     struct Resolution {
         uint256 sessionId;
-        bytes20 node;
-        uint256 amount;
+        Share[] shares;
         bool upheld;
     }
 
@@ -145,7 +154,8 @@ interface ISessionManager {
     event SessionDisputed(
         uint256 indexed sessionId, address indexed by, bytes32 indexed evidence, uint256 deadline
     );
-    /// @notice Final: `claimed` was paid in all, `refunded` is credited to the user, the bond to `bondTo`.
+    /// @notice Final: `claimed` was paid in all, `refunded` is credited to the user, the bond to `bondTo`; if that is
+    /// the splitter, to the treasury.
     event SessionResolved(
         uint256 indexed sessionId, uint256 claimed, uint256 refunded, address indexed bondTo, bool timedOut
     );
@@ -214,9 +224,14 @@ interface ISessionManager {
     error SessionManagerWrongUsage();
     /// @notice An attestation of this or a later epoch has been settled already.
     error SessionManagerStaleEpoch();
+    /// @notice The attestation does not start at what has been paid for this node.
+    error SessionManagerUsageGap();
+    /// @notice Usage of an epoch that is not over.
+    error SessionManagerEpochNotOver();
     /// @notice The committee's signatures are not valid, too few, or of another version.
     error SessionManagerNotAttested();
-    /// @notice The decision would pay less than is paid, or more than can be owed.
+    /// @notice The decision names a node that cannot be paid, an amount of zero, more than can be owed, more than
+    /// `MAX_SHARES` nodes, or any for a session settled by receipts.
     error SessionManagerInvalidResolution();
     /// @notice The ETH sent is not the bond.
     error SessionManagerWrongBond();
@@ -241,6 +256,8 @@ interface ISessionManager {
     function MIN_SETTLE_INTERVAL() external view returns (uint256);
     /// @notice Most items in a batch.
     function MAX_BATCH() external view returns (uint256);
+    /// @notice Most nodes in a resolution.
+    function MAX_SHARES() external view returns (uint256);
 
     /// @notice Open a session for the caller. ETH deposits come as value, tokens by `transferFrom`.
     function open(Terms calldata terms) external payable returns (uint256 sessionId);
@@ -263,8 +280,10 @@ interface ISessionManager {
     function claimBatch(Claim[] calldata claims) external returns (uint256 settled);
     /// @notice Record a receipt without being paid yet; also possible while disputed. Operator or settler only.
     function present(uint256 sessionId, uint256 amount, bytes calldata signature) external;
-    /// @notice Settle up to `MAX_BATCH` usages of `epoch` attested by the committee; anyone may call.
-    /// @dev Usages of one session on several nodes are one settlement when they are in the same batch.
+    /// @notice Settle up to `MAX_BATCH` usages of `epoch` attested by the committee; anyone may call. Also possible
+    /// while disputed, so that a dispute cannot prevent it.
+    /// @dev Usages of one session on several nodes are one settlement when they follow each other in a batch. A node
+    /// may be named by any key of its record.
     function settleUsage(Usage[] calldata usages, uint64 epoch, Votes calldata votes)
         external
         returns (uint256 settled);
@@ -281,8 +300,11 @@ interface ISessionManager {
     /// @notice Ask the committee: the user, or the operator of an attested session. The value is the governed bond
     /// (DISPUTE_BOND), lost to the other party when the committee does not uphold the dispute.
     function dispute(uint256 sessionId, bytes32 evidence) external payable;
-    /// @notice Carry out the committee's decision; anyone may call.
-    /// @dev With receipts the total can never be above what was signed, else never above the deposit.
+    /// @notice The same for a session on any node: by the operator of a node that has been paid for usage in it.
+    function disputeAsNode(uint256 sessionId, bytes20 node, bytes32 evidence) external payable;
+    /// @notice Carry out the committee's decision; anyone may call. The bond that a user lost in a session on any
+    /// node goes to the operator of the first share; without shares, to the treasury.
+    /// @dev With receipts the total is what was signed, else what was paid and the shares, never above the deposit.
     function resolve(Resolution calldata resolution, Votes calldata votes) external;
     /// @notice End a dispute that the committee left open: what was signed or attested is final, the bond goes back.
     function resolveTimedOut(uint256 sessionId) external;
@@ -300,6 +322,8 @@ interface ISessionManager {
     function session(uint256 sessionId) external view returns (Session memory);
     /// @notice Ids run from 1 to this number.
     function sessionCount() external view returns (uint256);
+    /// @notice What has been paid in this session for usage on `node`: the start of the next attestation.
+    function usageOf(uint256 sessionId, bytes20 node) external view returns (uint256);
     /// @notice Until when the session can be settled; nothing can be claimed at or after this time.
     function settleableUntil(uint256 sessionId) external view returns (uint256);
     /// @notice What `who` can withdraw in `token`.

@@ -66,6 +66,17 @@ contract PaymentSplitterSplitTest is SplitterTest {
         assertSolvent(ETH);
     }
 
+    function test_PayTreasury() public {
+        vm.startPrank(payer);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterInvalidAmount.selector);
+        splitter.payTreasury();
+        vm.expectEmit(address(splitter));
+        emit IPaymentSplitter.TreasuryPaid(payer, 5);
+        splitter.payTreasury{value: 5}();
+        assertEq(splitter.treasuryPending(ETH), 5);
+        assertSolvent(ETH);
+    }
+
     function test_SplitWithoutOperatorReverts() public {
         vm.prank(payer);
         vm.expectRevert(IPaymentSplitter.PaymentSplitterInvalidOperator.selector);

@@ -209,11 +209,11 @@ abstract contract SessionTest is BaseTest {
 
     function usageOf(uint256 id, bytes20 node, uint256 amount)
         internal
-        pure
+        view
         returns (ISessionManager.Usage[] memory usages)
     {
         usages = new ISessionManager.Usage[](1);
-        usages[0] = ISessionManager.Usage(id, ACCOUNT, node, amount);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, node, manager.usageOf(id, node), amount);
     }
 
     function attest(uint256 id, uint256 amount, uint64 epoch) internal returns (uint256) {
@@ -222,10 +222,26 @@ abstract contract SessionTest is BaseTest {
         return manager.settleUsage(usages, epoch, signed);
     }
 
-    function resolve(uint256 id, uint256 amount, bool upheld) internal {
-        ISessionManager.Resolution memory decision = ISessionManager.Resolution(id, NODE, amount, upheld);
-        ISessionManager.Votes memory signed = votesFor(decision);
-        manager.resolve(decision, signed);
+    /// @dev A decision that pays nothing more.
+    function decision(uint256 id, bool upheld) internal pure returns (ISessionManager.Resolution memory d) {
+        d.sessionId = id;
+        d.upheld = upheld;
+    }
+
+    /// @dev A decision that pays `amount` more to the operator of `node`.
+    function decision(uint256 id, bytes20 node, uint256 amount, bool upheld)
+        internal
+        pure
+        returns (ISessionManager.Resolution memory d)
+    {
+        d = decision(id, upheld);
+        d.shares = new ISessionManager.Share[](1);
+        d.shares[0] = ISessionManager.Share(node, amount);
+    }
+
+    function resolve(ISessionManager.Resolution memory d) internal {
+        ISessionManager.Votes memory signed = votesFor(d);
+        manager.resolve(d, signed);
     }
 
     // ------------------------------------------------------------------ what to see

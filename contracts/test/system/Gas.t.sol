@@ -82,7 +82,7 @@ contract GasTest is World {
         for (uint256 i = 0; i < 100; ++i) {
             uint256 id = _open(bytes20(0));
             claims[i] = ISessionManager.Claim(id, 0.5 ether, _receipt(id, 0.5 ether));
-            usages[i] = ISessionManager.Usage(_open(ACCOUNT), ACCOUNT, node.node, 0.5 ether);
+            usages[i] = ISessionManager.Usage(_open(ACCOUNT), ACCOUNT, node.node, 0, 0.5 ether);
         }
         vm.prank(operator);
         assertEq(system.sessions.claimBatch(claims), 100);
