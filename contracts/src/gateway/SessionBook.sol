@@ -138,6 +138,12 @@ abstract contract SessionBook is SessionEscrow, EIP712 {
         return block.timestamp < s.settledAt + interval;
     }
 
+    /// @dev After the end only the minimum counts, so that the last settlement fits any claim period.
+    function _intervalOf(Session storage s) internal view returns (uint256) {
+        bool runs = s.state == State.Active && block.timestamp < s.expiresAt;
+        return runs ? s.settleInterval : MIN_SETTLE_INTERVAL;
+    }
+
     function _byAttestation(Session storage s) internal view returns (bool) {
         return s.account != bytes20(0);
     }

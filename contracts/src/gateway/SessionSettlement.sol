@@ -132,7 +132,7 @@ abstract contract SessionSettlement is SessionBook {
         if (!_exists(s)) return SessionManagerUnknownSession.selector;
         if (!_maySettle(s)) return SessionManagerNotOperator.selector;
         if (!_isSettleable(s)) return SessionManagerNotSettleable.selector;
-        if (_isTooSoon(s, s.settleInterval)) return SessionManagerTooSoon.selector;
+        if (_isTooSoon(s, _intervalOf(s))) return SessionManagerTooSoon.selector;
         reason = _record(s, sessionId, amount, signature);
         if (reason == FINE && s.signed == s.claimed) return SessionManagerNothingToClaim.selector;
     }
@@ -171,7 +171,7 @@ abstract contract SessionSettlement is SessionBook {
 
     function _checkTurn(Session storage s, uint64 epoch) private view returns (bytes4) {
         if (epoch <= s.epoch) return SessionManagerStaleEpoch.selector;
-        if (_isTooSoon(s, s.settleInterval)) return SessionManagerTooSoon.selector;
+        if (_isTooSoon(s, _intervalOf(s))) return SessionManagerTooSoon.selector;
         return FINE;
     }
 

@@ -29,7 +29,8 @@ interface ISessionManager {
     /// @param node 20 bytes of the node's `sentnode1…` address; zero only with an account, for use on any node.
     /// @param account 20 bytes of the Sentinel account whose usage the committee attests; zero for receipts.
     /// @param token token of the deposit.
-    /// @param signer key that signs receipts in the user's place; zero for the user itself.
+    /// @param signer key that signs receipts in the user's place; zero for the user itself. Must not be a contract
+    /// when the session is settled by receipts.
     /// @param amount the deposit.
     /// @param duration seconds until the session closes by itself.
     struct Terms {
@@ -50,7 +51,7 @@ interface ISessionManager {
     }
 
     /// @notice All that is known of a session.
-    /// @param settleInterval shortest time between two settlements; this and the two periods are what was governed
+    /// @param settleInterval shortest time between two settlements while the session runs; this and the two periods are what was governed
     /// when the session was opened, so that governance cannot change the terms of a running session.
     /// @param claimPeriod how long after its end the session can still be settled.
     /// @param disputePeriod how long the committee has for a dispute.
@@ -200,6 +201,10 @@ interface ISessionManager {
     error SessionManagerNotOperator();
     /// @notice The caller may not dispute this session.
     error SessionManagerNotParty();
+    /// @notice The signer of receipts is a contract: name a key as `signer`.
+    error SessionManagerSignerHasNoKey(address signer);
+    /// @notice The node of the session has another operator now: open a new session.
+    error SessionManagerOperatorChanged(address present);
     /// @notice The session is not active.
     error SessionManagerNotActive();
     /// @notice The session is not disputed.
@@ -266,11 +271,12 @@ interface ISessionManager {
     /// @notice Open a session for the caller with an EIP-2612 permit instead of an approval.
     /// @dev A permit that somebody else has already used is no obstacle: what counts is the allowance.
     function openWithPermit(Terms calldata terms, Permit calldata permit) external returns (uint256 sessionId);
-    /// @notice Add `amount` to the deposit of an active session; anyone may pay.
+    /// @notice Add `amount` to the deposit of an active session; anyone may pay. Not after the node has changed hands.
     function topUp(uint256 sessionId, uint128 amount) external payable;
     /// @notice The same with an EIP-2612 permit.
     function topUpWithPermit(uint256 sessionId, uint128 amount, Permit calldata permit) external;
-    /// @notice Let an active session close by itself only `duration` seconds from now; its user only.
+    /// @notice Let an active session close by itself only `duration` seconds from now; its user only. Not after
+    /// the node has changed hands.
     function extend(uint256 sessionId, uint32 duration) external;
 
     /// @notice Be paid what the receipt over the total `amount` adds to what was paid; operator or settler only.

@@ -154,8 +154,10 @@ contract GatewayReentrancyTest is SessionTest {
     function test_ReceiverReentersTheManager() public {
         bytes[] memory calls = managerCalls();
         for (uint256 i = 0; i < calls.length; ++i) {
+            ISessionManager.Terms memory terms = termsIn(ETH);
+            terms.signer = user;
             vm.prank(user);
-            uint256 id = manager.openFor{value: DEPOSIT}(address(receiver), termsIn(ETH));
+            uint256 id = manager.openFor{value: DEPOSIT}(address(receiver), terms);
             vm.prank(operator);
             manager.complete(id, 0, "");
             receiver.arm(address(manager), calls[i]);

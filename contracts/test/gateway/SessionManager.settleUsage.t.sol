@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ISessionManager} from "../../src/interfaces/ISessionManager.sol";
+import {ParameterKeys} from "../../src/libraries/ParameterKeys.sol";
 import {SessionManager} from "../../src/gateway/SessionManager.sol";
 import {SessionTest} from "./SessionTest.sol";
 
@@ -207,6 +208,30 @@ contract SessionManagerSettleUsageTest is SessionTest {
         assertEq(usages[0].from, DEPOSIT);
         assertEq(manager.settleUsage(usages, 2, votesFor(usages, 2)), 1);
         assertEq(manager.session(id).claimed, DEPOSIT + 20e6);
+    }
+
+    /// @dev The exploit: an interval longer than the claim period made the last hours of a session free.
+    function test_A6_afterTheEndOnlyTheMinimumIntervalCounts() public {
+        parameters.set(ParameterKeys.SESSION_SETTLE_INTERVAL, 1 days);
+        parameters.set(ParameterKeys.SESSION_CLAIM_PERIOD, 1 hours);
+        uint256 id = openAttested();
+        uint256 byReceipt = openDollar();
+        attest(id, 10e6, 1);
+        claim(byReceipt, 10e6);
+        skip(1 hours);
+        assertEq(attest(id, 20e6, 2), 0);
+        claimRefused(operator, byReceipt, 20e6, ISessionManager.SessionManagerTooSoon.selector);
+        close(id);
+        close(byReceipt);
+        skip(1 hours - 1);
+        assertEq(attest(id, 20e6, 2), 1);
+        claim(byReceipt, 20e6);
+        // An end by expiry counts too.
+        id = openAttested();
+        skip(1 days - 60);
+        attest(id, 10e6, 3);
+        skip(60);
+        assertEq(attest(id, 20e6, 4), 1);
     }
 
     /// @dev The exploit: one batch with the last epoch that there is blocked a session for ever.

@@ -92,7 +92,7 @@ abstract contract World is DeployedTest {
     }
 
     function _terms(bytes20 account) internal view returns (ISessionManager.Terms memory) {
-        return ISessionManager.Terms(node.node, account, address(0), address(0), 1 ether, 1 days);
+        return ISessionManager.Terms(node.node, account, address(0), user, 1 ether, 1 days);
     }
 
     function _open(bytes20 account) internal returns (uint256) {
