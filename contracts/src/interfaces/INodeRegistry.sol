@@ -91,6 +91,8 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
     );
     /// @notice What is unbonding for `node` stays slashable until `until` at least.
     event HoldPlaced(bytes20 indexed node, uint256 until);
+    /// @notice One hold of the stake of `node` was lifted; the last one frees what has unbonded.
+    event HoldLifted(bytes20 indexed node);
     /// @notice `node` was put on, or taken off, the registry's blacklist.
     event BlacklistUpdated(bytes20 indexed node, bool blacklisted);
     /// @notice Rewards are shared by `sink` from now on.
@@ -199,6 +201,9 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
     /// @dev Without effect on what has already unbonded and was merely held, so holds cannot be chained.
     function hold(bytes20 node, uint64 until) external;
 
+    /// @notice Lift one hold. Slasher only.
+    function lift(bytes20 node) external;
+
     /// @notice Put a node on the blacklist for good. Slasher or governor.
     function blacklist(bytes20 node) external;
 
@@ -266,6 +271,9 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
 
     /// @notice The numbers that scores are computed from.
     function scoreFacts(bytes20 node) external view returns (ScoreFacts memory);
+
+    /// @notice When the node was deregistered, 0 when it was not. `node` may be any key of the record.
+    function leftAt(bytes20 node) external view returns (uint64);
 
     /// @notice The nonce of the node's next proof.
     function nonceOf(bytes20 node) external view returns (uint256);

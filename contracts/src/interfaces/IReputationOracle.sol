@@ -69,6 +69,8 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     event CandidateSkipped(address indexed candidate);
     /// @notice What is unbonding for `member` stays slashable until `until` at least.
     event HoldPlaced(address indexed member, uint256 until);
+    /// @notice One hold of the bond of `member` was lifted; the last one frees what has unbonded.
+    event HoldLifted(address indexed member);
 
     /// @notice A constructor or `wire` argument is zero.
     error ReputationOracleInvalidAddress();
@@ -195,6 +197,9 @@ interface IReputationOracle is ICommittee, IEtherLedger {
 
     /// @notice Keep what is unbonding slashable until `until`, at most `MAX_HOLD` from now. Slasher only.
     function holdBond(address member, uint64 until) external;
+
+    /// @notice Lift one hold of a bond. Slasher only.
+    function liftBond(address member) external;
 
     /// @notice Set the slasher and, if not empty, the first committee, once, by the deployer. The first members need
     /// no consent.

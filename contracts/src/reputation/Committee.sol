@@ -163,6 +163,12 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     }
 
     /// @inheritdoc IReputationOracle
+    function liftBond(address member) external onlyRole(SLASHER_ROLE) {
+        _bonds[member].lift();
+        emit HoldLifted(member);
+    }
+
+    /// @inheritdoc IReputationOracle
     function wire(address slasher, address[] calldata firstMembers) external {
         if (msg.sender != _deployer) revert ReputationOracleCannotWire();
         if (slasher == address(0)) revert ReputationOracleInvalidAddress();

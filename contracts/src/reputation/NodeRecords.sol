@@ -15,6 +15,7 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     using Bonds for Bonds.Bond;
     using SafeCast for uint256;
 
+    /// @param leftAt time of the deregistration, 0 before it.
     /// @param index position in `_list`.
     /// @param weight in staker rewards, as of the last change.
     /// @param reported weight that the reward sink took last.
@@ -31,6 +32,7 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
         bool leaving;
         address candidate;
         uint32 sinkEpoch;
+        uint64 leftAt;
         Bonds.Bond bond;
         uint128 weight;
         uint128 reported;
@@ -166,6 +168,11 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
             offences: record.offences,
             ordinal: record.ordinal
         });
+    }
+
+    /// @inheritdoc INodeRegistry
+    function leftAt(bytes20 node) external view returns (uint64) {
+        return _records[_openId(node)].leftAt;
     }
 
     /// @inheritdoc INodeRegistry

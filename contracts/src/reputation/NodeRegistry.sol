@@ -78,7 +78,7 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc INodeRegistry
-    function topUp(bytes20 node) external payable nonReentrant whenNotPaused {
+    function topUp(bytes20 node) external payable nonReentrant {
         (uint256 id, Record storage record) = _operated(node);
         if (record.leaving) revert NodeRegistryDeregistered(node);
         if (msg.value == 0) revert NodeRegistryZeroAmount();
@@ -105,6 +105,7 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
         (uint256 id, Record storage record) = _operated(node);
         if (record.leaving) revert NodeRegistryDeregistered(node);
         record.leaving = true;
+        record.leftAt = uint64(block.timestamp);
         emit NodeDeregistered(node);
         _unbond(record, record.bond.staked);
         _changed(id);
@@ -227,6 +228,13 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
         if (until > latest) until = latest;
         record.bond.hold(until);
         emit HoldPlaced(record.node, until);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function lift(bytes20 node) external onlyRole(SLASHER_ROLE) {
+        (, Record storage record) = _open(node);
+        record.bond.lift();
+        emit HoldLifted(record.node);
     }
 
     /// @inheritdoc INodeRegistry

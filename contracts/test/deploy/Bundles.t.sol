@@ -178,7 +178,7 @@ contract BundlesTest is DeployedTest {
         bundles.veto(1);
         vm.expectCall(address(system.slashing), abi.encodeCall(system.slashing.veto, (1)));
         _mock(abi.encodeCall(system.slashing.veto, (1)), "");
-        _run("veto", 3 days);
+        _run("veto", 1 days);
         bundles.rule(2, true);
         vm.expectCall(address(system.slashing), abi.encodeCall(system.slashing.rule, (2, true)));
         _mock(abi.encodeCall(system.slashing.rule, (2, true)), abi.encode(0));

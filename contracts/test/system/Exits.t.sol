@@ -153,7 +153,7 @@ contract ExitsTest is World {
         uint256 before = stranger.balance;
         vm.prank(stranger);
         system.slashing.withdraw(stranger);
-        assertEq(stranger.balance, before + 0.01 ether);
+        assertEq(stranger.balance, before + 0.005 ether);
     }
 
     function test_ThePauseEndsByItself() public {

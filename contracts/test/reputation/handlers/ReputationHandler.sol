@@ -24,7 +24,7 @@ contract ReputationHandler is CommitteeActions {
         uint64 from = to - uint64(bound(length, 7 days, 12 days));
         uint64 since = registry.scoreFacts(node).since;
         uint64 punished = manager.punishedUntil(record, offence);
-        if (from < since || from < punished) return;
+        if (from < since || from < punished || registry.leftAt(node) != 0) return;
         uint64 version = oracle.committeeVersion();
         (address[] memory signers, bytes[] memory signatures) =
             signed(manager.offenceHash(node, offence, from, to, version), oracle.threshold());

@@ -60,6 +60,7 @@ abstract contract ReputationRoles is RoleRows {
             slasher
         );
         _add("hold", abi.encodeCall(system.nodes.hold, (id, 1)), SLASHING, slasher);
+        _add("lift", abi.encodeCall(system.nodes.lift, (id)), SLASHING, slasher);
         _add(
             "blacklist",
             abi.encodeCall(system.nodes.blacklist, (id)),
@@ -137,6 +138,7 @@ abstract contract ReputationRoles is RoleRows {
             "slashBond", abi.encodeCall(system.oracle.slashBond, (member, 1, stranger, 1)), SLASHING, slasher
         );
         _add("holdBond", abi.encodeCall(system.oracle.holdBond, (member, 1)), SLASHING, slasher);
+        _add("liftBond", abi.encodeCall(system.oracle.liftBond, (member)), SLASHING, slasher);
         _addUnfit(
             "wire",
             abi.encodeCall(system.oracle.wire, (stranger, new address[](0))),
