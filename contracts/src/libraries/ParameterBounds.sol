@@ -39,7 +39,8 @@ library ParameterBounds {
         if (key == K.MIN_STAKE) return Spec(0.1 ether, 100 ether, 0.5 ether, MAJOR);
         if (key == K.STAKE_GRACE_PERIOD) return Spec(1 days, 90 days, 14 days, MAJOR);
         if (key == K.UNBONDING_PERIOD) return Spec(7 days, 60 days, 21 days, CRITICAL);
-        if (key == K.MIN_ACTIVATION_SCORE) return Spec(0, MAX_SCORE, 100, MAJOR);
+        // 0 until a committee posts scores, or no node could come into good standing.
+        if (key == K.MIN_ACTIVATION_SCORE) return Spec(0, MAX_SCORE, 0, MAJOR);
     }
 
     function _slashing(bytes32 key) private pure returns (Spec memory spec) {
@@ -56,7 +57,7 @@ library ParameterBounds {
     }
 
     function _committee(bytes32 key) private pure returns (Spec memory spec) {
-        if (key == K.ORACLE_COMMITTEE_SIZE) return Spec(7, 15, 7, CRITICAL);
+        if (key == K.ORACLE_COMMITTEE_SIZE) return Spec(7, 15, 9, CRITICAL);
         if (key == K.COMMITTEE_BOND) return Spec(0.1 ether, 100 ether, 1 ether, CRITICAL);
         if (key == K.EPOCH_LENGTH) return Spec(10 minutes, 7 days, 1 hours, MAJOR);
         if (key == K.LIVENESS_PROBE_INTERVAL) return Spec(1 minutes, 1 days, 1 hours, STANDARD);

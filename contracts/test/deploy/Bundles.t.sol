@@ -154,6 +154,15 @@ contract BundlesTest is DeployedTest {
         assertFalse(blacklisted);
     }
 
+    /// @dev The end of the bootstrap phase: one bundle, once a committee posts scores.
+    function test_requireScores() public {
+        assertEq(system.parameters.get(ParameterKeys.MIN_ACTIVATION_SCORE), 0);
+        bundles.requireScores(100);
+        _run("requireScores", 3 days);
+        assertEq(system.parameters.get(ParameterKeys.MIN_ACTIVATION_SCORE), 100);
+        assertEq(system.parameters.policyForOracle().minScore, 100);
+    }
+
     function test_SetRewardSink() public {
         bundles.setRewardSink(address(0));
         _run("setRewardSink", 3 days);
@@ -161,9 +170,9 @@ contract BundlesTest is DeployedTest {
     }
 
     function test_SetCommittee() public {
-        address[] memory members = new address[](7);
-        vm.deal(address(this), 7 ether);
-        for (uint160 i = 0; i < 7; ++i) {
+        address[] memory members = new address[](9);
+        vm.deal(address(this), 9 ether);
+        for (uint160 i = 0; i < 9; ++i) {
             members[i] = address(1_000 + i);
             system.oracle.bond{value: 1 ether}(members[i]);
             vm.prank(members[i]);
@@ -171,7 +180,7 @@ contract BundlesTest is DeployedTest {
         }
         bundles.setCommittee(members);
         _run("setCommittee", 7 days);
-        assertEq(system.oracle.members().length, 7);
+        assertEq(system.oracle.members().length, 9);
     }
 
     function test_VetoAndRuleReachTheSlashingManager() public {

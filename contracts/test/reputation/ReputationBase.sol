@@ -60,6 +60,7 @@ abstract contract ReputationBase is InvariantTest {
         oracle = new ReputationOracle(params, registry, governor, address(this));
         manager = new SlashingManager(params, registry, oracle, governor);
         sink = new RecordingSink();
+        setParameter(ParameterKeys.ORACLE_COMMITTEE_SIZE, MEMBERS);
         for (uint256 i = 0; i < MEMBERS; ++i) {
             _addMember(string.concat("member", vm.toString(i)));
         }

@@ -132,7 +132,7 @@ contract ExitsTest is World {
         );
         uint64 version = system.oracle.committeeVersion();
         (address[] memory signers, bytes[] memory signatures) =
-            _votes(system.slashing.verdictHash(id, true, version), 5);
+            _votes(system.slashing.verdictHash(id, true, version), 6);
         system.slashing.decide(id, true, version, signers, signatures);
         _wait(5 days);
         assertEq(system.slashing.execute(id), 0.5 ether);

@@ -17,7 +17,7 @@ abstract contract World is DeployedTest {
     }
 
     bytes20 internal constant ACCOUNT = bytes20(uint160(0xacc1));
-    uint256 internal constant MEMBERS = 7;
+    uint256 internal constant MEMBERS = 9;
 
     address internal operator = makeAddr("operator");
     address internal user;
