@@ -148,6 +148,8 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
         payable;
 
     /// @notice Add the ETH sent to the stake. Operator only.
+    /// @dev What is added counts for staker rewards a day later, from the next `refresh` or change of the node on. A
+    /// further top-up within that time starts it anew for all of it. Never pausable.
     function topUp(bytes20 node) external payable;
 
     /// @notice Begin to unbond a part; at least the minimum must remain. Operator only, never pausable.

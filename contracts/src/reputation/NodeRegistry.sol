@@ -83,6 +83,9 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
         if (record.leaving) revert NodeRegistryDeregistered(node);
         if (msg.value == 0) revert NodeRegistryZeroAmount();
         _addStake(record, msg.value);
+        if (block.timestamp >= record.freshUntil) record.fresh = 0;
+        record.fresh += uint128(msg.value);
+        record.freshUntil = uint64(block.timestamp) + WEIGHT_DELAY;
         emit StakeAdded(node, msg.value);
         _changed(id);
     }
@@ -134,7 +137,7 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
     ) external nonReentrant whenNotPaused {
         (uint256 id, Record storage record) = _operated(node);
         if (record.leaving) revert NodeRegistryDeregistered(node);
-        if (_isBlacklisted(node)) revert NodeRegistryBlacklisted(node);
+        if (_isBanned(id)) revert NodeRegistryBlacklisted(node);
         _requireFree(newNode);
         string memory message = keyChangeMessage(node, newNode, msg.sender);
         _requireProof(node, message, oldProof);
