@@ -97,10 +97,10 @@ contract TieredTimelock is TimelockController {
     /// @inheritdoc TimelockController
     /// @dev An operation that was not executed within `OPERATION_GRACE` is as if it had never been scheduled, so that
     /// nothing survives a hand-over of power for long.
-    function getOperationState(bytes32 id) public view override returns (OperationState state) {
-        state = super.getOperationState(id);
+    function getOperationState(bytes32 id) public view override returns (OperationState) {
+        OperationState state = super.getOperationState(id);
         bool lapsed = state == OperationState.Ready && block.timestamp >= getTimestamp(id) + OPERATION_GRACE;
-        if (lapsed) return OperationState.Unset;
+        return lapsed ? OperationState.Unset : state;
     }
 
     /// @inheritdoc TimelockController
