@@ -48,6 +48,13 @@ contract Bundles is DeploymentFile {
         _publish("setMany", address(s.parameters), abi.encodeCall(s.parameters.setMany, (keys, values)));
     }
 
+    /// @notice End the bootstrap phase: nodes need a score of the committee to be in good standing.
+    function requireScores(uint16 minimum) external {
+        System memory s = _system();
+        bytes memory data = abi.encodeCall(s.parameters.set, (keccak256("MIN_ACTIVATION_SCORE"), minimum));
+        _publish("requireScores", address(s.parameters), data);
+    }
+
     function setFeeShares(uint16 operator, uint16 treasury, uint16 staker) external {
         System memory s = _system();
         _publish(

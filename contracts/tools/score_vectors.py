@@ -14,7 +14,7 @@ import json
 import pathlib
 import sys
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 
 COUNT = 10_000
 CHUNK = 500
@@ -69,7 +69,7 @@ def results(x):
 
     observed = ETHER if x["online"] else 0
     average = x["uptime"] + Fraction(5, 100) * (observed - x["uptime"])
-    return [floor(value) for value in (uptime, quality, stake, history)], floor(average)
+    return [floor(value) for value in (uptime, quality, stake, history)], ceil(average)
 
 
 def packed(case):

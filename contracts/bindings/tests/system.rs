@@ -136,9 +136,9 @@ async fn a_node_is_registered_scored_and_slashed() {
     assert!(standing.registered && standing.active && !standing.blacklisted);
     assert_eq!((standing.stake, standing.score), (ether("2"), 0));
 
-    let refused = town.post_scores(4).await.unwrap_err();
+    let refused = town.post_scores(5).await.unwrap_err();
     assert!(refused.contains("revert"), "four of seven are not two thirds: {refused}");
-    town.post_scores(5).await.unwrap();
+    town.post_scores(6).await.unwrap();
     // 300 uptime, 300 quality, 200 stake, 40 for a clean record.
     assert_eq!(town.standing().await.score, 840);
 
@@ -148,7 +148,7 @@ async fn a_node_is_registered_scored_and_slashed() {
     let (node, from, version) = (town.node.node(), to - 25 * HOUR, town.committee_version().await);
     let question = SlashingManager::offenceHashCall { node, offence: DOWNTIME, from, to, version };
     let hash = town.chain.view(slashing, &question).await.unwrap();
-    let (signers, signatures) = town.system.votes(hash, 5).await.unwrap();
+    let (signers, signatures) = town.system.votes(hash, 6).await.unwrap();
     let call = SlashingManager::slashAutomaticCall {
         node,
         offence: DOWNTIME,

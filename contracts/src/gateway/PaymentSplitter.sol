@@ -19,6 +19,8 @@ contract PaymentSplitter is IPaymentSplitter, StakerRewards, ReentrancyGuardTran
 
     mapping(address who => mapping(address token => uint256)) private _pending;
     mapping(address token => uint256) private _credits;
+    /// @dev The treasury's by its role, not by its address, so that a new treasury collects what is there.
+    mapping(address token => uint256) private _treasuryPending;
 
     /// @notice Both collaborators are fixed for good.
     constructor(IParameterRegistry parameters, INodeRegistry registry) StakerRewards(registry) {
@@ -41,11 +43,20 @@ contract PaymentSplitter is IPaymentSplitter, StakerRewards, ReentrancyGuardTran
         (, uint16 treasuryBps, uint16 stakerBps) = _parameters.feeShares();
         uint256 treasuryShare = received * treasuryBps / BASIS_POINTS;
         uint256 stakerShare = received * stakerBps / BASIS_POINTS;
+        uint256 weights = totalWeight;
+        if (weights == 0) (treasuryShare, stakerShare) = (treasuryShare + stakerShare, 0);
         uint256 operatorShare = received - treasuryShare - stakerShare;
         _credit(operator, token, operatorShare);
-        _credit(_parameters.treasury(), token, treasuryShare);
-        _share(token, stakerShare);
+        _creditTreasury(token, treasuryShare);
+        if (stakerShare != 0) _share(token, stakerShare, weights);
         emit PaymentSplit(node, operator, token, operatorShare, treasuryShare, stakerShare);
+    }
+
+    /// @inheritdoc IPaymentSplitter
+    function payTreasury() external payable {
+        require(msg.value != 0, PaymentSplitterInvalidAmount());
+        _creditTreasury(Money.ETH, msg.value);
+        emit TreasuryPaid(msg.sender, msg.value);
     }
 
     /// @inheritdoc IPaymentSplitter
@@ -68,8 +79,10 @@ contract PaymentSplitter is IPaymentSplitter, StakerRewards, ReentrancyGuardTran
 
     /// @inheritdoc IPaymentSplitter
     function collectTreasury(address token) external nonReentrant {
+        uint256 amount = _treasuryPending[token];
+        _treasuryPending[token] = 0;
         address treasury = _parameters.treasury();
-        _payOut(treasury, token, treasury);
+        _send(treasury, token, treasury, amount);
     }
 
     /// @inheritdoc IPaymentSplitter
@@ -98,6 +111,11 @@ contract PaymentSplitter is IPaymentSplitter, StakerRewards, ReentrancyGuardTran
     }
 
     /// @inheritdoc IPaymentSplitter
+    function treasuryPending(address token) external view returns (uint256) {
+        return _treasuryPending[token];
+    }
+
+    /// @inheritdoc IPaymentSplitter
     function liabilities(address token) external view returns (uint256) {
         return _credits[token] + stakerPool(token);
     }
@@ -119,10 +137,20 @@ contract PaymentSplitter is IPaymentSplitter, StakerRewards, ReentrancyGuardTran
         _credits[token] += amount;
     }
 
+    function _creditTreasury(address token, uint256 amount) private {
+        _treasuryPending[token] += amount;
+        _credits[token] += amount;
+    }
+
     function _payOut(address who, address token, address to) private {
         uint256 amount = _pending[who][token];
-        require(amount != 0, PaymentSplitterNothingPending());
         _pending[who][token] = 0;
+        _send(who, token, to, amount);
+    }
+
+    /// @dev Takes `amount` out of the credits, of which it has to be a part.
+    function _send(address who, address token, address to, uint256 amount) private {
+        require(amount != 0, PaymentSplitterNothingPending());
         _credits[token] -= amount;
         emit Withdrawn(who, token, to, amount);
         require(Money.push(token, to, amount), PaymentSplitterTransferFailed());

@@ -26,6 +26,8 @@ abstract contract SessionBook is SessionEscrow, EIP712 {
     /// @inheritdoc ISessionManager
     uint256 public sessionCount;
     mapping(uint256 sessionId => Session) private _sessions;
+    /// @dev What was paid for usage, by the record of the node; 0 for all usage of a session on one node.
+    mapping(uint256 sessionId => mapping(uint256 record => uint256)) internal _usage;
 
     constructor(
         IParameterRegistry parameters,
@@ -44,6 +46,12 @@ abstract contract SessionBook is SessionEscrow, EIP712 {
     /// @inheritdoc ISessionManager
     function session(uint256 sessionId) external view returns (Session memory) {
         return _existing(sessionId);
+    }
+
+    /// @inheritdoc ISessionManager
+    function usageOf(uint256 sessionId, bytes20 node) external view returns (uint256) {
+        (, uint256 record) = _payeeOf(_sessions[sessionId], node);
+        return _usage[sessionId][record];
     }
 
     /// @inheritdoc ISessionManager
@@ -122,18 +130,36 @@ abstract contract SessionBook is SessionEscrow, EIP712 {
         return _isOpen(s) && block.timestamp < _settleableUntil(s);
     }
 
+    function _isDisputeOpen(Session storage s) internal view returns (bool) {
+        return s.state == State.Disputed && block.timestamp < uint256(s.disputedAt) + s.disputePeriod;
+    }
+
     function _isTooSoon(Session storage s, uint256 interval) internal view returns (bool) {
         return block.timestamp < s.settledAt + interval;
+    }
+
+    /// @dev After the end only the minimum counts, so that the last settlement fits any claim period.
+    function _intervalOf(Session storage s) internal view returns (uint256) {
+        bool runs = s.state == State.Active && block.timestamp < s.expiresAt;
+        return runs ? s.settleInterval : MIN_SETTLE_INTERVAL;
     }
 
     function _byAttestation(Session storage s) internal view returns (bool) {
         return s.account != bytes20(0);
     }
 
-    /// @dev Who is paid for `node` in this session; zero if nobody can be.
-    function _operatorFor(Session storage s, bytes20 node) internal view returns (address) {
-        if (s.node == bytes20(0)) return _registry.operatorOf(node);
-        return s.node == node ? s.operator : address(0);
+    /// @dev The operator that is paid for `node` in this session, zero if there is none, and the key of the usage.
+    /// Records are compared, not keys: a node keeps its record when it changes its key.
+    function _payeeOf(Session storage s, bytes20 node)
+        internal
+        view
+        returns (address operator, uint256 record)
+    {
+        bytes20 own = s.node;
+        if (own != bytes20(0) && own == node) return (s.operator, 0);
+        record = _registry.recordOf(node);
+        if (own == bytes20(0)) return (_registry.operatorOf(_registry.currentNode(node)), record);
+        return (record != 0 && record == _registry.recordOf(own) ? s.operator : address(0), 0);
     }
 
     function _receiptDigest(Session storage s, uint256 sessionId, uint256 amount)
@@ -166,6 +192,21 @@ abstract contract SessionBook is SessionEscrow, EIP712 {
         s.claimed = total;
         s.settledAt = uint40(block.timestamp);
         emit SessionSettled(sessionId, node, operator, due, total);
+    }
+
+    /// @dev Counts `amount`, as far as the deposit covers it, as attested for this node and paid.
+    function _settleUsage(
+        Session storage s,
+        uint256 sessionId,
+        bytes20 node,
+        address operator,
+        uint256 record,
+        uint256 amount
+    ) internal returns (uint128 due) {
+        uint128 total = s.claimed + uint128(Math.min(amount, s.deposit - s.claimed));
+        s.signed = total;
+        due = _settle(s, sessionId, node, operator, total);
+        _usage[sessionId][record] += due;
     }
 
     /// @dev The last settlement of a session, if anything is left to pay. The governed interval is there to keep

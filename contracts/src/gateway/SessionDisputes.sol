@@ -11,43 +11,62 @@ import {SessionBook} from "./SessionBook.sol";
 /// @notice What has not been paid yet can be put before the committee, once, and comes back within a fixed time.
 abstract contract SessionDisputes is SessionBook {
     /// @inheritdoc ISessionManager
+    uint256 public constant MAX_SHARES = 20;
+
+    /// @inheritdoc ISessionManager
     function dispute(uint256 sessionId, bytes32 evidence) external payable nonReentrant {
         Session storage s = _existing(sessionId);
         bool byUser = msg.sender == s.user;
         require(byUser || (_byAttestation(s) && msg.sender == s.operator), SessionManagerNotParty());
-        require(_isSettleable(s), SessionManagerNotSettleable());
-        require(msg.value == _parameters.get(ParameterKeys.DISPUTE_BOND), SessionManagerWrongBond());
-        _takeBond();
-        s.state = State.Disputed;
         s.disputedByUser = byUser;
-        s.disputedAt = uint48(block.timestamp);
-        s.bond = uint128(msg.value);
-        emit SessionDisputed(sessionId, msg.sender, evidence, block.timestamp + s.disputePeriod);
+        _dispute(s, sessionId, evidence);
+    }
+
+    /// @inheritdoc ISessionManager
+    function disputeAsNode(uint256 sessionId, bytes20 node, bytes32 evidence) external payable nonReentrant {
+        Session storage s = _existing(sessionId);
+        (address operator, uint256 record) = _payeeOf(s, node);
+        bool isParty = s.node == bytes20(0) && msg.sender == operator && _usage[sessionId][record] != 0;
+        require(isParty, SessionManagerNotParty());
+        // The other party of this dispute, which is the end of the session.
+        s.operator = operator;
+        _dispute(s, sessionId, evidence);
     }
 
     /// @inheritdoc ISessionManager
     function resolve(Resolution calldata resolution, Votes calldata votes) external nonReentrant {
-        Session storage s = _disputed(resolution.sessionId);
-        require(!_isTimedOut(s), SessionManagerDisputeOver());
-        uint256 ceiling = _byAttestation(s) ? s.deposit : s.signed;
-        require(
-            resolution.amount >= s.claimed && resolution.amount <= ceiling, SessionManagerInvalidResolution()
-        );
-        address operator = _operatorFor(s, resolution.node);
-        require(resolution.amount == s.claimed || operator != address(0), SessionManagerInvalidResolution());
+        uint256 sessionId = resolution.sessionId;
+        Session storage s = _disputed(sessionId);
+        require(_isDisputeOpen(s), SessionManagerDisputeOver());
         _requireVotes(SessionHashes.resolution(resolution, votes.version), votes);
-        uint128 total = uint128(resolution.amount);
-        if (_byAttestation(s)) s.signed = total;
-        _settleLast(s, resolution.sessionId, resolution.node, operator, total);
-        _end(s, resolution.sessionId, resolution.upheld, false);
+        address node = s.operator;
+        if (_byAttestation(s)) {
+            address first = _payShares(s, sessionId, resolution.shares);
+            if (node == address(0)) node = first;
+        } else {
+            // A receipt that was signed stands, whatever the committee says.
+            require(resolution.shares.length == 0, SessionManagerInvalidResolution());
+            _settleLast(s, sessionId, s.node, s.operator, s.signed);
+        }
+        _end(s, sessionId, s.disputedByUser == resolution.upheld ? s.user : node, false);
     }
 
     /// @inheritdoc ISessionManager
     function resolveTimedOut(uint256 sessionId) external nonReentrant {
         Session storage s = _disputed(sessionId);
-        require(_isTimedOut(s), SessionManagerDisputeOpen());
+        require(!_isDisputeOpen(s), SessionManagerDisputeOpen());
         _settleLast(s, sessionId, s.node, s.operator, s.signed);
-        _end(s, sessionId, true, true);
+        _end(s, sessionId, s.disputedByUser ? s.user : s.operator, true);
+    }
+
+    function _dispute(Session storage s, uint256 sessionId, bytes32 evidence) private {
+        require(_isSettleable(s), SessionManagerNotSettleable());
+        require(msg.value == _parameters.get(ParameterKeys.DISPUTE_BOND), SessionManagerWrongBond());
+        _takeBond();
+        s.state = State.Disputed;
+        s.disputedAt = uint48(block.timestamp);
+        s.bond = uint128(msg.value);
+        emit SessionDisputed(sessionId, msg.sender, evidence, block.timestamp + s.disputePeriod);
     }
 
     function _disputed(uint256 sessionId) private view returns (Session storage s) {
@@ -55,15 +74,32 @@ abstract contract SessionDisputes is SessionBook {
         require(s.state == State.Disputed, SessionManagerNotDisputed());
     }
 
-    function _isTimedOut(Session storage s) private view returns (bool) {
-        return block.timestamp >= uint256(s.disputedAt) + s.disputePeriod;
+    /// @return first the operator of the first share, zero without shares.
+    function _payShares(Session storage s, uint256 sessionId, Share[] calldata shares)
+        private
+        returns (address first)
+    {
+        require(shares.length <= MAX_SHARES, SessionManagerInvalidResolution());
+        if (shares.length == 0) return address(0);
+        require(!_isTooSoon(s, MIN_SETTLE_INTERVAL), SessionManagerTooSoon());
+        for (uint256 i = 0; i < shares.length; ++i) {
+            Share calldata share = shares[i];
+            (address operator, uint256 record) = _payeeOf(s, share.node);
+            bool valid = operator != address(0) && share.amount != 0 && share.amount <= s.deposit - s.claimed;
+            require(valid, SessionManagerInvalidResolution());
+            if (i == 0) first = operator;
+            uint128 due = _settleUsage(s, sessionId, share.node, operator, record, share.amount);
+            _pay(share.node, operator, s.token, due);
+        }
     }
 
-    function _end(Session storage s, uint256 sessionId, bool bondBack, bool timedOut) private {
-        address bondTo = s.disputedByUser == bondBack ? s.user : s.operator;
-        // A session for use on any node has no operator of its own.
-        if (bondTo == address(0)) bondTo = _parameters.treasury();
-        _credit(bondTo, Money.ETH, s.bond);
+    function _end(Session storage s, uint256 sessionId, address bondTo, bool timedOut) private {
+        if (bondTo == address(0)) {
+            bondTo = address(_splitter);
+            _payTreasury(s.bond);
+        } else {
+            _credit(bondTo, Money.ETH, s.bond);
+        }
         uint256 refund = _finish(s, State.Resolved);
         emit SessionResolved(sessionId, s.claimed, refund, bondTo, timedOut);
     }

@@ -104,6 +104,12 @@ abstract contract SessionEscrow is ISessionManager, ReentrancyGuardTransient {
         emit Credited(who, token, amount);
     }
 
+    /// @dev Gives ETH that is held to the treasury, by its role.
+    function _payTreasury(uint256 amount) internal {
+        _liabilities[Money.ETH] -= amount;
+        _splitter.payTreasury{value: amount}();
+    }
+
     /// @dev Never fails: whatever is wrong with splitter, parameters or token, the payment waits here.
     function _pay(bytes20 node, address operator, address token, uint256 amount) internal {
         try this.forward(node, operator, token, amount) {}

@@ -9,6 +9,7 @@ import {IParameterRegistry} from "../interfaces/IParameterRegistry.sol";
 import {IPaymentSplitter} from "../interfaces/IPaymentSplitter.sol";
 import {ISessionManager} from "../interfaces/ISessionManager.sol";
 import {ParameterKeys} from "../libraries/ParameterKeys.sol";
+import {ReceiptSignatures} from "../libraries/ReceiptSignatures.sol";
 import {SessionBook} from "./SessionBook.sol";
 import {SessionDisputes} from "./SessionDisputes.sol";
 import {SessionSettlement} from "./SessionSettlement.sol";
@@ -106,9 +107,15 @@ contract SessionManager is SessionSettlement, SessionDisputes {
         emit SessionClaimed(sessionId, s.claimed, refund);
     }
 
+    /// @dev A session that can get more money or time: not one of a node that has changed hands, whose former
+    /// operator would be paid for the service of the present one.
     function _unexpired(uint256 sessionId) private view returns (Session storage s) {
         s = _existing(sessionId);
         require(s.state == State.Active && block.timestamp < s.expiresAt, SessionManagerNotActive());
+        bytes20 node = s.node;
+        if (node == bytes20(0)) return s;
+        address present = _registry.operatorOf(_registry.currentNode(node));
+        require(present == s.operator, SessionManagerOperatorChanged(present));
     }
 
     function _open(address user, Terms calldata terms) private whenNotPaused returns (uint256 sessionId) {
@@ -126,6 +133,8 @@ contract SessionManager is SessionSettlement, SessionDisputes {
         s.account = terms.account;
         s.token = terms.token;
         s.signer = terms.signer == address(0) ? user : terms.signer;
+        bool canSign = terms.account != bytes20(0) || ReceiptSignatures.isKey(s.signer);
+        require(canSign, SessionManagerSignerHasNoKey(s.signer));
         s.deposit = terms.amount;
         _fixTerms(s, terms.duration);
         emit SessionOpened(sessionId, user, terms.node, msg.sender, terms);

@@ -21,6 +21,9 @@ abstract contract SessionSettlement is SessionBook {
 
     bytes4 private constant FINE = 0;
 
+    /// @dev Seconds of an epoch, as in the ReputationOracle.
+    uint256 private constant EPOCH = 1 hours;
+
     /// @inheritdoc ISessionManager
     uint256 public constant MAX_BATCH = 100;
 
@@ -63,9 +66,7 @@ abstract contract SessionSettlement is SessionBook {
     function present(uint256 sessionId, uint256 amount, bytes calldata signature) external nonReentrant {
         Session storage s = _existing(sessionId);
         require(_maySettle(s), SessionManagerNotOperator());
-        bool inDispute =
-            s.state == State.Disputed && block.timestamp < uint256(s.disputedAt) + s.disputePeriod;
-        require(inDispute || _isSettleable(s), SessionManagerNotSettleable());
+        require(_isDisputeOpen(s) || _isSettleable(s), SessionManagerNotSettleable());
         uint128 known = s.signed;
         _requireFine(_record(s, sessionId, amount, signature));
         require(s.signed != known, SessionManagerStaleReceipt());
@@ -78,14 +79,15 @@ abstract contract SessionSettlement is SessionBook {
         returns (uint256 settled)
     {
         _requireBatch(usages.length);
+        require((uint256(epoch) + 1) * EPOCH <= block.timestamp, SessionManagerEpochNotOver());
         _requireVotes(SessionHashes.usageBatch(usages, epoch, votes.version), votes);
         Run memory run;
         uint256 last = 0;
         for (uint256 i = 0; i < usages.length; ++i) {
             Usage calldata item = usages[i];
             Session storage s = _lookup(item.sessionId);
-            address operator = _operatorFor(s, item.node);
-            bytes4 reason = _checkUsage(s, item, operator);
+            (address operator, uint256 record) = _payeeOf(s, item.node);
+            bytes4 reason = _checkUsage(s, item, operator, _usage[item.sessionId][record]);
             if (reason == FINE && item.sessionId != last) reason = _checkTurn(s, epoch);
             if (reason != FINE) {
                 emit SettlementSkipped(item.sessionId, reason);
@@ -94,9 +96,9 @@ abstract contract SessionSettlement is SessionBook {
             ++settled;
             last = item.sessionId;
             s.epoch = epoch;
-            s.signed = _capped(s, item.amount);
             emit UsageAttested(item.sessionId, epoch, item.account);
-            uint128 due = _settle(s, item.sessionId, item.node, operator, s.signed);
+            uint128 due =
+                _settleUsage(s, item.sessionId, item.node, operator, record, item.amount - item.from);
             _append(run, item.node, operator, s.token, due);
         }
         _flush(run);
@@ -130,7 +132,7 @@ abstract contract SessionSettlement is SessionBook {
         if (!_exists(s)) return SessionManagerUnknownSession.selector;
         if (!_maySettle(s)) return SessionManagerNotOperator.selector;
         if (!_isSettleable(s)) return SessionManagerNotSettleable.selector;
-        if (_isTooSoon(s, s.settleInterval)) return SessionManagerTooSoon.selector;
+        if (_isTooSoon(s, _intervalOf(s))) return SessionManagerTooSoon.selector;
         reason = _record(s, sessionId, amount, signature);
         if (reason == FINE && s.signed == s.claimed) return SessionManagerNothingToClaim.selector;
     }
@@ -153,7 +155,7 @@ abstract contract SessionSettlement is SessionBook {
         return FINE;
     }
 
-    function _checkUsage(Session storage s, Usage calldata item, address operator)
+    function _checkUsage(Session storage s, Usage calldata item, address operator, uint256 paid)
         private
         view
         returns (bytes4)
@@ -161,14 +163,15 @@ abstract contract SessionSettlement is SessionBook {
         if (!_exists(s)) return SessionManagerUnknownSession.selector;
         if (!_byAttestation(s)) return SessionManagerNotByAttestation.selector;
         if (item.account != s.account || operator == address(0)) return SessionManagerWrongUsage.selector;
-        if (!_isSettleable(s)) return SessionManagerNotSettleable.selector;
-        if (_capped(s, item.amount) <= s.claimed) return SessionManagerNothingToClaim.selector;
+        if (!_isSettleable(s) && !_isDisputeOpen(s)) return SessionManagerNotSettleable.selector;
+        if (item.from != paid) return SessionManagerUsageGap.selector;
+        if (item.amount <= paid || s.claimed == s.deposit) return SessionManagerNothingToClaim.selector;
         return FINE;
     }
 
     function _checkTurn(Session storage s, uint64 epoch) private view returns (bytes4) {
         if (epoch <= s.epoch) return SessionManagerStaleEpoch.selector;
-        if (_isTooSoon(s, s.settleInterval)) return SessionManagerTooSoon.selector;
+        if (_isTooSoon(s, _intervalOf(s))) return SessionManagerTooSoon.selector;
         return FINE;
     }
 

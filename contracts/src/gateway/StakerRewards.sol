@@ -83,17 +83,12 @@ abstract contract StakerRewards is IPaymentSplitter {
         emit TokenAdded(token);
     }
 
-    /// @dev Without any weight the amount waits in `carry`.
-    function _share(address token, uint256 amount) internal {
+    /// @dev Not without weight: an amount that waited would go to the first node that gets any.
+    function _share(address token, uint256 amount, uint256 total) internal {
         Pool storage pool = _pools[token];
         pool.pooled += amount;
         require(pool.pooled <= type(uint128).max, PaymentSplitterInvalidAmount());
         uint256 scaled = pool.carry + amount * SCALE;
-        uint256 total = totalWeight;
-        if (total == 0) {
-            pool.carry = scaled;
-            return;
-        }
         pool.carry = scaled % total;
         unchecked {
             // Wraps by design, see Pool.

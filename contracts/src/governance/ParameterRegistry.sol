@@ -16,6 +16,8 @@ import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet
 import {IAccessPolicy} from "../interfaces/IAccessPolicy.sol";
 import {IDelayPolicy} from "../interfaces/IDelayPolicy.sol";
 import {IParameterRegistry} from "../interfaces/IParameterRegistry.sol";
+import {IReputationOracle} from "../interfaces/IReputationOracle.sol";
+import {ISlashingManager} from "../interfaces/ISlashingManager.sol";
 import {ParameterBounds} from "../libraries/ParameterBounds.sol";
 import {ParameterKeys} from "../libraries/ParameterKeys.sol";
 import {EmergencyBrake} from "./EmergencyBrake.sol";
@@ -28,6 +30,8 @@ contract ParameterRegistry is EmergencyBrake {
 
     /// @notice Most tokens accepted at a time.
     uint256 public constant MAX_TOKENS = 32;
+    /// @notice Delay of a veto: fixed, and within the least veto period that a dispute can have.
+    uint256 public constant VETO_DELAY = 1 days;
 
     IAccessPolicy private immutable _ACCESS_POLICY;
 
@@ -134,6 +138,8 @@ contract ParameterRegistry is EmergencyBrake {
 
     /// @inheritdoc IDelayPolicy
     function delayFor(address target, bytes calldata data) external view returns (uint256) {
+        // Shorter than any veto period, whatever is governed while a dispute runs.
+        if (bytes4(data) == ISlashingManager.veto.selector) return VETO_DELAY;
         Tier tier = target == address(this) ? _tierOfOwnCall(data) : _tierOfCall(data);
         if (tier == Tier.Critical) return get(ParameterKeys.TIMELOCK_DELAY_CRITICAL);
         if (tier == Tier.Major) return get(ParameterKeys.TIMELOCK_DELAY_MAJOR);
@@ -182,6 +188,7 @@ contract ParameterRegistry is EmergencyBrake {
                 || selector == Ownable.renounceOwnership.selector
                 || selector == Ownable2Step.acceptOwnership.selector
                 || selector == TimelockController.updateDelay.selector
+                || selector == IReputationOracle.setCommittee.selector
         ) return Tier.Critical;
         return Tier.Major;
     }

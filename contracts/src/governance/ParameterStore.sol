@@ -182,6 +182,13 @@ abstract contract ParameterStore is AccessControlDefaultAdminRules, IParameterRe
         _checkOrder(ParameterKeys.FEE_FLOOR, ParameterKeys.FEE_CEILING);
         _checkOrder(ParameterKeys.TIMELOCK_DELAY_STANDARD, ParameterKeys.TIMELOCK_DELAY_MAJOR);
         _checkOrder(ParameterKeys.TIMELOCK_DELAY_MAJOR, ParameterKeys.TIMELOCK_DELAY_CRITICAL);
+
+        // A settlement is possible in the last claim period.
+        _checkOrder(ParameterKeys.SESSION_SETTLE_INTERVAL, ParameterKeys.SESSION_CLAIM_PERIOD);
+        // A session that is closed when a rotation is scheduled has ended, dispute included, before it is executed.
+        uint256 ending = get(ParameterKeys.SESSION_CLAIM_PERIOD) + get(ParameterKeys.SESSION_DISPUTE_PERIOD);
+        uint256 notice = get(ParameterKeys.TIMELOCK_DELAY_CRITICAL);
+        if (ending >= notice) revert ParameterRegistrySessionEndsTooLate(ending, notice);
     }
 
     function _checkOrder(bytes32 lower, bytes32 higher) private view {

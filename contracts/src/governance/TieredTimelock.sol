@@ -7,7 +7,8 @@ import {IDelayPolicy} from "../interfaces/IDelayPolicy.sol";
 
 /// @title TieredTimelock
 /// @notice OpenZeppelin's TimelockController with a floor of one day that it cannot lower itself, and with a longer
-/// delay for what the delay policy (the ParameterRegistry) calls major or critical.
+/// delay for what the delay policy (the ParameterRegistry) calls major or critical. Operations that are not executed
+/// within 14 days of being ready lapse.
 /// @dev The governor of all contracts. Who proposes and who executes are its roles; it is its own admin.
 contract TieredTimelock is TimelockController {
     /// @notice No operation waits less than this.
@@ -15,6 +16,10 @@ contract TieredTimelock is TimelockController {
     /// @notice The general delay cannot be set beyond this; longer delays are those of the tiers. It keeps within
     /// what the SlashingManager adds to the major delay for a veto, so that a veto is always possible in time.
     uint256 public constant MIN_DELAY_CEILING = 2 days;
+
+    /// @notice Time in which an operation that is ready can be executed; afterwards it has lapsed and must be
+    /// scheduled anew, with its whole delay.
+    uint256 public constant OPERATION_GRACE = 14 days;
 
     address private immutable _WIRER;
     IDelayPolicy private _policy;
@@ -87,6 +92,15 @@ contract TieredTimelock is TimelockController {
             _checkDelay(targets[i], payloads[i], delay);
         }
         super.scheduleBatch(targets, values, payloads, predecessor, salt, delay);
+    }
+
+    /// @inheritdoc TimelockController
+    /// @dev An operation that was not executed within `OPERATION_GRACE` is as if it had never been scheduled, so that
+    /// nothing survives a hand-over of power for long.
+    function getOperationState(bytes32 id) public view override returns (OperationState) {
+        OperationState state = super.getOperationState(id);
+        bool lapsed = state == OperationState.Ready && block.timestamp >= getTimestamp(id) + OPERATION_GRACE;
+        return lapsed ? OperationState.Unset : state;
     }
 
     /// @inheritdoc TimelockController

@@ -4,11 +4,11 @@ pragma solidity ^0.8.28;
 /// @title ICommittee
 /// @notice Whoever acts on the committee's word asks here whether enough members have signed it.
 interface ICommittee {
-    /// @notice Number of the present committee; every change of the members raises it and voids signatures that
-    /// were collected under the number before.
+    /// @notice Number of the present committee. A rotation raises it and voids signatures that were collected under
+    /// the number before; a departure of a member does neither.
     function committeeVersion() external view returns (uint64);
 
-    /// @notice Signatures needed: two thirds of the members, rounded up.
+    /// @notice Signatures needed: two thirds of the seats at the last rotation, rounded up.
     function threshold() external view returns (uint256);
 
     /// @notice Whether `who` is a member now.
@@ -22,7 +22,8 @@ interface ICommittee {
     function digest(bytes32 structHash) external view returns (bytes32);
 
     /// @notice Whether at least `threshold()` members have signed `structHash`.
-    /// @dev False, never a revert, for an older `version`, an incomplete committee, signers that are not strictly
+    /// @dev Signatures of a member that left the present committee count for a day more, so that a departure does not
+    /// void what is signed. False, never a revert, for an older `version`, no committee, signers that are not strictly
     /// ascending, not members, or fewer than the threshold, and for any signature that is not its signer's. The
     /// struct should contain the version and whatever makes the caller's statement unique.
     function verify(

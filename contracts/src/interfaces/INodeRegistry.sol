@@ -91,6 +91,8 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
     );
     /// @notice What is unbonding for `node` stays slashable until `until` at least.
     event HoldPlaced(bytes20 indexed node, uint256 until);
+    /// @notice One hold of the stake of `node` was lifted; the last one frees what has unbonded.
+    event HoldLifted(bytes20 indexed node);
     /// @notice `node` was put on, or taken off, the registry's blacklist.
     event BlacklistUpdated(bytes20 indexed node, bool blacklisted);
     /// @notice Rewards are shared by `sink` from now on.
@@ -146,6 +148,8 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
         payable;
 
     /// @notice Add the ETH sent to the stake. Operator only.
+    /// @dev What is added counts for staker rewards a day later, from the next `refresh` or change of the node on. A
+    /// further top-up within that time starts it anew for all of it. Never pausable.
     function topUp(bytes20 node) external payable;
 
     /// @notice Begin to unbond a part; at least the minimum must remain. Operator only, never pausable.
@@ -198,6 +202,9 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
     /// @notice Keep what is unbonding slashable until `until`, at most `MAX_HOLD` from now. Slasher only.
     /// @dev Without effect on what has already unbonded and was merely held, so holds cannot be chained.
     function hold(bytes20 node, uint64 until) external;
+
+    /// @notice Lift one hold. Slasher only.
+    function lift(bytes20 node) external;
 
     /// @notice Put a node on the blacklist for good. Slasher or governor.
     function blacklist(bytes20 node) external;
@@ -266,6 +273,9 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
 
     /// @notice The numbers that scores are computed from.
     function scoreFacts(bytes20 node) external view returns (ScoreFacts memory);
+
+    /// @notice When the node was deregistered, 0 when it was not. `node` may be any key of the record.
+    function leftAt(bytes20 node) external view returns (uint64);
 
     /// @notice The nonce of the node's next proof.
     function nonceOf(bytes20 node) external view returns (uint256);

@@ -75,6 +75,9 @@ interface IParameterRegistry is IDelayPolicy {
     error ParameterRegistryOutOfBounds(bytes32 key, uint256 value, uint256 minimum, uint256 maximum);
     error ParameterRegistryFeeSharesSum(uint256 sum);
     error ParameterRegistryWeightsSum(uint256 sum);
+    /// @notice Claim and dispute period of a session would not be shorter together than the critical delay, which is
+    /// the notice of a rotation of the committee.
+    error ParameterRegistrySessionEndsTooLate(uint256 ending, uint256 notice);
     error ParameterRegistryUnordered(bytes32 lowerKey, bytes32 higherKey);
     error ParameterRegistryLengthMismatch(uint256 keys, uint256 values);
     error ParameterRegistryZeroAddress();

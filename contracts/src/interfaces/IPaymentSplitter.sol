@@ -21,6 +21,8 @@ interface IPaymentSplitter is IRewardSink {
         uint256 treasuryShare,
         uint256 stakerShare
     );
+    /// @notice `payer` has given `amount` of ETH to the treasury.
+    event TreasuryPaid(address indexed payer, uint256 amount);
     /// @notice `token` has taken one of the `MAX_TOKENS` places, for good.
     event TokenAdded(address indexed token);
     /// @notice `who` has pulled `amount` of `token`, sent to `to`.
@@ -62,8 +64,12 @@ interface IPaymentSplitter is IRewardSink {
 
     /// @notice Divide `amount` of `token`, paid by the caller, for service of `node` run by `operator`.
     /// @dev Anyone may pay. A token is pulled by `transferFrom`; what arrives is divided, so a token that takes a fee
-    /// is handled. The operator's share gets what rounding leaves. While no staker has weight, their share waits.
+    /// is handled. The operator's share gets what rounding leaves. While no staker has
+    /// weight, their share goes to the treasury.
     function split(bytes20 node, address operator, address token, uint256 amount) external payable;
+
+    /// @notice Give the ETH sent to the treasury, to be collected with its shares.
+    function payTreasury() external payable;
 
     /// @notice Make sure that `token` has a place, so that payments in it can never be refused later.
     /// @dev A no-op for a token that has one; otherwise the token must be accepted now.
@@ -75,7 +81,7 @@ interface IPaymentSplitter is IRewardSink {
     /// @notice Send all that the caller is owed in `token` to `to`.
     function withdrawTo(address token, address to) external;
 
-    /// @notice Send all that the treasury is owed in `token` to the treasury; anyone may call.
+    /// @notice Send all that the treasury is owed in `token` to the present treasury; anyone may call.
     function collectTreasury(address token) external;
 
     /// @notice Credit the rewards of `node` in `token` to its beneficiary; anyone may call.
@@ -87,6 +93,9 @@ interface IPaymentSplitter is IRewardSink {
 
     /// @notice What `who` can withdraw now in `token`.
     function pending(address who, address token) external view returns (uint256);
+
+    /// @notice What the treasury can collect now in `token`, whichever address it has.
+    function treasuryPending(address token) external view returns (uint256);
 
     /// @notice What a `harvest` would credit now.
     function rewardOf(bytes20 node, address token) external view returns (uint256);

@@ -47,8 +47,10 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     event MeasurementSkipped(bytes20 indexed node, uint64 indexed epoch);
     /// @notice The score of a node was computed anew from the values last attested.
     event ScoreRecomputed(bytes20 indexed node, uint256 indexed record, uint16 score);
-    /// @notice The committee has changed.
+    /// @notice The committee was rotated: `members` have the seats of `version`.
     event CommitteeChanged(uint64 indexed version, address[] members);
+    /// @notice `member` left or was expelled. Version and threshold stay; its signatures count until `signsUntil`.
+    event MemberLeft(address indexed member, uint64 indexed version, uint256 signsUntil);
     /// @notice `member` will be free to leave at `leavesAt`.
     event Resigned(address indexed member, uint256 leavesAt);
     /// @notice `amount` was added to the bond of `member`.
@@ -59,8 +61,16 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     event BondReleased(address indexed member, uint256 amount);
     /// @notice `member` lost `taken`; `reward` of it is due to `rewarded`, the rest to the treasury.
     event BondSlashed(address indexed member, uint256 taken, address indexed rewarded, uint256 reward);
+    /// @notice The bond of `member` is paid out to `payee`, which alone may unbond it, from now on.
+    event BondPayeeChanged(address indexed member, address indexed payee);
+    /// @notice `member` can be seated by a rotation until `until`; its bond is locked until then.
+    event ConsentGiven(address indexed member, uint256 until);
+    /// @notice A rotation named `candidate`, whose bond or consent does not suffice: it has no seat.
+    event CandidateSkipped(address indexed candidate);
     /// @notice What is unbonding for `member` stays slashable until `until` at least.
     event HoldPlaced(address indexed member, uint256 until);
+    /// @notice One hold of the bond of `member` was lifted; the last one frees what has unbonded.
+    event HoldLifted(address indexed member);
 
     /// @notice A constructor or `wire` argument is zero.
     error ReputationOracleInvalidAddress();
@@ -92,13 +102,19 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     error ReputationOracleWrongSize(uint256 size);
     /// @notice Members are not in strictly ascending order.
     error ReputationOracleUnsorted(address member);
-    /// @notice The member's bond is too small.
-    error ReputationOracleBondTooLow(address member, uint256 bond);
+    /// @notice Fewer than 7 of the candidates have enough bond and are members or have consented.
+    error ReputationOracleTooFewFit(uint256 count);
+    /// @notice The caller is not the payee of this bond.
+    error ReputationOracleNotPayee(address caller);
+    /// @notice The consent does not reach into the future, is shorter than the present one, or is too long.
+    error ReputationOracleInvalidConsent(uint256 until);
+    /// @notice The bond is locked by its consent until `until`.
+    error ReputationOracleBondLocked(uint256 until);
     /// @notice The caller is not a member.
     error ReputationOracleNotMember(address caller);
     /// @notice Members cannot unbond.
     error ReputationOracleStillMember(address caller);
-    /// @notice The caller has not resigned, or not long enough ago.
+    /// @notice The caller has not resigned, not long enough ago, or too long ago.
     error ReputationOracleCannotLeave(address caller, uint256 leavesAt);
     /// @notice The caller has resigned already.
     error ReputationOracleAlreadyResigned(address caller);
@@ -140,27 +156,38 @@ interface IReputationOracle is ICommittee, IEtherLedger {
 
     // ------------------------------------------------------------------------------------------------ members
 
-    /// @notice Bond the ETH sent for `member`, who alone can take it out again.
+    /// @notice Bond the ETH sent for `member`. Only the payee of the bond can take it out again.
     function bond(address member) external payable;
 
-    /// @notice Begin to unbond. Not for members. Never pausable.
+    /// @notice Make `payee` the payee of the bond of `member`. The present payee only, which is the member at first;
+    /// so a member whose signing key is online can keep its bond under another key.
+    function setBondPayee(address member, address payee) external;
+
+    /// @notice Let a rotation seat `member` until `until`, at most `MAX_CONSENT` from now, and lock its bond until
+    /// then. The payee only. A consent can be lengthened and not shortened; a rotation that seats the member ends it.
+    function consent(address member, uint64 until) external;
+
+    /// @notice Begin to unbond. The payee only; not while `member` has a seat or a consent. Never pausable.
     /// @dev What is unbonding has one clock: a further request restarts it for all that is not free yet.
-    function unbond(uint256 amount) external;
+    function unbond(address member, uint256 amount) external;
 
-    /// @notice Send what has unbonded, and all else that is due to the caller, to `to`. Never pausable.
-    function withdrawBond(address to) external;
+    /// @notice Send what has unbonded of the bond of `member`, and all else that is due to the caller, to `to`. The
+    /// payee only. Never pausable.
+    function withdrawBond(address member, address to) external;
 
-    /// @notice Ask to leave the committee; `leaveCommittee` is open after `RESIGNATION_DELAY`, unless a rotation comes first.
+    /// @notice Ask to leave the committee; `leaveCommittee` is open from `RESIGNATION_DELAY` on, for
+    /// `RESIGNATION_WINDOW`. An unused resignation lapses; a rotation that drops the member ends it.
     function resign() external;
 
-    /// @notice Leave the committee after a resignation. A committee below 7 members cannot attest until it is
-    /// completed. Never pausable.
+    /// @notice Leave the committee within the window of a resignation. The threshold stays that of the rotation; the
+    /// caller's signatures count for `SIGNING_GRACE` more. Never pausable.
     function leaveCommittee() external;
 
     // ------------------------------------------------------------------------------------------------ roles
 
-    /// @notice Replace the committee: strictly ascending, each with COMMITTEE_BOND at least, as many as
-    /// ORACLE_COMMITTEE_SIZE. Governor only.
+    /// @notice Replace the committee by candidates in strictly ascending order, as many as ORACLE_COMMITTEE_SIZE. A
+    /// candidate below COMMITTEE_BOND, or neither a member nor with a consent, is skipped; at least 7 are seated.
+    /// Governor only.
     function setCommittee(address[] calldata newMembers) external;
 
     /// @notice Take `bps` of a bond, `rewardBps` of it for `rewarded`, and expel a member. Slasher only.
@@ -171,7 +198,11 @@ interface IReputationOracle is ICommittee, IEtherLedger {
     /// @notice Keep what is unbonding slashable until `until`, at most `MAX_HOLD` from now. Slasher only.
     function holdBond(address member, uint64 until) external;
 
-    /// @notice Set the slasher and, if not empty, the first committee, once, by the deployer.
+    /// @notice Lift one hold of a bond. Slasher only.
+    function liftBond(address member) external;
+
+    /// @notice Set the slasher and, if not empty, the first committee, once, by the deployer. The first members need
+    /// no consent.
     function wire(address slasher, address[] calldata firstMembers) external;
 
     // ------------------------------------------------------------------------------------------------ views
@@ -209,6 +240,12 @@ interface IReputationOracle is ICommittee, IEtherLedger {
         view
         returns (uint256 bonded, uint256 unbonding, uint64 unbondsAt, uint64 heldUntil);
 
-    /// @notice When a member who has resigned can leave, 0 for others.
+    /// @notice Who may unbond and withdraw the bond of `member`: the member itself unless it named another address.
+    function bondPayee(address member) external view returns (address);
+
+    /// @notice Until when the bond of `member` is locked by its consent.
+    function consentUntil(address member) external view returns (uint256);
+
+    /// @notice When a member that has resigned can leave; 0 for others and after the resignation has lapsed.
     function leavesAt(address member) external view returns (uint256);
 }

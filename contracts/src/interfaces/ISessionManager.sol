@@ -29,7 +29,8 @@ interface ISessionManager {
     /// @param node 20 bytes of the node's `sentnode1…` address; zero only with an account, for use on any node.
     /// @param account 20 bytes of the Sentinel account whose usage the committee attests; zero for receipts.
     /// @param token token of the deposit.
-    /// @param signer key that signs receipts in the user's place; zero for the user itself.
+    /// @param signer key that signs receipts in the user's place; zero for the user itself. Must not be a contract
+    /// when the session is settled by receipts.
     /// @param amount the deposit.
     /// @param duration seconds until the session closes by itself.
     struct Terms {
@@ -50,7 +51,7 @@ interface ISessionManager {
     }
 
     /// @notice All that is known of a session.
-    /// @param settleInterval shortest time between two settlements; this and the two periods are what was governed
+    /// @param settleInterval shortest time between two settlements while the session runs; this and the two periods are what was governed
     /// when the session was opened, so that governance cannot change the terms of a running session.
     /// @param claimPeriod how long after its end the session can still be settled.
     /// @param disputePeriod how long the committee has for a dispute.
@@ -88,23 +89,32 @@ interface ISessionManager {
         bytes signature;
     }
 
-    /// @notice Usage attested by the committee: the session's total so far, the part above the previous total being
-    /// owed to the operator of `node`.
+    /// @notice Usage of a session on one node, attested by the committee. Both totals count this node only.
+    /// @param from total that has been paid: what `usageOf` says. An item with another start is skipped, so that a
+    /// missing or late item can never pay one node's usage to another.
+    /// @param amount total that is owed; the difference is paid to the operator of `node`.
     struct Usage {
         uint256 sessionId;
         bytes20 account;
+        bytes20 node;
+        uint256 from;
+        uint256 amount;
+    }
+
+    /// @notice What a resolution adds for one node.
+    /// @param amount what the operator of `node` is paid, besides all that has been paid.
+    struct Share {
         bytes20 node;
         uint256 amount;
     }
 
     /// @notice The committee's decision of a dispute.
-    /// @param node whose operator receives what is still to be paid.
-    /// @param amount final total to be paid for the session.
+    /// @param shares what is still to be paid, of a session settled by attestation; empty for one settled by
+    /// receipts, which is paid as signed.
     /// @param upheld whether the party that raised the dispute was right and gets its bond back.
     struct Resolution {
         uint256 sessionId;
-        bytes20 node;
-        uint256 amount;
+        Share[] shares;
         bool upheld;
     }
 
@@ -145,7 +155,8 @@ interface ISessionManager {
     event SessionDisputed(
         uint256 indexed sessionId, address indexed by, bytes32 indexed evidence, uint256 deadline
     );
-    /// @notice Final: `claimed` was paid in all, `refunded` is credited to the user, the bond to `bondTo`.
+    /// @notice Final: `claimed` was paid in all, `refunded` is credited to the user, the bond to `bondTo`; if that is
+    /// the splitter, to the treasury.
     event SessionResolved(
         uint256 indexed sessionId, uint256 claimed, uint256 refunded, address indexed bondTo, bool timedOut
     );
@@ -190,6 +201,10 @@ interface ISessionManager {
     error SessionManagerNotOperator();
     /// @notice The caller may not dispute this session.
     error SessionManagerNotParty();
+    /// @notice The signer of receipts is a contract: name a key as `signer`.
+    error SessionManagerSignerHasNoKey(address signer);
+    /// @notice The node of the session has another operator now: open a new session.
+    error SessionManagerOperatorChanged(address present);
     /// @notice The session is not active.
     error SessionManagerNotActive();
     /// @notice The session is not disputed.
@@ -214,9 +229,14 @@ interface ISessionManager {
     error SessionManagerWrongUsage();
     /// @notice An attestation of this or a later epoch has been settled already.
     error SessionManagerStaleEpoch();
+    /// @notice The attestation does not start at what has been paid for this node.
+    error SessionManagerUsageGap();
+    /// @notice Usage of an epoch that is not over.
+    error SessionManagerEpochNotOver();
     /// @notice The committee's signatures are not valid, too few, or of another version.
     error SessionManagerNotAttested();
-    /// @notice The decision would pay less than is paid, or more than can be owed.
+    /// @notice The decision names a node that cannot be paid, an amount of zero, more than can be owed, more than
+    /// `MAX_SHARES` nodes, or any for a session settled by receipts.
     error SessionManagerInvalidResolution();
     /// @notice The ETH sent is not the bond.
     error SessionManagerWrongBond();
@@ -241,6 +261,8 @@ interface ISessionManager {
     function MIN_SETTLE_INTERVAL() external view returns (uint256);
     /// @notice Most items in a batch.
     function MAX_BATCH() external view returns (uint256);
+    /// @notice Most nodes in a resolution.
+    function MAX_SHARES() external view returns (uint256);
 
     /// @notice Open a session for the caller. ETH deposits come as value, tokens by `transferFrom`.
     function open(Terms calldata terms) external payable returns (uint256 sessionId);
@@ -249,11 +271,12 @@ interface ISessionManager {
     /// @notice Open a session for the caller with an EIP-2612 permit instead of an approval.
     /// @dev A permit that somebody else has already used is no obstacle: what counts is the allowance.
     function openWithPermit(Terms calldata terms, Permit calldata permit) external returns (uint256 sessionId);
-    /// @notice Add `amount` to the deposit of an active session; anyone may pay.
+    /// @notice Add `amount` to the deposit of an active session; anyone may pay. Not after the node has changed hands.
     function topUp(uint256 sessionId, uint128 amount) external payable;
     /// @notice The same with an EIP-2612 permit.
     function topUpWithPermit(uint256 sessionId, uint128 amount, Permit calldata permit) external;
-    /// @notice Let an active session close by itself only `duration` seconds from now; its user only.
+    /// @notice Let an active session close by itself only `duration` seconds from now; its user only. Not after
+    /// the node has changed hands.
     function extend(uint256 sessionId, uint32 duration) external;
 
     /// @notice Be paid what the receipt over the total `amount` adds to what was paid; operator or settler only.
@@ -263,8 +286,10 @@ interface ISessionManager {
     function claimBatch(Claim[] calldata claims) external returns (uint256 settled);
     /// @notice Record a receipt without being paid yet; also possible while disputed. Operator or settler only.
     function present(uint256 sessionId, uint256 amount, bytes calldata signature) external;
-    /// @notice Settle up to `MAX_BATCH` usages of `epoch` attested by the committee; anyone may call.
-    /// @dev Usages of one session on several nodes are one settlement when they are in the same batch.
+    /// @notice Settle up to `MAX_BATCH` usages of `epoch` attested by the committee; anyone may call. Also possible
+    /// while disputed, so that a dispute cannot prevent it.
+    /// @dev Usages of one session on several nodes are one settlement when they follow each other in a batch. A node
+    /// may be named by any key of its record.
     function settleUsage(Usage[] calldata usages, uint64 epoch, Votes calldata votes)
         external
         returns (uint256 settled);
@@ -281,8 +306,11 @@ interface ISessionManager {
     /// @notice Ask the committee: the user, or the operator of an attested session. The value is the governed bond
     /// (DISPUTE_BOND), lost to the other party when the committee does not uphold the dispute.
     function dispute(uint256 sessionId, bytes32 evidence) external payable;
-    /// @notice Carry out the committee's decision; anyone may call.
-    /// @dev With receipts the total can never be above what was signed, else never above the deposit.
+    /// @notice The same for a session on any node: by the operator of a node that has been paid for usage in it.
+    function disputeAsNode(uint256 sessionId, bytes20 node, bytes32 evidence) external payable;
+    /// @notice Carry out the committee's decision; anyone may call. The bond that a user lost in a session on any
+    /// node goes to the operator of the first share; without shares, to the treasury.
+    /// @dev With receipts the total is what was signed, else what was paid and the shares, never above the deposit.
     function resolve(Resolution calldata resolution, Votes calldata votes) external;
     /// @notice End a dispute that the committee left open: what was signed or attested is final, the bond goes back.
     function resolveTimedOut(uint256 sessionId) external;
@@ -300,6 +328,8 @@ interface ISessionManager {
     function session(uint256 sessionId) external view returns (Session memory);
     /// @notice Ids run from 1 to this number.
     function sessionCount() external view returns (uint256);
+    /// @notice What has been paid in this session for usage on `node`: the start of the next attestation.
+    function usageOf(uint256 sessionId, bytes20 node) external view returns (uint256);
     /// @notice Until when the session can be settled; nothing can be claimed at or after this time.
     function settleableUntil(uint256 sessionId) external view returns (uint256);
     /// @notice What `who` can withdraw in `token`.

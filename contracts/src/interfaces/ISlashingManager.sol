@@ -22,11 +22,18 @@ enum DisputeState {
     Expired
 }
 
+/// @notice A period that was punished: [from, to).
+struct Period {
+    uint64 from;
+    uint64 to;
+}
+
 /// @notice A dispute over a node.
 /// @param disputer who paid the bond.
 /// @param bond what was paid, in wei.
 /// @param openedAt when it was opened.
 /// @param deadline until when the committee can decide.
+/// @param vetoPeriod time between upholding and execution, as it was governed at the opening.
 /// @param executableAt when an upheld one can be executed.
 /// @param state where it stands.
 /// @param offence what the node is accused of.
@@ -39,6 +46,7 @@ struct Dispute {
     uint96 bond;
     uint64 openedAt;
     uint64 deadline;
+    uint64 vetoPeriod;
     uint64 executableAt;
     DisputeState state;
     Offence offence;
@@ -97,7 +105,8 @@ interface ISlashingManager is IEtherLedger {
     event DisputeVetoed(uint256 indexed id);
     /// @notice A dispute was not decided, or not carried out, in time; the bond went back.
     event DisputeExpired(uint256 indexed id);
-    /// @notice An upheld dispute was executed: bond back, and a reward out of what was taken. `taken` is 0 when the
+    /// @notice An upheld dispute was executed: bond back, and a reward out of what was taken for the disputer of the
+    /// earliest dispute over this offence that is upheld. `taken` is 0 when the
     /// offence was punished before or the record is gone.
     event DisputeExecuted(uint256 indexed id, uint256 taken);
     /// @notice A dispute over an attestation was opened.
@@ -110,7 +119,7 @@ interface ISlashingManager is IEtherLedger {
     );
     /// @notice The governor ruled; if upheld, `taken` was slashed from the bonds of the accused.
     event AttestationRuled(uint256 indexed id, bool upheld, uint256 taken);
-    /// @notice The governor did not rule in time; the bond went back.
+    /// @notice The governor did not rule in time; half of the bond went back, half to the treasury.
     event AttestationDisputeExpired(uint256 indexed id);
     /// @notice `member` signed two reports for one epoch and was slashed.
     event EquivocationSlashed(
@@ -175,7 +184,10 @@ interface ISlashingManager is IEtherLedger {
 
     // ------------------------------------------------------------------------------------------------ disputes
 
-    /// @notice Accuse a node of `Logging` or `Malicious`, with the bond.
+    /// @notice Accuse a node of `Logging` or `Malicious`, with the bond. The times of the dispute are those governed
+    /// now. The stake is held until the dispute is final.
+    /// @dev `evidenceHash` is `evidenceHashOf(msg.sender, hash of the evidence)`: the committee must reject a dispute
+    /// whose evidence is not bound to its disputer, so that a copy of another's evidence is worth nothing.
     function openDispute(bytes20 node, Offence offence, uint64 occurredAt, bytes32 evidenceHash)
         external
         payable
@@ -218,7 +230,7 @@ interface ISlashingManager is IEtherLedger {
     function expireAttestationDispute(uint256 id) external;
 
     /// @notice Slash a member who signed two reports for one epoch under one committee. Needs no decision: the two
-    /// signatures are the proof. The caller is rewarded.
+    /// signatures are the proof. There is no reward.
     function slashEquivocation(
         address member,
         uint64 epoch,
@@ -242,8 +254,15 @@ interface ISlashingManager is IEtherLedger {
     /// @notice Number of disputes over attestations; ids start at 1.
     function attestationDisputeCount() external view returns (uint256);
 
-    /// @notice The time up to which an offence of a record has been punished.
+    /// @notice The time up to which an offence of a record has been punished; of an automatic offence the end of the
+    /// latest period.
     function punishedUntil(uint256 record, Offence offence) external view returns (uint64);
+
+    /// @notice The punished periods of an automatic offence of a record, in order.
+    function punishedPeriods(uint256 record, Offence offence) external view returns (Period[] memory);
+
+    /// @notice The evidence hash of a dispute by `disputer`, of the hash of its evidence.
+    function evidenceHashOf(address disputer, bytes32 evidence) external pure returns (bytes32);
 
     /// @notice What an offence costs now, in basis points of all that is slashable.
     function slashShare(Offence offence) external view returns (uint256 bps);

@@ -16,13 +16,15 @@ library Bonds {
     /// @param unbonding on its way out, in one lump with one clock.
     /// @param unbondsAt when its time is over.
     /// @param heldUntil until when it is held beyond that.
-    /// @param disputedUntil the latest hold ever asked for; counts for what starts to unbond before it is over.
+    /// @param disputedUntil the latest hold asked for; counts for what starts to unbond before it is over.
+    /// @param holds number of holds that were placed and not lifted.
     struct Bond {
         uint128 staked;
         uint128 unbonding;
         uint64 unbondsAt;
         uint64 heldUntil;
         uint64 disputedUntil;
+        uint32 holds;
     }
 
     uint256 internal constant BPS = 10_000;
@@ -54,9 +56,16 @@ library Bonds {
 
     /// @notice Hold what is on its way until `until`.
     function hold(Bond storage bond, uint64 until) internal {
+        ++bond.holds;
         if (until > bond.disputedUntil) bond.disputedUntil = until;
         bool running = bond.unbonding != 0 && block.timestamp < bond.unbondsAt;
         if (running && until > bond.heldUntil) bond.heldUntil = until;
+    }
+
+    /// @notice Lift one hold. With the last one what is on its way is free by its own clock again.
+    function lift(Bond storage bond) internal {
+        if (bond.holds == 0 || --bond.holds != 0) return;
+        (bond.heldUntil, bond.disputedUntil) = (0, 0);
     }
 
     /// @notice Take `bps` of both parts, rounded down.

@@ -39,7 +39,8 @@ library ParameterBounds {
         if (key == K.MIN_STAKE) return Spec(0.1 ether, 100 ether, 0.5 ether, MAJOR);
         if (key == K.STAKE_GRACE_PERIOD) return Spec(1 days, 90 days, 14 days, MAJOR);
         if (key == K.UNBONDING_PERIOD) return Spec(7 days, 60 days, 21 days, CRITICAL);
-        if (key == K.MIN_ACTIVATION_SCORE) return Spec(0, MAX_SCORE, 100, MAJOR);
+        // 0 until a committee posts scores, or no node could come into good standing.
+        if (key == K.MIN_ACTIVATION_SCORE) return Spec(0, MAX_SCORE, 0, MAJOR);
     }
 
     function _slashing(bytes32 key) private pure returns (Spec memory spec) {
@@ -56,7 +57,7 @@ library ParameterBounds {
     }
 
     function _committee(bytes32 key) private pure returns (Spec memory spec) {
-        if (key == K.ORACLE_COMMITTEE_SIZE) return Spec(7, 15, 7, CRITICAL);
+        if (key == K.ORACLE_COMMITTEE_SIZE) return Spec(7, 15, 9, CRITICAL);
         if (key == K.COMMITTEE_BOND) return Spec(0.1 ether, 100 ether, 1 ether, CRITICAL);
         if (key == K.EPOCH_LENGTH) return Spec(10 minutes, 7 days, 1 hours, MAJOR);
         if (key == K.LIVENESS_PROBE_INTERVAL) return Spec(1 minutes, 1 days, 1 hours, STANDARD);
@@ -75,8 +76,8 @@ library ParameterBounds {
         if (key == K.FEE_CEILING) return Spec(0, 1 ether, 0.01 ether, STANDARD);
         if (key == K.SESSION_SETTLE_INTERVAL) return Spec(60, 1 days, 60, STANDARD);
         if (key == K.SESSION_MAX_DURATION) return Spec(1 hours, 365 days, 30 days, STANDARD);
-        if (key == K.SESSION_CLAIM_PERIOD) return Spec(1 hours, 30 days, 3 days, MAJOR);
-        if (key == K.SESSION_DISPUTE_PERIOD) return Spec(1 hours, 30 days, 7 days, MAJOR);
+        if (key == K.SESSION_CLAIM_PERIOD) return Spec(1 hours, 6 days, 3 days, MAJOR);
+        if (key == K.SESSION_DISPUTE_PERIOD) return Spec(1 hours, 7 days, 3 days, MAJOR);
     }
 
     function _gate(bytes32 key) private pure returns (Spec memory spec) {

@@ -1,39 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @title ReceiptSignatures
-/// @notice Whether a signature over a receipt is its signer's: a key's, or a contract wallet's (EIP-1271).
+/// @notice Whether a signature over a receipt is that of its signer's key.
+/// @dev Keys only: a contract wallet (EIP-1271) is asked when a receipt is claimed, so it could disown receipts after
+/// the service. Such a wallet names a key as the session's signer.
 library ReceiptSignatures {
-    /// @notice Gas that a contract wallet gets: enough for a passkey in pure Solidity, and a bound on what a hostile
-    /// wallet can burn of an operator's batch.
-    uint256 internal constant WALLET_GAS = 600_000;
+    /// @dev Code of an account that has delegated (EIP-7702): this prefix and an address. Its key still signs.
+    uint256 private constant DELEGATION_SIZE = 23;
+    bytes3 private constant DELEGATION_PREFIX = 0xef0100;
 
-    /// @dev The key is asked first, although the signer may have code: an EIP-7702 account must not be able to
-    /// disown the receipts of its key by delegating to code that refuses them.
-    function isValid(address signer, bytes32 digest, bytes calldata signature) internal view returns (bool) {
+    /// @notice Whether `signature` of `digest` is that of the key of `signer`.
+    function isValid(address signer, bytes32 digest, bytes calldata signature) internal pure returns (bool) {
         (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (failure == ECDSA.RecoverError.NoError && recovered == signer) return true;
-        return signer.code.length != 0 && _walletApproves(signer, digest, signature);
+        return failure == ECDSA.RecoverError.NoError && recovered == signer;
     }
 
-    /// @dev Reads one word at most, however much the wallet returns.
-    function _walletApproves(address wallet, bytes32 digest, bytes calldata signature)
-        private
-        view
-        returns (bool)
-    {
-        bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
-        bool success;
-        bytes32 answer;
+    /// @notice Whether `account` can have a key: it has no code, or has only delegated.
+    function isKey(address account) internal view returns (bool) {
+        uint256 size = account.code.length;
+        if (size == 0) return true;
+        if (size != DELEGATION_SIZE) return false;
+        bytes32 code;
         assembly ("memory-safe") {
-            mstore(0x00, 0)
-            success := staticcall(WALLET_GAS, wallet, add(question, 0x20), mload(question), 0x00, 0x20)
-            success := and(success, gt(returndatasize(), 0x1f))
-            answer := mload(0x00)
+            extcodecopy(account, 0x00, 0x00, 0x20)
+            code := mload(0x00)
         }
-        return success && answer == bytes32(IERC1271.isValidSignature.selector);
+        return bytes3(code) == DELEGATION_PREFIX;
     }
 }

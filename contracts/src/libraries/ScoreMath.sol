@@ -52,9 +52,10 @@ library ScoreMath {
         uint256 history;
     }
 
-    /// @notice The moving average after one more epoch: alpha 0.05 for the new observation.
+    /// @notice The moving average after one more epoch: alpha 0.05 for the new observation. Rounded up, so that a node
+    /// that is always online reaches 1.
     function step(uint256 average, bool online) internal pure returns (uint256) {
-        return (average * 95 + (online ? ONE * 5 : 0)) / 100;
+        return Math.ceilDiv(average * 19 + (online ? ONE : 0), 20);
     }
 
     /// @notice All parts of a score under these weights.

@@ -13,13 +13,15 @@ library SessionHashes {
     bytes32 internal constant RECEIPT =
         keccak256("Receipt(uint256 sessionId,bytes20 node,address token,uint256 amount)");
     bytes32 internal constant USAGE =
-        keccak256("Usage(uint256 sessionId,bytes20 account,bytes20 node,uint256 amount)");
+        keccak256("Usage(uint256 sessionId,bytes20 account,bytes20 node,uint256 from,uint256 amount)");
     bytes32 internal constant USAGE_BATCH = keccak256(
         "UsageBatch(address manager,uint64 version,uint64 epoch,Usage[] usages)"
-        "Usage(uint256 sessionId,bytes20 account,bytes20 node,uint256 amount)"
+        "Usage(uint256 sessionId,bytes20 account,bytes20 node,uint256 from,uint256 amount)"
     );
+    bytes32 internal constant SHARE = keccak256("Share(bytes20 node,uint256 amount)");
     bytes32 internal constant RESOLUTION = keccak256(
-        "Resolution(address manager,uint64 version,uint256 sessionId,bytes20 node,uint256 amount,bool upheld)"
+        "Resolution(address manager,uint64 version,uint256 sessionId,Share[] shares,bool upheld)"
+        "Share(bytes20 node,uint256 amount)"
     );
 
     function receipt(uint256 sessionId, bytes20 node, address token, uint256 amount)
@@ -38,7 +40,7 @@ library SessionHashes {
         bytes32[] memory items = new bytes32[](usages.length);
         for (uint256 i = 0; i < usages.length; ++i) {
             ISessionManager.Usage calldata usage = usages[i];
-            items[i] = keccak256(abi.encode(USAGE, usage.sessionId, usage.account, usage.node, usage.amount));
+            items[i] = keccak256(abi.encode(USAGE, usage));
         }
         bytes32 list = keccak256(abi.encodePacked(items));
         return keccak256(abi.encode(USAGE_BATCH, address(this), version, epoch, list));
@@ -49,16 +51,14 @@ library SessionHashes {
         view
         returns (bytes32)
     {
-        return keccak256(
-            abi.encode(
-                RESOLUTION,
-                address(this),
-                version,
-                decision.sessionId,
-                decision.node,
-                decision.amount,
-                decision.upheld
-            )
-        );
+        bytes32[] memory items = new bytes32[](decision.shares.length);
+        for (uint256 i = 0; i < items.length; ++i) {
+            items[i] = keccak256(abi.encode(SHARE, decision.shares[i]));
+        }
+        bytes32 list = keccak256(abi.encodePacked(items));
+        return
+            keccak256(
+                abi.encode(RESOLUTION, address(this), version, decision.sessionId, list, decision.upheld)
+            );
     }
 }

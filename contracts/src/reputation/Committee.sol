@@ -26,6 +26,13 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     uint256 public constant MAX_MEMBERS = 15;
     /// @notice Time that a resignation leaves for finding a successor.
     uint64 public constant RESIGNATION_DELAY = 14 days;
+    /// @notice Time in which a matured resignation can be used; afterwards it lapses.
+    uint64 public constant RESIGNATION_WINDOW = 7 days;
+    /// @notice Time for which the signatures of a member that left or was expelled still count. Shorter than any
+    /// unbonding period, so that the signer's bond is still slashable.
+    uint64 public constant SIGNING_GRACE = 1 days;
+    /// @notice Longest time for which a candidate's consent locks its bond.
+    uint64 public constant MAX_CONSENT = 60 days;
     /// @notice Longest hold.
     uint64 public constant MAX_HOLD = 60 days;
 
@@ -33,7 +40,14 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     mapping(address who => bool) private _isMember;
     mapping(address who => uint256) private _leavesAt;
     mapping(address who => Bonds.Bond) private _bonds;
+    /// @dev End of the signing grace of a member that left the committee of this version.
+    mapping(uint64 version => mapping(address who => uint256)) private _signsUntil;
+    mapping(address member => address) private _payees;
+    /// @dev End of a candidate's consent; 0 once it has been seated.
+    mapping(address candidate => uint256) private _consentUntil;
     uint64 private _version;
+    /// @dev Seats of the present version: the number of members at the rotation.
+    uint32 private _seats;
     address private _deployer;
 
     constructor(address governor, address deployer)
@@ -44,6 +58,11 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
             revert ReputationOracleInvalidAddress();
         }
         _deployer = deployer;
+    }
+
+    modifier onlyPayee(address member) {
+        if (msg.sender != bondPayee(member)) revert ReputationOracleNotPayee(msg.sender);
+        _;
     }
 
     // ------------------------------------------------------------------------------------------------ members
@@ -57,21 +76,39 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     }
 
     /// @inheritdoc IReputationOracle
-    function unbond(uint256 amount) external {
-        if (_isMember[msg.sender]) revert ReputationOracleStillMember(msg.sender);
-        Bonds.Bond storage mine = _bonds[msg.sender];
-        if (amount == 0 || amount > mine.staked) revert ReputationOracleInvalidAmount(amount);
-        _release(msg.sender);
-        mine.unbond(amount, _PARAMETERS.get(ParameterKeys.UNBONDING_PERIOD));
-        emit UnbondingStarted(msg.sender, amount, mine.freeAt());
+    function setBondPayee(address member, address payee) external onlyPayee(member) {
+        if (payee == address(0)) revert ReputationOracleInvalidAddress();
+        _payees[member] = payee;
+        emit BondPayeeChanged(member, payee);
     }
 
     /// @inheritdoc IReputationOracle
-    function withdrawBond(address to) external nonReentrant {
-        _release(msg.sender);
-        Bonds.Bond storage mine = _bonds[msg.sender];
-        if (mine.unbonding != 0 && due(msg.sender) == 0) {
-            revert ReputationOracleStillUnbonding(mine.freeAt());
+    function consent(address member, uint64 until) external onlyPayee(member) {
+        bool extends = until > block.timestamp && until >= _consentUntil[member];
+        if (!extends || until > block.timestamp + MAX_CONSENT) revert ReputationOracleInvalidConsent(until);
+        _consentUntil[member] = until;
+        emit ConsentGiven(member, until);
+    }
+
+    /// @inheritdoc IReputationOracle
+    function unbond(address member, uint256 amount) external onlyPayee(member) {
+        if (_isMember[member]) revert ReputationOracleStillMember(member);
+        if (block.timestamp < _consentUntil[member]) {
+            revert ReputationOracleBondLocked(_consentUntil[member]);
+        }
+        Bonds.Bond storage theirs = _bonds[member];
+        if (amount == 0 || amount > theirs.staked) revert ReputationOracleInvalidAmount(amount);
+        _release(member);
+        theirs.unbond(amount, _PARAMETERS.get(ParameterKeys.UNBONDING_PERIOD));
+        emit UnbondingStarted(member, amount, theirs.freeAt());
+    }
+
+    /// @inheritdoc IReputationOracle
+    function withdrawBond(address member, address to) external nonReentrant onlyPayee(member) {
+        _release(member);
+        Bonds.Bond storage theirs = _bonds[member];
+        if (theirs.unbonding != 0 && due(msg.sender) == 0) {
+            revert ReputationOracleStillUnbonding(theirs.freeAt());
         }
         _payOut(msg.sender, to);
     }
@@ -79,7 +116,7 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     /// @inheritdoc IReputationOracle
     function resign() external {
         if (!_isMember[msg.sender]) revert ReputationOracleNotMember(msg.sender);
-        if (_leavesAt[msg.sender] != 0) revert ReputationOracleAlreadyResigned(msg.sender);
+        if (leavesAt(msg.sender) != 0) revert ReputationOracleAlreadyResigned(msg.sender);
         uint256 leaves = block.timestamp + RESIGNATION_DELAY;
         _leavesAt[msg.sender] = leaves;
         emit Resigned(msg.sender, leaves);
@@ -87,7 +124,7 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
 
     /// @inheritdoc IReputationOracle
     function leaveCommittee() external {
-        uint256 leaves = _leavesAt[msg.sender];
+        uint256 leaves = leavesAt(msg.sender);
         if (leaves == 0 || block.timestamp < leaves) revert ReputationOracleCannotLeave(msg.sender, leaves);
         _remove(msg.sender);
     }
@@ -96,7 +133,7 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
 
     /// @inheritdoc IReputationOracle
     function setCommittee(address[] calldata newMembers) external onlyRole(DEFAULT_ADMIN_ROLE) {
-        _setCommittee(newMembers);
+        _setCommittee(newMembers, true);
     }
 
     /// @inheritdoc IReputationOracle
@@ -126,12 +163,18 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     }
 
     /// @inheritdoc IReputationOracle
+    function liftBond(address member) external onlyRole(SLASHER_ROLE) {
+        _bonds[member].lift();
+        emit HoldLifted(member);
+    }
+
+    /// @inheritdoc IReputationOracle
     function wire(address slasher, address[] calldata firstMembers) external {
         if (msg.sender != _deployer) revert ReputationOracleCannotWire();
         if (slasher == address(0)) revert ReputationOracleInvalidAddress();
         _deployer = address(0);
         _grantRole(SLASHER_ROLE, slasher);
-        if (firstMembers.length != 0) _setCommittee(firstMembers);
+        if (firstMembers.length != 0) _setCommittee(firstMembers, false);
     }
 
     // ------------------------------------------------------------------------------------------------ views
@@ -143,13 +186,13 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
         address[] calldata signers,
         uint64 version
     ) public view returns (bool) {
-        if (version != _version || _members.length < MIN_MEMBERS) return false;
+        if (version != _version || version == 0) return false;
         if (signers.length != signatures.length || signers.length < threshold()) return false;
         bytes32 hash = _hashTypedDataV4(structHash);
         address previous = address(0);
         for (uint256 i = 0; i < signers.length; ++i) {
             address signer = signers[i];
-            if (signer <= previous || !_isMember[signer]) return false;
+            if (signer <= previous || !_maySign(signer)) return false;
             if (!_isSigner(signer, hash, signatures[i])) return false;
             previous = signer;
         }
@@ -172,7 +215,7 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
 
     /// @inheritdoc ICommittee
     function threshold() public view returns (uint256) {
-        return (2 * _members.length + 2) / 3;
+        return (2 * uint256(_seats) + 2) / 3;
     }
 
     /// @inheritdoc ICommittee
@@ -201,42 +244,70 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
     }
 
     /// @inheritdoc IReputationOracle
-    function leavesAt(address member) external view returns (uint256) {
-        return _leavesAt[member];
+    function bondPayee(address member) public view returns (address payee) {
+        payee = _payees[member];
+        if (payee == address(0)) payee = member;
+    }
+
+    /// @inheritdoc IReputationOracle
+    function consentUntil(address member) external view returns (uint256) {
+        return _consentUntil[member];
+    }
+
+    /// @inheritdoc IReputationOracle
+    function leavesAt(address member) public view returns (uint256 leaves) {
+        leaves = _leavesAt[member];
+        if (block.timestamp >= leaves + RESIGNATION_WINDOW) return 0;
     }
 
     // ------------------------------------------------------------------------------------------------ internal
 
     /// @dev A resignation outlives a rotation that keeps the member.
-    function _setCommittee(address[] calldata newMembers) private {
-        uint256 size = newMembers.length;
-        if (size < MIN_MEMBERS || size > MAX_MEMBERS) revert ReputationOracleWrongSize(size);
-        if (size != _PARAMETERS.get(ParameterKeys.ORACLE_COMMITTEE_SIZE)) {
-            revert ReputationOracleWrongSize(size);
-        }
-
+    function _setCommittee(address[] calldata candidates, bool needsConsent) private {
+        address[] memory seated = _fitOf(candidates, needsConsent);
         address[] memory old = _members;
         for (uint256 i = 0; i < old.length; ++i) {
             _isMember[old[i]] = false;
         }
-        uint256 needed = _PARAMETERS.get(ParameterKeys.COMMITTEE_BOND);
-        address previous = address(0);
-        for (uint256 i = 0; i < size; ++i) {
-            address member = newMembers[i];
-            if (member <= previous) revert ReputationOracleUnsorted(member);
-            uint256 bonded = _bonds[member].staked;
-            if (bonded < needed) revert ReputationOracleBondTooLow(member, bonded);
-            _isMember[member] = true;
-            previous = member;
+        for (uint256 i = 0; i < seated.length; ++i) {
+            _isMember[seated[i]] = true;
+            _consentUntil[seated[i]] = 0;
         }
         for (uint256 i = 0; i < old.length; ++i) {
             if (!_isMember[old[i]]) _leavesAt[old[i]] = 0;
         }
-        _members = newMembers;
-        emit CommitteeChanged(++_version, newMembers);
+        _members = seated;
+        _seats = uint32(seated.length);
+        emit CommitteeChanged(++_version, seated);
     }
 
-    /// @dev Keeps the order.
+    /// @dev The candidates with enough bond that are members or have consented, in order. A candidate that made
+    /// itself unfit loses its seat; it does not stop the rotation.
+    function _fitOf(address[] calldata candidates, bool needsConsent) private returns (address[] memory fit) {
+        uint256 size = candidates.length;
+        if (size < MIN_MEMBERS || size > MAX_MEMBERS) revert ReputationOracleWrongSize(size);
+        if (size != _PARAMETERS.get(ParameterKeys.ORACLE_COMMITTEE_SIZE)) {
+            revert ReputationOracleWrongSize(size);
+        }
+        uint256 needed = _PARAMETERS.get(ParameterKeys.COMMITTEE_BOND);
+        address previous = address(0);
+        uint256 count = 0;
+        fit = new address[](size);
+        for (uint256 i = 0; i < size; ++i) {
+            address candidate = candidates[i];
+            if (candidate <= previous) revert ReputationOracleUnsorted(candidate);
+            previous = candidate;
+            bool willing = !needsConsent || _isMember[candidate] || block.timestamp < _consentUntil[candidate];
+            if (willing && _bonds[candidate].staked >= needed) fit[count++] = candidate;
+            else emit CandidateSkipped(candidate);
+        }
+        if (count < MIN_MEMBERS) revert ReputationOracleTooFewFit(count);
+        assembly ("memory-safe") {
+            mstore(fit, count)
+        }
+    }
+
+    /// @dev Keeps the order, the version and the threshold: a departure must not stop or void an attestation.
     function _remove(address member) private {
         _isMember[member] = false;
         _leavesAt[member] = 0;
@@ -247,14 +318,20 @@ abstract contract Committee is IReputationOracle, EtherLedger, AccessControlDefa
             if (found) _members[i] = _members[i + 1];
         }
         _members.pop();
-        emit CommitteeChanged(++_version, _members);
+        uint256 signsUntil = block.timestamp + SIGNING_GRACE;
+        _signsUntil[_version][member] = signsUntil;
+        emit MemberLeft(member, _version, signsUntil);
     }
 
     function _release(address member) private {
         uint256 amount = _bonds[member].release();
         if (amount == 0) return;
         emit BondReleased(member, amount);
-        _credit(member, amount);
+        _credit(bondPayee(member), amount);
+    }
+
+    function _maySign(address who) private view returns (bool) {
+        return _isMember[who] || block.timestamp < _signsUntil[_version][who];
     }
 
     function _isSigner(address signer, bytes32 hash, bytes calldata signature) private pure returns (bool) {

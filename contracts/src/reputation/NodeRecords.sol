@@ -15,7 +15,10 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     using Bonds for Bonds.Bond;
     using SafeCast for uint256;
 
+    /// @param leftAt time of the deregistration, 0 before it.
     /// @param index position in `_list`.
+    /// @param fresh stake added within WEIGHT_DELAY, which has no weight before `freshUntil`.
+    /// @param hasBannedKey whether `_bannedKeys` has an entry for this record.
     /// @param weight in staker rewards, as of the last change.
     /// @param reported weight that the reward sink took last.
     /// @param sinkEpoch which sink that was.
@@ -31,12 +34,19 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
         bool leaving;
         address candidate;
         uint32 sinkEpoch;
+        uint64 leftAt;
         Bonds.Bond bond;
+        uint128 fresh;
+        uint64 freshUntil;
+        bool hasBannedKey;
         uint128 weight;
         uint128 reported;
         bytes32 announced;
     }
 
+    /// @notice Time after which added stake counts for staker rewards, so that a payment's share cannot be captured
+    /// by stake of that moment.
+    uint64 public constant WEIGHT_DELAY = 1 days;
     /// @notice Gas that the reward sink gets.
     uint256 public constant SINK_GAS = 1_500_000;
 
@@ -47,6 +57,8 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     mapping(bytes20 node => uint256 id) internal _ids;
     mapping(bytes20 node => bool) internal _retired;
     mapping(bytes20 node => bool) internal _blacklisted;
+    /// @dev The key that a record gave up under which the ParameterRegistry has blacklisted it.
+    mapping(uint256 id => bytes20 former) private _bannedKeys;
     mapping(bytes20 node => uint256) internal _nonces;
     mapping(address operator => uint256) internal _counts;
     uint256[] internal _list;
@@ -69,7 +81,8 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
         Record storage record = _records[id];
         registered = id != 0;
         active = registered && _isActive(record, _minimumToStay());
-        return (registered, active, record.bond.staked, record.score, _isBlacklisted(node), record.since);
+        blacklisted = registered ? _isBanned(id) : _isBlacklisted(node);
+        return (registered, active, record.bond.staked, record.score, blacklisted, record.since);
     }
 
     /// @inheritdoc INodeRegistry
@@ -90,7 +103,7 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
                 active: _isActive(record, minimum),
                 stake: record.bond.staked,
                 score: record.score,
-                blacklisted: _isBlacklisted(record.node),
+                blacklisted: _isBanned(_list[cursor + i]),
                 since: record.since
             });
         }
@@ -169,6 +182,11 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     }
 
     /// @inheritdoc INodeRegistry
+    function leftAt(bytes20 node) external view returns (uint64) {
+        return _records[_openId(node)].leftAt;
+    }
+
+    /// @inheritdoc INodeRegistry
     function nonceOf(bytes20 node) external view returns (uint256) {
         return _nonces[node];
     }
@@ -222,7 +240,9 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     /// caller grants less gas than the sink may need.
     function onBlacklistChanged(bytes20 node) external nonReentrant {
         uint256 id = _openId(node);
-        if (id != 0) _announce(id);
+        if (id == 0) return;
+        if (_records[id].node != node) _followBan(id, node);
+        _announce(id);
     }
 
     // ------------------------------------------------------------------------------------------------ internal
@@ -241,6 +261,30 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
 
     function _isBlacklisted(bytes20 node) internal view returns (bool) {
         return _blacklisted[node] || _PARAMETERS.nodeBlacklisted(node);
+    }
+
+    /// @dev Whether the record is blacklisted, by its present key or by one that it gave up.
+    function _isBanned(uint256 id) internal view returns (bool) {
+        Record storage record = _records[id];
+        if (_isBlacklisted(record.node)) return true;
+        return record.hasBannedKey && _PARAMETERS.nodeBlacklisted(_bannedKeys[id]);
+    }
+
+    /// @dev Of several former keys that are blacklisted the one that is so for longest.
+    function _followBan(uint256 id, bytes20 former) private {
+        Record storage record = _records[id];
+        uint64 known = record.hasBannedKey ? _PARAMETERS.nodeBlacklistedUntil(_bannedKeys[id]) : 0;
+        if (_PARAMETERS.nodeBlacklistedUntil(former) <= known) return;
+        record.hasBannedKey = true;
+        _bannedKeys[id] = former;
+    }
+
+    /// @dev The stake that counts for rewards.
+    function _countedStake(Record storage record) private view returns (uint256) {
+        uint256 staked = record.bond.staked;
+        if (block.timestamp >= record.freshUntil) return staked;
+        uint256 fresh = record.fresh;
+        return staked > fresh ? staked - fresh : 0;
     }
 
     /// @dev To be called after every change of a record, as the last step.
@@ -262,7 +306,7 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
         Record storage record = _records[id];
         bytes20 node = record.node;
         bool active = _isActive(record, _minimumToStay());
-        bool blacklisted = _isBlacklisted(node);
+        bool blacklisted = _isBanned(id);
         uint256 stake = record.bond.staked;
         uint16 score = record.score;
 
@@ -272,7 +316,7 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
             emit StandingChanged(node, active, stake, score, blacklisted, record.since);
         }
         // All ETH there is, times 1000, fits 128 bits.
-        uint256 weight = active && !blacklisted ? stake * score : 0;
+        uint256 weight = active && !blacklisted ? _countedStake(record) * score : 0;
         uint256 before = record.weight;
         if (weight == before) return;
         record.weight = weight.toUint128();
@@ -330,7 +374,7 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
         for (uint256 i = 0; i < size; ++i) {
             Record storage record = _records[_list[cursor + i]];
             if (record.score < minimumScore || !_isActive(record, minimum)) continue;
-            if (_isBlacklisted(record.node)) continue;
+            if (_isBanned(_list[cursor + i])) continue;
             nodes[found++] = record.node;
         }
         assembly ("memory-safe") {

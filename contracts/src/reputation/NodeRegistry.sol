@@ -78,11 +78,14 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc INodeRegistry
-    function topUp(bytes20 node) external payable nonReentrant whenNotPaused {
+    function topUp(bytes20 node) external payable nonReentrant {
         (uint256 id, Record storage record) = _operated(node);
         if (record.leaving) revert NodeRegistryDeregistered(node);
         if (msg.value == 0) revert NodeRegistryZeroAmount();
         _addStake(record, msg.value);
+        if (block.timestamp >= record.freshUntil) record.fresh = 0;
+        record.fresh += uint128(msg.value);
+        record.freshUntil = uint64(block.timestamp) + WEIGHT_DELAY;
         emit StakeAdded(node, msg.value);
         _changed(id);
     }
@@ -105,6 +108,7 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
         (uint256 id, Record storage record) = _operated(node);
         if (record.leaving) revert NodeRegistryDeregistered(node);
         record.leaving = true;
+        record.leftAt = uint64(block.timestamp);
         emit NodeDeregistered(node);
         _unbond(record, record.bond.staked);
         _changed(id);
@@ -133,7 +137,7 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
     ) external nonReentrant whenNotPaused {
         (uint256 id, Record storage record) = _operated(node);
         if (record.leaving) revert NodeRegistryDeregistered(node);
-        if (_isBlacklisted(node)) revert NodeRegistryBlacklisted(node);
+        if (_isBanned(id)) revert NodeRegistryBlacklisted(node);
         _requireFree(newNode);
         string memory message = keyChangeMessage(node, newNode, msg.sender);
         _requireProof(node, message, oldProof);
@@ -227,6 +231,13 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
         if (until > latest) until = latest;
         record.bond.hold(until);
         emit HoldPlaced(record.node, until);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function lift(bytes20 node) external onlyRole(SLASHER_ROLE) {
+        (, Record storage record) = _open(node);
+        record.bond.lift();
+        emit HoldLifted(record.node);
     }
 
     /// @inheritdoc INodeRegistry

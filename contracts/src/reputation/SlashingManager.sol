@@ -13,7 +13,8 @@ import {
     Dispute,
     DisputeState,
     ISlashingManager,
-    Offence
+    Offence,
+    Period
 } from "../interfaces/ISlashingManager.sol";
 import {OffenceHashes} from "../libraries/OffenceHashes.sol";
 import {ParameterKeys} from "../libraries/ParameterKeys.sol";
@@ -36,6 +37,9 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
     uint64 public constant EXECUTION_PERIOD = 30 days;
     /// @notice Age at which an attested period is too old.
     uint64 public constant MAX_REPORT_AGE = 7 days;
+    /// @notice Part of the bond that is lost when a dispute over an attestation is not ruled on, in basis points: a
+    /// hold of other members' bonds is not free.
+    uint256 public constant EXPIRED_BOND_LOSS = 5_000;
     /// @notice Most signers in one dispute.
     uint256 public constant MAX_ACCUSED = 15;
 
@@ -49,6 +53,10 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
     /// @dev The latest dispute with one accusation, by its hash.
     mapping(bytes32 accusation => uint256 id) private _accusations;
     mapping(uint256 record => mapping(Offence => uint64)) private _punishedUntil;
+    /// @dev Punished periods of automatic offences: in order, without overlaps.
+    mapping(uint256 record => mapping(Offence => Period[])) private _periods;
+    /// @dev The earliest dispute that is upheld and not final.
+    mapping(uint256 record => mapping(Offence => uint256 id)) private _firstUpheld;
     mapping(address member => mapping(bytes32 offence => bool)) private _memberPunished;
 
     /// @param governor the timelock: default admin, unless it hands over in two steps. The deployer has nothing.
@@ -85,11 +93,12 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
     ) external nonReentrant whenNotPaused returns (uint256 taken) {
         uint256 record = _requireRecord(node);
         _requirePeriod(node, offence, from, to);
-        if (from < _punishedUntil[record][offence]) revert SlashingManagerAlreadyPunished(node, offence);
+        if (!_insert(_periods[record][offence], from, to)) {
+            revert SlashingManagerAlreadyPunished(node, offence);
+        }
         bytes32 report = OffenceHashes.report(node, offence, from, to, version);
         if (!_ORACLE.verify(report, signatures, signers, version)) revert SlashingManagerNotAttested();
 
-        _punishedUntil[record][offence] = to;
         taken = _REGISTRY.slash(node, slashShare(offence), _name(offence));
         emit AutomaticSlash(node, offence, from, to, taken);
     }
@@ -118,11 +127,13 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         _accusations[accusation] = id;
         uint64 period = _PARAMETERS.get(ParameterKeys.DISPUTE_PERIOD).toUint64();
         uint64 deadline = uint64(block.timestamp) + period;
+        uint64 vetoPeriod = _vetoPeriod();
         _disputes[id] = Dispute({
             disputer: msg.sender,
             bond: msg.value.toUint96(),
             openedAt: uint64(block.timestamp),
             deadline: deadline,
+            vetoPeriod: vetoPeriod,
             executableAt: 0,
             state: DisputeState.Open,
             offence: offence,
@@ -132,7 +143,7 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
             evidenceHash: evidenceHash
         });
         emit DisputeOpened(id, node, msg.sender, offence, occurredAt, evidenceHash);
-        _REGISTRY.hold(node, deadline + _vetoPeriod() + EXECUTION_MARGIN);
+        _REGISTRY.hold(node, deadline + vetoPeriod + EXECUTION_MARGIN);
     }
 
     /// @inheritdoc ISlashingManager
@@ -149,7 +160,9 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         if (!_ORACLE.verify(verdict, signatures, signers, version)) revert SlashingManagerNotAttested();
 
         if (upheld) {
-            uint64 executableAt = uint64(block.timestamp) + _vetoPeriod();
+            uint64 executableAt = uint64(block.timestamp) + dispute.vetoPeriod;
+            uint256 first = _firstUpheld[dispute.record][dispute.offence];
+            if (first == 0 || id < first) _firstUpheld[dispute.record][dispute.offence] = id;
             dispute.state = DisputeState.Upheld;
             dispute.executableAt = executableAt;
             emit DisputeUpheld(id, executableAt);
@@ -157,6 +170,7 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
             dispute.state = DisputeState.Rejected;
             emit DisputeRejected(id);
             _creditTreasury(dispute.bond);
+            _lift(dispute);
         }
     }
 
@@ -167,6 +181,7 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         if (block.timestamp < executableAt) revert SlashingManagerVetoPeriod(executableAt);
         dispute.state = DisputeState.Executed;
         _credit(dispute.disputer, dispute.bond);
+        address rewarded = _disputes[_takeFirst(dispute, id)].disputer;
 
         (uint256 record, Offence offence) = (dispute.record, dispute.offence);
         bool punished = dispute.occurredAt <= _punishedUntil[record][offence];
@@ -174,11 +189,12 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
             // Whatever happened before the accusation is punished with it.
             _punishedUntil[record][offence] = dispute.openedAt;
             taken = _REGISTRY.slashAndReward(
-                dispute.node, slashShare(offence), _name(offence), dispute.disputer, _rewardShare()
+                dispute.node, slashShare(offence), _name(offence), rewarded, _rewardShare()
             );
             if (offence == Offence.Malicious) _REGISTRY.blacklist(dispute.node);
         }
         emit DisputeExecuted(id, taken);
+        _lift(dispute);
     }
 
     /// @inheritdoc ISlashingManager
@@ -187,6 +203,8 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         dispute.state = DisputeState.Vetoed;
         emit DisputeVetoed(id);
         _credit(dispute.disputer, dispute.bond);
+        _takeFirst(dispute, id);
+        _lift(dispute);
     }
 
     /// @inheritdoc ISlashingManager
@@ -200,6 +218,8 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         dispute.state = DisputeState.Expired;
         emit DisputeExpired(id);
         _credit(dispute.disputer, dispute.bond);
+        _takeFirst(dispute, id);
+        _lift(dispute);
     }
 
     // ------------------------------------------------------------------------------------------------ committee
@@ -254,13 +274,14 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
             for (uint256 i = 0; i < accused.length; ++i) {
                 if (_memberPunished[accused[i]][offence]) continue;
                 _memberPunished[accused[i]][offence] = true;
-                taken += _slashMember(accused[i], dispute.disputer);
+                taken += _slashMember(accused[i], dispute.disputer, _rewardShare());
             }
         } else {
             dispute.state = DisputeState.Rejected;
             _creditTreasury(dispute.bond);
         }
         emit AttestationRuled(id, upheld, taken);
+        _liftAccused(dispute);
     }
 
     /// @inheritdoc ISlashingManager
@@ -269,7 +290,10 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         if (block.timestamp <= dispute.deadline) revert SlashingManagerDeadlineNotPassed(id);
         dispute.state = DisputeState.Expired;
         emit AttestationDisputeExpired(id);
-        _credit(dispute.disputer, dispute.bond);
+        uint256 lost = dispute.bond * EXPIRED_BOND_LOSS / 10_000;
+        _credit(dispute.disputer, dispute.bond - lost);
+        _creditTreasury(lost);
+        _liftAccused(dispute);
     }
 
     /// @inheritdoc ISlashingManager
@@ -289,7 +313,8 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         if (!_ORACLE.signedBy(member, second, signatures[1])) revert SlashingManagerNotSigned(member);
 
         _memberPunished[member][offence] = true;
-        taken = _slashMember(member, msg.sender);
+        // No reward: the accused could take it by reporting itself, and any other caller by copying the report.
+        taken = _slashMember(member, address(0), 0);
         emit EquivocationSlashed(member, epoch, version, msg.sender, taken);
     }
 
@@ -327,7 +352,20 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
 
     /// @inheritdoc ISlashingManager
     function punishedUntil(uint256 record, Offence offence) external view returns (uint64) {
-        return _punishedUntil[record][offence];
+        Period[] storage list = _periods[record][offence];
+        return _isAutomatic(offence)
+            ? (list.length == 0 ? 0 : list[list.length - 1].to)
+            : _punishedUntil[record][offence];
+    }
+
+    /// @inheritdoc ISlashingManager
+    function punishedPeriods(uint256 record, Offence offence) external view returns (Period[] memory) {
+        return _periods[record][offence];
+    }
+
+    /// @inheritdoc ISlashingManager
+    function evidenceHashOf(address disputer, bytes32 evidence) external pure returns (bytes32) {
+        return keccak256(abi.encode(disputer, evidence));
     }
 
     /// @inheritdoc ISlashingManager
@@ -370,6 +408,9 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
     function _requirePeriod(bytes20 node, Offence offence, uint64 from, uint64 to) private view {
         if (!_isAutomatic(offence)) revert SlashingManagerWrongOffence(offence);
         bool ordered = from < to && to <= block.timestamp && from >= _REGISTRY.scoreFacts(node).since;
+        // A node that has left owes no service.
+        uint64 leftAt = _REGISTRY.leftAt(node);
+        if (leftAt != 0 && to > leftAt) ordered = false;
         if (!ordered || uint256(to) + MAX_REPORT_AGE < block.timestamp) {
             revert SlashingManagerInvalidPeriod(from, to);
         }
@@ -410,8 +451,44 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         if (dispute.state != DisputeState.Open) revert SlashingManagerWrongState(id, dispute.state);
     }
 
-    function _slashMember(address member, address rewarded) private returns (uint256) {
-        return _ORACLE.slashBond(member, slashShare(Offence.Malicious), rewarded, _rewardShare());
+    function _slashMember(address member, address rewarded, uint256 rewardBps) private returns (uint256) {
+        return _ORACLE.slashBond(member, slashShare(Offence.Malicious), rewarded, rewardBps);
+    }
+
+    /// @dev The dispute that is rewarded for this one: the earliest upheld one over the same offence of the record.
+    /// When the earliest ends, the next that is decided or executed takes its place.
+    function _takeFirst(Dispute storage dispute, uint256 id) private returns (uint256 first) {
+        mapping(Offence => uint256) storage firstOf = _firstUpheld[dispute.record];
+        first = firstOf[dispute.offence];
+        if (first == id) firstOf[dispute.offence] = 0;
+        if (first == 0 || first > id) first = id;
+    }
+
+    /// @dev A dispute that is final holds nothing. The stake of a record that was closed is out of reach anyway.
+    function _lift(Dispute storage dispute) private {
+        bytes20 node = dispute.node;
+        if (_REGISTRY.recordOf(node) == dispute.record) _REGISTRY.lift(node);
+    }
+
+    function _liftAccused(AttestationDispute storage dispute) private {
+        address[] memory accused = dispute.accused;
+        for (uint256 i = 0; i < accused.length; ++i) {
+            _ORACLE.liftBond(accused[i]);
+        }
+    }
+
+    /// @dev Puts the period in its place, unless it overlaps another. Periods come about in order, so the search
+    /// begins at the end; as reports are at most MAX_REPORT_AGE old, few are passed.
+    function _insert(Period[] storage list, uint64 from, uint64 to) private returns (bool) {
+        uint256 place = list.length;
+        while (place != 0 && list[place - 1].from >= to) --place;
+        if (place != 0 && list[place - 1].to > from) return false;
+        list.push();
+        for (uint256 i = list.length - 1; i > place; --i) {
+            list[i] = list[i - 1];
+        }
+        list[place] = Period(from, to);
+        return true;
     }
 
     function _rewardShare() private view returns (uint256) {

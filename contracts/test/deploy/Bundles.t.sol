@@ -154,6 +154,15 @@ contract BundlesTest is DeployedTest {
         assertFalse(blacklisted);
     }
 
+    /// @dev The end of the bootstrap phase: one bundle, once a committee posts scores.
+    function test_requireScores() public {
+        assertEq(system.parameters.get(ParameterKeys.MIN_ACTIVATION_SCORE), 0);
+        bundles.requireScores(100);
+        _run("requireScores", 3 days);
+        assertEq(system.parameters.get(ParameterKeys.MIN_ACTIVATION_SCORE), 100);
+        assertEq(system.parameters.policyForOracle().minScore, 100);
+    }
+
     function test_SetRewardSink() public {
         bundles.setRewardSink(address(0));
         _run("setRewardSink", 3 days);
@@ -161,22 +170,24 @@ contract BundlesTest is DeployedTest {
     }
 
     function test_SetCommittee() public {
-        address[] memory members = new address[](7);
-        vm.deal(address(this), 7 ether);
-        for (uint160 i = 0; i < 7; ++i) {
+        address[] memory members = new address[](9);
+        vm.deal(address(this), 9 ether);
+        for (uint160 i = 0; i < 9; ++i) {
             members[i] = address(1_000 + i);
             system.oracle.bond{value: 1 ether}(members[i]);
+            vm.prank(members[i]);
+            system.oracle.consent(members[i], uint64(vm.getBlockTimestamp() + 30 days));
         }
         bundles.setCommittee(members);
-        _run("setCommittee", 3 days);
-        assertEq(system.oracle.members().length, 7);
+        _run("setCommittee", 7 days);
+        assertEq(system.oracle.members().length, 9);
     }
 
     function test_VetoAndRuleReachTheSlashingManager() public {
         bundles.veto(1);
         vm.expectCall(address(system.slashing), abi.encodeCall(system.slashing.veto, (1)));
         _mock(abi.encodeCall(system.slashing.veto, (1)), "");
-        _run("veto", 3 days);
+        _run("veto", 1 days);
         bundles.rule(2, true);
         vm.expectCall(address(system.slashing), abi.encodeCall(system.slashing.rule, (2, true)));
         _mock(abi.encodeCall(system.slashing.rule, (2, true)), abi.encode(0));

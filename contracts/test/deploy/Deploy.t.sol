@@ -98,15 +98,15 @@ contract DeployTest is DeployedTest {
     function test_TheFirstCommitteeIsBondedByTheDeployer() public {
         Config memory other = config;
         other.salt = "committee";
-        other.committee = new address[](7);
-        for (uint160 i = 0; i < 7; ++i) {
+        other.committee = new address[](9);
+        for (uint160 i = 0; i < 9; ++i) {
             other.committee[i] = address(i + 1_000);
         }
-        vm.deal(address(this), 7 ether);
+        vm.deal(address(this), 9 ether);
         System memory made = _deploy(other, address(0), address(this));
-        assertEq(made.oracle.members().length, 7);
-        assertEq(made.oracle.threshold(), 5);
-        (uint256 bonded,,,) = made.oracle.bondOf(other.committee[6]);
+        assertEq(made.oracle.members().length, 9);
+        assertEq(made.oracle.threshold(), 6);
+        (uint256 bonded,,,) = made.oracle.bondOf(other.committee[8]);
         assertEq(bonded, 1 ether);
         assertEq(address(this).balance, 0);
     }

@@ -92,7 +92,7 @@ contract GatewayIntegrationTest is ReputationBase {
     function test_ByAttestationOfTheRealCommittee() public {
         uint256 id = open(ACCOUNT);
         ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](1);
-        usages[0] = ISessionManager.Usage(id, ACCOUNT, node1.node, 30e6);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, node1.node, 0, 30e6);
         bytes32 structHash = sessions.usageHash(usages, 1, oracle.committeeVersion());
         ISessionManager.Votes memory votes = votesFor(structHash, THRESHOLD - 1);
         vm.expectRevert(ISessionManager.SessionManagerNotAttested.selector);
@@ -111,7 +111,9 @@ contract GatewayIntegrationTest is ReputationBase {
         uint256 bond = params.get(ParameterKeys.DISPUTE_BOND);
         vm.prank(alice);
         sessions.dispute{value: bond}(id, "evidence");
-        ISessionManager.Resolution memory decision = ISessionManager.Resolution(id, node1.node, 50e6, true);
+        ISessionManager.Resolution memory decision =
+            ISessionManager.Resolution(id, new ISessionManager.Share[](1), true);
+        decision.shares[0] = ISessionManager.Share(node1.node, 50e6);
         bytes32 structHash = sessions.resolutionHash(decision, oracle.committeeVersion());
         sessions.resolve(decision, votesFor(structHash, THRESHOLD));
         assertEq(splitter.pending(alice, address(dollar)), 40e6);

@@ -136,6 +136,7 @@ contract GatewayReentrancyTest is SessionTest {
 
     /// @dev Harvest and sync may be called in the middle of a payment: they move claims, not money.
     function test_TokenHarvestsInTheMiddle() public {
+        registry.setWeight(STAKER_NODE, 0);
         registry.setWeight(NODE, 1 << 70);
         vm.prank(user);
         splitter.split(NODE, operator, address(coin), 100e6);
@@ -153,8 +154,10 @@ contract GatewayReentrancyTest is SessionTest {
     function test_ReceiverReentersTheManager() public {
         bytes[] memory calls = managerCalls();
         for (uint256 i = 0; i < calls.length; ++i) {
+            ISessionManager.Terms memory terms = termsIn(ETH);
+            terms.signer = user;
             vm.prank(user);
-            uint256 id = manager.openFor{value: DEPOSIT}(address(receiver), termsIn(ETH));
+            uint256 id = manager.openFor{value: DEPOSIT}(address(receiver), terms);
             vm.prank(operator);
             manager.complete(id, 0, "");
             receiver.arm(address(manager), calls[i]);
@@ -179,6 +182,7 @@ contract GatewayReentrancyTest is SessionTest {
     /// leave the registry there and go on earning.
     function test_ReportFromWithinAWithdrawalIsHeard() public {
         registry.setOperator(NODE, address(receiver));
+        registry.setWeight(STAKER_NODE, 0);
         registry.setWeight(NODE, 1 << 70);
         vm.prank(user);
         splitter.split{value: 1_000}(NODE, address(receiver), ETH, 1_000);

@@ -50,14 +50,18 @@ contract PaymentSplitterRewardsTest is SplitterTest {
         assertEq(splitter.stakerPool(ETH), 0);
     }
 
-    /// @dev While nobody has weight the share waits, and goes to those who have it at the next payment.
-    function test_ShareWaitsForStakers() public {
+    /// @dev The exploit: a share that waited at zero weight went to the first node that got any, for a payment of
+    /// 10 wei.
+    function test_A7_withoutWeightTheShareIsTheTreasurys() public {
+        vm.expectEmit(address(splitter));
+        emit IPaymentSplitter.PaymentSplit(NODE, operator, ETH, 800, 200, 0);
         pay(ETH, 1_000);
-        assertEq(splitter.stakerPool(ETH), 100);
+        assertEq(splitter.stakerPool(ETH), 0);
+        assertEq(splitter.treasuryPending(ETH), 200);
         registry.setWeight(NODE, WEIGHT);
-        assertEq(splitter.rewardOf(NODE, ETH), 0);
-        pay(ETH, 1_000);
-        assertEq(splitter.rewardOf(NODE, ETH), 200);
+        pay(ETH, 10);
+        assertEq(splitter.rewardOf(NODE, ETH), 1);
+        assertEq(splitter.treasuryPending(ETH), 201);
         assertSolvent(ETH);
     }
 
@@ -252,7 +256,7 @@ contract PaymentSplitterRewardsTest is SplitterTest {
             total += amount;
             if (i == 5) splitter.harvest(nodes[1], address(dollar));
         }
-        uint256 credited = 0;
+        uint256 credited = splitter.treasuryPending(address(dollar));
         for (uint256 i = 0; i < 4; ++i) {
             splitter.harvest(nodes[i], address(dollar));
             (, address beneficiary) = splitter.staker(nodes[i]);

@@ -9,6 +9,11 @@ import {FalseCoin, FeeCoin, MuteCoin} from "../mocks/tokens/OddCoins.sol";
 import {SplitterTest} from "./SplitterTest.sol";
 
 contract PaymentSplitterSplitTest is SplitterTest {
+    function setUp() public override {
+        super.setUp();
+        registry.setWeight(OTHER_NODE, 1 << 70);
+    }
+
     function test_ConstructorWantsCode() public {
         IParameterRegistry p = IParameterRegistry(address(parameters));
         INodeRegistry r = INodeRegistry(address(registry));
@@ -25,7 +30,7 @@ contract PaymentSplitterSplitTest is SplitterTest {
         emit IPaymentSplitter.PaymentSplit(NODE, operator, ETH, 80, 10, 10);
         pay(ETH, 100);
         assertEq(splitter.pending(operator, ETH), 80);
-        assertEq(splitter.pending(treasury, ETH), 10);
+        assertEq(splitter.treasuryPending(ETH), 10);
         assertEq(splitter.stakerPool(ETH), 10);
         assertSolvent(ETH);
     }
@@ -33,7 +38,7 @@ contract PaymentSplitterSplitTest is SplitterTest {
     function test_SplitToken() public {
         pay(address(dollar), 100e6);
         assertEq(splitter.pending(operator, address(dollar)), 80e6);
-        assertEq(splitter.pending(treasury, address(dollar)), 10e6);
+        assertEq(splitter.treasuryPending(address(dollar)), 10e6);
         assertEq(splitter.stakerPool(address(dollar)), 10e6);
         assertSolvent(address(dollar));
     }
@@ -44,7 +49,7 @@ contract PaymentSplitterSplitTest is SplitterTest {
         assertEq(splitter.pending(operator, ETH), 1);
         pay(ETH, 19);
         assertEq(splitter.pending(operator, ETH), 1 + 17);
-        assertEq(splitter.pending(treasury, ETH), 1);
+        assertEq(splitter.treasuryPending(ETH), 1);
         assertEq(splitter.stakerPool(ETH), 1);
         assertSolvent(ETH);
     }
@@ -53,7 +58,7 @@ contract PaymentSplitterSplitTest is SplitterTest {
         parameters.setShares(5_000, 2_000, 3_000);
         pay(ETH, 1_000);
         assertEq(splitter.pending(operator, ETH), 500);
-        assertEq(splitter.pending(treasury, ETH), 200);
+        assertEq(splitter.treasuryPending(ETH), 200);
         assertEq(splitter.stakerPool(ETH), 300);
         parameters.setShares(10_000, 0, 0);
         pay(ETH, 1_000);
@@ -61,12 +66,15 @@ contract PaymentSplitterSplitTest is SplitterTest {
         assertSolvent(ETH);
     }
 
-    function test_SplitToANewTreasury() public {
-        pay(ETH, 100);
-        parameters.setTreasury(stranger);
-        pay(ETH, 100);
-        assertEq(splitter.pending(treasury, ETH), 10);
-        assertEq(splitter.pending(stranger, ETH), 10);
+    function test_PayTreasury() public {
+        vm.startPrank(payer);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterInvalidAmount.selector);
+        splitter.payTreasury();
+        vm.expectEmit(address(splitter));
+        emit IPaymentSplitter.TreasuryPaid(payer, 5);
+        splitter.payTreasury{value: 5}();
+        assertEq(splitter.treasuryPending(ETH), 5);
+        assertSolvent(ETH);
     }
 
     function test_SplitWithoutOperatorReverts() public {
@@ -205,7 +213,7 @@ contract PaymentSplitterSplitTest is SplitterTest {
         parameters.setShares(10_000 - treasuryBps - stakerBps, treasuryBps, stakerBps);
         pay(address(dollar), amount);
         uint256 toOperator = splitter.pending(operator, address(dollar));
-        uint256 toTreasury = splitter.pending(treasury, address(dollar));
+        uint256 toTreasury = splitter.treasuryPending(address(dollar));
         uint256 toStakers = splitter.stakerPool(address(dollar));
         assertEq(toOperator + toTreasury + toStakers, amount);
         assertEq(toTreasury, uint256(amount) * treasuryBps / 10_000);

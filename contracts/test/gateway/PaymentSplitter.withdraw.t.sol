@@ -51,23 +51,27 @@ contract PaymentSplitterWithdrawTest is SplitterTest {
     function test_CollectTreasuryByAnyone() public {
         pay(ETH, 100);
         vm.expectEmit(address(splitter));
-        emit IPaymentSplitter.Withdrawn(treasury, ETH, treasury, 10);
+        emit IPaymentSplitter.Withdrawn(treasury, ETH, treasury, 20);
         vm.prank(stranger);
         splitter.collectTreasury(ETH);
-        assertEq(treasury.balance, 10);
+        assertEq(treasury.balance, 20);
         vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
         splitter.collectTreasury(ETH);
     }
 
-    /// @dev The former treasury keeps its own claim; nobody else can pull it.
-    function test_FormerTreasuryWithdraws() public {
+    /// @dev The exploit: what was not collected before a change of the treasury stayed with the old address.
+    function test_A10_theNextTreasuryCollectsEverything() public {
         pay(ETH, 100);
         parameters.setTreasury(stranger);
-        vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
+        pay(ETH, 100);
+        vm.expectEmit(address(splitter));
+        emit IPaymentSplitter.Withdrawn(stranger, ETH, stranger, 40);
         splitter.collectTreasury(ETH);
+        assertEq(stranger.balance, 40);
         vm.prank(treasury);
+        vm.expectRevert(IPaymentSplitter.PaymentSplitterNothingPending.selector);
         splitter.withdraw(ETH);
-        assertEq(treasury.balance, 10);
+        assertSolvent(ETH);
     }
 
     function test_RefusingReceiverBlocksOnlyItself() public {
@@ -81,7 +85,7 @@ contract PaymentSplitterWithdrawTest is SplitterTest {
         vm.prank(operator);
         splitter.withdraw(ETH);
         receiver.act(address(splitter), 0, abi.encodeCall(IPaymentSplitter.withdrawTo, (ETH, stranger)));
-        assertEq(stranger.balance, 100);
+        assertEq(stranger.balance, 80);
         assertSolvent(ETH);
     }
 

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {ISessionManager} from "../../src/interfaces/ISessionManager.sol";
-import {ContractWallet} from "../mocks/receivers/ContractWallet.sol";
 import {SessionTest} from "./SessionTest.sol";
 
 contract SessionManagerClaimBatchTest is SessionTest {
@@ -134,22 +133,6 @@ contract SessionManagerClaimBatchTest is SessionTest {
         vm.prank(stranger);
         assertEq(manager.claimBatch(claims), 2);
         assertSplit(address(dollar), 2e6);
-    }
-
-    /// @dev Ten wallets that burn their gas cost a bounded amount, and the honest item is paid.
-    function test_BatchWithGasBurners() public {
-        ISessionManager.Claim[] memory claims = new ISessionManager.Claim[](11);
-        for (uint256 i = 0; i < 10; ++i) {
-            ContractWallet wallet = new ContractWallet(user);
-            fund(address(wallet));
-            vm.prank(address(wallet));
-            claims[i] = item(manager.open(termsIn(address(dollar))), 1e6);
-            wallet.setMood(ContractWallet.Mood.BurnsGas);
-        }
-        claims[10] = item(openDollar(), 1e6);
-        vm.prank(operator);
-        assertEq(manager.claimBatch{gas: 8_000_000}(claims), 1);
-        assertSplit(address(dollar), 1e6);
     }
 
     function test_BatchWhilePaused() public {

@@ -9,8 +9,10 @@ import {SessionTest} from "./SessionTest.sol";
 /// @notice Withdrawals, and payments that the splitter cannot take.
 contract SessionManagerEscrowTest is SessionTest {
     function refundedEth(address who) private returns (uint256 id) {
+        ISessionManager.Terms memory terms = termsIn(ETH);
+        terms.signer = user;
         vm.prank(user);
-        id = manager.openFor{value: DEPOSIT}(who, termsIn(ETH));
+        id = manager.openFor{value: DEPOSIT}(who, terms);
         vm.prank(operator);
         manager.complete(id, 0, "");
     }

@@ -23,13 +23,6 @@ contract SessionManagerReceiptTest is SessionTest {
         assertEq(manager.session(id).claimed, amount);
     }
 
-    function openFromWallet() private returns (uint256 id, ContractWallet wallet) {
-        wallet = new ContractWallet(user);
-        fund(address(wallet));
-        vm.prank(address(wallet));
-        id = manager.open(termsIn(address(dollar)));
-    }
-
     /// @dev The digest as any EIP-712 library computes it, from nothing but the documented types.
     function test_DigestIsEip712() public {
         uint256 id = openDollar();
@@ -149,52 +142,48 @@ contract SessionManagerReceiptTest is SessionTest {
 
     // ------------------------------------------------------------------ contract wallets
 
-    function test_ContractWallet() public {
-        (uint256 id,) = openFromWallet();
-        (, uint256 key) = makeAddrAndKey("stranger");
-        refused(id, 40e6, signature(key, manager.receiptDigest(id, 40e6)));
+    /// @dev The exploit: a contract wallet signed, used the service, and then refused its own receipts.
+    function test_A15_aContractWalletNamesAKey() public {
+        ContractWallet wallet = new ContractWallet(user);
+        fund(address(wallet));
+        ISessionManager.Terms memory terms = termsIn(address(dollar));
+        bytes memory refusal =
+            abi.encodeWithSelector(ISessionManager.SessionManagerSignerHasNoKey.selector, address(wallet));
+        vm.startPrank(address(wallet));
+        vm.expectRevert(refusal);
+        manager.open(terms);
+        terms.signer = address(wallet);
+        vm.expectRevert(refusal);
+        manager.open(terms);
+        terms.signer = user;
+        uint256 id = manager.open(terms);
+        // Of a session settled by attestation there are no receipts.
+        (terms.signer, terms.account) = (address(0), ACCOUNT);
+        manager.open(terms);
+        vm.stopPrank();
+        wallet.setMood(ContractWallet.Mood.Refuses);
         accepted(id, 40e6, receipt(id, 40e6));
     }
 
-    function test_ContractWalletThatRefusesReverts() public {
-        (uint256 id, ContractWallet wallet) = openFromWallet();
-        bytes memory signed = receipt(id, 40e6);
-        wallet.setMood(ContractWallet.Mood.Refuses);
-        refused(id, 40e6, signed);
-        wallet.setMood(ContractWallet.Mood.Reverts);
-        refused(id, 40e6, signed);
-        wallet.setMood(ContractWallet.Mood.AnswersShort);
-        refused(id, 40e6, signed);
-        wallet.setMood(ContractWallet.Mood.AnswersDirty);
-        refused(id, 40e6, signed);
-        wallet.setMood(ContractWallet.Mood.Honest);
-        accepted(id, 40e6, signed);
+    /// @dev A wallet that gets its code after the session was opened is not asked either.
+    function test_A15_aContractIsNeverAsked() public {
+        address wallet = makeAddr("future wallet");
+        ISessionManager.Terms memory terms = termsIn(address(dollar));
+        terms.signer = wallet;
+        uint256 id = open(terms);
+        vm.etch(wallet, address(new ContractWallet(user)).code);
+        refused(id, 40e6, receipt(id, 40e6));
     }
 
-    function test_ContractWalletCannotBurnAllGas() public {
-        (uint256 id, ContractWallet wallet) = openFromWallet();
-        bytes memory signed = receipt(id, 40e6);
-        wallet.setMood(ContractWallet.Mood.BurnsGas);
-        uint256 start = gasleft();
-        refused(id, 40e6, signed);
-        assertLt(start - gasleft(), 700_000, "bounded");
-    }
-
-    function test_ContractWalletCannotBombByItsAnswer() public {
-        (uint256 id, ContractWallet wallet) = openFromWallet();
-        bytes memory signed = receipt(id, 40e6);
-        wallet.setMood(ContractWallet.Mood.AnswersLong);
-        accepted(id, 40e6, signed);
-    }
-
-    /// @dev What was presented stays, whatever the wallet says later.
-    function test_ContractWalletCannotDisownWhatWasPresented() public {
-        (uint256 id, ContractWallet wallet) = openFromWallet();
-        present(id, 40e6);
-        wallet.setMood(ContractWallet.Mood.Refuses);
-        vm.prank(operator);
-        manager.claim(id, 40e6, "");
-        assertSplit(address(dollar), 40e6);
+    /// @dev A delegated account (EIP-7702) still signs with its key; other code of that size is a contract.
+    function test_A15_aDelegatedAccountIsAKey() public {
+        vm.etch(user, abi.encodePacked(hex"ef0100", address(manager)));
+        uint256 id = openDollar();
+        accepted(id, 40e6, receipt(id, 40e6));
+        vm.etch(user, abi.encodePacked(hex"000100", address(manager)));
+        vm.expectRevert(abi.encodeWithSelector(ISessionManager.SessionManagerSignerHasNoKey.selector, user));
+        vm.prank(user);
+        manager.open(termsIn(address(dollar)));
     }
 
     /// @dev A key whose account has delegated (EIP-7702) to code that refuses still answers for its receipts.

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ISessionManager} from "../../src/interfaces/ISessionManager.sol";
+import {ParameterKeys} from "../../src/libraries/ParameterKeys.sol";
 import {SessionManager} from "../../src/gateway/SessionManager.sol";
 import {SessionTest} from "./SessionTest.sol";
 
@@ -59,20 +60,22 @@ contract SessionManagerSettleUsageTest is SessionTest {
     function test_SettleUsageOnSeveralNodes() public {
         uint256 id = openRoaming();
         ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](2);
-        usages[0] = ISessionManager.Usage(id, ACCOUNT, NODE, 10e6);
-        usages[1] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 30e6);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, NODE, 0, 10e6);
+        usages[1] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 0, 20e6);
         assertEq(manager.settleUsage(usages, 1, votesFor(usages, 1)), 2);
         assertEq(splitter.pending(operator, address(dollar)), 8e6);
         assertEq(splitter.pending(otherOperator, address(dollar)), 16e6);
         assertEq(manager.session(id).claimed, 30e6);
+        assertEq(manager.usageOf(id, NODE), 10e6);
+        assertEq(manager.usageOf(id, OTHER_NODE), 20e6);
         assertSolvent(address(dollar));
-        skipped(usages, 1, ISessionManager.SessionManagerNothingToClaim.selector);
+        skipped(usages, 1, ISessionManager.SessionManagerUsageGap.selector);
     }
 
     function test_SettleUsageOfHundred() public {
         ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](100);
         for (uint256 i = 0; i < 100; ++i) {
-            usages[i] = ISessionManager.Usage(openAttested(), ACCOUNT, NODE, 1e6);
+            usages[i] = ISessionManager.Usage(openAttested(), ACCOUNT, NODE, 0, 1e6);
         }
         ISessionManager.Votes memory signed = votesFor(usages, 1);
         uint256 settled = manager.settleUsage(usages, 1, signed);
@@ -123,9 +126,9 @@ contract SessionManagerSettleUsageTest is SessionTest {
         uint256 id = openRoaming();
         uint256 other = openRoaming();
         ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](3);
-        usages[0] = ISessionManager.Usage(id, ACCOUNT, NODE, 10e6);
-        usages[1] = ISessionManager.Usage(other, ACCOUNT, NODE, 10e6);
-        usages[2] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 30e6);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, NODE, 0, 10e6);
+        usages[1] = ISessionManager.Usage(other, ACCOUNT, NODE, 0, 10e6);
+        usages[2] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 0, 30e6);
         assertEq(manager.settleUsage(usages, 1, votesFor(usages, 1)), 2);
         assertEq(manager.session(id).claimed, 10e6);
     }
@@ -134,11 +137,12 @@ contract SessionManagerSettleUsageTest is SessionTest {
     function test_SettleUsageOnSeveralNodesTooSoon() public {
         uint256 id = openRoaming();
         ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](2);
-        usages[0] = ISessionManager.Usage(id, ACCOUNT, NODE, 10e6);
-        usages[1] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 30e6);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, NODE, 0, 10e6);
+        usages[1] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 0, 20e6);
         assertEq(manager.settleUsage(usages, 1, votesFor(usages, 1)), 2);
         skip(59);
-        (usages[0].amount, usages[1].amount) = (40e6, 50e6);
+        (usages[0].from, usages[1].from) = (10e6, 20e6);
+        (usages[0].amount, usages[1].amount) = (20e6, 30e6);
         assertEq(manager.settleUsage(usages, 2, votesFor(usages, 2)), 0);
         skip(1);
         assertEq(manager.settleUsage(usages, 2, votesFor(usages, 2)), 2);
@@ -153,13 +157,130 @@ contract SessionManagerSettleUsageTest is SessionTest {
         assertSplit(address(dollar), 40e6);
     }
 
+    /// @dev The exploit: the batch of the second epoch came without that of the first, and its total paid one node's
+    /// usage to the other's operator.
+    function test_K1_aMissingEpochPaysNothingToAnotherNode() public {
+        uint256 id = openRoaming();
+        ISessionManager.Usage[] memory first = new ISessionManager.Usage[](1);
+        first[0] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 0, 10e6);
+        ISessionManager.Usage[] memory second = new ISessionManager.Usage[](2);
+        second[0] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 10e6, 15e6);
+        second[1] = ISessionManager.Usage(id, ACCOUNT, NODE, 0, 10e6);
+        ISessionManager.Votes memory signed = votesFor(second, 2);
+        vm.expectEmit(address(manager));
+        emit ISessionManager.SettlementSkipped(id, ISessionManager.SessionManagerUsageGap.selector);
+        assertEq(manager.settleUsage(second, 2, signed), 1);
+        assertEq(splitter.pending(operator, address(dollar)), 8e6);
+        assertEq(splitter.pending(otherOperator, address(dollar)), 0);
+        // What is missing is attested from where it is, in any later epoch.
+        skip(60);
+        assertEq(manager.settleUsage(first, 1, votesFor(first, 1)), 0);
+        first[0].amount = 15e6;
+        assertEq(manager.settleUsage(first, 3, votesFor(first, 3)), 1);
+        assertEq(splitter.pending(otherOperator, address(dollar)), 12e6);
+        assertEq(manager.session(id).claimed, 25e6);
+        assertSolvent(address(dollar));
+    }
+
+    /// @dev A skipped item leaves the others as they are: here a node without a record.
+    function test_K1_aSkippedItemChangesNoOther() public {
+        uint256 id = openRoaming();
+        ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](3);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, NODE, 0, 10e6);
+        usages[1] = ISessionManager.Usage(id, ACCOUNT, bytes20("nowhere"), 0, 30e6);
+        usages[2] = ISessionManager.Usage(id, ACCOUNT, OTHER_NODE, 0, 5e6);
+        assertEq(manager.settleUsage(usages, 1, votesFor(usages, 1)), 2);
+        assertEq(splitter.pending(operator, address(dollar)), 8e6);
+        assertEq(splitter.pending(otherOperator, address(dollar)), 4e6);
+        assertEq(manager.session(id).claimed, 15e6);
+    }
+
+    /// @dev What the deposit did not cover is attested again, from what was paid, once there is more.
+    function test_K1_theStartIsWhatWasPaid() public {
+        uint256 id = openRoaming();
+        ISessionManager.Usage[] memory usages = usageOf(id, NODE, DEPOSIT + 20e6);
+        manager.settleUsage(usages, 1, votesFor(usages, 1));
+        assertEq(manager.usageOf(id, NODE), DEPOSIT);
+        vm.prank(user);
+        manager.topUp(id, 50e6);
+        skip(60);
+        usages = usageOf(id, NODE, DEPOSIT + 20e6);
+        assertEq(usages[0].from, DEPOSIT);
+        assertEq(manager.settleUsage(usages, 2, votesFor(usages, 2)), 1);
+        assertEq(manager.session(id).claimed, DEPOSIT + 20e6);
+    }
+
+    /// @dev The exploit: an interval longer than the claim period made the last hours of a session free.
+    function test_A6_afterTheEndOnlyTheMinimumIntervalCounts() public {
+        parameters.set(ParameterKeys.SESSION_SETTLE_INTERVAL, 1 days);
+        parameters.set(ParameterKeys.SESSION_CLAIM_PERIOD, 1 hours);
+        uint256 id = openAttested();
+        uint256 byReceipt = openDollar();
+        attest(id, 10e6, 1);
+        claim(byReceipt, 10e6);
+        skip(1 hours);
+        assertEq(attest(id, 20e6, 2), 0);
+        claimRefused(operator, byReceipt, 20e6, ISessionManager.SessionManagerTooSoon.selector);
+        close(id);
+        close(byReceipt);
+        skip(1 hours - 1);
+        assertEq(attest(id, 20e6, 2), 1);
+        claim(byReceipt, 20e6);
+        // An end by expiry counts too.
+        id = openAttested();
+        skip(1 days - 60);
+        attest(id, 10e6, 3);
+        skip(60);
+        assertEq(attest(id, 20e6, 4), 1);
+    }
+
+    /// @dev The exploit: one batch with the last epoch that there is blocked a session for ever.
+    function test_A17_anEpochIsOver() public {
+        uint256 id = openAttested();
+        uint64 present = uint64(vm.getBlockTimestamp() / 1 hours);
+        ISessionManager.Usage[] memory usages = usageOf(id, NODE, 1e6);
+        uint64[2] memory epochs = [present, type(uint64).max];
+        for (uint256 i = 0; i < 2; ++i) {
+            ISessionManager.Votes memory signed = votesFor(usages, epochs[i]);
+            vm.expectRevert(ISessionManager.SessionManagerEpochNotOver.selector);
+            manager.settleUsage(usages, epochs[i], signed);
+        }
+        assertEq(attest(id, 1e6, present - 1), 1);
+    }
+
+    /// @dev The exploit: after a change of the node's key its usage was skipped, as the addresses differ.
+    function test_A22_usageFollowsTheRecordOfTheNode() public {
+        uint256 id = openAttested();
+        uint256 roaming = openRoaming();
+        attest(id, 10e6, 1);
+        bytes20 newKey = bytes20("new key");
+        ISessionManager.Usage[] memory usages = usageOf(roaming, NODE, 10e6);
+        manager.settleUsage(usages, 1, votesFor(usages, 1));
+        registry.changeKey(NODE, newKey);
+        skip(60);
+        assertEq(manager.usageOf(id, newKey), 10e6);
+        assertEq(manager.usageOf(roaming, newKey), 10e6);
+        usages = new ISessionManager.Usage[](2);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, newKey, 10e6, 20e6);
+        usages[1] = ISessionManager.Usage(roaming, ACCOUNT, newKey, 10e6, 20e6);
+        assertEq(manager.settleUsage(usages, 2, votesFor(usages, 2)), 2);
+        // Under the key that was given up too: the committee may not have noticed.
+        skip(60);
+        (usages[0].node, usages[0].from, usages[0].amount) = (NODE, 20e6, 30e6);
+        (usages[1].node, usages[1].from, usages[1].amount) = (NODE, 20e6, 30e6);
+        assertEq(manager.settleUsage(usages, 3, votesFor(usages, 3)), 2);
+        assertEq(splitter.pending(operator, address(dollar)), 48e6);
+    }
+
     // ------------------------------------------------------------------ whose word
 
     function test_HashIsEip712() public {
         uint256 id = openAttested();
         ISessionManager.Usage[] memory usages = usageOf(id, NODE, 40e6);
-        bytes memory itemType = "Usage(uint256 sessionId,bytes20 account,bytes20 node,uint256 amount)";
-        bytes32 item = keccak256(abi.encode(keccak256(itemType), id, ACCOUNT, NODE, uint256(40e6)));
+        bytes memory itemType =
+            "Usage(uint256 sessionId,bytes20 account,bytes20 node,uint256 from,uint256 amount)";
+        bytes32 item =
+            keccak256(abi.encode(keccak256(itemType), id, ACCOUNT, NODE, uint256(0), uint256(40e6)));
         bytes32 batchType = keccak256(
             abi.encodePacked(
                 "UsageBatch(address manager,uint64 version,uint64 epoch,Usage[] usages)", itemType
@@ -253,6 +374,6 @@ contract SessionManagerSettleUsageTest is SessionTest {
     /// @dev A decision cannot be used as usage, or the other way round.
     function test_VotesForADecisionRevert() public {
         ISessionManager.Usage[] memory usages = usageOf(openAttested(), NODE, 40e6);
-        refused(usages, 1, votesFor(ISessionManager.Resolution(1, NODE, 40e6, true)));
+        refused(usages, 1, votesFor(decision(1, NODE, 40e6, true)));
     }
 }

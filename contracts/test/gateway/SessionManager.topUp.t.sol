@@ -165,4 +165,35 @@ contract SessionManagerExtendTest is SessionTest {
         vm.expectRevert(ISessionManager.SessionManagerUnknownSession.selector);
         manager.extend(77, 2 days);
     }
+
+    /// @dev The exploit: the seller of a node was paid on, as sessions were extended and topped up for ever.
+    function test_A9_notAfterTheNodeHasChangedHands() public {
+        uint256 id = openDollar();
+        uint256 roaming = openRoaming();
+        registry.setOperator(NODE, otherOperator);
+        bytes memory refusal =
+            abi.encodeWithSelector(ISessionManager.SessionManagerOperatorChanged.selector, otherOperator);
+        vm.startPrank(user);
+        vm.expectRevert(refusal);
+        manager.extend(id, 30 days);
+        vm.expectRevert(refusal);
+        manager.topUp(id, 10e6);
+        ISessionManager.Permit memory permit;
+        vm.expectRevert(refusal);
+        manager.topUpWithPermit(id, 10e6, permit);
+        manager.extend(roaming, 30 days);
+        manager.topUp(roaming, 10e6);
+        vm.stopPrank();
+        // What was deposited before is settled as agreed.
+        claim(id, 50e6);
+        assertEq(splitter.pending(operator, address(dollar)), 40e6);
+    }
+
+    function test_A9_aChangeOfTheKeyIsNone() public {
+        uint256 id = openDollar();
+        registry.changeKey(NODE, bytes20("new key"));
+        vm.startPrank(user);
+        manager.extend(id, 30 days);
+        manager.topUp(id, 10e6);
+    }
 }

@@ -20,6 +20,8 @@ abstract contract SessionTest is BaseTest {
     address internal constant ETH = address(0);
     bytes20 internal constant NODE = bytes20(uint160(0x0de1));
     bytes20 internal constant OTHER_NODE = bytes20(uint160(0x0de2));
+    /// @dev Has the weight, so that the stakers' shares have an owner.
+    bytes20 internal constant STAKER_NODE = bytes20(uint160(0x0de3));
     bytes20 internal constant ACCOUNT = bytes20(uint160(0xacc1));
     uint128 internal constant DEPOSIT = 100e6;
     uint256 internal constant BOND = 0.01 ether;
@@ -62,6 +64,8 @@ abstract contract SessionTest is BaseTest {
         splitter =
             new PaymentSplitter(IParameterRegistry(address(parameters)), INodeRegistry(address(registry)));
         registry.setSink(IRewardSink(address(splitter)));
+        registry.register(STAKER_NODE, makeAddr("staker"));
+        registry.setWeight(STAKER_NODE, 1 << 70);
         manager = newManager();
 
         fund(user);
@@ -205,11 +209,11 @@ abstract contract SessionTest is BaseTest {
 
     function usageOf(uint256 id, bytes20 node, uint256 amount)
         internal
-        pure
+        view
         returns (ISessionManager.Usage[] memory usages)
     {
         usages = new ISessionManager.Usage[](1);
-        usages[0] = ISessionManager.Usage(id, ACCOUNT, node, amount);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, node, manager.usageOf(id, node), amount);
     }
 
     function attest(uint256 id, uint256 amount, uint64 epoch) internal returns (uint256) {
@@ -218,10 +222,26 @@ abstract contract SessionTest is BaseTest {
         return manager.settleUsage(usages, epoch, signed);
     }
 
-    function resolve(uint256 id, uint256 amount, bool upheld) internal {
-        ISessionManager.Resolution memory decision = ISessionManager.Resolution(id, NODE, amount, upheld);
-        ISessionManager.Votes memory signed = votesFor(decision);
-        manager.resolve(decision, signed);
+    /// @dev A decision that pays nothing more.
+    function decision(uint256 id, bool upheld) internal pure returns (ISessionManager.Resolution memory d) {
+        d.sessionId = id;
+        d.upheld = upheld;
+    }
+
+    /// @dev A decision that pays `amount` more to the operator of `node`.
+    function decision(uint256 id, bytes20 node, uint256 amount, bool upheld)
+        internal
+        pure
+        returns (ISessionManager.Resolution memory d)
+    {
+        d = decision(id, upheld);
+        d.shares = new ISessionManager.Share[](1);
+        d.shares[0] = ISessionManager.Share(node, amount);
+    }
+
+    function resolve(ISessionManager.Resolution memory d) internal {
+        ISessionManager.Votes memory signed = votesFor(d);
+        manager.resolve(d, signed);
     }
 
     // ------------------------------------------------------------------ what to see
@@ -241,7 +261,7 @@ abstract contract SessionTest is BaseTest {
     /// @dev What the splitter has credited to operator, treasury and stakers sums to `amount`, 80/10/10.
     function assertSplit(address token, uint256 amount) internal view {
         assertEq(splitter.pending(operator, token), amount - 2 * (amount / 10), "operator's share");
-        assertEq(splitter.pending(treasury, token), amount / 10, "treasury's share");
+        assertEq(splitter.treasuryPending(token), amount / 10, "treasury's share");
         assertEq(splitter.stakerPool(token), amount / 10, "stakers' share");
         assertEq(balance(address(splitter), token), amount, "splitter's balance");
     }

@@ -126,6 +126,7 @@ contract GovernanceInvariantTest is InvariantTest {
         _parametersStayWithinTheirBounds();
         _feeSharesAndWeightsSum();
         _delaysKeepOrderAndFloor();
+        _sessionsEndBeforeARotation();
         _stayingNeverNeedsMoreThanEntering();
         _emergencyMeasuresEnd();
     }
@@ -151,6 +152,17 @@ contract GovernanceInvariantTest is InvariantTest {
         uint256 critical = registry.get(keccak256("TIMELOCK_DELAY_CRITICAL"));
         assertTrue(1 days <= standard && standard <= major && major <= critical, "order");
         assertLe(registry.get(keccak256("FEE_FLOOR")), registry.get(keccak256("FEE_CEILING")), "floor");
+    }
+
+    function _sessionsEndBeforeARotation() private view {
+        uint256 ending = registry.get(keccak256("SESSION_CLAIM_PERIOD"))
+            + registry.get(keccak256("SESSION_DISPUTE_PERIOD"));
+        assertLt(ending, registry.get(keccak256("TIMELOCK_DELAY_CRITICAL")), "sessions");
+        assertLe(
+            registry.get(keccak256("SESSION_SETTLE_INTERVAL")),
+            registry.get(keccak256("SESSION_CLAIM_PERIOD")),
+            "settle interval"
+        );
     }
 
     function _stayingNeverNeedsMoreThanEntering() private view {

@@ -76,6 +76,8 @@ abstract contract GovernanceTest is BaseTest {
             || key == ParameterKeys.REPUTATION_WEIGHT_QUALITY || key == ParameterKeys.REPUTATION_WEIGHT_STAKE
             || key == ParameterKeys.REPUTATION_WEIGHT_HISTORY || key == ParameterKeys.FEE_FLOOR
             || key == ParameterKeys.FEE_CEILING || key == ParameterKeys.TIMELOCK_DELAY_STANDARD
-            || key == ParameterKeys.TIMELOCK_DELAY_MAJOR || key == ParameterKeys.TIMELOCK_DELAY_CRITICAL;
+            || key == ParameterKeys.TIMELOCK_DELAY_MAJOR || key == ParameterKeys.TIMELOCK_DELAY_CRITICAL
+            || key == ParameterKeys.SESSION_SETTLE_INTERVAL || key == ParameterKeys.SESSION_CLAIM_PERIOD
+            || key == ParameterKeys.SESSION_DISPUTE_PERIOD;
     }
 }

@@ -11,6 +11,8 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 
 import {IAccessPolicy} from "../../src/interfaces/IAccessPolicy.sol";
 import {IParameterRegistry} from "../../src/interfaces/IParameterRegistry.sol";
+import {IReputationOracle} from "../../src/interfaces/IReputationOracle.sol";
+import {ISlashingManager} from "../../src/interfaces/ISlashingManager.sol";
 import {ParameterKeys} from "../../src/libraries/ParameterKeys.sol";
 import {GovernanceTest} from "./GovernanceTest.sol";
 
@@ -58,6 +60,25 @@ contract ParameterRegistryDelayTest is GovernanceTest {
         _assertOwn(abi.encodeCall(registry.unpause, ()), STANDARD);
         _assertOwn(abi.encodeCall(registry.extendBlacklist, (bytes20(uint160(1)), 1, "")), STANDARD);
         _assertOwn(abi.encodeCall(registry.clearNode, (bytes20(uint160(1)))), STANDARD);
+    }
+
+    function test_A20_aRotationIsCritical() public view {
+        _assertCall(stranger, abi.encodeCall(IReputationOracle.setCommittee, (new address[](7))), CRITICAL);
+    }
+
+    /// @dev The exploit: a longer major delay shut out a veto of a dispute that was running.
+    function test_K5_aVetoIsAlwaysInTime() public {
+        bytes memory veto = abi.encodeCall(ISlashingManager.veto, (1));
+        _assertCall(stranger, veto, 1 days);
+        vm.startPrank(address(timelock));
+        registry.set(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 30 days);
+        registry.set(ParameterKeys.TIMELOCK_DELAY_MAJOR, 14 days);
+        registry.set(ParameterKeys.TIMELOCK_DELAY_STANDARD, 7 days);
+        vm.stopPrank();
+        _assertCall(stranger, veto, 1 days);
+        // The least veto period is the least major delay and two days; the general delay is two days at most.
+        (uint256 least,,) = registry.boundsOf(ParameterKeys.TIMELOCK_DELAY_MAJOR);
+        assertGt(least + 2 days, timelock.MIN_DELAY_CEILING(), "in time");
     }
 
     function test_PowerMovesSlowestEverywhere() public view {

@@ -140,7 +140,42 @@ contract ParameterRegistryGroupsTest is GovernanceTest {
             )
         );
         registry.set(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 3 days - 1);
-        registry.set(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 3 days);
+        registry.set(ParameterKeys.TIMELOCK_DELAY_MAJOR, 7 days);
+        assertEq(registry.get(ParameterKeys.TIMELOCK_DELAY_MAJOR), 7 days);
+    }
+
+    /// @dev The exploit: a user closed the session when a rotation was scheduled, and the next committee still
+    /// attested and decided it.
+    function test_A20_aClosedSessionEndsBeforeARotation() public asGovernor {
+        registry.set(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 6 days + 1);
+        bytes4 late = IParameterRegistry.ParameterRegistrySessionEndsTooLate.selector;
+        vm.expectRevert(abi.encodeWithSelector(late, 6 days, 6 days));
+        registry.set(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 6 days);
+        vm.expectRevert(abi.encodeWithSelector(late, 6 days + 1, 6 days + 1));
+        registry.set(ParameterKeys.SESSION_CLAIM_PERIOD, 3 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(late, 6 days + 1, 6 days + 1));
+        registry.set(ParameterKeys.SESSION_DISPUTE_PERIOD, 3 days + 1);
+        // At the corners of the bounds.
+        registry.set(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 13 days + 1);
+        registry.setMany(
+            _pair(ParameterKeys.SESSION_CLAIM_PERIOD, ParameterKeys.SESSION_DISPUTE_PERIOD),
+            _pair(6 days, 7 days)
+        );
+        vm.expectRevert(abi.encodeWithSelector(late, 13 days, 13 days));
+        registry.set(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 13 days);
+    }
+
+    function test_A6_theSettleIntervalFitsTheClaimPeriod() public asGovernor {
+        registry.set(ParameterKeys.SESSION_SETTLE_INTERVAL, 1 days);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IParameterRegistry.ParameterRegistryUnordered.selector,
+                ParameterKeys.SESSION_SETTLE_INTERVAL,
+                ParameterKeys.SESSION_CLAIM_PERIOD
+            )
+        );
+        registry.set(ParameterKeys.SESSION_CLAIM_PERIOD, 1 days - 1);
+        registry.set(ParameterKeys.SESSION_CLAIM_PERIOD, 1 days);
     }
 
     function testFuzz_FeeSharesAlwaysSum(uint16 operator, uint16 treasury, uint16 staker) public {

@@ -24,7 +24,7 @@ contract ParameterRegistrySetTest is GovernanceTest {
         assertEq(registry.get(keccak256("REPUTATION_WEIGHT_HISTORY")), 200);
         assertEq(registry.get(keccak256("UNBONDING_PERIOD")), 21 days);
         assertEq(registry.get(keccak256("LIVENESS_PROBE_INTERVAL")), 1 hours);
-        assertEq(registry.get(keccak256("ORACLE_COMMITTEE_SIZE")), 7);
+        assertEq(registry.get(keccak256("ORACLE_COMMITTEE_SIZE")), 9);
         assertEq(registry.get(keccak256("DISPUTE_BOND")), 0.01 ether);
         assertEq(registry.get(keccak256("SESSION_SETTLE_INTERVAL")), 60);
         assertEq(registry.get(keccak256("DEVICE_LIMIT_FREE")), 3);

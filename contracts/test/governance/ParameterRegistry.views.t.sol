@@ -53,15 +53,15 @@ contract ParameterRegistryViewsTest is GovernanceTest {
     function test_TheOracleReadsAllAtOnce() public {
         vm.startPrank(address(timelock));
         registry.set(ParameterKeys.MIN_STAKE, 3 ether);
-        registry.set(ParameterKeys.ORACLE_COMMITTEE_SIZE, 9);
+        registry.set(ParameterKeys.ORACLE_COMMITTEE_SIZE, 11);
         registry.approveConfig(ParameterKeys.BRIDGE_ORACLE_SCOPE, "config");
         vm.stopPrank();
         IParameterRegistry.OraclePolicy memory read = registry.policyForOracle();
         assertFalse(read.paused);
         assertEq(read.minStake, 3 ether);
         assertEq(read.minStakeToStay, 0.5 ether);
-        assertEq(read.minScore, 100);
-        assertEq(read.committeeSize, 9);
+        assertEq(read.minScore, 0);
+        assertEq(read.committeeSize, 11);
         assertEq(read.configHash, bytes32("config"));
         assertEq(read.revision, registry.revision());
     }

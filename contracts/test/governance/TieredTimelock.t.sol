@@ -69,6 +69,28 @@ contract TieredTimelockTest is GovernanceTest {
         timelock.scheduleBatch(targets, new uint256[](1), payloads, 0, SALT, 30 days);
     }
 
+    /// @dev The exploit: a grant scheduled by the core in phase 1 was executed years later.
+    function test_A23_anOperationLapses() public {
+        bytes memory data = abi.encodeCall(registry.set, (ParameterKeys.CREDENTIAL_TTL, 2 hours));
+        _schedule(address(registry), data, 1 days);
+        bytes32 id = timelock.hashOperation(address(registry), 0, data, 0, SALT);
+        skip(1 days + timelock.OPERATION_GRACE() - 1);
+        assertTrue(timelock.isOperationReady(id), "ready");
+        skip(1);
+        assertFalse(timelock.isOperation(id), "lapsed");
+        vm.expectPartialRevert(TimelockController.TimelockUnexpectedOperationState.selector);
+        _execute(address(registry), data);
+        // It can be scheduled anew, with its whole delay.
+        _schedule(address(registry), data, 1 days);
+        vm.expectPartialRevert(TimelockController.TimelockUnexpectedOperationState.selector);
+        _execute(address(registry), data);
+        skip(1 days);
+        _execute(address(registry), data);
+        assertTrue(timelock.isOperationDone(id), "done");
+        skip(365 days);
+        assertTrue(timelock.isOperationDone(id), "done for good");
+    }
+
     function test_TheGeneralDelayMovesWithinOneAndTwoDays() public {
         assertEq(timelock.getMinDelay(), 1 days);
         _updateDelay(2 days);

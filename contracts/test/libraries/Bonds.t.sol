@@ -31,6 +31,21 @@ contract BondsTest is BaseTest {
         assertEq(_bond.staked, 4 ether);
     }
 
+    function test_A13_liftingTheLastHold() public {
+        _bond.lift();
+        _bond.unbond(6 ether, 21 days);
+        uint64 now_ = uint64(vm.getBlockTimestamp());
+        _bond.hold(now_ + 40 days);
+        _bond.hold(now_ + 30 days);
+        _bond.lift();
+        assertEq(_bond.freeAt(), now_ + 40 days);
+        _bond.lift();
+        assertEq(_bond.freeAt(), now_ + 21 days);
+        // Nothing of it counts for what unbonds later.
+        _bond.unbond(1 ether, 7 days);
+        assertEq(_bond.freeAt(), now_ + 7 days);
+    }
+
     function test_releaseTwice() public {
         _bond.unbond(6 ether, 21 days);
         skip(21 days - 1);

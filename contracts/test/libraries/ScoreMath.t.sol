@@ -155,6 +155,17 @@ contract ScoreMathTest is BaseTest {
         assertEq(ScoreMath.step(0, true), 0.05e18);
     }
 
+    /// @dev The fault: rounded down, the average of a node that is always online stuck below 1.
+    function test_ema_aPerfectNodeReachesTheWholeUptime() public pure {
+        uint256 average = 0;
+        uint256 epochs = 0;
+        for (; average != 1e18; ++epochs) {
+            average = ScoreMath.step(average, true);
+        }
+        assertEq(epochs, 761);
+        assertEq(ScoreMath.uptimePart(300, average), 300);
+    }
+
     // ------------------------------------------------------------------------------------------------ properties
 
     function test_stepStaysInRange(uint256 average, bool online) public pure {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
-import {INodeRegistry} from "../../src/interfaces/INodeRegistry.sol";
+import {INodeRegistry, NodeProof, Standing} from "../../src/interfaces/INodeRegistry.sol";
 import {ReputationBase} from "./ReputationBase.sol";
 
 /// @notice blacklist, unblacklist, the emergency blacklist and refresh.
@@ -102,6 +102,43 @@ contract NodeRegistryBlacklistTest is ReputationBase {
         assertFalse(_isBlacklisted(), "cleared");
     }
 
+    /// @dev The exploit: the node changed its key just before the guardian's call, which then banned an address
+    /// without a record.
+    function test_K3_anEmergencyFollowsAChangeOfTheKey() public {
+        _changeKey(node1, node2);
+        _changeKey(node2, node3);
+        vm.prank(guardian);
+        params.blacklistNode(node1.node, "reason");
+        assertTrue(_isBlacklisted(node3.node), "by its first key");
+        assertEq(registry.rewardWeight(node3.node), 0);
+        (bytes20[] memory serving,) = registry.getActiveNodes(0, 10);
+        assertEq(serving.length, 0);
+        (Standing[] memory page,) = registry.standings(0, 10);
+        assertTrue(page[0].blacklisted, "in the list");
+
+        // It cannot change its key any more.
+        NodeKey memory fresh = nodeKey("fresh");
+        string memory message = registry.keyChangeMessage(node3.node, fresh.node, alice);
+        NodeProof[2] memory proofs = [proofOf(node3, message), proofOf(fresh, message)];
+        vm.expectRevert(abi.encodeWithSelector(INodeRegistry.NodeRegistryBlacklisted.selector, node3.node));
+        vm.prank(alice);
+        registry.changeKey(node3.node, fresh.node, proofs[0], proofs[1]);
+
+        skip(1 days);
+        vm.prank(guardian);
+        params.blacklistNode(node2.node, "the longer one counts");
+        vm.prank(guardian);
+        params.clearNode(node1.node);
+        assertTrue(_isBlacklisted(node3.node), "by its second key");
+        skip(params.GUARDIAN_BLACKLIST());
+        assertFalse(_isBlacklisted(node3.node), "over");
+        vm.prank(guardian);
+        params.blacklistNode(node3.node, "the present key");
+        vm.prank(guardian);
+        params.clearNode(node3.node);
+        assertFalse(_isBlacklisted(node3.node), "cleared");
+    }
+
     function test_anEmergencyEndsByItself() public {
         vm.prank(guardian);
         params.blacklistNode(node1.node, "reason");
@@ -127,6 +164,17 @@ contract NodeRegistryBlacklistTest is ReputationBase {
         nodes[0] = node2.node;
         registry.refresh(nodes);
         assertEq(vm.getRecordedLogs().length, 0);
+    }
+
+    function _changeKey(NodeKey memory old, NodeKey memory next) private {
+        string memory message = registry.keyChangeMessage(old.node, next.node, alice);
+        vm.startPrank(alice);
+        registry.changeKey(old.node, next.node, proofOf(old, message), proofOf(next, message));
+        vm.stopPrank();
+    }
+
+    function _isBlacklisted(bytes20 node) private view returns (bool blacklisted) {
+        (,,,, blacklisted,) = registry.standing(node);
     }
 
     function _isBlacklisted() private view returns (bool blacklisted) {

@@ -163,4 +163,34 @@ contract NodeRegistryScoreTest is ReputationBase {
         nodes[0] = node;
         registry.refresh(nodes);
     }
+
+    /// @dev The exploit: a large top-up around one claim took almost all of its stakers' share.
+    function test_K4_addedStakeHasNoWeightForADay() public {
+        NodeKey memory node = nodeKey("K4");
+        register(node, alice, 1 ether);
+        setScore(node, 500);
+        vm.prank(alice);
+        registry.topUp{value: 200 ether}(node.node);
+        assertEq(registry.rewardWeight(node.node), 500 ether);
+        skip(12 hours);
+        vm.prank(alice);
+        registry.topUp{value: 1 ether}(node.node);
+        skip(12 hours);
+        bytes20[] memory nodes = new bytes20[](1);
+        nodes[0] = node.node;
+        registry.refresh(nodes);
+        assertEq(registry.rewardWeight(node.node), 500 ether, "started anew");
+        // What was bonded before is slashed like the rest.
+        slashNode(node.node, 10_000);
+        assertEq(registry.rewardWeight(node.node), 0);
+        vm.prank(alice);
+        registry.topUp{value: 2 ether}(node.node);
+        assertEq(registry.rewardWeight(node.node), 0);
+        skip(registry.WEIGHT_DELAY());
+        registry.refresh(nodes);
+        assertEq(registry.rewardWeight(node.node), 1_000 ether, "a day later");
+        vm.prank(alice);
+        registry.topUp{value: 1 ether}(node.node);
+        assertEq(registry.rewardWeight(node.node), 1_000 ether, "only what is new waits");
+    }
 }

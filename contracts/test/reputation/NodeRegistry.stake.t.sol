@@ -60,14 +60,28 @@ contract NodeRegistryStakeTest is ReputationBase {
         registry.topUp{value: 1 ether}(node1.node);
     }
 
-    function test_topUpRevertWhen_paused() public {
-        pause();
-        vm.expectRevert(INodeRegistry.NodeRegistryPaused.selector);
+    /// @dev The exploit: the grace of a raised minimum ended while a pause kept operators from topping up.
+    function test_A8_topUpIsNeverPaused() public {
+        uint256 before = _stakeOf(node1.node);
+        setParameter(ParameterKeys.MIN_STAKE, before + 1 ether);
+        vm.prank(governor);
+        params.renewPause(30 days);
+        skip(14 days);
+        assertFalse(_isActive(node1.node), "the grace is over");
         vm.prank(alice);
         registry.topUp{value: 1 ether}(node1.node);
+        assertTrue(_isActive(node1.node), "active");
     }
 
-    // ------------------------------------------------------------------------------------------------ request
+    function _stakeOf(bytes20 node) private view returns (uint256 staked) {
+        (staked,,,) = registry.stakeOf(node);
+    }
+
+    function _isActive(bytes20 node) private view returns (bool active) {
+        (, active,,,,) = registry.standing(node);
+    }
+
+    // ------------------------------------------------------------------------------------------------ requestWithdrawal
 
     function test_requestWithdrawal() public {
         vm.expectEmit(address(registry));

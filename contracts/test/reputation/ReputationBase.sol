@@ -60,6 +60,7 @@ abstract contract ReputationBase is InvariantTest {
         oracle = new ReputationOracle(params, registry, governor, address(this));
         manager = new SlashingManager(params, registry, oracle, governor);
         sink = new RecordingSink();
+        setParameter(ParameterKeys.ORACLE_COMMITTEE_SIZE, MEMBERS);
         for (uint256 i = 0; i < MEMBERS; ++i) {
             _addMember(string.concat("member", vm.toString(i)));
         }
@@ -124,6 +125,17 @@ abstract contract ReputationBase is InvariantTest {
         for (uint256 i = members.length - 1; i > 0 && members[i] < members[i - 1]; --i) {
             (members[i], members[i - 1]) = (members[i - 1], members[i]);
         }
+    }
+
+    /// @dev A member of whom a rotation can take notice.
+    function _addCandidate(string memory name) internal returns (address candidate) {
+        candidate = _addMember(name);
+        _consent(candidate);
+    }
+
+    function _consent(address candidate) internal {
+        vm.prank(candidate);
+        oracle.consent(candidate, timestamp() + 1 days);
     }
 
     /// @dev The first `count` of the present members and their signatures.

@@ -18,21 +18,21 @@ contract ReputationOracleSlashTest is ReputationBase {
         assertEq(oracle.slashBond(member, 5_000, alice, 1_000), 0.5 ether);
         assertFalse(oracle.isMember(member), "expelled");
         assertEq(oracle.members().length, MEMBERS - 1);
-        assertEq(oracle.committeeVersion(), 2);
+        assertEq(oracle.committeeVersion(), 1);
         assertEq(oracle.due(alice), 0.05 ether);
         assertEq(oracle.treasuryDue(), 0.45 ether);
         // What is left of the bond goes the usual way.
         vm.startPrank(member);
-        oracle.unbond(0.5 ether);
+        oracle.unbond(member, 0.5 ether);
         skip(UNBONDING);
-        oracle.withdrawBond(member);
+        oracle.withdrawBond(member, member);
         assertEq(member.balance, 99.5 ether);
     }
 
     function test_slashOfABondThatIsUnbonding() public {
         vm.startPrank(alice);
         oracle.bond{value: 2 ether}(alice);
-        oracle.unbond(1 ether);
+        oracle.unbond(alice, 1 ether);
         vm.stopPrank();
         vm.prank(address(manager));
         assertEq(oracle.slashBond(alice, 10_000, address(0), 1_000), 2 ether);
@@ -43,7 +43,7 @@ contract ReputationOracleSlashTest is ReputationBase {
     function test_beyondSlashingOnceUnbonded() public {
         vm.startPrank(alice);
         oracle.bond{value: 2 ether}(alice);
-        oracle.unbond(2 ether);
+        oracle.unbond(alice, 2 ether);
         skip(UNBONDING);
         vm.stopPrank();
         vm.prank(address(manager));
@@ -77,7 +77,7 @@ contract ReputationOracleSlashTest is ReputationBase {
     function test_hold() public {
         vm.startPrank(alice);
         oracle.bond{value: 1 ether}(alice);
-        oracle.unbond(1 ether);
+        oracle.unbond(alice, 1 ether);
         vm.stopPrank();
         uint64 until = timestamp() + 30 days;
         vm.expectEmit(address(oracle));
@@ -89,17 +89,17 @@ contract ReputationOracleSlashTest is ReputationBase {
             abi.encodeWithSelector(IReputationOracle.ReputationOracleStillUnbonding.selector, until)
         );
         vm.prank(alice);
-        oracle.withdrawBond(alice);
+        oracle.withdrawBond(alice, alice);
         vm.warp(until);
         vm.prank(alice);
-        oracle.withdrawBond(alice);
+        oracle.withdrawBond(alice, alice);
         assertEq(alice.balance, 1_000 ether);
     }
 
     function test_aHoldIsBounded() public {
         vm.startPrank(alice);
         oracle.bond{value: 1 ether}(alice);
-        oracle.unbond(1 ether);
+        oracle.unbond(alice, 1 ether);
         vm.stopPrank();
         vm.prank(address(manager));
         oracle.holdBond(alice, type(uint64).max);
@@ -133,9 +133,7 @@ contract ReputationOracleSlashTest is ReputationBase {
 
     function test_wireRevertWhen_firstMembersHaveNoBond() public {
         ReputationOracle fresh = new ReputationOracle(params, registry, governor, address(this));
-        vm.expectRevert(
-            abi.encodeWithSelector(IReputationOracle.ReputationOracleBondTooLow.selector, members[0], 0)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IReputationOracle.ReputationOracleTooFewFit.selector, 0));
         fresh.wire(bob, members);
     }
 

@@ -114,16 +114,63 @@ contract ReputationOracleVerifyTest is ReputationBase {
         assertFalse(other.verify(STATEMENT, signatures, signers, 1), "another contract");
     }
 
-    /// @dev Below seven nothing is attested, even if all that are left agree.
-    function test_falseWhen_theCommitteeIsIncomplete() public {
-        vm.prank(members[6]);
+    /// @dev The exploit: a member with a matured resignation leaves just before a signed batch is executed.
+    function test_A1_leavingDoesNotVoidASignedStatement() public {
+        (address[] memory signers, bytes[] memory signatures) = signed(STATEMENT, THRESHOLD);
+        vm.prank(signers[0]);
         oracle.resign();
         skip(oracle.RESIGNATION_DELAY());
-        vm.prank(members[6]);
+        vm.prank(signers[0]);
         oracle.leaveCommittee();
-        (address[] memory signers, bytes[] memory signatures) = signed(STATEMENT, MEMBERS - 1);
-        assertEq(oracle.committeeVersion(), 2);
-        assertFalse(oracle.verify(STATEMENT, signatures, signers, 2), "incomplete");
+        assertEq(oracle.committeeVersion(), 1);
+        assertTrue(oracle.verify(STATEMENT, signatures, signers, 1), "signed before the departure");
+        skip(oracle.SIGNING_GRACE() - 1);
+        assertTrue(oracle.verify(STATEMENT, signatures, signers, 1), "in the grace");
+        skip(1);
+        assertFalse(oracle.verify(STATEMENT, signatures, signers, 1), "after the grace");
+    }
+
+    /// @dev Seats without a member do not lower the threshold, and do not stop the others.
+    function test_A1_theThresholdIsThatOfTheSeats() public {
+        for (uint256 left = MEMBERS; left >= THRESHOLD - 1; --left) {
+            (address[] memory signers, bytes[] memory signatures) = signed(STATEMENT, left);
+            assertEq(oracle.threshold(), THRESHOLD);
+            assertEq(oracle.verify(STATEMENT, signatures, signers, 1), left >= THRESHOLD, "threshold");
+            address last = signers[left - 1];
+            vm.prank(last);
+            oracle.resign();
+            skip(oracle.RESIGNATION_DELAY());
+            vm.prank(last);
+            oracle.leaveCommittee();
+            skip(oracle.SIGNING_GRACE());
+        }
+    }
+
+    /// @dev A grace is one of the committee that was left: it gives no signature in the next one.
+    function test_A1_theGraceEndsWithARotation() public {
+        _addMember("newcomer");
+        address gone = members[0];
+        if (!oracle.isMember(gone)) gone = members[1];
+        vm.prank(gone);
+        oracle.resign();
+        skip(oracle.RESIGNATION_DELAY());
+        vm.prank(gone);
+        oracle.leaveCommittee();
+        address[] memory next = new address[](MEMBERS);
+        uint256 count = 0;
+        for (uint256 i = 0; i <= MEMBERS; ++i) {
+            if (members[i] != gone) next[count++] = members[i];
+            if (!oracle.isMember(members[i]) && members[i] != gone) _consent(members[i]);
+        }
+        vm.prank(governor);
+        oracle.setCommittee(next);
+        (address[] memory signers, bytes[] memory signatures) = signed(STATEMENT, THRESHOLD);
+        assertTrue(oracle.verify(STATEMENT, signatures, signers, 2), "the next committee");
+        uint256 place = signers[0] < gone ? 1 : 0;
+        assertTrue(gone < signers[place + 1], "order");
+        signers[place] = gone;
+        signatures[place] = signature(memberKeys[gone], oracle.digest(STATEMENT));
+        assertFalse(oracle.verify(STATEMENT, signatures, signers, 2), "of the committee before");
     }
 
     function test_falseWhen_thereIsNoCommittee() public {

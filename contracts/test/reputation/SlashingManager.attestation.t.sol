@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IReputationOracle} from "../../src/interfaces/IReputationOracle.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {AttestationDispute, DisputeState, ISlashingManager} from "../../src/interfaces/ISlashingManager.sol";
 import {DisputeBase} from "./DisputeBase.sol";
@@ -28,7 +29,7 @@ contract SlashingManagerAttestationTest is DisputeBase {
     function test_theBondOfAFormerMemberIsHeld() public {
         address[] memory next = new address[](MEMBERS);
         address gone = members[0];
-        _addMember("newcomer");
+        _addCandidate("newcomer");
         uint256 place = 0;
         for (uint256 i = 0; i < members.length; ++i) {
             if (members[i] != gone) next[place++] = members[i];
@@ -37,7 +38,7 @@ contract SlashingManagerAttestationTest is DisputeBase {
         vm.prank(governor);
         oracle.setCommittee(next);
         vm.prank(gone);
-        oracle.unbond(1 ether);
+        oracle.unbond(gone, 1 ether);
         skip(UNBONDING - 1);
 
         uint256 id = _open(gone, theirs);
@@ -69,6 +70,32 @@ contract SlashingManagerAttestationTest is DisputeBase {
         assertEq(manager.treasuryDue(), BOND);
         assertEq(oracle.members().length, MEMBERS);
         assertEq(uint256(manager.attestationDisputes(id).state), uint256(DisputeState.Rejected));
+        assertManagerSolvent();
+    }
+
+    /// @dev The exploit: any honest signature held a bond for 38 days, for a bond that always came back.
+    function test_A16_aHoldIsNotFreeAndEndsWithItsDispute() public {
+        address member = members[0];
+        vm.prank(address(manager));
+        oracle.slashBond(member, 0, address(0), 0);
+        uint256 first = _open(1);
+        uint256 second = _open(member, signature(memberKeys[member], oracle.digest(STATEMENT)), "second");
+        vm.prank(member);
+        oracle.unbond(member, 1 ether);
+        vm.prank(governor);
+        manager.rule(first, false);
+        (,,, uint64 heldUntil) = oracle.bondOf(member);
+        assertGt(heldUntil, timestamp() + UNBONDING, "held by the second");
+        skip(manager.RULING_PERIOD() + 1);
+        vm.expectEmit(address(oracle));
+        emit IReputationOracle.HoldLifted(member);
+        manager.expireAttestationDispute(second);
+        (,,, heldUntil) = oracle.bondOf(member);
+        assertEq(heldUntil, 0);
+        assertEq(manager.due(bob), BOND / 2);
+        assertEq(manager.treasuryDue(), BOND + BOND / 2);
+        vm.prank(member);
+        oracle.withdrawBond(member, member);
         assertManagerSolvent();
     }
 
@@ -127,7 +154,8 @@ contract SlashingManagerAttestationTest is DisputeBase {
         vm.expectEmit(address(manager));
         emit ISlashingManager.AttestationDisputeExpired(id);
         manager.expireAttestationDispute(id);
-        assertEq(manager.due(bob), BOND);
+        assertEq(manager.due(bob), BOND / 2);
+        assertEq(manager.treasuryDue(), BOND / 2);
         vm.expectRevert(_wrongState(id, DisputeState.Expired));
         manager.expireAttestationDispute(id);
         // It can be brought again.
@@ -216,7 +244,8 @@ contract SlashingManagerAttestationTest is DisputeBase {
             manager.slashEquivocation(member, 100, 1, [bytes32("a"), "b"], [uint32(1), 1], signatures),
             1 ether
         );
-        assertEq(oracle.due(stranger), 0.1 ether);
+        assertEq(oracle.due(stranger), 0);
+        assertEq(oracle.treasuryDue(), 1 ether);
         assertFalse(oracle.isMember(member), "expelled");
     }
 
@@ -268,6 +297,21 @@ contract SlashingManagerAttestationTest is DisputeBase {
         manager.slashEquivocation(members[0], 100, 1, [bytes32("a"), "b"], [uint32(1), 1], signatures);
     }
 
+    /// @dev The exploit: a member reports itself, which expelled it, raised the version and left too few members.
+    function test_K2_anEquivocationReportDoesNotStopTheCommittee() public {
+        (address[] memory signers, bytes[] memory votes) = signed(STATEMENT, THRESHOLD);
+        address member = signers[0];
+        bytes[2] memory signatures = _two(member, 100, 1, [bytes32("a"), "b"], [1, 1]);
+        vm.prank(member);
+        manager.slashEquivocation(member, 100, 1, [bytes32("a"), "b"], [uint32(1), 1], signatures);
+        assertFalse(oracle.isMember(member), "expelled");
+        assertEq(oracle.committeeVersion(), 1);
+        assertTrue(oracle.verify(STATEMENT, votes, signers, 1), "signed before");
+        skip(oracle.SIGNING_GRACE());
+        (signers, votes) = signed(STATEMENT, THRESHOLD);
+        assertTrue(oracle.verify(STATEMENT, votes, signers, 1), "the others go on");
+    }
+
     function _two(
         address member,
         uint64 epoch,
@@ -294,11 +338,15 @@ contract SlashingManagerAttestationTest is DisputeBase {
     }
 
     function _open(address member, bytes memory theirs) private returns (uint256) {
+        return _open(member, theirs, EVIDENCE);
+    }
+
+    function _open(address member, bytes memory theirs, bytes32 evidence) private returns (uint256) {
         address[] memory accused = new address[](1);
         bytes[] memory signatures = new bytes[](1);
         (accused[0], signatures[0]) = (member, theirs);
         vm.prank(bob);
-        return manager.disputeAttestation{value: BOND}(STATEMENT, accused, signatures, EVIDENCE);
+        return manager.disputeAttestation{value: BOND}(STATEMENT, accused, signatures, evidence);
     }
 
     function _wrongState(uint256 id, DisputeState state) private pure returns (bytes memory) {

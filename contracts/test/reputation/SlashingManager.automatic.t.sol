@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {INodeRegistry} from "../../src/interfaces/INodeRegistry.sol";
-import {ISlashingManager, Offence} from "../../src/interfaces/ISlashingManager.sol";
+import {ISlashingManager, Offence, Period} from "../../src/interfaces/ISlashingManager.sol";
 import {ParameterKeys} from "../../src/libraries/ParameterKeys.sol";
 import {SlashingManager} from "../../src/reputation/SlashingManager.sol";
 import {DisputeBase} from "./DisputeBase.sol";
@@ -50,6 +50,55 @@ contract SlashingManagerAutomaticTest is DisputeBase {
         uint64 middle = timestamp() - 3 days;
         attest(Offence.Downtime, middle - 3 days, middle);
         assertEq(attest(Offence.Downtime, middle, timestamp()), 0.0198 ether);
+    }
+
+    /// @dev The exploit: the last of several periods, submitted first, shielded all earlier ones.
+    function test_A3_periodsInAnyOrder(uint256 seed) public {
+        uint64 end = timestamp();
+        uint256[5] memory order = [uint256(0), 1, 2, 3, 4];
+        for (uint256 i = 4; i > 0; --i) {
+            uint256 j = uint256(keccak256(abi.encode(seed, i))) % (i + 1);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+        uint64 length = 24 hours + 1;
+        for (uint256 i = 0; i < 5; ++i) {
+            uint64 to = end - uint64(order[i]) * length;
+            assertGt(attest(Offence.Downtime, to - length, to), 0, "slashed");
+        }
+        Period[] memory periods = manager.punishedPeriods(1, Offence.Downtime);
+        assertEq(periods.length, 5);
+        for (uint256 i = 0; i < 5; ++i) {
+            assertEq(periods[i].to, end - uint64(4 - i) * length);
+            assertEq(periods[i].from, periods[i].to - length);
+            _expectPunished(periods[i].from, periods[i].to);
+            _expectPunished(periods[i].from - length / 2, periods[i].from + length / 2 + 1);
+        }
+        assertEq(manager.punishedUntil(1, Offence.Downtime), end);
+        assertEq(registry.scoreFacts(node1.node).offences, 5);
+    }
+
+    /// @dev A period over others that were punished, or within one, overlaps.
+    function test_A3_revertWhen_aPeriodContainsAnother() public {
+        uint64 end = timestamp();
+        attest(Offence.Downtime, end - 4 days, end - 2 days);
+        _expectPunished(end - 5 days, end);
+        _expectPunished(end - 3 days - 20 hours, end - 2 days - 10 hours);
+        attest(Offence.Downtime, end - 2 days, end);
+        attest(Offence.Downtime, end - 6 days, end - 4 days);
+    }
+
+    /// @dev The exploit: a node that had left was slashed for being down afterwards.
+    function test_A25_downtimeAfterLeavingIsNone() public {
+        skip(1 hours);
+        uint64 left = timestamp();
+        vm.prank(alice);
+        registry.deregisterNode(node1.node);
+        assertEq(registry.leftAt(node1.node), left);
+        assertEq(registry.leftAt(node2.node), 0);
+        skip(3 days);
+        _expectInvalidPeriod(Offence.Downtime, left - 2 days, left + 1);
+        _expectInvalidPeriod(Offence.Downtime, left, timestamp());
+        assertEq(attest(Offence.Downtime, left - 2 days, left), 0.02 ether);
     }
 
     function test_revertWhen_aPeriodIsPunishedTwice() public {
@@ -183,5 +232,16 @@ contract SlashingManagerAutomaticTest is DisputeBase {
             signed(manager.offenceHash(node1.node, offence, from, to, 1), THRESHOLD);
         vm.expectRevert(reason);
         manager.slashAutomatic(node1.node, offence, from, to, 1, signers, signatures);
+    }
+
+    function _expectPunished(uint64 from, uint64 to) private {
+        _expectRevert(
+            Offence.Downtime,
+            from,
+            to,
+            abi.encodeWithSelector(
+                ISlashingManager.SlashingManagerAlreadyPunished.selector, node1.node, Offence.Downtime
+            )
+        );
     }
 }

@@ -143,6 +143,102 @@ contract SlashingManagerExecuteTest is DisputeBase {
         assertManagerSolvent();
     }
 
+    /// @dev The exploit: the accused copied the accusation, executed its own first and took the reward.
+    function test_A4_theEarliestUpheldDisputeIsRewarded() public {
+        uint64 occurredAt = timestamp() - 1 days;
+        uint256 first = openAs(bob, Offence.Malicious, occurredAt, EVIDENCE);
+        uint256 copy = openAs(stranger, Offence.Malicious, occurredAt, EVIDENCE);
+        decide(copy, true);
+        decide(first, true);
+        skip(VETO_PERIOD);
+        assertEq(manager.execute(copy), 2 ether);
+        assertEq(registry.due(bob), 0.2 ether);
+        assertEq(registry.due(stranger), 0);
+        assertEq(manager.execute(first), 0);
+        assertEq(registry.due(bob), 0.2 ether);
+        assertEq(manager.due(stranger), BOND);
+        assertManagerSolvent();
+    }
+
+    /// @dev A dispute that was vetoed has no claim to a reward.
+    function test_A4_aVetoedDisputeIsNotRewarded() public {
+        uint64 occurredAt = timestamp() - 1 days;
+        uint256 first = openAs(bob, Offence.Malicious, occurredAt, EVIDENCE);
+        uint256 second = openAs(stranger, Offence.Malicious, occurredAt, EVIDENCE);
+        decide(first, true);
+        decide(second, true);
+        vm.prank(governor);
+        manager.veto(first);
+        skip(VETO_PERIOD);
+        assertEq(manager.execute(second), 2 ether);
+        assertEq(registry.due(stranger), 0.2 ether);
+        assertEq(registry.due(bob), 0);
+    }
+
+    /// @dev The committee can tell a copy, as the hash names the disputer.
+    function test_A4_theEvidenceHashNamesTheDisputer() public view {
+        assertEq(manager.evidenceHashOf(bob, EVIDENCE), keccak256(abi.encode(bob, EVIDENCE)));
+    }
+
+    /// @dev The exploit: a longer major delay, set while a dispute ran, let the stake leave before the execution.
+    function test_K5_aDisputeKeepsTheClocksOfItsOpening() public {
+        uint256 id = open(Offence.Malicious);
+        vm.prank(alice);
+        registry.deregisterNode(node1.node);
+        (,,, uint64 heldUntil) = registry.stakeOf(node1.node);
+        skip(6 days);
+        setParameter(ParameterKeys.TIMELOCK_DELAY_CRITICAL, 30 days);
+        setParameter(ParameterKeys.TIMELOCK_DELAY_MAJOR, 14 days);
+        setParameter(ParameterKeys.DISPUTE_PERIOD, 30 days);
+        skip(1 days);
+        decide(id, true);
+        assertEq(manager.disputes(id).vetoPeriod, VETO_PERIOD);
+        uint64 executableAt = manager.disputes(id).executableAt;
+        assertEq(executableAt, timestamp() + VETO_PERIOD);
+        assertLe(executableAt + manager.EXECUTION_MARGIN(), heldUntil, "held");
+        vm.warp(executableAt);
+        assertEq(manager.execute(id), 2 ether);
+    }
+
+    /// @dev The exploit: a dispute that was rejected went on holding the stake.
+    function test_A13_aFinalDisputeHoldsNothing() public {
+        vm.prank(alice);
+        registry.deregisterNode(node1.node);
+        skip(UNBONDING - 1);
+        uint256 rejected = open(Offence.Logging);
+        uint256 vetoed = openAs(bob, Offence.Malicious, timestamp() - 1 days, keccak256("vetoed"));
+        uint256 expired = openAs(bob, Offence.Malicious, timestamp() - 1 days, keccak256("expired"));
+        decide(rejected, false);
+        decide(vetoed, true);
+        vm.prank(governor);
+        manager.veto(vetoed);
+        (,,, uint64 heldUntil) = registry.stakeOf(node1.node);
+        assertGt(heldUntil, timestamp(), "held by the last");
+        skip(DISPUTE_PERIOD + 1);
+        vm.expectEmit(address(registry));
+        emit INodeRegistry.HoldLifted(node1.node);
+        manager.expire(expired);
+        (,,, heldUntil) = registry.stakeOf(node1.node);
+        assertEq(heldUntil, 0);
+        vm.prank(alice);
+        registry.withdrawStake(node1.node, alice);
+        assertEq(alice.balance, 1_000 ether);
+    }
+
+    /// @dev What was held is free once the dispute is executed, as far as it was not taken.
+    function test_A13_anExecutedDisputeHoldsNothing() public {
+        uint256 id = open(Offence.Logging);
+        vm.prank(alice);
+        registry.deregisterNode(node1.node);
+        decide(id, true);
+        skip(VETO_PERIOD);
+        manager.execute(id);
+        skip(UNBONDING - VETO_PERIOD);
+        vm.prank(alice);
+        registry.withdrawStake(node1.node, alice);
+        assertEq(alice.balance, 999.5 ether);
+    }
+
     function test_aLaterOffenceIsPunishedAgain() public {
         uint64 opened = timestamp();
         uint256 first = openAs(bob, Offence.Logging, opened - 1 days, EVIDENCE);

@@ -44,7 +44,7 @@ contract GasTest is World {
         uint64 version = system.oracle.committeeVersion();
         bytes32 hash =
             system.oracle.reportHash(epoch, system.oracle.rootOf(epoch, list), uint32(list.length), version);
-        (address[] memory signers, bytes[] memory signatures) = _votes(hash, 5);
+        (address[] memory signers, bytes[] memory signatures) = _votes(hash, 6);
         system.oracle.postEpochList(epoch, list, version, signers, signatures);
         vm.snapshotGasLastCall(SCORES, "postEpochList of one node");
         system.oracle.recompute(node.node);
@@ -82,7 +82,7 @@ contract GasTest is World {
         for (uint256 i = 0; i < 100; ++i) {
             uint256 id = _open(bytes20(0));
             claims[i] = ISessionManager.Claim(id, 0.5 ether, _receipt(id, 0.5 ether));
-            usages[i] = ISessionManager.Usage(_open(ACCOUNT), ACCOUNT, node.node, 0.5 ether);
+            usages[i] = ISessionManager.Usage(_open(ACCOUNT), ACCOUNT, node.node, 0, 0.5 ether);
         }
         vm.prank(operator);
         assertEq(system.sessions.claimBatch(claims), 100);
@@ -90,7 +90,7 @@ contract GasTest is World {
 
         uint64 version = system.oracle.committeeVersion();
         (address[] memory signers, bytes[] memory signatures) =
-            _votes(system.sessions.usageHash(usages, 1, version), 5);
+            _votes(system.sessions.usageHash(usages, 1, version), 6);
         assertEq(
             system.sessions.settleUsage(usages, 1, ISessionManager.Votes(signatures, signers, version)), 100
         );

@@ -18,9 +18,8 @@ contract PauseTest is RoleTable {
         super.setUp();
         _prepare();
         _fill();
-        string[17] memory stopped = [
+        string[16] memory stopped = [
             "NodeRegistry.registerNode",
-            "NodeRegistry.topUp",
             "NodeRegistry.changeKey",
             "NodeRegistry.acceptOperator",
             "ReputationOracle.postEpoch",

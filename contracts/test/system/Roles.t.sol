@@ -41,6 +41,7 @@ contract RolesTest is RoleTable {
         _isDenial[INodeRegistry.NodeRegistryNotOffered.selector] = true;
         _isDenial[IReputationOracle.ReputationOracleCannotWire.selector] = true;
         _isDenial[IReputationOracle.ReputationOracleNotMember.selector] = true;
+        _isDenial[IReputationOracle.ReputationOracleNotPayee.selector] = true;
         _isDenial[IReputationOracle.ReputationOracleCannotLeave.selector] = true;
         _isDenial[IPaymentSplitter.PaymentSplitterNotRegistry.selector] = true;
         _isDenial[ISessionManager.SessionManagerNotUser.selector] = true;

@@ -17,7 +17,7 @@ abstract contract World is DeployedTest {
     }
 
     bytes20 internal constant ACCOUNT = bytes20(uint160(0xacc1));
-    uint256 internal constant MEMBERS = 7;
+    uint256 internal constant MEMBERS = 9;
 
     address internal operator = makeAddr("operator");
     address internal user;
@@ -30,6 +30,8 @@ abstract contract World is DeployedTest {
     uint256 internal session;
     /// @dev Settled by attestation, in ETH.
     uint256 internal attestedSession;
+    /// @dev Settled by attestation, on any node; not open before `_openRoaming`.
+    uint256 internal roamingSession;
 
     function _configure() internal virtual override {
         (user, userKey) = makeAddrAndKey("user");
@@ -90,13 +92,28 @@ abstract contract World is DeployedTest {
     }
 
     function _terms(bytes20 account) internal view returns (ISessionManager.Terms memory) {
-        return ISessionManager.Terms(node.node, account, address(0), address(0), 1 ether, 1 days);
+        return ISessionManager.Terms(node.node, account, address(0), user, 1 ether, 1 days);
     }
 
     function _open(bytes20 account) internal returns (uint256) {
         ISessionManager.Terms memory terms = _terms(account);
         vm.prank(user);
         return system.sessions.open{value: terms.amount}(terms);
+    }
+
+    /// @dev A session on any node, in which the node was paid for usage.
+    function _openRoaming() internal returns (uint256 id) {
+        ISessionManager.Terms memory terms = _terms(ACCOUNT);
+        terms.node = bytes20(0);
+        vm.prank(user);
+        id = system.sessions.open{value: terms.amount}(terms);
+        ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](1);
+        usages[0] = ISessionManager.Usage(id, ACCOUNT, node.node, 0, 0.1 ether);
+        uint64 epoch = uint64(vm.getBlockTimestamp() / 1 hours - 1);
+        uint64 version = system.oracle.committeeVersion();
+        (address[] memory signers, bytes[] memory signatures) =
+            _votes(system.sessions.usageHash(usages, epoch, version), system.oracle.threshold());
+        system.sessions.settleUsage(usages, epoch, ISessionManager.Votes(signatures, signers, version));
     }
 
     function _receipt(uint256 id, uint256 amount) internal view returns (bytes memory) {

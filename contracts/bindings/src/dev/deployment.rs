@@ -8,7 +8,7 @@ use super::{DevChain, DevError, Key, Plan, System};
 use crate::system::{NodeRegistry, ParameterRegistry, ReputationOracle, TieredTimelock};
 
 /// Size of the committee that parameters ask for at first.
-const MEMBERS: usize = 7;
+const MEMBERS: usize = 9;
 
 /// A system in place: its addresses, and the keys of its committee.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Deploys what is missing of `plan`, wires it, and bonds a committee of seven.
+    /// Deploys what is missing of `plan`, wires it, and bonds a committee of nine.
     pub async fn make(chain: &DevChain, plan: Plan) -> Result<Self, DevError> {
         let (system, codes) = plan.make();
         for ((_, address), code) in system.named().into_iter().zip(codes) {

@@ -96,7 +96,7 @@ contract GatewayWorld is BaseTest {
         for (uint256 i = 0; i < operators.length; ++i) {
             sum += splitter.pending(operators[i], token);
         }
-        sum += splitter.pending(treasury, token);
+        sum += splitter.treasuryPending(token);
     }
 
     function _addUser(string memory name) private {

@@ -150,16 +150,26 @@ contract SessionHandler is BaseTest {
         (uint256 id, ISessionManager.Session memory s) = _pick(seed);
         if (id == 0 || !_isSettleable(id)) return;
         bool byOperator = s.account != 0 && s.operator != address(0) && seed >> 255 == 1;
-        _dispute(id, byOperator ? s.operator : s.user);
+        bytes20 node = WORLD.nodes((seed >> 128) % 3);
+        bool byNode = s.account != 0 && s.node == 0 && seed >> 255 == 1 && MANAGER.usageOf(id, node) != 0;
+        if (byNode) _disputeAsNode(id, node);
+        else _dispute(id, byOperator ? s.operator : s.user);
     }
 
     function resolveNoRevert(uint256 seed, uint256 amount, bool upheld) external {
         (uint256 id, ISessionManager.Session memory s) = _pick(seed);
         if (id == 0 || s.state != ISessionManager.State.Disputed) return;
         if (vm.getBlockTimestamp() >= uint256(s.disputedAt) + s.disputePeriod || _isTooSoon(s, 60)) return;
-        amount = bound(amount, s.claimed, s.account != 0 ? s.deposit : s.signed);
-        bytes20 node = s.node != 0 ? s.node : WORLD.nodes((seed >> 128) % 3);
-        _resolve(id, ISessionManager.Resolution(id, node, amount, upheld));
+        ISessionManager.Share[] memory shares;
+        uint256 left = s.deposit - s.claimed;
+        if (s.account != 0 && left > 1 && seed >> 254 != 0) {
+            shares = new ISessionManager.Share[](2);
+            for (uint256 i = 0; i < 2; ++i) {
+                shares[i].node = s.node != 0 ? s.node : WORLD.nodes((seed >> (128 + 8 * i)) % 3);
+                shares[i].amount = bound(amount, 1, left / 2);
+            }
+        }
+        _resolve(id, ISessionManager.Resolution(id, shares, upheld));
     }
 
     // ------------------------------------------------------------------ anyone
@@ -253,8 +263,10 @@ contract SessionHandler is BaseTest {
         ISessionManager.Usage[] memory usages = new ISessionManager.Usage[](2);
         bytes20 first = s.node != 0 ? s.node : WORLD.nodes(seed % 3);
         bytes20 second = s.node != 0 ? s.node : WORLD.nodes((seed >> 8) % 3);
-        usages[0] = ISessionManager.Usage(id, WORLD.ACCOUNT(), first, amount / 2);
-        usages[1] = ISessionManager.Usage(id, WORLD.ACCOUNT(), second, amount);
+        uint256 from = MANAGER.usageOf(id, first);
+        usages[0] = ISessionManager.Usage(id, WORLD.ACCOUNT(), first, from, amount / 2);
+        from = first == second && amount / 2 > from ? amount / 2 : MANAGER.usageOf(id, second);
+        usages[1] = ISessionManager.Usage(id, WORLD.ACCOUNT(), second, from, amount);
         bytes32 structHash = MANAGER.usageHash(usages, ++_epoch, 1);
         done["usage"] += MANAGER.settleUsage(usages, _epoch, _votes(structHash));
     }
@@ -264,6 +276,13 @@ contract SessionHandler is BaseTest {
         MANAGER.dispute{value: BOND}(id, 0);
         deposited[address(0)] += BOND;
         ++done["dispute"];
+    }
+
+    function _disputeAsNode(uint256 id, bytes20 node) private watched(id) {
+        vm.prank(WORLD.registry().operatorOf(node));
+        MANAGER.disputeAsNode{value: BOND}(id, node, 0);
+        deposited[address(0)] += BOND;
+        ++done["disputeAsNode"];
     }
 
     function _resolve(uint256 id, ISessionManager.Resolution memory decision) private watched(id) {

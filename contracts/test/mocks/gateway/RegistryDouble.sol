@@ -16,6 +16,9 @@ contract RegistryDouble {
     }
 
     mapping(bytes20 node => Node) private _nodes;
+    /// @dev Survives a change of the key.
+    mapping(bytes20 node => uint256) public recordOf;
+    uint256 private _records;
     IRewardSink public sink;
 
     function setSink(IRewardSink sink_) external {
@@ -24,6 +27,7 @@ contract RegistryDouble {
 
     function register(bytes20 node, address operator) external {
         _nodes[node] = Node(operator, true, true, false, 0, node);
+        recordOf[node] = ++_records;
     }
 
     function setStanding(bytes20 node, bool registered, bool active, bool blacklisted) external {
@@ -43,6 +47,14 @@ contract RegistryDouble {
 
     function setCurrent(bytes20 node, bytes20 current) external {
         _nodes[node].current = current;
+    }
+
+    /// @dev The record goes from `node` to `newNode`; the former leads to it.
+    function changeKey(bytes20 node, bytes20 newNode) external {
+        _nodes[newNode] = _nodes[node];
+        recordOf[newNode] = recordOf[node];
+        _nodes[newNode].current = newNode;
+        _nodes[node] = Node(address(0), false, false, false, 0, newNode);
     }
 
     function setWeight(bytes20 node, uint256 weight) external {

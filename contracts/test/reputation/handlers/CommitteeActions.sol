@@ -32,10 +32,10 @@ abstract contract CommitteeActions is StakeActions {
     function unbond(uint256 who, uint256 amount) external {
         address member = members[who % CANDIDATES];
         (uint256 bonded,,,) = oracle.bondOf(member);
-        if (oracle.isMember(member) || bonded == 0) return;
+        if (oracle.isMember(member) || bonded == 0 || oracle.consentUntil(member) > timestamp()) return;
         amount = bound(amount, 1, bonded);
         vm.prank(member);
-        oracle.unbond(amount);
+        oracle.unbond(member, amount);
         ++done["unbond"];
     }
 
@@ -45,7 +45,7 @@ abstract contract CommitteeActions is StakeActions {
         bool free = timestamp() >= unbondsAt && timestamp() >= heldUntil;
         if (oracle.due(member) == 0 && (!free || unbonding == 0)) return;
         vm.prank(member);
-        oracle.withdrawBond(member);
+        oracle.withdrawBond(member, member);
         ++done["withdrawBond"];
     }
 
@@ -90,6 +90,7 @@ abstract contract CommitteeActions is StakeActions {
         address[] memory next = new address[](size);
         for (uint256 i = 0; i < size; ++i) {
             next[i] = able[i];
+            if (!oracle.isMember(able[i]) && oracle.consentUntil(able[i]) <= timestamp()) _consent(able[i]);
         }
         setParameter(ParameterKeys.ORACLE_COMMITTEE_SIZE, size);
         vm.prank(governor);
@@ -130,6 +131,6 @@ abstract contract CommitteeActions is StakeActions {
     }
 
     function _canAttest() internal view returns (bool) {
-        return !params.paused() && oracle.members().length >= 7;
+        return !params.paused() && oracle.members().length >= oracle.threshold();
     }
 }

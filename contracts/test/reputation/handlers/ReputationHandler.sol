@@ -24,7 +24,7 @@ contract ReputationHandler is CommitteeActions {
         uint64 from = to - uint64(bound(length, 7 days, 12 days));
         uint64 since = registry.scoreFacts(node).since;
         uint64 punished = manager.punishedUntil(record, offence);
-        if (from < since || from < punished) return;
+        if (from < since || from < punished || registry.leftAt(node) != 0) return;
         uint64 version = oracle.committeeVersion();
         (address[] memory signers, bytes[] memory signatures) =
             signed(manager.offenceHash(node, offence, from, to, version), oracle.threshold());
@@ -56,7 +56,7 @@ contract ReputationHandler is CommitteeActions {
 
     function decide(uint256 id, uint256 verdict) external {
         (bool found, Dispute memory dispute) = _dispute(id, DisputeState.Open);
-        if (!found || oracle.members().length < 7 || timestamp() > dispute.deadline) return;
+        if (!found || oracle.members().length < oracle.threshold() || timestamp() > dispute.deadline) return;
         id = 1 + id % manager.disputeCount();
         bool upheld = verdict % 3 != 0;
         uint64 version = oracle.committeeVersion();
@@ -150,21 +150,35 @@ contract ReputationHandler is CommitteeActions {
             registry.deregisterNode(node);
         }
         for (uint256 i = 0; i < CANDIDATES; ++i) {
-            if (!oracle.isMember(members[i]) || oracle.leavesAt(members[i]) != 0) continue;
-            vm.prank(members[i]);
-            oracle.resign();
+            if (!oracle.isMember(members[i])) continue;
+            vm.startPrank(members[i]);
+            uint256 leaves = oracle.leavesAt(members[i]);
+            if (leaves == 0) oracle.resign();
+            else if (leaves <= timestamp()) oracle.leaveCommittee();
+            vm.stopPrank();
         }
-        skip(oracle.RESIGNATION_DELAY());
+        skip(oracle.RESIGNATION_WINDOW());
+        _leaveMatured();
+        skip(oracle.RESIGNATION_DELAY() - oracle.RESIGNATION_WINDOW());
+        _leaveMatured();
         for (uint256 i = 0; i < CANDIDATES; ++i) {
             vm.startPrank(members[i]);
-            if (oracle.isMember(members[i])) oracle.leaveCommittee();
             (uint256 bonded,,,) = oracle.bondOf(members[i]);
-            if (bonded != 0) oracle.unbond(bonded);
+            if (bonded != 0) oracle.unbond(members[i], bonded);
             vm.stopPrank();
         }
         skip(60 days + 60 days);
         _endDisputes();
         _takeOut();
+    }
+
+    function _leaveMatured() private {
+        for (uint256 i = 0; i < CANDIDATES; ++i) {
+            uint256 leaves = oracle.leavesAt(members[i]);
+            if (!oracle.isMember(members[i]) || leaves == 0 || leaves > timestamp()) continue;
+            vm.prank(members[i]);
+            oracle.leaveCommittee();
+        }
     }
 
     function _endDisputes() private {
@@ -191,7 +205,7 @@ contract ReputationHandler is CommitteeActions {
             (, uint256 unbonding,,) = oracle.bondOf(members[i]);
             if (unbonding + oracle.due(members[i]) == 0) continue;
             vm.prank(members[i]);
-            oracle.withdrawBond(members[i]);
+            oracle.withdrawBond(members[i], members[i]);
         }
         for (uint256 which = 0; which < 3; ++which) {
             for (uint256 i = 0; i < operators.length; ++i) {

@@ -18,11 +18,18 @@ abstract contract GatewayRoles is RoleRows {
         _add("addToken", abi.encodeCall(system.splitter.addToken, (address(0))), ANYBODY, "anybody");
         _add("harvest", abi.encodeCall(system.splitter.harvest, (node.node, address(0))), ANYBODY, "anybody");
         _add("sync", abi.encodeCall(system.splitter.sync, (node.node)), ANYBODY, "anybody");
+        _addPaid(
+            "payTreasury",
+            1,
+            abi.encodeCall(system.splitter.payTreasury, ()),
+            ANYBODY,
+            "anybody, the own money"
+        );
         _addUnfit(
             "collectTreasury",
             abi.encodeCall(system.splitter.collectTreasury, (address(0))),
             ANYBODY,
-            "anybody; the money goes to the treasury"
+            "anybody; the money goes to the present treasury"
         );
         string memory own = "anybody, the own money";
         _addUnfit("withdraw", abi.encodeCall(system.splitter.withdraw, (address(0))), ANYBODY, own);
@@ -73,6 +80,13 @@ abstract contract GatewayRoles is RoleRows {
             abi.encodeCall(system.sessions.dispute, (attestedSession, "evidence")),
             USER | OPERATOR,
             "the session's user; the operator of a session settled by attestation"
+        );
+        _addPaid(
+            "disputeAsNode",
+            0.01 ether,
+            abi.encodeCall(system.sessions.disputeAsNode, (roamingSession, node.node, "evidence")),
+            OPERATOR,
+            "the operator of a node that was paid in a session on any node"
         );
         _addUnfit("withdraw", abi.encodeCall(system.sessions.withdraw, (address(0))), ANYBODY, own);
         _addUnfit(
@@ -131,7 +145,8 @@ abstract contract GatewayRoles is RoleRows {
         _addUnfit(
             "resolve",
             abi.encodeCall(
-                system.sessions.resolve, (ISessionManager.Resolution(session, node.node, 0, true), votes)
+                system.sessions.resolve,
+                (ISessionManager.Resolution(session, new ISessionManager.Share[](0), true), votes)
             ),
             ANYBODY,
             signed

@@ -60,6 +60,7 @@ abstract contract ReputationRoles is RoleRows {
             slasher
         );
         _add("hold", abi.encodeCall(system.nodes.hold, (id, 1)), SLASHING, slasher);
+        _add("lift", abi.encodeCall(system.nodes.lift, (id)), SLASHING, slasher);
         _add(
             "blacklist",
             abi.encodeCall(system.nodes.blacklist, (id)),
@@ -103,12 +104,18 @@ abstract contract ReputationRoles is RoleRows {
         );
         _addUnfit("recompute", abi.encodeCall(system.oracle.recompute, (id)), ANYBODY, "anybody");
         _addPaid("bond", 1, abi.encodeCall(system.oracle.bond, (stranger)), ANYBODY, "anybody");
-        _addUnfit("unbond", abi.encodeCall(system.oracle.unbond, (1)), ANYBODY, "anybody, the own bond");
+        address seated = config.committee[0];
+        string memory payee = "the bond's payee: at first the member";
+        _add("setBondPayee", abi.encodeCall(system.oracle.setBondPayee, (seated, stranger)), MEMBER, payee);
+        _add(
+            "consent",
+            abi.encodeCall(system.oracle.consent, (seated, uint64(vm.getBlockTimestamp() + 1 days))),
+            MEMBER,
+            payee
+        );
+        _addUnfit("unbond", abi.encodeCall(system.oracle.unbond, (seated, 1)), MEMBER, payee);
         _addUnfit(
-            "withdrawBond",
-            abi.encodeCall(system.oracle.withdrawBond, (stranger)),
-            ANYBODY,
-            "anybody, the own bond"
+            "withdrawBond", abi.encodeCall(system.oracle.withdrawBond, (seated, stranger)), MEMBER, payee
         );
         _addUnfit(
             "resign", abi.encodeCall(system.oracle.resign, ()), MEMBER | LEAVING, "a member, for itself"
@@ -117,7 +124,7 @@ abstract contract ReputationRoles is RoleRows {
             "leaveCommittee",
             abi.encodeCall(system.oracle.leaveCommittee, ()),
             LEAVING,
-            "a member, 14 days after resigning"
+            "a member, from 14 to 21 days after resigning"
         );
         _addUnfit(
             "setCommittee",
@@ -131,6 +138,7 @@ abstract contract ReputationRoles is RoleRows {
             "slashBond", abi.encodeCall(system.oracle.slashBond, (member, 1, stranger, 1)), SLASHING, slasher
         );
         _add("holdBond", abi.encodeCall(system.oracle.holdBond, (member, 1)), SLASHING, slasher);
+        _add("liftBond", abi.encodeCall(system.oracle.liftBond, (member)), SLASHING, slasher);
         _addUnfit(
             "wire",
             abi.encodeCall(system.oracle.wire, (stranger, new address[](0))),

@@ -22,6 +22,7 @@ abstract contract RoleTable is GovernanceRoles, ReputationRoles, GatewayRoles {
         system.nodes.offerOperator(node.node, user);
         session = _open(bytes20(0));
         attestedSession = _open(ACCOUNT);
+        roamingSession = _openRoaming();
         vm.prank(guardian);
         system.parameters.blacklistNode(freshNode.node, "");
     }
