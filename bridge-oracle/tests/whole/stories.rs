@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alloy::primitives::FixedBytes;
+use alloy::primitives::{FixedBytes, U256};
 use bridge_oracle::reconcile::{Action, Stance};
 use bridge_oracle::round::RoundError;
 use prost_types::Any;
@@ -49,6 +49,8 @@ async fn from_the_proof_to_a_session_and_from_a_slash_to_a_refusal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_out_of_good_standing_and_the_ways_back() {
     let world = World::open(6).await;
+    // A committee posts scores, and they count.
+    world.ethereum.system.set_parameter("MIN_ACTIVATION_SCORE", U256::from(100)).await.unwrap();
     let mut oracle = world.oracle().await;
     for index in 0..6 {
         world.register(index).await;

@@ -67,9 +67,11 @@ async fn fault_counts_at_once_and_its_end_after_finality() {
     let (system, chain) = (place.deployment.system, &place.town.chain);
     assert_eq!(place.fault(None).await, Fault::NotRegistered);
 
+    // A committee posts scores, and they count.
+    let least = 100;
+    place.deployment.set_parameter("MIN_ACTIVATION_SCORE", U256::from(least)).await.unwrap();
     place.settle().await;
     place.deployment.register(&place.node, &Key::of("operator"), ether("1")).await.unwrap();
-    let least = 100;
     assert_eq!(place.fault(None).await, Fault::Score { score: 0, least }, "the governed least score");
     place.deployment.score(place.node.node(), 100).await.unwrap();
     let unsettled = place.fault(None).await;

@@ -220,7 +220,7 @@ mod tests {
             _tokenId: token,
         };
         assert_eq!(touched(&update), [A, B, C], "the replaced one too");
-        assert_eq!(losing(&update), [A, C]);
+        assert_eq!(losing(&update), [A], "what the replaced one rested on is named by the one that gave");
         assert_eq!(losing(&register), [A], "to be named by a stranger ends nothing");
         assert_eq!(touched(&DelegateAll { from: A, to: B, rights: B256::ZERO, enable: false }), [A, B]);
     }
