@@ -15,7 +15,7 @@ use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 use crate::chain::DENOM;
 use crate::contracts;
 use crate::town::HOURLY;
-use crate::world::{GRACE, World};
+use crate::world::{GRACE, World, register_without_score};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_proof_to_a_session_and_from_a_slash_to_a_refusal() {
@@ -90,6 +90,24 @@ async fn every_way_out_of_good_standing_and_the_ways_back() {
     tokio::time::sleep(Duration::from_secs(4)).await;
     oracle.round(None).await.unwrap();
     assert!(world.is_linked(1).await && world.is_linked(2).await);
+}
+
+/// As the contracts are shipped, before a committee posts: the minimum stake is enough, until scores are required.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_a_node_without_a_score_in_the_bootstrap_phase() {
+    let world = World::open(1).await;
+    let mut oracle = world.oracle().await;
+    register_without_score(&world.ethereum, 0).await;
+    world.settled_round(&mut oracle).await;
+    assert!(world.is_linked(0).await);
+
+    world.ethereum.system.set_parameter("MIN_ACTIVATION_SCORE", U256::from(100)).await.unwrap();
+    let view = world.settled_round(&mut oracle).await;
+    assert!(matches!(view.decision.rows[&world.node(0)].stance, Stance::Grace { .. }));
+    tokio::time::sleep(GRACE + Duration::from_secs(1)).await;
+    // The only node of the plan: removing it waits for the operator's word.
+    oracle.round(Some(1)).await.unwrap();
+    assert!(!world.is_linked(0).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -160,10 +160,14 @@ pub(crate) async fn approve(town: &contracts::Town) {
 
 /// Registers with the node's proof, with a good score; not settled yet.
 pub(crate) async fn register(town: &contracts::Town, index: u16) {
+    register_without_score(town, index).await;
+    town.system.score(World::node_key(index).node(), 500).await.unwrap();
+}
+
+pub(crate) async fn register_without_score(town: &contracts::Town, index: u16) {
     let operator = contracts::operator(index.into());
     let wealth = serde_json::json!([operator.address(), format!("{:#x}", ether("100"))]);
     town.chain.rpc("anvil_setBalance", wealth).await.unwrap();
     let key = World::node_key(index);
     town.system.register(&key, &operator, ether("1")).await.unwrap();
-    town.system.score(key.node(), 500).await.unwrap();
 }
