@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloy::primitives::Address;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
@@ -111,7 +112,7 @@ impl Enforcer {
             if basis.expires_at <= now {
                 continue;
             }
-            let has_place = record.has_place_of(basis.vault.or(basis.wallet), basis.tier);
+            let has_place = record.has_place_of(basis.holder(), basis.tier);
             let place = if has_place { Ok(None) } else { self.claim(record, grant).map(Some) };
             match place {
                 Ok(place) => {
@@ -137,9 +138,9 @@ impl Enforcer {
         if due.since.elapsed() < MAX_WAIT_FOR_OTHERS && self.others_are_open(record, &full) {
             return Looked::Again;
         }
-        let own_holder =
-            full.iter().find_map(|(_, basis, _)| (basis.holder() == record.holder()).then(|| basis.holder()));
-        match own_holder.flatten() {
+        let has_no_place =
+            |holder: &Address| full.iter().any(|(_, basis, _)| basis.holder() == Some(*holder));
+        match record.holder().filter(has_no_place) {
             _ if full.is_empty() => self.lose(due, Cause::Expired, false).await,
             Some(holder) if self.admission.move_elsewhere(record, holder).await => Looked::Done,
             Some(_) => self.lose(due, Cause::DeviceLimit, false).await,
@@ -247,16 +248,13 @@ impl Enforcer {
                 }
                 Looked::Done
             }
-            Ok(Restored::NotThere) => match self.evictor.lose(record.session_id).await {
-                Ok(()) => {
-                    tracing::info!(session = record.session_id, "the node has forgotten a peer");
+            Ok(Restored::NotThere) => {
+                if self.evictor.lose(record.session_id).await {
                     Looked::Done
-                }
-                Err(error) => {
-                    tracing::warn!(%error, session = record.session_id, "cannot note that a peer is lost");
+                } else {
                     Looked::Again
                 }
-            },
+            }
             Ok(Restored::AddressTaken) => {
                 tracing::info!(session = record.session_id, "the address of a peer is taken");
                 Looked::Done

@@ -225,11 +225,19 @@ impl Evictor {
     }
 
     /// Notes that the node has forgotten the peer of a session: a live one is evicted, one that is out stays out, and
-    /// its slot is free.
-    pub(super) async fn lose(&self, session: u64) -> Result<(), StoreError> {
-        self.evict_all(|record| record.session_id == session, Cause::Lost).await?;
-        self.store.release_slot(session);
-        Ok(())
+    /// its slot is free. Whether that is written.
+    pub(super) async fn lose(&self, session: u64) -> bool {
+        match self.evict_all(|record| record.session_id == session, Cause::Lost).await {
+            Ok(_) => {
+                tracing::info!(session, "the node has forgotten a peer");
+                self.store.release_slot(session);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, session, "cannot note that a peer is lost");
+                false
+            }
+        }
     }
 
     /// Evicts all of those meant, chosen while nobody comes back; how many were live. Unless the cause answers, those

@@ -106,11 +106,7 @@ impl Enforcer {
         };
         match self.evictor.let_back(&record, (*record).clone(), || true).await {
             Ok(Restored::Passing) => {}
-            Ok(Restored::NotThere) => {
-                if let Err(error) = self.evictor.lose(session).await {
-                    tracing::warn!(%error, session, "cannot note that a peer is lost");
-                }
-            }
+            Ok(Restored::NotThere) => drop(self.evictor.lose(session).await),
             // The peer is still the node's, so it keeps its slot.
             Ok(Restored::AddressTaken) => {
                 self.evictor.evict(&[session], Cause::Lost, Instant::now()).await;

@@ -128,9 +128,7 @@ impl Enforcer {
     }
 
     async fn lost(&self, session: u64) -> Repeat {
-        if let Err(error) = self.evictor.lose(session).await {
-            tracing::warn!(%error, session, "cannot note that a peer is lost");
-        }
+        self.evictor.lose(session).await;
         over(Cause::Lost.why_over().unwrap_or_default())
     }
 }

@@ -210,8 +210,7 @@ impl Live {
             return Err(ClaimError::DeviceLimit { sessions, recorded, limit: limits.devices });
         }
         let mut slots = self.slots(holder);
-        slots.remove(&session_id);
-        let has_slot = self.takes_slot(holder, session_id);
+        let has_slot = slots.remove(&session_id);
         if !has_slot && slots.len() >= limits.slots {
             let sessions = slots.into_iter().collect();
             return Err(ClaimError::SlotLimit { sessions, limit: limits.slots });

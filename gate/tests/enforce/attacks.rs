@@ -66,6 +66,7 @@ async fn admit(house: &House, gate: &Running, body: &str, key: &str) -> Result<(
     house.tunnel.peers().insert(key.to_owned(), true);
     let verified = admitted.verified();
     let basis = gate.admission.recorded_basis(admitted.grant());
+    let slot_holder = basis.holder();
     let record = SessionRecord {
         session_id: verified.session_id(),
         account: verified.account(),
@@ -80,7 +81,7 @@ async fn admit(house: &House, gate: &Running, body: &str, key: &str) -> Result<(
         peer_id: key.to_owned(),
         addresses: vec![format!("10.0.1.{}/32", verified.session_id())],
         handshake_hash: verified.fingerprint(),
-        slot_holder: basis.vault.or(basis.wallet),
+        slot_holder,
         admitted_at: crate::house::now().cast_signed(),
         decision_block: basis.block,
         expires_at: basis.expires_at,
@@ -232,6 +233,37 @@ async fn a_handshake_repeated_by_a_stranger_takes_no_device() {
     assert!(all, "a device of the owner is gone: {gone:?}; in its place: {of_old:?}");
 }
 
+/// A session that is cancelled while it is evicted, and two devices after its card is back; the session's handshake.
+async fn cancelled_beside_two_devices(
+    house: &House,
+    gate: &Running,
+    client: &Client,
+    wallet: Address,
+) -> String {
+    let account = client.account();
+    let old = house.unrecorded(account);
+    let (seen, key) = client.handshake(old);
+    admit(house, gate, &seen, &key).await.unwrap();
+    house.settled(gate).await;
+    let buyer = house.somebody();
+    house.transfer(wallet, buyer, OTHER).await;
+    house.until("it is out", || !is_live(gate, old)).await;
+    {
+        let mut hub = house.hub.state();
+        hub.cancel(old, account, NODE, Direct);
+        hub.height += 1;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    house.transfer(buyer, wallet, OTHER).await;
+    house.settled(gate).await;
+    for _ in 0..2 {
+        let session = house.unrecorded(account);
+        let (body, key) = client.handshake(session);
+        admit(house, gate, &body, &key).await.unwrap();
+    }
+    seen
+}
+
 /// An evicted session was cancelled, and its card is back: a repeat of its handshake takes no place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_for_a_cancelled_session_takes_no_place() {
@@ -240,26 +272,7 @@ async fn a_repeat_for_a_cancelled_session_takes_no_place() {
     let (wallet, client) = (house.holder(&[OTHER]).await, Client::new());
     let account = client.account();
     house.bind(&gate, account, wallet, DAY).await;
-    let old = house.unrecorded(account);
-    let (seen, key) = client.handshake(old);
-    admit(&house, &gate, &seen, &key).await.unwrap();
-    house.settled(&gate).await;
-    let buyer = house.somebody();
-    house.transfer(wallet, buyer, OTHER).await;
-    house.until("it is out", || !is_live(&gate, old)).await;
-    {
-        let mut hub = house.hub.state();
-        hub.cancel(old, account, NODE, Direct);
-        hub.height += 1;
-    }
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    house.transfer(buyer, wallet, OTHER).await;
-    house.settled(&gate).await;
-    for _ in 0..2 {
-        let session = house.unrecorded(account);
-        let (body, key) = client.handshake(session);
-        admit(&house, &gate, &body, &key).await.unwrap();
-    }
+    let seen = cancelled_beside_two_devices(&house, &gate, &client, wallet).await;
     // A stranger's repeats, one after the other: each holds its place while the hub is asked or a turn is waited for.
     let repeated = decide(&gate, &seen).await;
     let third = house.unrecorded(account);
@@ -579,26 +592,7 @@ async fn a_repeat_for_a_cancelled_session_ends_no_live_one() {
         (house.holder(&[OTHER]).await, house.holder(&[OTHER]).await, Client::new());
     let account = client.account();
     house.bind(&gate, account, wallet, DAY).await;
-    let old = house.unrecorded(account);
-    let (seen, key) = client.handshake(old);
-    admit(&house, &gate, &seen, &key).await.unwrap();
-    house.settled(&gate).await;
-    let buyer = house.somebody();
-    house.transfer(wallet, buyer, OTHER).await;
-    house.until("it is out", || !is_live(&gate, old)).await;
-    {
-        let mut hub = house.hub.state();
-        hub.cancel(old, account, NODE, Direct);
-        hub.height += 1;
-    }
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    house.transfer(buyer, wallet, OTHER).await;
-    house.settled(&gate).await;
-    for _ in 0..2 {
-        let session = house.unrecorded(account);
-        let (body, key) = client.handshake(session);
-        admit(&house, &gate, &body, &key).await.unwrap();
-    }
+    let seen = cancelled_beside_two_devices(&house, &gate, &client, wallet).await;
     house.bind(&gate, account, lender, DAY).await;
     let third = house.session(&gate, account, lender, None, ("paid", Direct)).await;
     house.settled(&gate).await;

@@ -58,6 +58,7 @@ impl Recorder {
     fn of(&self, admitted: &Admitted, answer: &[u8]) -> SessionRecord {
         let verified = admitted.verified();
         let basis = self.admission.recorded_basis(admitted.grant());
+        let slot_holder = basis.holder();
         SessionRecord {
             session_id: verified.session_id(),
             account: verified.account(),
@@ -72,7 +73,7 @@ impl Recorder {
             peer_id: verified.peer().to_string(),
             addresses: addresses(answer),
             handshake_hash: verified.fingerprint(),
-            slot_holder: basis.vault.or(basis.wallet),
+            slot_holder,
             admitted_at: self.clock.unix(),
             decision_block: basis.block,
             expires_at: basis.expires_at,
