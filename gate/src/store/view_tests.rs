@@ -144,7 +144,7 @@ fn few_cards_in_many_combinations_do_not_fill_an_account() {
     }
     let kept = ids(&view, 1);
     assert!(kept.contains(&1) && kept.len() < MAX_PER_ACCOUNT, "{kept:?} of {accepted}");
-    // Room is left for whom the cards are not of.
+    // Room is left for sign-ins of other cards.
     for number in 2000..2004 {
         bind(&mut view, &binding(number, 1, number.unsigned_abs(), NOW - 400));
     }
