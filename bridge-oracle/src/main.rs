@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sovereign_program::exit;
+use service_runtime::exit;
 
 fn main() -> ExitCode {
     let arguments = match cli::Arguments::try_parse() {

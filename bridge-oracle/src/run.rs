@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sovereign_program::{admin, logs};
+use service_runtime::{admin, logs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

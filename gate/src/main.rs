@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
-use sovereign_program::exit;
+use service_runtime::exit;
 
 /// See `docs/decisions/0008-jemalloc.md`.
 #[global_allocator]

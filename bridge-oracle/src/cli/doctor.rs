@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use bridge_oracle::doctor::Patient;
-use sovereign_program::doctor;
+use service_runtime::doctor;
 
 use super::parts::Parts;
 

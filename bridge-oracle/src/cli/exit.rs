@@ -4,9 +4,9 @@ use bridge_oracle::policy::{NotApproved, PolicyError};
 use bridge_oracle::round::RoundError;
 use bridge_oracle::run::StartError;
 use sentinel_proto::hub::HubError;
+use service_runtime::exit::{CONFIGURATION, FAILED, NOT_PERMITTED, UNAVAILABLE, is_not_permitted};
+use service_runtime::settings::ConfigError;
 use sovereign_contracts::reader::ReadError;
-use sovereign_program::exit::{CONFIGURATION, FAILED, NOT_PERMITTED, UNAVAILABLE, is_not_permitted};
-use sovereign_program::settings::ConfigError;
 
 /// The exit code for `error`.
 pub(super) fn code(error: &anyhow::Error) -> u8 {

@@ -10,7 +10,7 @@ use bridge_oracle::policy::{Bundle, Governed};
 use bridge_oracle::run;
 use clap::Subcommand;
 use serde_json::{Value, json};
-use sovereign_program::settings::Settings as _;
+use service_runtime::settings::Settings as _;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -7,7 +7,7 @@ use std::path::Path;
 use bridge_oracle::submit::read_key;
 use bridge_oracle::{config, policy};
 use clap::Args;
-use sovereign_program::{home, settings};
+use service_runtime::{home, settings};
 
 const KEY: &str = "oracle.key";
 

@@ -1,4 +1,4 @@
-//! Commands. What their exit codes mean is in [`sovereign_program::exit`].
+//! Commands. What their exit codes mean is in [`service_runtime::exit`].
 
 // The command line is the one room that prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use sovereign_program::causes::with_causes;
+use service_runtime::causes::with_causes;
 
 /// Makes the provider's plans on the Sentinel Hub follow the standing of nodes on Ethereum.
 #[derive(Debug, Parser)]

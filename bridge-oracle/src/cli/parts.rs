@@ -8,7 +8,7 @@ use bridge_oracle::policy::Governed;
 use bridge_oracle::submit::{Settings, read_key};
 use sentinel_proto::hub::HubClient;
 use sentinel_proto::tx::SigningKey;
-use sovereign_program::settings::Settings as _;
+use service_runtime::settings::Settings as _;
 
 pub(super) struct Parts {
     pub(super) governed: Governed,

@@ -12,7 +12,7 @@ use bridge_oracle::state::State;
 use clap::Args;
 use sentinel_proto::address::NodeAddress;
 use serde_json::{Value, json};
-use sovereign_program::settings::Settings as _;
+use service_runtime::settings::Settings as _;
 
 #[derive(Debug, Args)]
 pub(super) struct Show {

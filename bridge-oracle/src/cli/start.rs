@@ -6,7 +6,7 @@ use bridge_oracle::config::Config;
 use bridge_oracle::policy::Governed;
 use bridge_oracle::run::{self, Mode};
 use clap::Args;
-use sovereign_program::settings::Settings as _;
+use service_runtime::settings::Settings as _;
 
 #[derive(Debug, Args)]
 pub(super) struct Start {

@@ -5,7 +5,7 @@ mod sections;
 mod validate;
 
 use serde::{Deserialize, Serialize};
-use sovereign_program::settings::{Invalid, Settings};
+use service_runtime::settings::{Invalid, Settings};
 
 pub use sections::{Ethereum, Hub, Key, Log, Oracle, Tx};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sentinel_proto::hub::HubConfig;
 use serde::{Deserialize, Serialize};
-use sovereign_program::logs::LogFormat;
-use sovereign_program::section;
+use service_runtime::logs::LogFormat;
+use service_runtime::section;
 
 section! {
     /// The process.

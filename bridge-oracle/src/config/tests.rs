@@ -1,4 +1,4 @@
-use sovereign_program::settings::ConfigError;
+use service_runtime::settings::ConfigError;
 
 use super::*;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sovereign_program::logs;
-use sovereign_program::settings::{Invalid, Problems};
+use service_runtime::logs;
+use service_runtime::settings::{Invalid, Problems};
 
 use super::Config;
 

@@ -9,7 +9,7 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::HubClient;
 use sentinel_proto::tx::SigningKey;
 use sentinel_proto::wire::sentinel::types::v1::Status;
-use sovereign_program::doctor::{Check, Verdict};
+use service_runtime::doctor::{Check, Verdict};
 
 use crate::grants::{FEE_MESSAGE, Granted};
 use crate::submit::{LOW_GAS, SOON, Settings};

@@ -1,7 +1,7 @@
 //! The private address: health, readiness, metrics. For the operator and his monitoring only.
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use sovereign_program::admin::Observed;
+use service_runtime::admin::Observed;
 
 use super::health::{Health, NotReady};
 

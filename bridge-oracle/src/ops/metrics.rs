@@ -15,7 +15,7 @@ const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 
 /// Installs the recorder and describes every metric; the handle renders them.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = sovereign_program::metrics::install(SECONDS)?;
+    let handle = service_runtime::metrics::install(SECONDS)?;
     describe();
     Ok(handle)
 }

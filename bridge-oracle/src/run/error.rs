@@ -19,7 +19,7 @@ use crate::submit::{KeyFileError, SubmitError};
 pub enum StartError {
     /// The log filter does not parse.
     #[error("log.level: {0}")]
-    Log(#[from] sovereign_program::logs::ParseError),
+    Log(#[from] service_runtime::logs::ParseError),
     /// The metrics recorder cannot be installed.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),

@@ -21,7 +21,7 @@ use sentinel_proto::wire::sentinel::provider::v3::{
     MsgRegisterProviderRequest, MsgUpdateProviderDetailsRequest, MsgUpdateProviderStatusRequest,
 };
 use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, Status};
-use sovereign_program::doctor::{Check, Verdict};
+use service_runtime::doctor::{Check, Verdict};
 
 use crate::chain::{CHAIN, DENOM};
 use crate::town::{HOURLY, HOURS, PLAN, Town, key};

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use service_runtime::exit;
+use service_runtime::settings::{ConfigError, Settings as _};
 use sovereign_gate::config::Config;
-use sovereign_program::exit;
-use sovereign_program::settings::{ConfigError, Settings as _};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use service_runtime::doctor;
+use service_runtime::settings::Settings as _;
 use sovereign_gate::config::Config;
 use sovereign_gate::run::examine;
-use sovereign_program::doctor;
-use sovereign_program::settings::Settings as _;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use clap::Args;
+use service_runtime::{home, settings};
 use sovereign_gate::config::TEMPLATE;
-use sovereign_program::{home, settings};
 
 #[derive(Debug, Args)]
 pub(super) struct Init {

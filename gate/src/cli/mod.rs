@@ -13,11 +13,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use service_runtime::causes::with_causes;
+use service_runtime::exit;
+use service_runtime::settings::{ConfigError, Settings as _};
 use sovereign_gate::config::Config;
 use sovereign_gate::run::{self, StartError};
-use sovereign_program::causes::with_causes;
-use sovereign_program::exit;
-use sovereign_program::settings::{ConfigError, Settings as _};
 
 use self::operate::Gate;
 

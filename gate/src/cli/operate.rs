@@ -8,11 +8,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use service_runtime::causes::with_causes;
+use service_runtime::exit::UNAVAILABLE;
+use service_runtime::settings::Settings as _;
 use sovereign_gate::config::Config;
 use sovereign_gate::ops::private;
-use sovereign_program::causes::with_causes;
-use sovereign_program::exit::UNAVAILABLE;
-use sovereign_program::settings::Settings as _;
 
 /// Dropping a thousand peers takes a while.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -11,7 +11,7 @@ pub use sections::{
     TierPolicy, TokenId, Tunnel, WhenFull,
 };
 use serde::{Deserialize, Serialize};
-use sovereign_program::settings::{Invalid, Settings};
+use service_runtime::settings::{Invalid, Settings};
 pub use template::TEMPLATE;
 
 /// Everything the gate can be told.

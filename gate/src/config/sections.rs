@@ -9,8 +9,8 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::{Service, UnknownService};
 use sentinel_proto::hub::HubConfig;
 use serde::{Deserialize, Serialize};
-use sovereign_program::logs::LogFormat;
-use sovereign_program::section;
+use service_runtime::logs::LogFormat;
+use service_runtime::section;
 
 mod plan_devices;
 mod registry;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use alloy::primitives::U256;
 
-use sovereign_program::settings::ConfigError;
+use service_runtime::settings::ConfigError;
 
 use super::*;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Uri;
-use sovereign_program::settings::{Invalid, Problems};
+use service_runtime::settings::{Invalid, Problems};
 
 use crate::enforce::tunnel::is_supported;
 
@@ -227,7 +227,7 @@ impl Config {
             "must be between 8192 and 1048576",
         );
         problems.unless(
-            sovereign_program::logs::is_level(&self.log.level),
+            service_runtime::logs::is_level(&self.log.level),
             "log.level",
             "must be error, warn, info, debug, trace, or a filter like \"info,sovereign_gate=debug\"",
         );

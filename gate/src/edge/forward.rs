@@ -15,7 +15,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use sovereign_program::causes::with_causes;
+use service_runtime::causes::with_causes;
 
 use super::answer::Body;
 use super::client_address;

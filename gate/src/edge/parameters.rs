@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use alloy::primitives::Address;
 use serde::Deserialize;
-use sovereign_program::object::is_object;
+use service_runtime::object::is_object;
 
 use crate::refusal::Refusal;
 

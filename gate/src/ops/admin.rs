@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sentinel_proto::handshake::Service;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sovereign_program::admin::{self, Observed};
+use service_runtime::admin::{self, Observed};
 
 use super::deeds;
 use super::health::{Health, NotReady};

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sovereign_program::object::Object;
+use service_runtime::object::Object;
 
 use super::admin::Admin;
 use super::reload::Reloaded;

@@ -10,7 +10,7 @@ const SECONDS: &[f64] = &[
 
 /// Installs the recorder and describes every metric; the handle renders them.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = sovereign_program::metrics::install(SECONDS)?;
+    let handle = service_runtime::metrics::install(SECONDS)?;
     describe();
     Ok(handle)
 }

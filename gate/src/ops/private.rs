@@ -13,7 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
-use sovereign_program::home::{self, HomeError};
+use service_runtime::home::{self, HomeError};
 use subtle::ConstantTimeEq;
 
 const FILE: &str = "admin.token";

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use sovereign_program::settings::{ConfigError, Settings as _};
+use service_runtime::settings::{ConfigError, Settings as _};
 
 use crate::config::Config;
 

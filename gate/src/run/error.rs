@@ -11,7 +11,7 @@ use crate::store::OpenError;
 pub enum StartError {
     /// The log filter does not parse.
     #[error("log.level: {0}")]
-    Log(#[from] sovereign_program::logs::ParseError),
+    Log(#[from] service_runtime::logs::ParseError),
     /// The metrics recorder cannot be installed.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -58,7 +58,7 @@ pub enum StartError {
     },
     /// The token of the private address cannot be kept.
     #[error("the token of the private address: {0}")]
-    Token(#[from] sovereign_program::home::HomeError),
+    Token(#[from] service_runtime::home::HomeError),
     /// Signals cannot be waited for.
     #[error("signals: {0}")]
     Signals(#[from] io::Error),

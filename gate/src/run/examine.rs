@@ -12,8 +12,8 @@ use sentinel_proto::address::NodeAddress;
 use sentinel_proto::handshake::Service;
 use sentinel_proto::hub::HubClient;
 use sentinel_proto::wire::sentinel::types::v1::Status;
+use service_runtime::doctor::{Check, Verdict};
 use sovereign_contracts::reader::Reader;
-use sovereign_program::doctor::{Check, Verdict};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 

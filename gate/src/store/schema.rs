@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use sovereign_program::schema::Schema;
+use service_runtime::schema::Schema;
 
 use super::error::{OpenError, StoreError};
 use super::home::{APPLICATION_ID, Home, inspect};

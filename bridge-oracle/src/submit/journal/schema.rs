@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
-use sovereign_program::schema::Schema;
+use service_runtime::schema::Schema;
 
 use super::{JournalError, PRIVATE_FILE};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
-use sovereign_program::section;
+use service_runtime::section;
 
 use crate::standing::SettledAt;
 

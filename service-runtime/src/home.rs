@@ -1,9 +1,10 @@
 //! The program's home: a directory of its own, with files that nobody else reads.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::atomic_file::{self, PRIVATE_FILE_MODE};
 
 /// Why a file of the home was not written.
 #[derive(Debug, thiserror::Error)]
@@ -36,25 +37,14 @@ pub fn write(home: &Path, name: &str, text: &str, force: bool) -> Result<PathBuf
     if !force && path.exists() {
         return Err(HomeError::Present(path));
     }
-    // A new file beside it, then a rename.
-    let fresh = home.join(format!("{name}.new"));
-    let _ = fs::remove_file(&fresh);
-    write_new(&fresh, text).and_then(|()| fs::rename(&fresh, &path)).map_err(|source| {
-        let _ = fs::remove_file(&fresh);
-        HomeError::Unwritable { path: path.clone(), source }
-    })?;
+    atomic_file::write(&path, text.as_bytes(), PRIVATE_FILE_MODE)
+        .map_err(|source| HomeError::Unwritable { path: path.clone(), source })?;
     Ok(path)
-}
-
-/// Writes a file that must not be there yet, for the owner's eyes only, and makes it durable.
-pub fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

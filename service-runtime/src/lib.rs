@@ -2,6 +2,7 @@
 //! file, a database's schema, logs, metrics, a private address, errors and exit codes.
 
 pub mod admin;
+pub mod atomic_file;
 pub mod causes;
 pub mod doctor;
 pub mod exit;

@@ -16,7 +16,7 @@ fn resident_kib() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn values_that_nobody_asks_for_take_no_memory() {
-    let handle = sovereign_program::metrics::install(&[0.5]).unwrap();
+    let handle = service_runtime::metrics::install(&[0.5]).unwrap();
     let before = resident_kib();
     for _ in 0..ROUNDS {
         for _ in 0..VALUES {
