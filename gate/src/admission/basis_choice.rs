@@ -2,9 +2,9 @@
 
 use alloy::primitives::Address;
 
-use super::decide::{By, Candidate, Finding, SessionFinding};
-use super::policy::Policy;
-use crate::access::{Basis, Question, Tier};
+use super::decide::{AccountLink, Candidate, Finding, SessionFinding};
+use super::policy::AdmissionPolicy;
+use crate::access::{Basis, EntitlementQuery, Tier};
 use crate::store::clock::UnixTime;
 use crate::store::{Binding, SessionRecord};
 
@@ -14,19 +14,19 @@ pub struct Inquiry {
     /// The wallet and how it speaks for the account.
     pub candidate: Candidate,
     /// What is asked.
-    pub question: Question,
+    pub question: EntitlementQuery,
 }
 
 /// A basis that allows a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct BasisChoice {
     /// The wallet and how it speaks for the account.
     pub candidate: Candidate,
     /// What its cards give.
     pub basis: Basis,
 }
 
-impl Choice {
+impl BasisChoice {
     /// The address that holds the cards.
     pub fn holder(&self) -> Address {
         self.basis.holder(self.candidate.wallet)
@@ -47,20 +47,24 @@ pub fn inquiries(
         .map(|binding| Candidate {
             wallet: binding.wallet,
             vault_hint: binding.vault,
-            by: By::Binding(binding.key()),
+            link: AccountLink::Binding(binding.key()),
         })
         .collect();
-    candidates.extend(own_key.map(|wallet| Candidate { wallet, vault_hint: None, by: By::OwnKey }));
+    candidates.extend(own_key.map(|wallet| Candidate {
+        wallet,
+        vault_hint: None,
+        link: AccountLink::OwnKey,
+    }));
     let used = newest_session.and_then(|record| {
         let (wallet, vault) = (record.wallet?, record.vault?);
         let candidate = candidates.iter().find(|candidate| candidate.wallet == wallet)?;
-        Some(Inquiry { candidate: *candidate, question: Question::named(wallet, Some(vault)) })
+        Some(Inquiry { candidate: *candidate, question: EntitlementQuery::named(wallet, Some(vault)) })
     });
     let mut inquiries: Vec<Inquiry> = used.into_iter().collect();
     for candidate in candidates {
         let wallet = candidate.wallet;
-        let named = candidate.vault_hint.map(|vault| Question::named(wallet, Some(vault)));
-        for question in named.into_iter().chain([Question::Listed { wallet }]) {
+        let named = candidate.vault_hint.map(|vault| EntitlementQuery::named(wallet, Some(vault)));
+        for question in named.into_iter().chain([EntitlementQuery::Listed { wallet }]) {
             let inquiry = Inquiry { candidate, question };
             if !inquiries.contains(&inquiry) {
                 inquiries.push(inquiry);
@@ -71,8 +75,8 @@ pub fn inquiries(
 }
 
 /// The bases that allow the session, in the order in which to try them.
-pub fn choices<'a>(
-    policy: &'a Policy,
+pub fn allowed_bases<'a>(
+    policy: &'a AdmissionPolicy,
     findings: &'a [(Inquiry, Finding)],
     session: SessionFinding,
     now: UnixTime,
@@ -81,12 +85,13 @@ pub fn choices<'a>(
         findings.iter().filter_map(|(inquiry, finding)| Some((&inquiry.candidate, finding.as_deref()?)));
     let bases = found.flat_map(|(candidate, found)| found.bases.iter().map(move |basis| (candidate, basis)));
     bases.filter(move |(candidate, basis)| {
-        let is_over = basis.until.is_some_and(|until| i64::try_from(until).is_ok_and(|until| until <= now));
+        let is_over =
+            basis.expires_at.is_some_and(|until| i64::try_from(until).is_ok_and(|until| until <= now));
         !is_over && !policy.denies(candidate.wallet, basis.vault) && allows(policy, basis.tier, session)
     })
 }
 
-fn allows(policy: &Policy, tier: Tier, session: SessionFinding) -> bool {
+fn allows(policy: &AdmissionPolicy, tier: Tier, session: SessionFinding) -> bool {
     match session {
         SessionFinding::Kind(kind) => policy.allows(tier, kind),
         SessionFinding::Missing | SessionFinding::Foreign | SessionFinding::Unavailable => true,
@@ -108,7 +113,11 @@ pub fn distance(record: &SessionRecord, candidate: &Candidate, basis: &Basis) ->
 /// Which of a holder's sessions go so that at most `limit` of them are left, the first to go first.
 ///
 /// `newest_stay`: the oldest go, as for a further device with `drop_oldest`; otherwise those that came last.
-pub fn losers<S: AsRef<SessionRecord>>(sessions: &[S], limit: usize, newest_stay: bool) -> Vec<u64> {
+pub fn sessions_to_evict<S: AsRef<SessionRecord>>(
+    sessions: &[S],
+    limit: usize,
+    newest_stay: bool,
+) -> Vec<u64> {
     let mut order: Vec<(UnixTime, u64)> =
         sessions.iter().map(|record| (record.as_ref().admitted_at, record.as_ref().session_id)).collect();
     order.sort_unstable();

@@ -7,9 +7,9 @@ use alloy::primitives::Address;
 use sentinel_proto::hub::SessionKind;
 
 use super::basis_choice::Inquiry;
-use super::policy::Policy;
+use super::policy::AdmissionPolicy;
 use crate::access::{Basis, Entitlement};
-use crate::ops::redact::Short;
+use crate::ops::redact::ShortAddress;
 use crate::refusal::Refusal;
 use crate::store::BindingKey;
 
@@ -21,12 +21,12 @@ pub struct Candidate {
     /// The vault that the holder named at sign-in.
     pub vault_hint: Option<Address>,
     /// How the wallet speaks for the account.
-    pub by: By,
+    pub link: AccountLink,
 }
 
 /// How a wallet speaks for an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum AccountLink {
     /// A sign-in.
     Binding(BindingKey),
     /// The handshake's own key has this Ethereum address.
@@ -51,7 +51,7 @@ pub enum SessionFinding {
 
 /// Why none of the candidates may use the session. The refusal that is nearest to entry is told.
 pub fn nearest_refusal(
-    policy: &Policy,
+    policy: &AdmissionPolicy,
     findings: &[(Inquiry, Finding)],
     session: SessionFinding,
     unbound: &Refusal,
@@ -82,9 +82,9 @@ pub fn nearest_refusal(
     {
         return Refusal::Denied;
     }
-    let signed_in = findings.iter().find(|(inquiry, _)| inquiry.candidate.by != By::OwnKey);
+    let signed_in = findings.iter().find(|(inquiry, _)| inquiry.candidate.link != AccountLink::OwnKey);
     match signed_in {
-        Some((inquiry, _)) => Refusal::NoCard { wallet: Short(inquiry.candidate.wallet).to_string() },
+        Some((inquiry, _)) => Refusal::NoCard { wallet: ShortAddress(inquiry.candidate.wallet).to_string() },
         None => unbound.clone(),
     }
 }

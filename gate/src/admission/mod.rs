@@ -4,16 +4,16 @@
 //! the hub ends as [`NoSession`], which is the node's to refuse.
 
 pub mod basis_choice;
+mod basis_review;
+mod claims;
 pub mod decide;
-mod look;
-pub mod path;
-mod places;
+pub mod decision_path;
 pub mod policy;
-mod question;
 mod reevaluation;
 mod relocation;
 pub mod sessions;
 pub mod states;
+mod throwaway_handshake;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -25,44 +25,44 @@ use sentinel_proto::handshake::Service;
 use sentinel_proto::hub::SessionKind;
 
 use self::basis_choice::{Inquiry, inquiries};
-use self::decide::{By, Finding, SessionFinding};
-pub use self::look::Verdict;
-pub use self::policy::Policy;
+pub use self::basis_review::Verdict;
+use self::decide::{AccountLink, Finding, SessionFinding};
+pub use self::policy::AdmissionPolicy;
 pub use self::reevaluation::RecordedBasis;
 pub use self::sessions::Sessions;
 pub use self::states::{Admitted, Grant, NoSession, Outcome, Repeated, Verified};
-use self::states::{NotAdmitted, Parsed, Terms as BindTerms};
+use self::states::{HandshakeRights, NotAdmitted, Parsed};
 use crate::access::{Access, Tier};
 use crate::enforce::Evictor;
 use crate::governance::Governance;
 use crate::refusal::Refusal;
 use crate::standing::Standing;
 use crate::store::clock::{Clock, UnixTime};
-use crate::store::{Binding, Cause, SessionRecord, Store};
+use crate::store::{Binding, EvictionCause, SessionRecord, Store};
 
 /// The tier of those who pass by the operator's list, in records and metrics.
-pub const PROBE: &str = "probe";
+pub const PROBE_TIER: &str = "probe";
 
 /// Decides on handshakes.
 pub struct Admission {
     access: Arc<Access>,
     sessions: Arc<Sessions>,
     store: Store,
-    policy: RwLock<Arc<Policy>>,
+    policy: RwLock<Arc<AdmissionPolicy>>,
     evictor: Arc<Evictor>,
     clock: Arc<dyn Clock>,
-    terms: Terms,
+    settings: AdmissionSettings,
     governance: Governance,
     standing: Standing,
 }
 
 /// What an admission says and how long it lasts.
 #[derive(Debug, Clone)]
-pub struct Terms {
+pub struct AdmissionSettings {
     /// Where to sign in, for the sentence that says so.
-    pub sign_in: String,
+    pub sign_in_url: String,
     /// How long an admission without a sign-in lasts, by the key's own address or as a probe, unless governed.
-    pub without_binding: Duration,
+    pub unbound_ttl: Duration,
 }
 
 impl Admission {
@@ -71,14 +71,14 @@ impl Admission {
         access: Arc<Access>,
         sessions: Arc<Sessions>,
         store: Store,
-        policy: Policy,
+        policy: AdmissionPolicy,
         evictor: Arc<Evictor>,
         clock: Arc<dyn Clock>,
-        terms: Terms,
+        settings: AdmissionSettings,
     ) -> Self {
         let policy = RwLock::new(Arc::new(policy));
         let (governance, standing) = (Governance::none(), Standing::none());
-        Self { access, sessions, store, policy, evictor, clock, terms, governance, standing }
+        Self { access, sessions, store, policy, evictor, clock, settings, governance, standing }
     }
 
     /// The same, where the contracts have a say.
@@ -94,12 +94,12 @@ impl Admission {
     }
 
     /// The operator's policy.
-    pub fn policy(&self) -> Arc<Policy> {
+    pub fn policy(&self) -> Arc<AdmissionPolicy> {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The operator's policy is this one from now on.
-    pub fn set_policy(&self, policy: Policy) {
+    pub fn set_policy(&self, policy: AdmissionPolicy) {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
 
@@ -129,15 +129,15 @@ impl Admission {
         if is_probe && !denied {
             return verified.admit_probe(self).await.map(|admitted| Outcome::Admitted(Box::new(admitted)));
         }
-        if self.store.paused().is_some() && !is_live {
+        if self.store.pause().is_some() && !is_live {
             return Err(Refusal::Paused);
         }
         // Nothing more is asked for one that cannot come back.
         let cause = record.as_ref().filter(|record| !record.is_live()).and_then(|record| record.cause);
-        if let Some(why) = cause.and_then(Cause::why_over) {
+        if let Some(why) = cause.and_then(EvictionCause::permanent_reason) {
             return Err(Refusal::TunnelOver(why));
         }
-        let mut bound = verified.bind(self, Self::repeat_terms(record.as_deref()))?;
+        let mut bound = verified.bind(self, Self::handshake_rights(record.as_deref()))?;
         if denied {
             return Err(bound.denied());
         }
@@ -155,13 +155,13 @@ impl Admission {
     /// A repeat is not a request of the owner: bytes that somebody recorded look the same. So it moves and evicts no
     /// other session, and what a device limit or a lockdown took comes back only by a sign-in that is newer than the
     /// eviction.
-    fn repeat_terms(record: Option<&SessionRecord>) -> BindTerms {
-        let Some(record) = record else { return BindTerms::first() };
+    fn handshake_rights(record: Option<&SessionRecord>) -> HandshakeRights {
+        let Some(record) = record else { return HandshakeRights::first() };
         match record.cause {
-            Some(Cause::DeviceLimit | Cause::Lockdown) => {
-                BindTerms::signed_in_after(record.evicted_at.unwrap_or(UnixTime::MAX))
+            Some(EvictionCause::DeviceLimit | EvictionCause::Lockdown) => {
+                HandshakeRights::signed_in_after(record.evicted_at.unwrap_or(UnixTime::MAX))
             }
-            _ => BindTerms::repeat(record.signed_in_after),
+            _ => HandshakeRights::repeat(record.signed_in_after),
         }
     }
 
@@ -175,30 +175,30 @@ impl Admission {
     }
 
     /// Why a session of this kind is not let in by this node now, if so.
-    fn in_bad_standing(&self, kind: SessionKind) -> Option<Refusal> {
+    fn standing_refusal(&self, kind: SessionKind) -> Option<Refusal> {
         match kind {
             SessionKind::Plan(plan) if self.policy().requires_standing() => self.standing.refusal(plan),
             SessionKind::Plan(_) | SessionKind::Direct => None,
         }
     }
 
-    /// What keeps the node from taking sessions of a plan, and since when; if so, and if policy asks for it.
+    /// What keeps the node from taking sessions of a plan, and since when; if so, and if policy mark_cache_miss for it.
     pub fn standing_problem(&self) -> Option<(String, SystemTime)> {
         let policy = self.policy();
         policy.requires_standing().then(|| self.standing.problem(&policy.plans())).flatten()
     }
 
     /// Whether the hub answers, as far as is known without asking.
-    pub fn hub_is_up(&self) -> bool {
+    pub fn is_hub_up(&self) -> bool {
         self.sessions.health().is_up()
     }
 
     /// Notes that the node has taken a handshake: the binding behind it comes first from now on.
-    pub fn note_used(&self, grant: &Grant) {
+    pub fn touch_binding(&self, grant: &Grant) {
         if let Grant::Card { choice, .. } = grant
-            && let By::Binding(key) = &choice.candidate.by
+            && let AccountLink::Binding(key) = &choice.candidate.link
         {
-            self.store.touch(key);
+            self.store.touch_binding(key);
         }
     }
 
@@ -229,7 +229,7 @@ impl Admission {
         let sessions = self.store.sessions_of_account(account);
         let newest = sessions.iter().max_by_key(|record| (record.admitted_at, record.session_id));
         let inquiries = inquiries(&live, own_key, newest.map(AsRef::as_ref));
-        let (account, sign_in) = (account.to_string(), self.terms.sign_in.clone());
+        let (account, sign_in) = (account.to_string(), self.settings.sign_in_url.clone());
         let unbound = if expired.is_empty() {
             Refusal::Unbound { account, sign_in }
         } else {
@@ -240,11 +240,11 @@ impl Admission {
 
     /// What Ethereum says to an inquiry.
     async fn finding(&self, inquiry: Inquiry) -> Finding {
-        if let Some(known) = self.access.known(inquiry.question).await {
+        if let Some(known) = self.access.cached_entitlement(inquiry.question).await {
             return Some(known);
         }
-        path::asks();
-        match self.access.ask(inquiry.question).await {
+        decision_path::mark_cache_miss();
+        match self.access.entitlement(inquiry.question).await {
             Ok(entitlement) => Some(entitlement),
             Err(error) => {
                 tracing::warn!(%error, "Ethereum cannot be asked for a wallet's cards");
@@ -267,14 +267,14 @@ impl Admission {
     }
 
     /// Bindings that hold nothing are tried after the others from now on.
-    fn note_in_vain(&self, findings: &[(Inquiry, Finding)]) {
+    fn mark_refused_bindings(&self, findings: &[(Inquiry, Finding)]) {
         for (inquiry, _) in findings {
             let of_candidate = findings.iter().filter(|(other, _)| other.candidate == inquiry.candidate);
             let is_denied = |finding: &Finding| finding.as_ref().is_some_and(|found| found.is_denied());
-            if let By::Binding(key) = &inquiry.candidate.by
+            if let AccountLink::Binding(key) = &inquiry.candidate.link
                 && of_candidate.map(|(_, finding)| finding).all(is_denied)
             {
-                self.store.mark_refused(key);
+                self.store.mark_binding_refused(key);
             }
         }
     }

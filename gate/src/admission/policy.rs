@@ -12,9 +12,9 @@ use crate::config::{self, SessionRule, WhenFull};
 
 /// The operator's policy, ready for lookups.
 #[derive(Debug, Clone)]
-pub struct Policy {
-    free: config::TierPolicy,
-    paid: config::TierPolicy,
+pub struct AdmissionPolicy {
+    free: config::TierSection,
+    paid: config::TierSection,
     allow_accounts: HashSet<AccountAddress>,
     deny_wallets: HashSet<Address>,
     deny_accounts: HashSet<AccountAddress>,
@@ -24,14 +24,14 @@ pub struct Policy {
     unverified_grace: Duration,
 }
 
-impl Default for Policy {
+impl Default for AdmissionPolicy {
     fn default() -> Self {
-        Self::from(&config::Policy::default())
+        Self::from(&config::PolicySection::default())
     }
 }
 
-impl From<&config::Policy> for Policy {
-    fn from(policy: &config::Policy) -> Self {
+impl From<&config::PolicySection> for AdmissionPolicy {
+    fn from(policy: &config::PolicySection) -> Self {
         Self {
             free: policy.free.clone(),
             paid: policy.paid.clone(),
@@ -46,8 +46,8 @@ impl From<&config::Policy> for Policy {
     }
 }
 
-impl Policy {
-    fn tier(&self, tier: Tier) -> Option<&config::TierPolicy> {
+impl AdmissionPolicy {
+    fn tier(&self, tier: Tier) -> Option<&config::TierSection> {
         match tier {
             Tier::Free => Some(&self.free),
             Tier::Paid => Some(&self.paid),

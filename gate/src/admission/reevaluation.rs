@@ -1,16 +1,16 @@
-//! Looks again at admitted sessions: see [`look`](super::look) for how.
+//! Looks again at admitted sessions: see [`look`](super::basis_review) for how.
 
 use alloy::primitives::Address;
 use sentinel_proto::hub::SessionStatus;
 use tokio::time::timeout;
 
-use super::basis_choice::Choice;
-use super::decide::{By, SessionFinding};
-use super::look::{Look, OnHub, Verdict};
+use super::basis_choice::BasisChoice;
+use super::basis_review::{HubStatus, Reevaluation, Verdict};
+use super::decide::{AccountLink, SessionFinding};
 use super::relocation::OTHER_BASES_TIMEOUT;
-use super::{Admission, Grant, PROBE};
+use super::{Admission, Grant, PROBE_TIER};
 use crate::store::clock::UnixTime;
-use crate::store::{Cause, SessionRecord};
+use crate::store::{EvictionCause, SessionRecord};
 
 /// What a session rests on, as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,9 @@ impl Admission {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        self.look_at(record).reevaluate(&|inquiry| self.finding(inquiry), self.on_hub(record)).await
+        self.reevaluation_of(record)
+            .reevaluate(&|inquiry| self.finding(inquiry), self.hub_status(record))
+            .await
     }
 
     /// Whether an evicted session may come back: everything is asked, in the order of choice. `searches`: looks
@@ -73,35 +75,46 @@ impl Admission {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
         }
-        self.look_at(record)
-            .search_basis(searches, &|inquiry| self.finding(inquiry), self.on_hub(record))
+        self.reevaluation_of(record)
+            .search_basis(searches, &|inquiry| self.finding(inquiry), self.hub_status(record))
             .await
     }
 
-    fn look_at<'a>(&self, record: &'a SessionRecord) -> Look<'a> {
+    fn reevaluation_of<'a>(&self, record: &'a SessionRecord) -> Reevaluation<'a> {
         let bindings = self.store.bindings_of(&record.account);
-        let has_signed_in = bindings.iter().any(|binding| Some(binding.wallet) == record.wallet);
+        let has_binding = bindings.iter().any(|binding| Some(binding.wallet) == record.wallet);
         let (inquiries, unbound) =
             self.inquiries_of(bindings, &record.account, record.own_key, record.signed_in_after);
-        Look { record, inquiries, unbound, has_signed_in, policy: self.policy(), now: self.clock.unix() }
+        Reevaluation {
+            record,
+            inquiries,
+            unbound,
+            has_binding,
+            policy: self.policy(),
+            now: self.clock.unix(),
+        }
     }
 
     fn verdict_on_account(&self, record: &SessionRecord) -> Option<Verdict> {
         let policy = self.policy();
         if policy.denies_account(&record.account) {
-            return Some(Verdict::Loses { cause: Cause::Denied, is_open: false });
+            return Some(Verdict::Evict { cause: EvictionCause::Denied, is_incomplete: false });
         }
         let is_probe = policy.is_probe(&record.account);
-        is_probe.then(|| Verdict::Keeps { grants: vec![Grant::Probe], cause: Cause::Expired, is_open: false })
+        is_probe.then(|| Verdict::Keep {
+            grants: vec![Grant::Probe],
+            cause: EvictionCause::Expired,
+            is_incomplete: false,
+        })
     }
 
     /// Not waited for longer than a right may stay in doubt: without an answer the recorded tier counts.
-    async fn on_hub(&self, record: &SessionRecord) -> OnHub {
+    async fn hub_status(&self, record: &SessionRecord) -> HubStatus {
         match timeout(OTHER_BASES_TIMEOUT, self.sessions.get(record.session_id)).await {
-            Ok(Ok(Some(session))) if session.status != SessionStatus::Active => OnHub::Cancelled,
-            Ok(Ok(Some(session))) => OnHub::Is(SessionFinding::Kind(session.kind)),
-            Ok(Ok(None)) => OnHub::Is(SessionFinding::Missing),
-            Ok(Err(_)) | Err(_) => OnHub::Is(SessionFinding::Unavailable),
+            Ok(Ok(Some(session))) if session.status != SessionStatus::Active => HubStatus::Cancelled,
+            Ok(Ok(Some(session))) => HubStatus::NotCancelled(SessionFinding::Kind(session.kind)),
+            Ok(Ok(None)) => HubStatus::NotCancelled(SessionFinding::Missing),
+            Ok(Err(_)) | Err(_) => HubStatus::NotCancelled(SessionFinding::Unavailable),
         }
     }
 
@@ -109,28 +122,28 @@ impl Admission {
     pub fn recorded_basis(&self, grant: &Grant) -> RecordedBasis {
         let now = self.clock.unix();
         let otherwise =
-            now.saturating_add_unsigned(self.governance.credential_ttl(self.terms.without_binding).as_secs());
-        let Grant::Card { choice: Choice { candidate, basis }, plan } = grant else {
+            now.saturating_add_unsigned(self.governance.credential_ttl(self.settings.unbound_ttl).as_secs());
+        let Grant::Card { choice: BasisChoice { candidate, basis }, plan } = grant else {
             return RecordedBasis {
                 wallet: None,
                 vault: None,
                 via: None,
                 collection: None,
                 card: None,
-                tier: PROBE,
+                tier: PROBE_TIER,
                 plan: None,
                 block: 0,
                 expires_at: otherwise,
             };
         };
-        let binding = match candidate.by {
-            By::Binding(key) => {
+        let binding = match candidate.link {
+            AccountLink::Binding(key) => {
                 self.store.bindings_of(&key.account).into_iter().find(|binding| binding.wallet == key.wallet)
             }
-            By::OwnKey => None,
+            AccountLink::OwnKey => None,
         };
         let bound = binding.map_or(otherwise, |binding| binding.expires_at);
-        let until = basis.until.and_then(|until| UnixTime::try_from(until).ok());
+        let until = basis.expires_at.and_then(|until| UnixTime::try_from(until).ok());
         RecordedBasis {
             wallet: Some(candidate.wallet),
             vault: basis.vault,

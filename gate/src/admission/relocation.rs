@@ -7,10 +7,10 @@ use alloy::primitives::Address;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
-use super::basis_choice::{Choice, Inquiry, choices};
+use super::basis_choice::{BasisChoice, Inquiry, allowed_bases};
 use super::decide::{Finding, SessionFinding};
 use super::states::MAX_CONCURRENT_INQUIRIES;
-use super::{Admission, Grant, PROBE};
+use super::{Admission, Grant, PROBE_TIER};
 use crate::access::Tier;
 use crate::store::{Claim, HolderLimits, SessionRecord};
 
@@ -19,8 +19,8 @@ pub(super) const OTHER_BASES_TIMEOUT: Duration = Duration::from_millis(300);
 
 impl Admission {
     /// Lets a live session rest on a basis of another holder than `holder`, if one has a free place; whether it does.
-    pub(crate) async fn move_elsewhere(&self, record: &SessionRecord, holder: Address) -> bool {
-        if record.tier == PROBE {
+    pub(crate) async fn move_to_other_holder(&self, record: &SessionRecord, holder: Address) -> bool {
+        if record.tier == PROBE_TIER {
             return false;
         }
         let (inquiries, _) = self.inquiries(&record.account, record.own_key, record.signed_in_after);
@@ -28,14 +28,14 @@ impl Admission {
         let session = timeout_at(deadline, self.session(record.session_id, &record.account)).await;
         let SessionFinding::Kind(kind) = session.unwrap_or(SessionFinding::Unavailable) else { return false };
         let few = inquiries.into_iter().take(MAX_CONCURRENT_INQUIRIES);
-        let findings = findings_until(&|inquiry| self.finding(inquiry), few, deadline).await;
+        let findings = collect_findings(&|inquiry| self.finding(inquiry), few, deadline).await;
         let policy = self.policy();
-        let others = choices(&policy, &findings, SessionFinding::Kind(kind), self.clock.unix());
+        let others = allowed_bases(&policy, &findings, SessionFinding::Kind(kind), self.clock.unix());
         let others = others.filter(|(candidate, basis)| basis.holder(candidate.wallet) != holder);
         for (candidate, basis) in others {
-            let choice = Choice { candidate: *candidate, basis: basis.clone() };
+            let choice = BasisChoice { candidate: *candidate, basis: basis.clone() };
             let grant = Grant::Card { choice, plan: kind.plan() };
-            if self.rest_live_session(record, &grant).await {
+            if self.move_session_to(record, &grant).await {
                 return true;
             }
         }
@@ -43,7 +43,7 @@ impl Admission {
     }
 
     /// Takes a place for a live session and writes that it rests on `grant`; whether that succeeded.
-    async fn rest_live_session(&self, record: &SessionRecord, grant: &Grant) -> bool {
+    async fn move_session_to(&self, record: &SessionRecord, grant: &Grant) -> bool {
         let recorded = self.recorded_basis(grant);
         if recorded.expires_at <= self.clock.unix() {
             return false;
@@ -74,12 +74,12 @@ impl Admission {
         let (holder, limits) = match grant {
             Grant::Card { choice, plan } => {
                 let holder = choice.holder();
-                let devices = self.largest_devices(holder, choice.basis.tier, *plan);
+                let devices = self.max_device_limit(holder, choice.basis.tier, *plan);
                 let limits = self.limits(devices);
                 // Its peer is in the node's table already, and counts for the holder of its admission.
-                let has_slot = self.store.holds_slot(record.session_id);
-                let slots = if has_slot { usize::MAX } else { limits.slots };
-                (Some(holder), Some(HolderLimits { slots, admissions_per_hour: None, ..limits }))
+                let has_slot = self.store.holds_peer_slot(record.session_id);
+                let peer_slots = if has_slot { usize::MAX } else { limits.peer_slots };
+                (Some(holder), Some(HolderLimits { peer_slots, admissions_per_hour: None, ..limits }))
             }
             Grant::Probe => (None, None),
         };
@@ -95,8 +95,8 @@ impl Admission {
 
     /// Devices that a holder keeps. Each session was within the figure of its own plan when it came; the largest of
     /// these figures counts for all, or one that began with a small plan would lose its place to later ones.
-    fn largest_devices(&self, holder: Address, tier: Tier, plan: Option<u64>) -> usize {
-        let others = self.store.places_of(holder);
+    fn max_device_limit(&self, holder: Address, tier: Tier, plan: Option<u64>) -> usize {
+        let others = self.store.sessions_in_device_slots(holder);
         let others = others.into_iter().filter_map(|id| self.store.session(id)).map(|record| record.plan);
         let figures = others.chain([plan]).map(|plan| self.devices(tier, plan));
         figures.max().unwrap_or(0) as usize
@@ -107,14 +107,14 @@ impl Admission {
         let policy = self.policy();
         HolderLimits {
             devices,
-            slots: devices.saturating_add(policy.slot_allowance()),
+            peer_slots: devices.saturating_add(policy.slot_allowance()),
             admissions_per_hour: Some(policy.admissions_per_hour()),
         }
     }
 }
 
 /// What is found out until `deadline`, in the order of the inquiries; the rest counts as unanswered.
-pub(super) async fn findings_until<F: Future<Output = Finding>>(
+pub(super) async fn collect_findings<F: Future<Output = Finding>>(
     ask: &impl Fn(Inquiry) -> F,
     inquiries: impl Iterator<Item = Inquiry>,
     deadline: Instant,

@@ -10,12 +10,12 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::{Handshake, HandshakeError, PeerId, PeerRequest, Service, Signer};
 use tokio::time::{Instant, timeout_at};
 
-use super::basis_choice::{Choice, Inquiry, choices};
-use super::decide::{self, By, Candidate, Finding, SessionFinding};
-use super::places::{self, Room, Taken};
-use super::policy::Policy;
-use super::question::NodeQuestion;
-use super::{Admission, PROBE};
+use super::basis_choice::{BasisChoice, Inquiry, allowed_bases};
+use super::claims::{self, ClaimMode, ClaimRejected};
+use super::decide::{self, AccountLink, Candidate, Finding, SessionFinding};
+use super::policy::AdmissionPolicy;
+use super::throwaway_handshake::ThrowawayHandshake;
+use super::{Admission, PROBE_TIER};
 use crate::access::Basis;
 use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
@@ -26,7 +26,8 @@ pub(super) const MAX_CONCURRENT_INQUIRIES: usize = 8;
 /// For Ethereum and the hub together; stock clients give up after 5 s and the node needs its part.
 pub(super) const MAX_DECISION_TIME: Duration = Duration::from_millis(2800);
 /// Why a repeat does not bring back what a device limit or a lockdown took.
-const STALE: &str = "it was evicted for a newer device or by a lockdown, and no wallet has signed in since";
+const NO_SIGN_IN_SINCE_EVICTION: &str =
+    "it was evicted for a newer device or by a lockdown, and no wallet has signed in since";
 
 /// Bytes that have the form of a handshake.
 #[derive(Debug)]
@@ -46,27 +47,27 @@ pub struct Verified {
 
 /// What a handshake may do beyond using a free place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct HandshakeRights {
     /// Only sign-ins issued after this time count.
     signed_in_after: Option<UnixTime>,
     /// Another session may be moved or evicted for it.
-    may_make_room: bool,
+    may_displace_sessions: bool,
 }
 
-impl Terms {
+impl HandshakeRights {
     /// A handshake that has no record.
     pub(super) const fn first() -> Self {
-        Self { signed_in_after: None, may_make_room: true }
+        Self { signed_in_after: None, may_displace_sessions: true }
     }
 
     /// A repeat: it may restore what comes back by itself.
     pub(super) const fn repeat(signed_in_after: Option<UnixTime>) -> Self {
-        Self { signed_in_after, may_make_room: false }
+        Self { signed_in_after, may_displace_sessions: false }
     }
 
     /// A repeat that counts as a request of the owner if a wallet signed in after `time`.
     pub(super) const fn signed_in_after(time: UnixTime) -> Self {
-        Self { signed_in_after: Some(time), may_make_room: true }
+        Self { signed_in_after: Some(time), may_displace_sessions: true }
     }
 }
 
@@ -81,8 +82,8 @@ pub struct Bound {
     /// Choices that allow the session and have no free place, in order.
     full: Vec<Full>,
     /// How many of those were tried again with room made for them.
-    room_tried: usize,
-    terms: Terms,
+    displacement_attempts: usize,
+    terms: HandshakeRights,
     /// What to say if none of them holds anything and there is no sign-in.
     unbound: Refusal,
     deadline: Instant,
@@ -91,7 +92,7 @@ pub struct Bound {
 /// A choice without a free place.
 #[derive(Debug)]
 struct Full {
-    choice: Choice,
+    choice: BasisChoice,
     refusal: Refusal,
     /// Sessions of the asking account among those in the way.
     own_sessions: usize,
@@ -101,8 +102,8 @@ struct Full {
 #[derive(Debug)]
 pub struct Entitled {
     bound: Bound,
-    choice: Choice,
-    /// All choices are full: other sessions are moved or evicted for this one.
+    choice: BasisChoice,
+    /// All allowed_bases are full: other sessions are moved or evicted for this one.
     make_room: bool,
 }
 
@@ -112,7 +113,7 @@ pub enum Grant {
     /// A holder's card.
     Card {
         /// The wallet and the basis.
-        choice: Choice,
+        choice: BasisChoice,
         /// The plan that the session is of, if of any.
         plan: Option<u64>,
     },
@@ -125,7 +126,7 @@ impl Grant {
     pub fn tier(&self) -> &'static str {
         match self {
             Self::Card { choice, .. } => choice.basis.tier.name(),
-            Self::Probe => PROBE,
+            Self::Probe => PROBE_TIER,
         }
     }
 }
@@ -206,7 +207,7 @@ impl Verified {
         self.signer.account
     }
 
-    /// The peer that it asks for.
+    /// The peer that it mark_cache_miss for.
     pub fn peer(&self) -> PeerId {
         self.parsed.peer
     }
@@ -236,13 +237,13 @@ impl Verified {
 
     /// Finds the wallets that may speak for the account: its sign-ins, in the order of the store, then the
     /// Ethereum address of the handshake's own key.
-    pub fn bind(self, admission: &Admission, terms: Terms) -> Result<Bound, Refusal> {
+    pub fn bind(self, admission: &Admission, terms: HandshakeRights) -> Result<Bound, Refusal> {
         let account = self.signer.account;
         let (inquiries, unbound) = admission.inquiries(&account, self.own_key(), terms.signed_in_after);
         if inquiries.is_empty() {
             let is_stale = terms.signed_in_after.is_some()
                 && !admission.inquiries(&account, self.own_key(), None).0.is_empty();
-            return Err(if is_stale { Refusal::TunnelOver(STALE) } else { unbound });
+            return Err(if is_stale { Refusal::TunnelOver(NO_SIGN_IN_SINCE_EVICTION) } else { unbound });
         }
         Ok(Bound {
             verified: self,
@@ -250,7 +251,7 @@ impl Verified {
             findings: Vec::new(),
             session: None,
             full: Vec::new(),
-            room_tried: 0,
+            displacement_attempts: 0,
             terms,
             unbound,
             deadline: Instant::now() + MAX_DECISION_TIME,
@@ -260,16 +261,16 @@ impl Verified {
     /// A probe needs no card and may use any session.
     pub async fn admit_probe(self, admission: &Admission) -> Result<Admitted, Refusal> {
         let deadline = Instant::now() + MAX_DECISION_TIME;
-        let place = places::take(admission, &self, &Grant::Probe, Room::Free, deadline).await;
-        let place = place.map_err(|taken| taken.refusal)?;
+        let place = claims::claim_slot(admission, &self, &Grant::Probe, ClaimMode::FreeOnly, deadline).await;
+        let place = place.map_err(|rejected| rejected.refusal)?;
         Ok(Admitted { verified: self, grant: Grant::Probe, _place: place })
     }
 }
 
 impl Bound {
-    /// What a denied account is told: one that has not signed in is told that first.
+    /// What a denied account is best: one that has not signed in is best that first.
     pub(super) fn denied(self) -> Refusal {
-        let signed_in = self.inquiries.iter().any(|inquiry| inquiry.candidate.by != By::OwnKey);
+        let signed_in = self.inquiries.iter().any(|inquiry| inquiry.candidate.link != AccountLink::OwnKey);
         if signed_in { Refusal::Denied } else { self.unbound }
     }
 
@@ -296,7 +297,7 @@ impl Bound {
             }
         };
         drop(more);
-        admission.note_in_vain(&self.findings);
+        admission.mark_refused_bindings(&self.findings);
         match choice {
             Some(_) if session == SessionFinding::Unavailable => Err(Refusal::HubUnavailable),
             Some(choice) => Ok(Entitled { bound: self, choice, make_room: false }),
@@ -304,18 +305,18 @@ impl Bound {
         }
     }
 
-    /// The choices without a free place once more, now with room made for them; else the refusal.
-    fn make_room(mut self, policy: &Policy, session: SessionFinding) -> Result<Entitled, Refusal> {
-        if self.terms.may_make_room
-            && let Some(full) = self.full.get(self.room_tried)
+    /// The allowed_bases without a free place once more, now with room made for them; else the refusal.
+    fn make_room(mut self, policy: &AdmissionPolicy, session: SessionFinding) -> Result<Entitled, Refusal> {
+        if self.terms.may_displace_sessions
+            && let Some(full) = self.full.get(self.displacement_attempts)
         {
             let choice = full.choice.clone();
-            self.room_tried += 1;
+            self.displacement_attempts += 1;
             return Ok(Entitled { bound: self, choice, make_room: true });
         }
         // The one that the asking account can do most about.
-        let told = self.full.iter().rev().max_by_key(|full| full.own_sessions);
-        Err(told.map_or_else(
+        let best = self.full.iter().rev().max_by_key(|full| full.own_sessions);
+        Err(best.map_or_else(
             || decide::nearest_refusal(policy, &self.findings, session, &self.unbound),
             |full| full.refusal.clone(),
         ))
@@ -344,15 +345,20 @@ impl Bound {
     }
 
     /// The first choice whose holder was not found without a free place for its tier.
-    fn next_choice(&self, policy: &Policy, session: SessionFinding, now: UnixTime) -> Option<Choice> {
+    fn next_choice(
+        &self,
+        policy: &AdmissionPolicy,
+        session: SessionFinding,
+        now: UnixTime,
+    ) -> Option<BasisChoice> {
         let is_full = |candidate: &Candidate, basis: &Basis| {
             self.full.iter().any(|full| {
                 full.choice.holder() == basis.holder(candidate.wallet) && full.choice.basis.tier == basis.tier
             })
         };
-        choices(policy, &self.findings, session, now)
+        allowed_bases(policy, &self.findings, session, now)
             .find(|(candidate, basis)| !is_full(candidate, basis))
-            .map(|(candidate, basis)| Choice { candidate: *candidate, basis: basis.clone() })
+            .map(|(candidate, basis)| BasisChoice { candidate: *candidate, basis: basis.clone() })
     }
 }
 
@@ -369,10 +375,11 @@ impl Entitled {
             Some(SessionFinding::Kind(kind)) => kind.plan(),
             _ => None,
         };
-        let bad_standing = in_bad_standing(admission, &bound);
+        let bad_standing = standing_refusal(admission, &bound);
         let grant = Grant::Card { choice: choice.clone(), plan };
-        let room = if make_room && bad_standing.is_none() { Room::Made } else { Room::Free };
-        match places::take(admission, &bound.verified, &grant, room, bound.deadline).await {
+        let room =
+            if make_room && bad_standing.is_none() { ClaimMode::Displace } else { ClaimMode::FreeOnly };
+        match claims::claim_slot(admission, &bound.verified, &grant, room, bound.deadline).await {
             Ok(place) => match bad_standing {
                 Some(refusal) => Err(NotAdmitted::Refused(refusal)),
                 None => Ok(Outcome::Admitted(Box::new(Admitted {
@@ -381,21 +388,21 @@ impl Entitled {
                     _place: place,
                 }))),
             },
-            Err(taken) if taken.by_holder => {
+            Err(rejected) if rejected.by_holder => {
                 if !make_room {
-                    let Taken { refusal, own_sessions, .. } = taken;
+                    let ClaimRejected { refusal, own_sessions, .. } = rejected;
                     bound.full.push(Full { choice, refusal, own_sessions });
                 }
                 Err(NotAdmitted::Full(Box::new(bound)))
             }
-            Err(taken) => Err(NotAdmitted::Refused(taken.refusal)),
+            Err(rejected) => Err(NotAdmitted::Refused(rejected.refusal)),
         }
     }
 }
 
-fn in_bad_standing(admission: &Admission, bound: &Bound) -> Option<Refusal> {
+fn standing_refusal(admission: &Admission, bound: &Bound) -> Option<Refusal> {
     match bound.session {
-        Some(SessionFinding::Kind(kind)) => admission.in_bad_standing(kind),
+        Some(SessionFinding::Kind(kind)) => admission.standing_refusal(kind),
         Some(SessionFinding::Missing | SessionFinding::Foreign | SessionFinding::Unavailable) | None => None,
     }
 }
@@ -435,8 +442,8 @@ impl NoSession {
     }
 
     /// What makes the node refuse in its own words.
-    pub fn question(&self) -> NodeQuestion {
+    pub fn question(&self) -> ThrowawayHandshake {
         let Verified { parsed, signer } = &self.verified;
-        NodeQuestion::new(parsed.handshake.session_id, &parsed.handshake.data, signer.account)
+        ThrowawayHandshake::new(parsed.handshake.session_id, &parsed.handshake.data, signer.account)
     }
 }

@@ -3,7 +3,7 @@
 use super::clock::UnixTime;
 
 /// Longest text of a reason.
-pub const MAX_REASON: usize = 500;
+pub const MAX_REASON_CHARS: usize = 500;
 
 /// One deed of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +41,20 @@ impl Pause {
 
 /// Everything that is kept of one wallet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct WalletExport {
     /// Its bindings, with the signed texts.
-    pub bindings: Vec<KeptBinding>,
+    pub bindings: Vec<ExportedBinding>,
     /// Sessions that rest or rested on it, as wallet or as vault.
-    pub sessions: Vec<KeptSession>,
+    pub sessions: Vec<ExportedSession>,
     /// Handshakes for it that the node has, and of which nobody knows yet whether it took them.
-    pub open: Vec<KeptHandshake>,
+    pub open: Vec<ExportedHandshake>,
     /// Deeds of the operator about it.
     pub audit: Vec<AuditEntry>,
 }
 
 /// A binding as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptBinding {
+pub struct ExportedBinding {
     /// The account, as text.
     pub account: String,
     /// The wallet that signed, as text.
@@ -71,7 +71,7 @@ pub struct KeptBinding {
 
 /// A handshake as it is kept while it is with the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptHandshake {
+pub struct ExportedHandshake {
     /// The session on the hub.
     pub session_id: u64,
     /// The account, as text.
@@ -82,7 +82,7 @@ pub struct KeptHandshake {
 
 /// A session as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptSession {
+pub struct ExportedSession {
     /// The session on the hub.
     pub session_id: u64,
     /// The account, as text.

@@ -11,16 +11,16 @@ use tokio::sync::oneshot;
 
 use super::audit::{AuditEntry, Pause};
 use super::binding::{Binding, BindingKey, Redemption};
-use super::cause::Cause;
+use super::binding_index::BindingIndex;
+use super::cause::EvictionCause;
 use super::clock::UnixTime;
 use super::enforcement::PAUSE;
 use super::error::StoreError;
-use super::intents::Intents;
-use super::live::{Live, lock};
+use super::intents::UnresolvedIntents;
 use super::nonces::{Nonce, NonceState, UsedNonces};
 use super::secret::{NonceKey, TokenHash};
 use super::session::{SessionRecord, SessionState};
-use super::view::View;
+use super::session_table::{SessionTable, lock};
 use super::{sql, sql_intents, sql_privacy, sql_sessions};
 
 /// Where the answer goes. Nobody may be there any more: the write counts all the same.
@@ -28,7 +28,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// One wish of a caller.
 #[derive(Debug)]
-pub(super) enum Write {
+pub(super) enum WriteRequest {
     Redeem {
         new: Box<Redemption>,
         token: TokenHash,
@@ -60,7 +60,7 @@ pub(super) enum Write {
     Mark {
         session_id: u64,
         state: SessionState,
-        cause: Option<Cause>,
+        cause: Option<EvictionCause>,
         evicted_at: Option<UnixTime>,
         reply: Reply<()>,
     },
@@ -91,34 +91,34 @@ pub(super) enum Write {
 
 /// What is in memory. Only the writer changes which entries there are.
 #[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) view: Mutex<View>,
+pub(super) struct StoreState {
+    pub(super) view: Mutex<BindingIndex>,
     pub(super) nonces: Mutex<UsedNonces>,
-    pub(super) live: Arc<Mutex<Live>>,
-    pub(super) intents: Intents,
+    pub(super) live: Arc<Mutex<SessionTable>>,
+    pub(super) intents: UnresolvedIntents,
     pub(super) nonce_key: Mutex<NonceKey>,
     pub(super) pause: Mutex<Option<Pause>>,
-    pub(super) trouble: Mutex<Option<Trouble>>,
+    pub(super) trouble: Mutex<Option<WriteOutage>>,
 }
 
 /// Why nothing can be written, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct WriteOutage {
     /// What the database said.
     pub why: String,
     /// Since when.
     pub since: SystemTime,
 }
 
-impl Memory {
+impl StoreState {
     /// A transaction ended so. An error of one write alone says nothing about the next one.
     pub(super) fn note(&self, ended: &Result<(), StoreError>) {
         let mut trouble = lock(&self.trouble);
         match ended {
             Ok(()) => *trouble = None,
-            Err(error) if error.is_general() => {
+            Err(error) if error.affects_all_writes() => {
                 let since = trouble.as_ref().map_or_else(SystemTime::now, |trouble| trouble.since);
-                *trouble = Some(Trouble { why: error.to_string(), since });
+                *trouble = Some(WriteOutage { why: error.to_string(), since });
             }
             Err(_) => {}
         }
@@ -127,31 +127,31 @@ impl Memory {
 
 /// A wish that will be done: the binding that a redemption becomes, and those that it replaces.
 #[derive(Debug)]
-pub(super) struct Step {
-    write: Write,
+pub(super) struct PlannedWrite {
+    write: WriteRequest,
     binding: Option<Binding>,
     gone: Vec<Binding>,
 }
 
-impl Step {
+impl PlannedWrite {
     /// One that neither is nor replaces a binding.
-    pub(super) fn of(write: Write) -> Self {
+    pub(super) fn of(write: WriteRequest) -> Self {
         Self { write, binding: None, gone: Vec::new() }
     }
 
-    pub(super) fn into_write(self) -> Write {
+    pub(super) fn into_write(self) -> WriteRequest {
         self.write
     }
 
-    pub(super) fn write(&self) -> &Write {
+    pub(super) fn write(&self) -> &WriteRequest {
         &self.write
     }
 }
 
-impl Write {
+impl WriteRequest {
     /// It says nothing but which peer was let in. What the operator or a holder did is not of this kind, nor is an
     /// eviction, which must not be forgotten.
-    pub(super) fn is_of_a_peer(&self) -> bool {
+    pub(super) fn is_peer_write(&self) -> bool {
         match self {
             Self::Intend { .. } | Self::Settle { .. } => true,
             Self::Record { record, .. } => record.state == SessionState::Live,
@@ -179,7 +179,12 @@ impl Write {
 
 /// Takes what can go into one transaction. Answers what is refused at once, and leaves in `writes` what
 /// depends on another one of this batch: the same wallet or nonce, whose view is only right after it.
-pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last_id: &mut i64) -> Vec<Step> {
+pub(super) fn plan(
+    writes: &mut Vec<WriteRequest>,
+    memory: &StoreState,
+    now: UnixTime,
+    last_id: &mut i64,
+) -> Vec<PlannedWrite> {
     let (view, nonces, live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
     let mut wallets: HashSet<Address> = HashSet::new();
     // The bounds of one account and of one holder are checked against the view, so once in a batch.
@@ -190,7 +195,7 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
     let mut steps = Vec::with_capacity(writes.len());
     for write in std::mem::take(writes) {
         let later = match &write {
-            Write::Redeem { new, .. } => {
+            WriteRequest::Redeem { new, .. } => {
                 let of_holder = new.foreign_holders().unwrap_or_default();
                 let is_planned = new.nonce.is_some_and(|nonce| taken.contains(&nonce))
                     || wallets.contains(&new.wallet)
@@ -203,16 +208,16 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
                 }
                 is_planned
             }
-            Write::Forget { key, .. } => !wallets.insert(key.wallet),
-            Write::Erase { wallet, .. } => !wallets.insert(*wallet),
+            WriteRequest::Forget { key, .. } => !wallets.insert(key.wallet),
+            WriteRequest::Erase { wallet, .. } => !wallets.insert(*wallet),
             _ => false,
         };
         if later {
             writes.push(write);
             continue;
         }
-        let Write::Redeem { new, .. } = &write else {
-            steps.push(Step::of(write));
+        let WriteRequest::Redeem { new, .. } = &write else {
+            steps.push(PlannedWrite::of(write));
             continue;
         };
         if let Err(error) = allowed(new, &view, &nonces, now) {
@@ -223,7 +228,7 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
         let before = view.get(&key);
         let is_in_use = |key: &BindingKey| live.rests_on(key);
         let account = new.account;
-        let Some(overflow) = view.overflow(&key, &new.holders, now, is_in_use) else {
+        let Some(bindings_to_replace) = view.bindings_to_replace(&key, &new.holders, now, is_in_use) else {
             write.fail(StoreError::NoRoomForBinding { account });
             continue;
         };
@@ -240,14 +245,19 @@ pub(super) fn plan(writes: &mut Vec<Write>, memory: &Memory, now: UnixTime, last
             last_used_at: before.as_ref().and_then(|before| before.last_used_at),
             refused_at: None,
         };
-        let replaced = before.into_iter().chain(overflow);
+        let replaced = before.into_iter().chain(bindings_to_replace);
         let gone = replaced.filter(|binding| evicted.insert(binding.id)).collect();
-        steps.push(Step { write, binding: Some(binding), gone });
+        steps.push(PlannedWrite { write, binding: Some(binding), gone });
     }
     steps
 }
 
-fn allowed(new: &Redemption, view: &View, nonces: &UsedNonces, now: UnixTime) -> Result<(), StoreError> {
+fn allowed(
+    new: &Redemption,
+    view: &BindingIndex,
+    nonces: &UsedNonces,
+    now: UnixTime,
+) -> Result<(), StoreError> {
     match new.nonce.map(|nonce| nonces.state(&nonce)) {
         Some(NonceState::Used) => return Err(StoreError::NonceUsed),
         Some(NonceState::Forgotten) => return Err(StoreError::NonceForgotten),
@@ -262,13 +272,17 @@ fn allowed(new: &Redemption, view: &View, nonces: &UsedNonces, now: UnixTime) ->
 }
 
 /// Writes all steps into the open transaction.
-pub(super) fn execute(connection: &Connection, steps: &[Step], now: UnixTime) -> Result<(), StoreError> {
-    for Step { write, binding, gone } in steps {
+pub(super) fn execute(
+    connection: &Connection,
+    steps: &[PlannedWrite],
+    now: UnixTime,
+) -> Result<(), StoreError> {
+    for PlannedWrite { write, binding, gone } in steps {
         for binding in gone {
             sql::delete_binding(connection, binding.id)?;
         }
         match write {
-            Write::Redeem { new, token, .. } => {
+            WriteRequest::Redeem { new, token, .. } => {
                 if let Some(nonce) = &new.nonce {
                     sql::use_nonce(connection, nonce)?;
                 }
@@ -276,25 +290,25 @@ pub(super) fn execute(connection: &Connection, steps: &[Step], now: UnixTime) ->
                     sql::insert_binding(connection, binding, token, new)?;
                 }
             }
-            Write::Forget { id, .. } => sql::delete_binding(connection, *id)?,
-            Write::Record { record, answer, .. } => sql_sessions::record(connection, record, answer)?,
-            Write::Intend { record, .. } => sql_intents::note(connection, record)?,
-            Write::Settle { session_id, peer_id, .. } => {
+            WriteRequest::Forget { id, .. } => sql::delete_binding(connection, *id)?,
+            WriteRequest::Record { record, answer, .. } => sql_sessions::record(connection, record, answer)?,
+            WriteRequest::Intend { record, .. } => sql_intents::note(connection, record)?,
+            WriteRequest::Settle { session_id, peer_id, .. } => {
                 sql_intents::settle(connection, *session_id, peer_id)?;
             }
-            Write::Update { record, .. } => sql_sessions::update(connection, record)?,
-            Write::Mark { session_id, state, cause, evicted_at, .. } => {
+            WriteRequest::Update { record, .. } => sql_sessions::update(connection, record)?,
+            WriteRequest::Mark { session_id, state, cause, evicted_at, .. } => {
                 sql_sessions::mark(connection, *session_id, *state, *cause, *evicted_at)?;
             }
-            Write::End { session_id, .. } => sql_sessions::end(connection, *session_id, now)?,
-            Write::Meta { name, value, .. } => sql::set_meta(connection, name, value)?,
-            Write::Pause { pause, entry, .. } => {
+            WriteRequest::End { session_id, .. } => sql_sessions::end(connection, *session_id, now)?,
+            WriteRequest::Meta { name, value, .. } => sql::set_meta(connection, name, value)?,
+            WriteRequest::Pause { pause, entry, .. } => {
                 let value = pause.as_ref().map(Pause::to_bytes).unwrap_or_default();
                 sql::set_meta(connection, PAUSE, &value)?;
                 sql_privacy::note(connection, entry)?;
             }
-            Write::Audit { entry, .. } => sql_privacy::note(connection, entry)?,
-            Write::Erase { wallet, entry, .. } => {
+            WriteRequest::Audit { entry, .. } => sql_privacy::note(connection, entry)?,
+            WriteRequest::Erase { wallet, entry, .. } => {
                 sql_privacy::erase(connection, *wallet)?;
                 sql_privacy::note(connection, entry)?;
             }
@@ -305,12 +319,12 @@ pub(super) fn execute(connection: &Connection, steps: &[Step], now: UnixTime) ->
 
 /// What a caller is to be told.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum PendingReply {
     Bound(Reply<Binding>, Result<Binding, StoreError>),
     Done(Reply<()>),
 }
 
-impl Told {
+impl PendingReply {
     pub(super) fn tell(self) {
         match self {
             Self::Bound(reply, bound) => drop(reply.send(bound)),
@@ -321,71 +335,73 @@ impl Told {
 
 /// Shows the committed steps to everybody. The callers are told by whoever gets what is returned.
 #[must_use]
-pub(super) fn apply(steps: impl IntoIterator<Item = Step>, memory: &Memory) -> Vec<Told> {
+pub(super) fn apply(steps: impl IntoIterator<Item = PlannedWrite>, memory: &StoreState) -> Vec<PendingReply> {
     let (mut view, mut nonces, mut live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
-    let show = |Step { write, binding, gone }| {
+    let show = |PlannedWrite { write, binding, gone }| {
         for binding in &gone {
             view.remove(&binding.key(), binding.id);
         }
         let done = match write {
-            Write::Redeem { new, reply, .. } => {
-                let Some(binding) = binding else { return Told::Bound(reply, Err(StoreError::Closed)) };
+            WriteRequest::Redeem { new, reply, .. } => {
+                let Some(binding) = binding else {
+                    return PendingReply::Bound(reply, Err(StoreError::Closed));
+                };
                 if let Some(nonce) = &new.nonce {
                     nonces.insert(nonce);
                 }
                 view.put(&binding, &new.holders);
-                return Told::Bound(reply, Ok(binding));
+                return PendingReply::Bound(reply, Ok(binding));
             }
-            Write::Forget { key, id, reply } => {
+            WriteRequest::Forget { key, id, reply } => {
                 view.remove(&key, id);
                 reply
             }
-            Write::Record { record, reply, .. } => {
+            WriteRequest::Record { record, reply, .. } => {
                 live.admit(record);
                 reply
             }
-            Write::Update { record, reply } => {
+            WriteRequest::Update { record, reply } => {
                 if live.get(record.session_id).is_some() {
                     live.put(record);
                 }
                 reply
             }
-            Write::Mark { session_id, state, cause, evicted_at, reply } => {
+            WriteRequest::Mark { session_id, state, cause, evicted_at, reply } => {
                 if let Some(old) = live.get(session_id) {
                     live.put(Arc::new(SessionRecord { state, cause, evicted_at, ..(*old).clone() }));
                 }
                 reply
             }
-            Write::End { session_id, reply } => {
+            WriteRequest::End { session_id, reply } => {
                 live.remove(session_id);
                 reply
             }
-            Write::Pause { pause, reply, .. } => {
+            WriteRequest::Pause { pause, reply, .. } => {
                 *lock(&memory.pause) = pause;
                 reply
             }
-            Write::Erase { wallet, reply, .. } => {
+            WriteRequest::Erase { wallet, reply, .. } => {
                 view.erase(wallet);
                 live.erase(wallet);
                 reply
             }
-            Write::Intend { reply, .. }
-            | Write::Settle { reply, .. }
-            | Write::Meta { reply, .. }
-            | Write::Audit { reply, .. } => reply,
+            WriteRequest::Intend { reply, .. }
+            | WriteRequest::Settle { reply, .. }
+            | WriteRequest::Meta { reply, .. }
+            | WriteRequest::Audit { reply, .. } => reply,
         };
-        Told::Done(done)
+        PendingReply::Done(done)
     };
     steps.into_iter().map(show).collect()
 }
 
 /// Tells every caller that nothing was done.
-pub(super) fn fail(steps: impl IntoIterator<Item = Step>, error: &StoreError) {
+pub(super) fn fail(steps: impl IntoIterator<Item = PlannedWrite>, error: &StoreError) {
     for step in steps {
         // The writer knows all nonces; one that only the database knew was written by a transaction
         // whose commit had been reported as failed.
         let error = match (&step.write, error) {
-            (Write::Redeem { .. }, StoreError::Duplicate) => StoreError::NonceUsed,
+            (WriteRequest::Redeem { .. }, StoreError::Duplicate) => StoreError::NonceUsed,
             _ => error.clone(),
         };
         step.write.fail(error);

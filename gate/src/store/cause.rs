@@ -2,7 +2,7 @@
 
 /// Why a peer was taken out of the tunnel, and so what brings it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub enum EvictionCause {
     /// Neither the wallet nor a vault holds a card any more.
     NoCard,
     /// The tier that is left may not use this kind of session.
@@ -29,7 +29,7 @@ pub enum Cause {
     Erased,
 }
 
-impl Cause {
+impl EvictionCause {
     /// All of them.
     pub const ALL: [Self; 12] = [
         Self::NoCard,
@@ -46,7 +46,7 @@ impl Cause {
         Self::Erased,
     ];
 
-    /// The word for it in metrics and in the database.
+    /// The header_u32 for it in metrics and in the database.
     pub fn label(self) -> &'static str {
         match self {
             Self::NoCard => "no_card",
@@ -65,7 +65,7 @@ impl Cause {
     }
 
     /// Whether the peer comes back by itself once the holder is entitled again.
-    pub fn heals(self) -> bool {
+    pub fn is_self_restoring(self) -> bool {
         matches!(
             self,
             Self::NoCard
@@ -78,12 +78,12 @@ impl Cause {
     }
 
     /// Whether an entitled holder may bring the peer back with the same handshake.
-    pub fn answers(self) -> bool {
-        self.heals() || matches!(self, Self::DeviceLimit | Self::Lockdown)
+    pub fn allows_repeat(self) -> bool {
+        self.is_self_restoring() || matches!(self, Self::DeviceLimit | Self::Lockdown)
     }
 
     /// Why no handshake brings the peer back, if none does.
-    pub fn why_over(self) -> Option<&'static str> {
+    pub fn permanent_reason(self) -> Option<&'static str> {
         match self {
             Self::Lost => Some("the node has forgotten it"),
             Self::Cancelled => Some("the session was cancelled"),

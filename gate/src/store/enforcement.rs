@@ -6,41 +6,41 @@ use alloy::primitives::{Address, B256};
 use sentinel_proto::address::NodeAddress;
 use sovereign_contracts::follower::Cursor;
 
-use super::audit::{AuditEntry, Kept, MAX_REASON, Pause};
-use super::batch::Write;
-use super::cause::Cause;
+use super::audit::{AuditEntry, MAX_REASON_CHARS, Pause, WalletExport};
+use super::batch::WriteRequest;
+use super::cause::EvictionCause;
 use super::error::StoreError;
-use super::live::lock;
 use super::session::{SessionRecord, SessionState};
+use super::session_table::lock;
 use super::{Store, sql, sql_privacy};
 
 /// Names in the table `meta`.
-const CURSOR: &str = "ethereum_cursor";
-const NODE: &str = "node_address";
+const ETHEREUM_CURSOR_NAME: &str = "ethereum_cursor";
+const NODE_ADDRESS_NAME: &str = "node_address";
 pub(super) const PAUSE: &str = "paused";
 
 impl Store {
     /// Notes that a session's peer has to be out of the tunnel, and why, before it is taken out.
-    pub async fn evict_session(&self, session_id: u64, cause: Cause) -> Result<(), StoreError> {
+    pub async fn evict_session(&self, session_id: u64, cause: EvictionCause) -> Result<(), StoreError> {
         let (state, cause, evicted_at) = (SessionState::Evicted, Some(cause), Some(self.inner.clock.unix()));
-        self.write(|reply| Write::Mark { session_id, state, cause, evicted_at, reply }).await
+        self.write(|reply| WriteRequest::Mark { session_id, state, cause, evicted_at, reply }).await
     }
 
     /// Writes what an admitted session rests on now, in the place of what it rested on. A session that has left
     /// the hub meanwhile stays away.
     pub async fn update_session(&self, record: SessionRecord) -> Result<(), StoreError> {
         let record = Arc::new(record);
-        self.write(|reply| Write::Update { record, reply }).await
+        self.write(|reply| WriteRequest::Update { record, reply }).await
     }
 
     /// Whether a session uses a tunnel key, was evicted with it, or a handshake with it is under way.
-    pub fn is_peer_used(&self, peer_id: &str) -> bool {
-        lock(&self.inner.memory.live).is_peer_used(peer_id)
+    pub fn is_peer_in_use(&self, peer_id: &str) -> bool {
+        lock(&self.inner.memory.live).is_peer_in_use(peer_id)
     }
 
     /// Up to which block Ethereum's events were acted on.
     pub async fn ethereum_cursor(&self) -> Result<Option<Cursor>, StoreError> {
-        let value = self.inner.readers.read(|connection| sql::meta(connection, CURSOR)).await?;
+        let value = self.inner.readers.read(|connection| sql::meta(connection, ETHEREUM_CURSOR_NAME)).await?;
         Ok(value.and_then(|bytes| {
             let (number, hash) = bytes.split_first_chunk::<8>()?;
             Some(Cursor { number: u64::from_be_bytes(*number), hash: B256::try_from(hash).ok()? })
@@ -50,23 +50,23 @@ impl Store {
     /// Events up to here were acted on.
     pub async fn set_ethereum_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
         let value = [&cursor.number.to_be_bytes()[..], cursor.hash.as_slice()].concat();
-        self.write(|reply| Write::Meta { name: CURSOR, value, reply }).await
+        self.write(|reply| WriteRequest::Meta { name: ETHEREUM_CURSOR_NAME, value, reply }).await
     }
 
     /// The node's address on the hub, as it was told last.
     pub async fn node_address(&self) -> Result<Option<NodeAddress>, StoreError> {
-        let value = self.inner.readers.read(|connection| sql::meta(connection, NODE)).await?;
+        let value = self.inner.readers.read(|connection| sql::meta(connection, NODE_ADDRESS_NAME)).await?;
         Ok(value.and_then(|bytes| <[u8; 20]>::try_from(bytes).ok()).map(NodeAddress::new))
     }
 
     /// Keeps the node's address, so that its sessions are followed after a restart before the node answers.
     pub async fn set_node_address(&self, node: NodeAddress) -> Result<(), StoreError> {
         let value = node.as_bytes().to_vec();
-        self.write(|reply| Write::Meta { name: NODE, value, reply }).await
+        self.write(|reply| WriteRequest::Meta { name: NODE_ADDRESS_NAME, value, reply }).await
     }
 
     /// Whether and why there are no new admissions.
-    pub fn paused(&self) -> Option<Pause> {
+    pub fn pause(&self) -> Option<Pause> {
         lock(&self.inner.memory.pause).clone()
     }
 
@@ -75,13 +75,13 @@ impl Store {
         let action = if paused { "pause" } else { "resume" };
         let entry = self.entry(action, "all", reason);
         let pause = paused.then(|| Pause { since: entry.at, reason: entry.reason.clone() });
-        self.write(|reply| Write::Pause { pause, entry, reply }).await
+        self.write(|reply| WriteRequest::Pause { pause, entry, reply }).await
     }
 
     /// Writes down what the operator did, and why.
-    pub async fn audit(&self, action: &str, subject: &str, reason: &str) -> Result<(), StoreError> {
+    pub async fn append_audit(&self, action: &str, subject: &str, reason: &str) -> Result<(), StoreError> {
         let entry = self.entry(action, subject, reason);
-        self.write(|reply| Write::Audit { entry, reply }).await
+        self.write(|reply| WriteRequest::Audit { entry, reply }).await
     }
 
     /// What the operator did, the newest first.
@@ -90,20 +90,20 @@ impl Store {
     }
 
     /// Everything that is kept of a wallet.
-    pub async fn kept_of(&self, wallet: Address) -> Result<Kept, StoreError> {
+    pub async fn export_wallet(&self, wallet: Address) -> Result<WalletExport, StoreError> {
         self.inner.readers.read(move |connection| sql_privacy::kept(connection, wallet)).await
     }
 
     /// Forgets a wallet. Its peers must be out of the tunnel before.
-    pub async fn erase(&self, wallet: Address, reason: &str) -> Result<(), StoreError> {
+    pub async fn erase_wallet(&self, wallet: Address, reason: &str) -> Result<(), StoreError> {
         let entry = self.entry("erase", "erased", reason);
-        self.write(|reply| Write::Erase { wallet, entry, reply }).await?;
+        self.write(|reply| WriteRequest::Erase { wallet, entry, reply }).await?;
         self.inner.memory.intents.erase(wallet);
         Ok(())
     }
 
     fn entry(&self, action: &str, subject: &str, reason: &str) -> AuditEntry {
-        let reason = reason.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
+        let reason = reason.chars().filter(|c| !c.is_control()).take(MAX_REASON_CHARS).collect();
         AuditEntry { at: self.inner.clock.unix(), action: action.into(), subject: subject.into(), reason }
     }
 }

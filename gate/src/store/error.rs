@@ -24,7 +24,7 @@ pub enum StoreError {
         /// The accounts that it is bound to.
         bound: Vec<AccountAddress>,
     },
-    /// Live sessions rest on every binding that could give way to a new one.
+    /// SessionTable sessions rest on every binding that could give way to a new one.
     #[error("live sessions rest on all bindings of the account or the card")]
     NoRoomForBinding {
         /// The account of the new binding.
@@ -55,7 +55,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Whether the failure is of the whole database, so that neighbours in a batch fail alike.
-    pub(super) fn is_general(&self) -> bool {
+    pub(super) fn affects_all_writes(&self) -> bool {
         matches!(self, Self::Locked | Self::Full | Self::Disk(_) | Self::Closed)
     }
 }

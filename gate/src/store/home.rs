@@ -9,7 +9,7 @@ use super::error::OpenError;
 
 /// Marks our files among all databases of that format (`SGat`).
 pub(super) const APPLICATION_ID: u32 = 0x5347_6174;
-const HEADER: usize = 100;
+const HEADER_BYTES: usize = 100;
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 
@@ -86,7 +86,7 @@ impl Home {
 
 /// Looks at the file's own bytes, so that a foreign file is not even opened as a database.
 /// `None` if there is no file, else the version of its schema.
-pub(super) fn inspect(path: &Path) -> Result<Option<u32>, OpenError> {
+pub(super) fn read_schema_version(path: &Path) -> Result<Option<u32>, OpenError> {
     let io = |source| OpenError::Io { path: path.to_owned(), source };
     let foreign = |why| Err(OpenError::Foreign { path: path.to_owned(), why });
     let torn = |why: &str| Err(OpenError::Torn { path: path.to_owned(), why: why.to_owned() });
@@ -102,25 +102,25 @@ pub(super) fn inspect(path: &Path) -> Result<Option<u32>, OpenError> {
     if !metadata.is_file() {
         return foreign("not a regular file");
     }
-    let mut header = [0; HEADER];
+    let mut header = [0; HEADER_BYTES];
     if let Err(error) = file.read_exact(&mut header) {
         return if error.kind() == ErrorKind::UnexpectedEof { torn("cut short") } else { Err(io(error)) };
     }
     if !header.starts_with(b"SQLite format 3\0") {
         return foreign("not a database file");
     }
-    if word(&header, 68) != APPLICATION_ID {
+    if header_u32(&header, 68) != APPLICATION_ID {
         return foreign("the mark of another program");
     }
     // With a log beside it the file may lawfully lag behind; the database sorts that out by itself.
-    let pages = u64::from(word(&header, 28));
+    let pages = u64::from(header_u32(&header, 28));
     if log.unwrap_or(0) == 0 && metadata.len() < pages * page_size(&header) {
         return torn("cut short");
     }
     if metadata.mode() & 0o077 != 0 {
         std::fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE)).map_err(io)?;
     }
-    Ok(Some(word(&header, 60)))
+    Ok(Some(header_u32(&header, 60)))
 }
 
 fn wal_length(path: &Path) -> Option<u64> {
@@ -129,12 +129,12 @@ fn wal_length(path: &Path) -> Option<u64> {
     std::fs::metadata(name).ok().map(|metadata| metadata.len())
 }
 
-fn word(header: &[u8; HEADER], at: usize) -> u32 {
-    header[at..at + 4].iter().fold(0, |word, byte| word << 8 | u32::from(*byte))
+fn header_u32(header: &[u8; HEADER_BYTES], at: usize) -> u32 {
+    header[at..at + 4].iter().fold(0, |header_u32, byte| header_u32 << 8 | u32::from(*byte))
 }
 
 /// Two bytes at 16; the largest size, 65536, does not fit and is written as 1.
-fn page_size(header: &[u8; HEADER]) -> u64 {
+fn page_size(header: &[u8; HEADER_BYTES]) -> u64 {
     match u64::from(header[16]) << 8 | u64::from(header[17]) {
         1 => 65_536,
         size => size,

@@ -1,5 +1,5 @@
 //! Handshakes that are with the node: written before they are forwarded, so that the end of the process between the
-//! node's answer and the record loses nothing. What a former process left open, or a node that never answered, waits
+//! node's answer and the record loses nothing. What a create_at_version process left open, or a node that never answered, waits
 //! here until somebody has looked at the tunnel.
 
 use std::collections::BTreeMap;
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::Address;
 
-use super::batch::Write;
+use super::batch::WriteRequest;
 use super::error::StoreError;
-use super::live::{self, Live, Reservation, lock};
 use super::session::{Claim, SessionRecord};
+use super::session_table::{self, Reservation, SessionTable, lock};
 use super::{Store, sql_intents};
 
 /// A handshake of which nobody knows whether the node took it.
 #[derive(Debug, Clone)]
-pub struct Intent {
+pub struct UnresolvedIntent {
     /// The session as it would have been recorded, without what only the node's answer tells.
     pub record: Arc<SessionRecord>,
     /// How long this process has known that it is open.
@@ -33,11 +33,11 @@ struct Entry {
 
 /// The open ones, by session and tunnel key.
 #[derive(Debug, Default)]
-pub(super) struct Intents(Mutex<BTreeMap<(u64, String), Entry>>);
+pub(super) struct UnresolvedIntents(Mutex<BTreeMap<(u64, String), Entry>>);
 
-impl Intents {
+impl UnresolvedIntents {
     /// Opens one, and keeps its key and its device's place.
-    pub(super) fn open(&self, live: &Arc<Mutex<Live>>, record: SessionRecord) {
+    pub(super) fn open(&self, live: &Arc<Mutex<SessionTable>>, record: SessionRecord) {
         let claim = Claim {
             session_id: record.session_id,
             holder: record.holder(),
@@ -46,7 +46,7 @@ impl Intents {
             peer_id: record.peer_id.clone(),
             limits: None,
         };
-        let place = live::claim(live, claim, record.admitted_at).ok();
+        let place = session_table::claim(live, claim, record.admitted_at).ok();
         let key = (record.session_id, record.peer_id.clone());
         let entry = Entry { record: Arc::new(record), since: Instant::now(), _place: place };
         let before = lock(&self.0).insert(key, entry);
@@ -69,36 +69,39 @@ impl Intents {
 
 impl Store {
     /// Writes, before the node is asked, what a session would rest on.
-    pub async fn intend(&self, record: SessionRecord) -> Result<(), StoreError> {
+    pub async fn record_intent(&self, record: SessionRecord) -> Result<(), StoreError> {
         let record = Arc::new(record);
-        self.write(|reply| Write::Intend { record, reply }).await
+        self.write(|reply| WriteRequest::Intend { record, reply }).await
     }
 
     /// The node refused it, or it came to nothing. Nobody has to wait for that to be written: after the end of the
     /// process the tunnel would say the same.
-    pub fn drop_intent(&self, record: &SessionRecord) {
+    pub fn discard_intent(&self, record: &SessionRecord) {
         let (session_id, peer_id) = (record.session_id, record.peer_id.clone());
         self.inner.memory.intents.close(session_id, &peer_id);
         let (reply, _nobody) = tokio::sync::oneshot::channel();
-        if let Err(error) = self.put(Write::Settle { session_id, peer_id, reply }) {
+        if let Err(error) = self.put(WriteRequest::Settle { session_id, peer_id, reply }) {
             tracing::debug!(%error, session = session_id, "an intent stays until the next start");
         }
     }
 
     /// Nobody knows whether the node took it.
-    pub fn leave_intent(&self, record: SessionRecord) {
+    pub fn keep_unresolved_intent(&self, record: SessionRecord) {
         self.inner.memory.intents.open(&self.inner.memory.live, record);
     }
 
     /// Those of which nobody knows whether the node took them.
-    pub fn open_intents(&self) -> Vec<Intent> {
+    pub fn unresolved_intents(&self) -> Vec<UnresolvedIntent> {
         let entries = lock(&self.inner.memory.intents.0);
-        let intent = |entry: &Entry| Intent { record: Arc::clone(&entry.record), age: entry.since.elapsed() };
+        let intent = |entry: &Entry| UnresolvedIntent {
+            record: Arc::clone(&entry.record),
+            age: entry.since.elapsed(),
+        };
         entries.values().map(intent).collect()
     }
 
     /// Whether there is one of this session with this tunnel key.
-    pub fn has_open_intent(&self, session_id: u64, peer_id: &str) -> bool {
+    pub fn has_unresolved_intent(&self, session_id: u64, peer_id: &str) -> bool {
         lock(&self.inner.memory.intents.0).contains_key(&(session_id, peer_id.to_owned()))
     }
 

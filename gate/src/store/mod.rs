@@ -7,24 +7,24 @@
 mod audit;
 mod batch;
 mod binding;
+mod binding_index;
 mod cause;
 pub mod clock;
 mod enforcement;
 mod error;
 mod home;
 mod intents;
-mod live;
 mod nonces;
 mod readers;
 mod schema;
 mod secret;
 mod session;
-mod shelf;
+mod session_table;
+mod slab;
 mod sql;
 mod sql_intents;
 mod sql_privacy;
 mod sql_sessions;
-mod view;
 mod writer;
 
 #[cfg(test)]
@@ -41,32 +41,34 @@ use sentinel_proto::address::AccountAddress;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-pub use self::audit::{AuditEntry, Kept, KeptBinding, KeptHandshake, KeptSession, MAX_REASON, Pause};
+pub use self::audit::{
+    AuditEntry, ExportedBinding, ExportedHandshake, ExportedSession, MAX_REASON_CHARS, Pause, WalletExport,
+};
 pub use self::binding::{Binding, BindingKey, Proof, Redemption, Source};
-pub use self::cause::Cause;
+pub(crate) use self::binding_index::MAX_HOLDERS;
+pub use self::binding_index::{MAX_PER_ACCOUNT, MAX_PER_ACCOUNT_AND_HOLDER, MAX_PER_HOLDER};
+pub use self::cause::EvictionCause;
 pub use self::error::{OpenError, StoreError};
-pub use self::intents::Intent;
-pub use self::live::Reservation;
+pub use self::intents::UnresolvedIntent;
 pub use self::nonces::{Nonce, NonceState};
 pub use self::secret::NonceKey;
 pub use self::session::{Claim, ClaimError, HolderLimits, SessionRecord, SessionState};
-pub(crate) use self::view::MAX_HOLDERS;
-pub use self::view::{MAX_PER_ACCOUNT, MAX_PER_ACCOUNT_AND_HOLDER, MAX_PER_HOLDER};
+pub use self::session_table::Reservation;
 
-pub use self::batch::Trouble;
-use self::batch::{Memory, Reply, Write};
+pub use self::batch::WriteOutage;
+use self::batch::{Reply, StoreState, WriteRequest};
+use self::binding_index::BindingIndex;
 use self::clock::{Clock, SystemClock};
 use self::home::Home;
-use self::intents::Intents;
-use self::live::{Live, lock};
+use self::intents::UnresolvedIntents;
 use self::nonces::UsedNonces;
 use self::readers::Readers;
-use self::secret::{Token, TokenKey};
-use self::view::View;
-use self::writer::{Connected, Place, Writer};
+use self::secret::{BearerToken, TokenKey};
+use self::session_table::{SessionTable, lock};
+use self::writer::{WriteConnection, Writer, WriterCell};
 
 /// How many writes may wait.
-const QUEUE: usize = 4096;
+const MAX_QUEUED_WRITES: usize = 4096;
 
 /// How long things are remembered, and how often the house is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +83,7 @@ pub struct Options {
     /// What the operator did.
     pub audit_retention: Duration,
     /// How often last uses, which only order bindings, are written, and the log is moved into the database.
-    pub tidy_every: Duration,
+    pub checkpoint_interval: Duration,
     /// Plays a disk of so many pages.
     #[cfg(test)]
     pub(crate) max_pages: Option<u32>,
@@ -95,7 +97,7 @@ impl Default for Options {
             binding_retention: day,
             session_retention: day,
             audit_retention: 90 * day,
-            tidy_every: Duration::from_secs(10),
+            checkpoint_interval: Duration::from_secs(10),
             #[cfg(test)]
             max_pages: None,
         }
@@ -110,14 +112,14 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    memory: Arc<Memory>,
+    memory: Arc<StoreState>,
     token_key: TokenKey,
     clock: Arc<dyn Clock>,
     readers: Readers,
-    queue: Mutex<Option<mpsc::Sender<Write>>>,
+    queue: Mutex<Option<mpsc::Sender<WriteRequest>>>,
     /// Writes that wait.
     waiting: Arc<AtomicUsize>,
-    writer: Arc<Place>,
+    writer: Arc<WriterCell>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -145,7 +147,7 @@ impl Store {
         let memory = Arc::new(memory);
         let mut writer = Writer {
             home,
-            connection: Some(Connected::new(connection)),
+            connection: Some(WriteConnection::new(connection)),
             memory: Arc::clone(&memory),
             clock: Arc::clone(&clock),
             options,
@@ -190,7 +192,7 @@ impl Store {
     }
 
     /// Why nothing can be written at the moment, as far as it was tried.
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn write_outage(&self) -> Option<WriteOutage> {
         lock(&self.inner.memory.trouble).clone()
     }
 
@@ -206,9 +208,9 @@ impl Store {
 
     /// Uses up the nonce and writes the binding, both or none. Returns it with the bearer's token.
     pub async fn redeem(&self, new: Redemption) -> Result<(Binding, String), StoreError> {
-        let secret = Token::secret();
-        let (token, new) = (Token::hash(&secret), Box::new(new));
-        let binding = self.write(|reply| Write::Redeem { new, token, reply }).await?;
+        let secret = BearerToken::secret();
+        let (token, new) = (BearerToken::hash(&secret), Box::new(new));
+        let binding = self.write(|reply| WriteRequest::Redeem { new, token, reply }).await?;
         Ok((binding, self.inner.token_key.seal(binding.id, secret)))
     }
 
@@ -219,13 +221,13 @@ impl Store {
     }
 
     /// A handshake was admitted through this binding. At once in memory, later on the disk.
-    pub fn touch(&self, key: &BindingKey) {
+    pub fn touch_binding(&self, key: &BindingKey) {
         lock(&self.inner.memory.view).touch(key, self.inner.clock.unix());
     }
 
     /// A handshake tried this binding in vain, for a reason that lies with it: no card, or no free
     /// device. (Not when Ethereum could not be asked.) It is tried after the others from then on.
-    pub fn mark_refused(&self, key: &BindingKey) {
+    pub fn mark_binding_refused(&self, key: &BindingKey) {
         lock(&self.inner.memory.view).refuse(key, self.inner.clock.unix());
     }
 
@@ -235,7 +237,7 @@ impl Store {
     }
 
     /// The binding of a bearer, unless it was replaced or ended.
-    pub async fn by_token(&self, token: &str) -> Result<Option<Binding>, StoreError> {
+    pub async fn binding_by_token(&self, token: &str) -> Result<Option<Binding>, StoreError> {
         let Some(token) = self.inner.token_key.open(token) else { return Ok(None) };
         let id = token.id();
         let found = self.inner.readers.read(move |connection| sql::token(connection, id)).await?;
@@ -245,20 +247,20 @@ impl Store {
     }
 
     /// The signed text of a binding, which proves it to another gate.
-    pub async fn proof(&self, binding: &Binding) -> Result<Option<Proof>, StoreError> {
+    pub async fn binding_proof(&self, binding: &Binding) -> Result<Option<Proof>, StoreError> {
         let id = binding.id;
         self.inner.readers.read(move |connection| sql::proof(connection, id)).await
     }
 
     /// Ends a binding. A newer one of the same wallet and account stays.
-    pub async fn delete(&self, binding: &Binding) -> Result<(), StoreError> {
+    pub async fn delete_binding(&self, binding: &Binding) -> Result<(), StoreError> {
         let (key, id) = (binding.key(), binding.id);
-        self.write(|reply| Write::Forget { key, id, reply }).await
+        self.write(|reply| WriteRequest::Forget { key, id, reply }).await
     }
 
     /// Takes a tunnel key and a place for a handshake, before the node is asked.
     pub fn claim(&self, claim: Claim) -> Result<Reservation, ClaimError> {
-        live::claim(&self.inner.memory.live, claim, self.inner.clock.unix())
+        session_table::claim(&self.inner.memory.live, claim, self.inner.clock.unix())
     }
 
     /// Writes an admitted session and the node's answer, in the place of what was known of it. Keep the
@@ -266,7 +268,7 @@ impl Store {
     pub async fn record_session(&self, record: SessionRecord, answer: Vec<u8>) -> Result<(), StoreError> {
         let (session_id, peer_id) = (record.session_id, record.peer_id.clone());
         let record = Arc::new(record);
-        self.write(|reply| Write::Record { record, answer, reply }).await?;
+        self.write(|reply| WriteRequest::Record { record, answer, reply }).await?;
         self.inner.memory.intents.close(session_id, &peer_id);
         Ok(())
     }
@@ -287,35 +289,35 @@ impl Store {
     }
 
     /// The session that uses a tunnel key, or was evicted with it.
-    pub fn peer_in_use(&self, service: &str, peer_id: &str) -> Option<u64> {
-        lock(&self.inner.memory.live).peer_in_use(service, peer_id, None)
+    pub fn session_using_peer(&self, service: &str, peer_id: &str) -> Option<u64> {
+        lock(&self.inner.memory.live).session_using_peer(service, peer_id, None)
     }
 
     /// The sessions that take places of a holder: live ones whose card this address holds, and those whose handshake
     /// is being worked on.
-    pub fn places_of(&self, holder: Address) -> Vec<u64> {
-        lock(&self.inner.memory.live).places(holder).into_iter().collect()
+    pub fn sessions_in_device_slots(&self, holder: Address) -> Vec<u64> {
+        lock(&self.inner.memory.live).sessions_in_device_slots(holder).into_iter().collect()
     }
 
     /// The sessions of a holder whose peers hold a slot of the node: those with a place, and evicted ones that the node
     /// has not removed yet.
-    pub fn slots_of(&self, holder: Address) -> Vec<u64> {
-        lock(&self.inner.memory.live).slots(holder).into_iter().collect()
+    pub fn sessions_in_peer_slots(&self, holder: Address) -> Vec<u64> {
+        lock(&self.inner.memory.live).sessions_in_peer_slots(holder).into_iter().collect()
     }
 
     /// Slots of the node that sessions of all holders take.
-    pub fn slots_held(&self) -> usize {
-        lock(&self.inner.memory.live).slots_held()
+    pub fn peer_slots_in_use(&self) -> usize {
+        lock(&self.inner.memory.live).peer_slots_in_use()
     }
 
     /// Whether the node still has the peer of a session.
-    pub fn holds_slot(&self, session_id: u64) -> bool {
-        lock(&self.inner.memory.live).holds_slot(session_id)
+    pub fn holds_peer_slot(&self, session_id: u64) -> bool {
+        lock(&self.inner.memory.live).holds_peer_slot(session_id)
     }
 
     /// Notes that the node has removed the peer of an evicted session.
-    pub fn release_slot(&self, session_id: u64) {
-        lock(&self.inner.memory.live).release_slot(session_id);
+    pub fn release_peer_slot(&self, session_id: u64) {
+        lock(&self.inner.memory.live).release_peer_slot(session_id);
     }
 
     /// The sessions of an account that live on the hub, evicted or not, by number.
@@ -326,25 +328,25 @@ impl Store {
     /// Notes that a session's peer was taken out of the tunnel, or put back.
     pub async fn set_session_state(&self, session_id: u64, state: SessionState) -> Result<(), StoreError> {
         let evicted_at = (state == SessionState::Evicted).then(|| self.inner.clock.unix());
-        self.write(|reply| Write::Mark { session_id, state, cause: None, evicted_at, reply }).await
+        self.write(|reply| WriteRequest::Mark { session_id, state, cause: None, evicted_at, reply }).await
     }
 
     /// Notes that a session left the hub: its key and its device's place are free.
     pub async fn end_session(&self, session_id: u64) -> Result<(), StoreError> {
-        self.write(|reply| Write::End { session_id, reply }).await
+        self.write(|reply| WriteRequest::End { session_id, reply }).await
     }
 
-    async fn write<T>(&self, write: impl FnOnce(Reply<T>) -> Write) -> Result<T, StoreError> {
+    async fn write<T>(&self, write: impl FnOnce(Reply<T>) -> WriteRequest) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.put(write(reply))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Does it, or has it done.
-    fn put(&self, write: Write) -> Result<(), StoreError> {
-        let Err(write) = self.at_once(write) else { return Ok(()) };
+    fn put(&self, write: WriteRequest) -> Result<(), StoreError> {
+        let Err(write) = self.write_inline(write) else { return Ok(()) };
         let Inner { queue, waiting, .. } = &*self.inner;
-        if waiting.fetch_add(1, Ordering::SeqCst) >= QUEUE {
+        if waiting.fetch_add(1, Ordering::SeqCst) >= MAX_QUEUED_WRITES {
             waiting.fetch_sub(1, Ordering::SeqCst);
             return Err(StoreError::Overloaded);
         }
@@ -357,10 +359,10 @@ impl Store {
     }
 
     /// Does it while the writer is free and nothing waits for it, which would have come before this one.
-    fn at_once(&self, write: Write) -> Result<(), Write> {
+    fn write_inline(&self, write: WriteRequest) -> Result<(), WriteRequest> {
         let Ok(mut writer) = self.inner.writer.try_lock() else { return Err(write) };
         match writer.as_mut() {
-            Some(writer) if self.inner.waiting.load(Ordering::SeqCst) == 0 => writer.at_once(write),
+            Some(writer) if self.inner.waiting.load(Ordering::SeqCst) == 0 => writer.write_inline(write),
             _ => Err(write),
         }
     }
@@ -370,23 +372,23 @@ fn load(
     connection: &rusqlite::Connection,
     now: clock::UnixTime,
     options: Options,
-) -> Result<(Memory, TokenKey, i64), StoreError> {
+) -> Result<(StoreState, TokenKey, i64), StoreError> {
     let (nonce_key, token_key, horizon) = secret::load(connection)?;
     let mut nonces = UsedNonces::new(horizon);
     sql::load_nonces(connection, |nonce| nonces.insert(&nonce))?;
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     let kept = i64::try_from(options.binding_retention.as_secs()).unwrap_or(now);
     sql::load_bindings(connection, now - kept, |binding, holders| view.put(binding, holders))?;
     let last_id = sql::last_binding(connection)?;
-    let mut live = Live::default();
+    let mut live = SessionTable::default();
     sql_sessions::load(connection, |record| live.put(Arc::new(record)))?;
-    let since = now - live::ADMISSION_WINDOW;
+    let since = now - session_table::ADMISSION_WINDOW;
     sql_sessions::load_admissions(connection, since, |holder, at| live.note_admission(holder, at))?;
-    let (live, intents) = (Arc::new(Mutex::new(live)), Intents::default());
+    let (live, intents) = (Arc::new(Mutex::new(live)), UnresolvedIntents::default());
     sql_intents::load(connection, |record| intents.open(&live, record))?;
     let pause = sql::meta(connection, enforcement::PAUSE)?;
     let pause = pause.and_then(|bytes| Pause::from_bytes(&bytes));
-    let memory = Memory {
+    let memory = StoreState {
         view: Mutex::new(view),
         nonces: Mutex::new(nonces),
         live,

@@ -11,9 +11,9 @@ use super::error::StoreError;
 use super::schema;
 
 /// How many at once.
-const AT_ONCE: u32 = 2;
+const MAX_CONCURRENT_READS: u32 = 2;
 /// For a place among them.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READ_PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens a connection for each read: that is a tenth of a millisecond, and what stays open keeps memory.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, places: Arc::new(Semaphore::new(AT_ONCE as usize)) }
+        Self { path, places: Arc::new(Semaphore::new(MAX_CONCURRENT_READS as usize)) }
     }
 
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let place = tokio::time::timeout(READ_PERMIT_TIMEOUT, Arc::clone(&self.places).acquire_owned()).await;
         let place = place.map_err(|_| StoreError::Overloaded)?.map_err(|_| StoreError::Closed)?;
         let path = self.path.clone();
         let done = tokio::task::spawn_blocking(move || {
@@ -43,7 +43,7 @@ impl Readers {
 
     /// Waits for those that read; after that nobody does.
     pub(super) async fn close(&self) {
-        if let Ok(all) = self.places.acquire_many(AT_ONCE).await {
+        if let Ok(all) = self.places.acquire_many(MAX_CONCURRENT_READS).await {
             self.places.close();
             drop(all);
         }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use service_runtime::schema::Schema;
 
 use super::error::{OpenError, StoreError};
-use super::home::{APPLICATION_ID, Home, inspect};
+use super::home::{APPLICATION_ID, Home, read_schema_version};
 use super::sql;
 
 const SCHEMA: Schema = Schema {
@@ -24,7 +24,7 @@ const SCHEMA: Schema = Schema {
 /// A caller has about three seconds in all: a lock that is held longer is an error to him.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this size the start does not wait for a check of every page.
-const CHECKED_BYTES: u64 = 16 << 20;
+const MAX_CHECKED_BYTES: u64 = 16 << 20;
 
 /// A connection to a database that is there. Durable means: the commit waits until the log is on the disk.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
@@ -52,17 +52,17 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
         "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216; \
          PRAGMA secure_delete = ON",
     )?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_CAPACITY);
     Ok(connection)
 }
 
 /// More than there are.
-const STATEMENTS: usize = 32;
+const STATEMENT_CACHE_CAPACITY: usize = 32;
 
 /// Opens the home's database for writing, after creating or migrating it where needed.
 pub(super) fn open(home: &Home) -> Result<Connection, OpenError> {
     let path = home.database();
-    match inspect(&path)? {
+    match read_schema_version(&path)? {
         None => create(home)?,
         Some(found) if found > SCHEMA.newest() => return Err(newer(&path, found)),
         Some(_) => check(&path)?,
@@ -92,7 +92,7 @@ fn check(path: &Path) -> Result<(), OpenError> {
     };
     let size =
         std::fs::metadata(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?.len();
-    if size > CHECKED_BYTES {
+    if size > MAX_CHECKED_BYTES {
         return Ok(());
     }
     let verdict = connect(path).and_then(|connection| {
@@ -122,9 +122,9 @@ fn newer(path: &Path, found: u32) -> OpenError {
     OpenError::Newer { path: path.to_owned(), found, known: SCHEMA.newest() }
 }
 
-/// A database as a former program left it.
+/// A database as a create_at_version program left it.
 #[cfg(test)]
-pub(super) fn former(path: &Path, version: u32) -> Connection {
+pub(super) fn create_at_version(path: &Path, version: u32) -> Connection {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
     connection.pragma_update(None, "user_version", version).unwrap();

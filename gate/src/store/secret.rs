@@ -49,12 +49,12 @@ impl fmt::Debug for NonceKey {
 
 /// Lets the bearer see and end his binding. Shown once; only a hash of its secret is kept.
 #[derive(Clone)]
-pub(super) struct Token {
+pub(super) struct BearerToken {
     id: i64,
     secret: [u8; 32],
 }
 
-impl Token {
+impl BearerToken {
     pub(super) fn secret() -> [u8; 32] {
         random()
     }
@@ -64,9 +64,9 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
+        f.write_str("BearerToken(…)")
     }
 }
 
@@ -89,22 +89,22 @@ impl TokenKey {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    pub(super) fn open(&self, token: &str) -> Option<Token> {
+    pub(super) fn open(&self, token: &str) -> Option<BearerToken> {
         let mut bytes = [0; 40];
         // Longer input does not fit and fails before it is decoded.
         let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
         let (row, secret) = bytes.split_first_chunk::<8>()?;
         let secret: [u8; 32] = secret.try_into().ok()?;
-        (length == 40).then(|| Token { id: i64::from_be_bytes(*row) ^ self.mask(&secret), secret })
+        (length == 40).then(|| BearerToken { id: i64::from_be_bytes(*row) ^ self.mask(&secret), secret })
     }
 
     fn mask(&self, secret: &[u8; 32]) -> i64 {
         let tag = mac(&self.0).chain_update(secret).finalize().into_bytes();
-        tag.iter().take(8).fold(0, |word, byte| word << 8 | i64::from(*byte))
+        tag.iter().take(8).fold(0, |header_u32, byte| header_u32 << 8 | i64::from(*byte))
     }
 }
 
-impl Token {
+impl BearerToken {
     pub(super) fn id(&self) -> i64 {
         self.id
     }
@@ -170,11 +170,11 @@ mod tests {
             let text = key.seal(id, secret);
             let token = key.open(&text).unwrap();
             prop_assert_eq!(token.id(), id);
-            prop_assert!(token.matches(&Token::hash(&secret)));
-            prop_assert!(!token.matches(&Token::hash(&[0; 32])) || secret == [0; 32]);
+            prop_assert!(token.matches(&BearerToken::hash(&secret)));
+            prop_assert!(!token.matches(&BearerToken::hash(&[0; 32])) || secret == [0; 32]);
             let mut other = text.clone();
             other.replace_range(at..=at, &letter);
-            let same = key.open(&other).is_some_and(|found| found.id() == id && found.matches(&Token::hash(&secret)));
+            let same = key.open(&other).is_some_and(|found| found.id() == id && found.matches(&BearerToken::hash(&secret)));
             prop_assert_eq!(same, other == text, "{} is read as {}", other, text);
             for longer in [format!("{text}A"), format!("{text}="), format!(" {text}"), text[1..].to_owned()] {
                 prop_assert!(key.open(&longer).is_none(), "{}", longer);

@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
 
-use super::cause::Cause;
+use super::cause::EvictionCause;
 use super::clock::UnixTime;
 
 /// What the gate remembers of an admitted handshake until the session leaves the hub.
@@ -47,7 +47,7 @@ pub struct SessionRecord {
     /// Whether its peer is in the tunnel.
     pub state: SessionState,
     /// Why it was taken out.
-    pub cause: Option<Cause>,
+    pub cause: Option<EvictionCause>,
     /// When it was taken out last. None: never, or in older records.
     pub evicted_at: Option<UnixTime>,
     /// It came back after a device limit or a lockdown: only sign-ins after this time entitle it.
@@ -73,7 +73,7 @@ impl SessionRecord {
     }
 
     /// Whether its peer is in the tunnel and takes a place of this holder and tier.
-    pub fn has_place_of(&self, holder: Option<Address>, tier: &str) -> bool {
+    pub fn has_device_slot_of(&self, holder: Option<Address>, tier: &str) -> bool {
         self.is_live() && (self.holder(), self.tier.as_str()) == (holder, tier)
     }
 
@@ -105,7 +105,7 @@ pub enum SessionState {
 }
 
 impl SessionState {
-    /// The word for it in answers and in the database.
+    /// The header_u32 for it in answers and in the database.
     pub fn label(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -138,11 +138,11 @@ pub struct Claim {
 /// What one holder may have at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HolderLimits {
-    /// Live sessions, the one of the claim included. A live session on the same holder and tier already has its place.
+    /// SessionTable sessions, the one of the claim included. A live session on the same holder and tier already has its place.
     pub devices: usize,
     /// Peers in the node's table, the one of the claim included: live sessions and those evicted ones that the node
     /// has not removed yet. A session whose slot counts for this holder needs no other one.
-    pub slots: usize,
+    pub peer_slots: usize,
     /// New sessions within an hour, the one of the claim included. None: the session is not new.
     pub admissions_per_hour: Option<usize>,
 }

@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use rusqlite::{Connection, Row, params};
 
-use super::audit::{AuditEntry, Kept, KeptBinding, KeptHandshake, KeptSession};
+use super::audit::{AuditEntry, ExportedBinding, ExportedHandshake, ExportedSession, WalletExport};
 use super::clock::UnixTime;
 use super::error::StoreError;
 use super::sql::{Done, account, address, all, run, wallet};
@@ -27,11 +27,11 @@ pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
     run(connection, "DELETE FROM audit WHERE at <= $1", [limit])
 }
 
-pub(super) fn kept(connection: &Connection, asked: Address) -> Result<Kept, StoreError> {
+pub(super) fn kept(connection: &Connection, asked: Address) -> Result<WalletExport, StoreError> {
     let query = "SELECT account, wallet, vault, issued_at, expires_at, message FROM bindings \
          WHERE wallet = $1 OR vault = $1 ORDER BY id";
     let bindings = all(connection, query, [asked.as_slice()], |row| {
-        Ok(KeptBinding {
+        Ok(ExportedBinding {
             account: account(row, 0)?.to_string(),
             wallet: wallet(row, 1)?.to_checksum(None),
             vault: address(row, 2)?.map(|vault| vault.to_checksum(None)),
@@ -44,7 +44,7 @@ pub(super) fn kept(connection: &Connection, asked: Address) -> Result<Kept, Stor
          WHERE wallet = $1 OR vault = $1 OR own_key = $1 OR slot_holder = $1 ORDER BY session_id";
     let sessions = all(connection, query, [asked.as_slice()], |row| {
         let addresses: String = row.get(4)?;
-        Ok(KeptSession {
+        Ok(ExportedSession {
             session_id: row.get::<_, i64>(0)?.cast_unsigned(),
             account: account(row, 1)?.to_string(),
             admitted_at: row.get(2)?,
@@ -55,7 +55,7 @@ pub(super) fn kept(connection: &Connection, asked: Address) -> Result<Kept, Stor
     let query = "SELECT session_id, account, admitted_at FROM intents \
          WHERE wallet = $1 OR vault = $1 OR own_key = $1 ORDER BY session_id";
     let open = all(connection, query, [asked.as_slice()], |row| {
-        Ok(KeptHandshake {
+        Ok(ExportedHandshake {
             session_id: row.get::<_, i64>(0)?.cast_unsigned(),
             account: account(row, 1)?.to_string(),
             admitted_at: row.get(2)?,
@@ -63,7 +63,7 @@ pub(super) fn kept(connection: &Connection, asked: Address) -> Result<Kept, Stor
     })?;
     let query = "SELECT at, action, subject, reason FROM audit WHERE subject = $1 ORDER BY id";
     let audit = all(connection, query, [asked.to_checksum(None)], entry)?;
-    Ok(Kept { bindings, sessions, open, audit })
+    Ok(WalletExport { bindings, sessions, open, audit })
 }
 
 /// Forgets a wallet. What must stay, as the tunnel key of a session that lives on the hub, stays without it.

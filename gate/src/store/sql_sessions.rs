@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::cause::Cause;
+use super::cause::EvictionCause;
 use super::clock::UnixTime;
 use super::error::StoreError;
 use super::session::{SessionRecord, SessionState};
@@ -44,7 +44,7 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
             new.decision_block.cast_signed(),
             new.expires_at,
             new.state.label(),
-            new.cause.map(Cause::label),
+            new.cause.map(EvictionCause::label),
             bytes(new.own_key.as_ref()),
             new.plan.map(u64::cast_signed),
             new.via,
@@ -72,7 +72,7 @@ pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
             new.decision_block.cast_signed(),
             new.expires_at,
             new.state.label(),
-            new.cause.map(Cause::label),
+            new.cause.map(EvictionCause::label),
             new.plan.map(u64::cast_signed),
             new.via,
             bytes(new.collection.as_ref()),
@@ -87,12 +87,12 @@ pub(super) fn mark(
     connection: &Connection,
     session_id: u64,
     state: SessionState,
-    cause: Option<Cause>,
+    cause: Option<EvictionCause>,
     evicted_at: Option<UnixTime>,
 ) -> Done {
     let statement = "UPDATE sessions SET state = $1, cause = $2, evicted_at = $3 \
          WHERE session_id = $4 AND ended_at IS NULL";
-    let cause = cause.map(Cause::label);
+    let cause = cause.map(EvictionCause::label);
     run(connection, statement, params![state.label(), cause, evicted_at, session_id.cast_signed()])
 }
 
@@ -137,7 +137,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
         decision_block: row.get::<_, i64>(11)?.cast_unsigned(),
         expires_at: row.get(12)?,
         state: SessionState::parse(&state).ok_or_else(|| corrupt("an unknown state"))?,
-        cause: cause.as_deref().and_then(Cause::parse),
+        cause: cause.as_deref().and_then(EvictionCause::parse),
         own_key: address(row, 15)?,
         plan: row.get::<_, Option<i64>>(16)?.map(i64::cast_unsigned),
         via: row.get(17)?,

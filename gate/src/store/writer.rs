@@ -2,9 +2,9 @@
 //! own, because a commit that waits for the disk holds up whatever is on the thread.
 //!
 //! Invariant: nobody is told "done", and nothing shows in memory, before the commit: for what people rely on that
-//! means the disk. What speaks of peers alone ([`Write::is_of_a_peer`]) is with the system by then, so the end of the
+//! means the disk. What speaks of peers alone ([`WriteRequest::is_peer_write`]) is with the system by then, so the end of the
 //! process loses none of it; a power cut may, but ends the peers too, since the tunnel is on the same machine. Such a
-//! write waits for no disk, so it is done by whoever wants it ([`Writer::at_once`]) while nothing else is waiting: to
+//! write waits for no disk, so it is done by whoever wants it ([`Writer::write_inline`]) while nothing else is waiting: to
 //! wake a thread and to be woken by it takes longer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,54 +15,54 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::runtime::Handle;
 
-use super::batch::{self, Memory, Step, Told, Write};
+use super::batch::{self, PendingReply, PlannedWrite, StoreState, WriteRequest};
 use super::clock::{Clock, UnixTime};
 use super::error::StoreError;
 use super::home::Home;
-use super::live::lock;
 use super::secret::{self, NonceKey};
+use super::session_table::lock;
 use super::{Options, schema, sql, sql_privacy, sql_sessions};
 
 /// How many writes one transaction takes at most.
-const BATCH: usize = 512;
+const MAX_BATCH_WRITES: usize = 512;
 /// Where so many wait, more are coming: after so long they share one wait for the disk, which costs most of a write.
-const CROWD: usize = 8;
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER_THRESHOLD: usize = 8;
+const GATHER_DELAY: Duration = Duration::from_millis(2);
 /// How often old entries go.
-const PURGE_EVERY: Duration = Duration::from_secs(60);
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 /// How soon a clock that was set back is noticed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// While nothing can be written: time until that is tried again.
-const TRY_AGAIN: Duration = Duration::from_secs(2);
+const OUTAGE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// After so many writes the log is moved even under a load that leaves no time for that. A write takes one to four
 /// pages of 4 KiB of it.
-const LOG: usize = 4096;
+const MAX_LOGGED_WRITES: usize = 4096;
 
 /// Where a commit is when it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Safety {
+pub(super) enum Durability {
     /// On the disk.
     Disk,
     /// With the system, on its way to the disk.
-    System,
+    OperatingSystem,
 }
 
 /// The connection that writes, and how safe its commits are now.
 #[derive(Debug)]
-pub(super) struct Connected {
+pub(super) struct WriteConnection {
     inner: Connection,
-    safety: Safety,
+    safety: Durability,
 }
 
-impl Connected {
+impl WriteConnection {
     /// A connection as [`schema`] makes it.
     pub(super) fn new(inner: Connection) -> Self {
-        Self { inner, safety: Safety::Disk }
+        Self { inner, safety: Durability::Disk }
     }
 
-    fn is_to_be(&mut self, safety: Safety) -> Result<(), StoreError> {
+    fn set_durability(&mut self, safety: Durability) -> Result<(), StoreError> {
         if self.safety != safety {
-            sql::synchronous(&self.inner, safety == Safety::Disk)?;
+            sql::synchronous(&self.inner, safety == Durability::Disk)?;
             self.safety = safety;
         }
         Ok(())
@@ -70,14 +70,14 @@ impl Connected {
 }
 
 /// Where the writer is until it has ended.
-pub(super) type Place = Mutex<Option<Writer>>;
+pub(super) type WriterCell = Mutex<Option<Writer>>;
 
 /// Owns the connection that writes, and the home's lock.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) home: Home,
-    pub(super) connection: Option<Connected>,
-    pub(super) memory: Arc<Memory>,
+    pub(super) connection: Option<WriteConnection>,
+    pub(super) memory: Arc<StoreState>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: Options,
     /// Where the callers wait.
@@ -88,12 +88,12 @@ pub(super) struct Writer {
 }
 
 /// Something that is to be done now and then.
-struct Every {
+struct Interval {
     time: Duration,
     last: Instant,
 }
 
-impl Every {
+impl Interval {
     fn new(time: Duration) -> Self {
         Self { time, last: Instant::now() }
     }
@@ -111,17 +111,23 @@ impl Every {
 /// was just taken from it.
 ///
 /// It takes the writer for no longer than a write needs: while it has it, no other thread writes at once.
-pub(super) fn run(place: &Place, options: Options, queue: &Receiver<Write>, waiting: &AtomicUsize) {
-    let mut tidy = Every::new(options.tidy_every);
-    let [mut purge, mut look, mut again] = [PURGE_EVERY, LOOK_EVERY, TRY_AGAIN].map(Every::new);
-    let mut taken = Vec::with_capacity(BATCH);
+pub(super) fn run(
+    place: &WriterCell,
+    options: Options,
+    queue: &Receiver<WriteRequest>,
+    waiting: &AtomicUsize,
+) {
+    let mut tidy = Interval::new(options.checkpoint_interval);
+    let [mut purge, mut look, mut again] =
+        [PURGE_INTERVAL, CLOCK_CHECK_INTERVAL, OUTAGE_RETRY_INTERVAL].map(Interval::new);
+    let mut taken = Vec::with_capacity(MAX_BATCH_WRITES);
     loop {
-        match queue.recv_timeout(LOOK_EVERY.min(options.tidy_every)) {
+        match queue.recv_timeout(CLOCK_CHECK_INTERVAL.min(options.checkpoint_interval)) {
             Ok(first) => {
-                taken.extend([first].into_iter().chain(queue.try_iter()).take(BATCH));
-                if taken.len() >= CROWD {
-                    std::thread::sleep(GATHER);
-                    taken.extend(queue.try_iter().take(BATCH - taken.len()));
+                taken.extend([first].into_iter().chain(queue.try_iter()).take(MAX_BATCH_WRITES));
+                if taken.len() >= GATHER_THRESHOLD {
+                    std::thread::sleep(GATHER_DELAY);
+                    taken.extend(queue.try_iter().take(MAX_BATCH_WRITES - taken.len()));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -132,7 +138,7 @@ pub(super) fn run(place: &Place, options: Options, queue: &Receiver<Write>, wait
         let count = taken.len();
         writer.write(&mut taken);
         waiting.fetch_sub(count, Ordering::SeqCst);
-        if writer.logged >= LOG || tidy.is_due() {
+        if writer.logged >= MAX_LOGGED_WRITES || tidy.is_due() {
             writer.tidy();
         }
         let troubled = lock(&writer.memory.trouble).is_some();
@@ -141,11 +147,11 @@ pub(super) fn run(place: &Place, options: Options, queue: &Receiver<Write>, wait
         }
         // Nobody may be let in while there is trouble, so nobody else would find out that it is over; and until a
         // clock that was set back is noticed, every new challenge counts as used.
-        if (troubled && again.is_due()) || (look.is_due() && writer.is_behind()) {
+        if (troubled && again.is_due()) || (look.is_due() && writer.is_clock_behind()) {
             drop(writer.purge());
         }
         if purge.is_due() {
-            writer.purge_or_warn(Ok(()));
+            writer.try_purge(Ok(()));
         }
     }
     if let Some(writer) = lock(place).take() {
@@ -159,8 +165,8 @@ impl Writer {
     pub(super) fn prepare(&mut self) {
         // Those of before are not in memory, so no later purge would find them.
         let limit = self.before(self.options.binding_retention);
-        let done = self.transact(Safety::Disk, |connection| sql::forget_bindings(connection, limit));
-        self.purge_or_warn(done);
+        let done = self.transact(Durability::Disk, |connection| sql::forget_bindings(connection, limit));
+        self.try_purge(done);
     }
 
     fn end(mut self) {
@@ -174,42 +180,45 @@ impl Writer {
 
     /// One write of a peer, for which somebody waits. Gives it back where that would mean to wait for the disk or for
     /// another program, and where it fails: then the thread does it, and says why it cannot.
-    pub(super) fn at_once(&mut self, write: Write) -> Result<(), Write> {
-        if self.logged >= LOG || !write.is_of_a_peer() {
+    pub(super) fn write_inline(&mut self, write: WriteRequest) -> Result<(), WriteRequest> {
+        if self.logged >= MAX_LOGGED_WRITES || !write.is_peer_write() {
             return Err(write);
         }
-        let step = [Step::of(write)];
+        let step = [PlannedWrite::of(write)];
         let now = self.clock.unix();
-        let done =
-            self.attempt(Safety::System, Duration::ZERO, |connection| batch::execute(connection, &step, now));
+        let done = self.attempt(Durability::OperatingSystem, Duration::ZERO, |connection| {
+            batch::execute(connection, &step, now)
+        });
         if done.is_err() {
             let [step] = step;
             return Err(step.into_write());
         }
         self.memory.note(&done);
-        batch::apply(step, &self.memory).into_iter().for_each(Told::tell);
+        batch::apply(step, &self.memory).into_iter().for_each(PendingReply::tell);
         Ok(())
     }
 
-    fn write(&mut self, writes: &mut Vec<Write>) {
+    fn write(&mut self, writes: &mut Vec<WriteRequest>) {
         while !writes.is_empty() {
             let now = self.clock.unix();
             let steps = batch::plan(writes, &self.memory, now, &mut self.last_id);
             match self.write_steps(&steps, now) {
                 Ok(()) => self.tell(batch::apply(steps, &self.memory)),
                 // One bad write must not fail its neighbours: each gets a transaction of its own.
-                Err(error) if steps.len() > 1 && !error.is_general() => self.one_by_one(steps, now),
+                Err(error) if steps.len() > 1 && !error.affects_all_writes() => {
+                    self.write_one_by_one(steps, now)
+                }
                 Err(error) => batch::fail(steps, &error),
             }
         }
     }
 
-    /// From within the runtime: each word from another thread would wake one of its threads.
-    fn tell(&self, told: Vec<Told>) {
-        self.runtime.spawn(async move { told.into_iter().for_each(Told::tell) });
+    /// From within the runtime: each header_u32 from another thread would wake one of its threads.
+    fn tell(&self, told: Vec<PendingReply>) {
+        self.runtime.spawn(async move { told.into_iter().for_each(PendingReply::tell) });
     }
 
-    fn one_by_one(&mut self, steps: Vec<Step>, now: UnixTime) {
+    fn write_one_by_one(&mut self, steps: Vec<PlannedWrite>, now: UnixTime) {
         for step in steps {
             let alone = [step];
             match self.write_steps(&alone, now) {
@@ -219,16 +228,16 @@ impl Writer {
         }
     }
 
-    fn write_steps(&mut self, steps: &[Step], now: UnixTime) -> Result<(), StoreError> {
+    fn write_steps(&mut self, steps: &[PlannedWrite], now: UnixTime) -> Result<(), StoreError> {
         if steps.is_empty() {
             return Ok(());
         }
-        let of_peers = steps.iter().all(|step| step.write().is_of_a_peer());
-        let safety = if of_peers { Safety::System } else { Safety::Disk };
+        let of_peers = steps.iter().all(|step| step.write().is_peer_write());
+        let safety = if of_peers { Durability::OperatingSystem } else { Durability::Disk };
         self.transact(safety, |connection| batch::execute(connection, steps, now))?;
         // The commit itself counts for one of them.
         self.logged += steps.len() - 1;
-        if steps.iter().any(|step| matches!(step.write(), Write::Erase { .. })) {
+        if steps.iter().any(|step| matches!(step.write(), WriteRequest::Erase { .. })) {
             self.empty_log();
         }
         Ok(())
@@ -245,7 +254,7 @@ impl Writer {
     /// A transaction, and what came of it noted for everybody.
     fn transact(
         &mut self,
-        safety: Safety,
+        safety: Durability,
         work: impl FnOnce(&Connection) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let done = self.attempt(safety, schema::BUSY_TIMEOUT, work);
@@ -260,13 +269,13 @@ impl Writer {
     /// up, which undoes it too. (A full disk makes the database undo it by itself.)
     fn attempt(
         &mut self,
-        safety: Safety,
-        patience: Duration,
+        safety: Durability,
+        lock_timeout: Duration,
         work: impl FnOnce(&Connection) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let connection = self.connected(safety)?;
         let connected = &connection.inner;
-        connected.busy_timeout(patience)?;
+        connected.busy_timeout(lock_timeout)?;
         let done = sql::begin(connected).and_then(|()| work(connected)).and_then(|()| sql::commit(connected));
         self.logged += usize::from(done.is_ok());
         if done.is_ok() || connected.is_autocommit() || sql::rollback(connected).is_ok() {
@@ -276,12 +285,12 @@ impl Writer {
     }
 
     /// A connection whose commits are so safe, a new one if the last one was given up.
-    fn connected(&mut self, safety: Safety) -> Result<Connected, StoreError> {
+    fn connected(&mut self, safety: Durability) -> Result<WriteConnection, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connected::new(schema::writer(&self.home.database())?),
+            None => WriteConnection::new(schema::writer(&self.home.database())?),
         };
-        connection.is_to_be(safety)?;
+        connection.set_durability(safety)?;
         #[cfg(test)]
         if let Some(pages) = self.options.max_pages {
             connection.inner.pragma_update(None, "max_page_count", pages)?;
@@ -301,16 +310,16 @@ impl Writer {
     }
 
     fn flush_touched(&mut self) {
-        let touched = lock(&self.memory.view).take_touched();
-        for chunk in touched.chunks(BATCH) {
+        let touched = lock(&self.memory.view).take_used();
+        for chunk in touched.chunks(MAX_BATCH_WRITES) {
             // A lost last use costs an order of trying after a restart, nothing else.
-            drop(self.transact(Safety::Disk, |connection| {
+            drop(self.transact(Durability::Disk, |connection| {
                 chunk.iter().try_for_each(|binding| sql::touch_binding(connection, binding))
             }));
         }
     }
 
-    fn purge_or_warn(&mut self, before: Result<(), StoreError>) {
+    fn try_purge(&mut self, before: Result<(), StoreError>) {
         if let Err(error) = before.and_then(|()| self.purge()) {
             tracing::warn!(%error, "old entries could not be removed");
         }
@@ -322,7 +331,7 @@ impl Writer {
     }
 
     /// Whether the clock shows a time of which the used nonces are forgotten: it was ahead, and was set back.
-    fn is_behind(&self) -> bool {
+    fn is_clock_behind(&self) -> bool {
         lock(&self.memory.nonces).horizon() >= self.clock.unix()
     }
 
@@ -330,17 +339,17 @@ impl Writer {
     fn purge(&mut self) -> Result<(), StoreError> {
         let ended = self.before(self.options.binding_retention);
         let bindings = lock(&self.memory.view).ended(ended);
-        let is_behind = self.is_behind();
+        let is_clock_behind = self.is_clock_behind();
         let known = lock(&self.memory.nonces).horizon();
         let horizon = self.before(self.options.nonce_retention);
         // The clock was set back behind what was forgotten: from then on nobody could say which nonces
         // of the time to come were used. With a new key all old challenges are void instead.
-        let new_key = is_behind.then(NonceKey::random);
+        let new_key = is_clock_behind.then(NonceKey::random);
         let horizon = if new_key.is_some() { horizon } else { horizon.max(known) };
 
         let sessions = self.before(self.options.session_retention);
         let deeds = self.before(self.options.audit_retention);
-        self.transact(Safety::Disk, |connection| {
+        self.transact(Durability::Disk, |connection| {
             sql::forget_nonces(connection, horizon)?;
             secret::set_horizon(connection, horizon)?;
             if let Some(key) = &new_key {

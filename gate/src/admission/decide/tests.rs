@@ -5,31 +5,31 @@ use proptest::prelude::*;
 use sentinel_proto::address::AccountAddress;
 
 use super::*;
-use crate::access::{Question, Tier, Via};
-use crate::admission::basis_choice::choices;
-use crate::config::{self, SessionRule, TierPolicy};
+use crate::access::{EntitlementQuery, Tier, Via};
+use crate::admission::basis_choice::allowed_bases;
+use crate::config::{self, SessionRule, TierSection};
 use crate::store::BindingKey;
 
 const DENIED: Address = Address::repeat_byte(0xdd);
 const WALLET: Address = Address::repeat_byte(1);
 const NOW: i64 = 1_000;
 
-fn policy() -> Policy {
-    Policy::from(&config::Policy {
-        free: TierPolicy {
+fn policy() -> AdmissionPolicy {
+    AdmissionPolicy::from(&config::PolicySection {
+        free: TierSection {
             sessions: vec![SessionRule::Direct, SessionRule::Plan(1)],
             devices: 3,
-            ..TierPolicy::default()
+            ..TierSection::default()
         },
-        paid: TierPolicy { sessions: vec![SessionRule::Plan(2)], devices: 1, ..TierPolicy::default() },
+        paid: TierSection { sessions: vec![SessionRule::Plan(2)], devices: 1, ..TierSection::default() },
         deny_wallets: vec![DENIED],
-        ..config::Policy::default()
+        ..config::PolicySection::default()
     })
 }
 
 fn basis(tier: Tier, vault: Option<Address>) -> Basis {
     let via = if vault.is_some() { Via::Delegation } else { Via::Own };
-    Basis { tier, via, vault, collection: Address::ZERO, cards: Vec::new(), block: 7, until: None }
+    Basis { tier, via, vault, collection: Address::ZERO, cards: Vec::new(), block: 7, expires_at: None }
 }
 
 fn found(bases: &[Basis]) -> Arc<Entitlement> {
@@ -43,22 +43,25 @@ fn found(bases: &[Basis]) -> Arc<Entitlement> {
     })
 }
 
-fn inquiry(wallet: Address, by: By) -> Inquiry {
-    Inquiry { candidate: Candidate { wallet, vault_hint: None, by }, question: Question::Listed { wallet } }
+fn inquiry(wallet: Address, link: AccountLink) -> Inquiry {
+    Inquiry {
+        candidate: Candidate { wallet, vault_hint: None, link },
+        question: EntitlementQuery::Listed { wallet },
+    }
 }
 
-fn binding() -> By {
-    By::Binding(BindingKey { account: AccountAddress::new([1; 20]), wallet: WALLET })
+fn binding() -> AccountLink {
+    AccountLink::Binding(BindingKey { account: AccountAddress::new([1; 20]), wallet: WALLET })
 }
 
-fn refused(findings: &[(By, Finding)], session: SessionFinding) -> Refusal {
+fn refused(findings: &[(AccountLink, Finding)], session: SessionFinding) -> Refusal {
     let other = |number: usize| Address::repeat_byte(u8::try_from(number).unwrap() + 1);
     let findings: Vec<_> = findings
         .iter()
         .enumerate()
         .map(|(number, (by, found))| (inquiry(other(number), *by), found.clone()))
         .collect();
-    assert_eq!(choices(&policy(), &findings, session, NOW).count(), 0, "a basis allows the session");
+    assert_eq!(allowed_bases(&policy(), &findings, session, NOW).count(), 0, "a basis allows the session");
     let unbound = Refusal::Unbound { account: "sent1".into(), sign_in: "https://gate.example/gate/".into() };
     nearest_refusal(&policy(), &findings, session, &unbound)
 }
@@ -67,7 +70,7 @@ const DIRECT: SessionFinding = SessionFinding::Kind(SessionKind::Direct);
 
 fn allows(basis: Basis, session: SessionFinding) -> bool {
     let findings = [(inquiry(WALLET, binding()), Some(found(&[basis])))];
-    choices(&policy(), &findings, session, NOW).count() == 1
+    allowed_bases(&policy(), &findings, session, NOW).count() == 1
 }
 
 #[test]
@@ -80,13 +83,13 @@ fn a_tier_uses_its_own_session_kinds_only() {
     assert!(!may(Tier::Paid, SessionFinding::Kind(SessionKind::Plan(1))));
     assert!(!may(Tier::Paid, DIRECT));
     assert!(!allows(basis(Tier::Free, Some(DENIED)), DIRECT));
-    assert!(!allows(Basis { until: Some(1_000), ..basis(Tier::Free, None) }, DIRECT), "it has ended");
+    assert!(!allows(Basis { expires_at: Some(1_000), ..basis(Tier::Free, None) }, DIRECT), "it has ended");
 }
 
 #[test]
 fn each_refusal_has_its_reason() {
-    let own = By::OwnKey;
-    let code = |findings: &[(By, Finding)]| refused(findings, DIRECT).code();
+    let own = AccountLink::OwnKey;
+    let code = |findings: &[(AccountLink, Finding)]| refused(findings, DIRECT).code();
     assert_eq!(code(&[(own, Some(found(&[])))]), 103);
     assert_eq!(code(&[(binding(), Some(found(&[])))]), 105);
     assert_eq!(code(&[(binding(), Some(found(&[basis(Tier::Paid, None)])))]), 106);
@@ -102,7 +105,7 @@ fn any_basis() -> impl Strategy<Value = Basis> {
     let tier = prop_oneof![Just(Tier::Free), Just(Tier::Paid)];
     let vault = prop::option::of(prop_oneof![Just(DENIED), (1..9_u8).prop_map(Address::repeat_byte)]);
     (tier, vault, prop::option::of(0..2_000_u64))
-        .prop_map(|(tier, vault, until)| Basis { until, ..basis(tier, vault) })
+        .prop_map(|(tier, vault, until)| Basis { expires_at: until, ..basis(tier, vault) })
 }
 
 fn any_finding() -> impl Strategy<Value = Finding> {
@@ -133,18 +136,18 @@ proptest! {
     #[test]
     fn every_choice_is_justified(findings in any_findings(), session in any_session()) {
         let policy = policy();
-        for (candidate, basis) in choices(&policy, &findings, session, NOW) {
+        for (candidate, basis) in allowed_bases(&policy, &findings, session, NOW) {
             let found = findings.iter().filter(|(inquiry, _)| inquiry.candidate == *candidate);
             prop_assert!(found.filter_map(|(_, found)| found.as_deref()).any(|found| found.bases.contains(basis)));
             prop_assert!(!policy.denies(candidate.wallet, basis.vault));
-            prop_assert!(basis.until.is_none_or(|until| until > 1_000));
+            prop_assert!(basis.expires_at.is_none_or(|until| until > 1_000));
             if let SessionFinding::Kind(kind) = session {
                 prop_assert!(policy.allows(basis.tier, kind));
             }
         }
     }
 
-    /// What strangers add, in whatever place, takes away none of the owner's choices and leaves them in their order.
+    /// What strangers add, in whatever place, takes away none of the owner's allowed_bases and leaves them in their order.
     #[test]
     fn added_findings_only_add_choices(
         mine in any_findings(),
@@ -165,8 +168,8 @@ proptest! {
         for (their, place) in theirs.into_iter().zip(places) {
             together.insert(place.min(together.len()), their);
         }
-        let alone: Vec<_> = choices(&policy, &mine, session, NOW).collect();
-        let mut all = choices(&policy, &together, session, NOW);
+        let alone: Vec<_> = allowed_bases(&policy, &mine, session, NOW).collect();
+        let mut all = allowed_bases(&policy, &together, session, NOW);
         for choice in alone {
             prop_assert!(all.any(|other| other == choice), "{choice:?} is missing or out of order");
         }

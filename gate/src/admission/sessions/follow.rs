@@ -1,4 +1,4 @@
-//! Follows the hub block by block, so that the usual handshake asks it nothing.
+//! Follows the hub block by block, so that the usual handshake mark_cache_miss it nothing.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,35 +9,35 @@ use sentinel_proto::hub::{HubError, Page};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::known::MOST;
-use super::pace::Pace;
+use super::block_time::BlockTimeEstimator;
+use super::index::MAX_INDEXED_SESSIONS;
 use super::{SessionEvent, Sessions};
 
 /// Newest sessions to look at for each block. A node with fewer is seen completely each time.
-const NEWEST: u32 = 50;
+const RECENT_PAGE_SIZE: u32 = 50;
 /// Sessions of a page of everything.
-const WHOLE_PAGE: u32 = 500;
-/// A node with more sessions than [`NEWEST`] is seen completely this often.
-const SWEEP: Duration = Duration::from_secs(60);
+const FULL_PAGE_SIZE: u32 = 500;
+/// A node with more sessions than [`RECENT_PAGE_SIZE`] is seen completely this often.
+const FULL_LISTING_INTERVAL: Duration = Duration::from_secs(60);
 /// Missing sessions to ask for at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_QUERIES: usize = 8;
 /// Endpoints that were not needed are asked for their height, so that one that is behind is noticed.
-const SURVEY: Duration = Duration::from_secs(15);
+const ENDPOINT_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The task that keeps [`Sessions`] up to date.
 pub struct Follower<N> {
     sessions: Arc<Sessions>,
     node: N,
     events: mpsc::Sender<SessionEvent>,
-    pace: Pace,
-    swept: Option<Instant>,
+    block_time: BlockTimeEstimator,
+    last_full_listing: Option<Instant>,
 }
 
 impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
     /// Follows the sessions of the node that `node` tells, once it does. Ends go to `events`, none is lost:
     /// when nobody takes them, following waits.
     pub fn new(sessions: Arc<Sessions>, node: N, events: mpsc::Sender<SessionEvent>) -> Self {
-        Self { sessions, node, events, pace: Pace::new(), swept: None }
+        Self { sessions, node, events, block_time: BlockTimeEstimator::new(), last_full_listing: None }
     }
 
     /// Follows until `stop`.
@@ -46,84 +46,87 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.follow() => {}
-            () = survey(&sessions) => {}
+            () = check_endpoints(&sessions) => {}
         }
     }
 
     async fn follow(&mut self) {
         loop {
-            let new_block = self.look().await.unwrap_or_else(|error| {
-                self.pace.failed();
+            let new_block = self.poll_hub().await.unwrap_or_else(|error| {
+                self.block_time.record_failure();
                 self.sessions.health.note(Err(error.to_string()));
                 false
             });
-            self.tell().await;
-            tokio::time::sleep(self.pace.pause(new_block)).await;
+            self.publish_events().await;
+            tokio::time::sleep(self.block_time.poll_delay(new_block)).await;
         }
     }
 
     /// Looks for a new block, and at the sessions if there is one.
-    async fn look(&mut self) -> Result<bool, HubError> {
+    async fn poll_hub(&mut self) -> Result<bool, HubError> {
         let height = self.sessions.hub.latest_height().await?;
         let node = (self.node)();
-        let unread = node.is_some() && !self.sessions.known().is_complete();
-        let new_block = self.pace.saw(height, Instant::now());
+        let unread = node.is_some() && !self.sessions.index().is_complete();
+        let new_block = self.block_time.observe_height(height, Instant::now());
         if let Some(node) = node.filter(|_| new_block || unread) {
-            self.sessions.known().is_node(node);
-            self.list(&node).await?;
+            self.sessions.index().set_node(node);
+            self.list_sessions(&node).await?;
         }
         self.sessions.health.note(Ok(height));
         Ok(new_block)
     }
 
     /// Reads the list of sessions: down to the known ones, or as a whole when that is due.
-    async fn list(&mut self, node: &NodeAddress) -> Result<(), HubError> {
-        let whole =
-            !self.sessions.known().is_complete() || self.swept.is_none_or(|last| last.elapsed() >= SWEEP);
-        let mut listing = self.sessions.known().begin();
-        let mut page =
-            Page { limit: if whole { WHOLE_PAGE } else { NEWEST }, newest_first: true, ..Page::default() };
+    async fn list_sessions(&mut self, node: &NodeAddress) -> Result<(), HubError> {
+        let whole = !self.sessions.index().is_complete()
+            || self.last_full_listing.is_none_or(|last| last.elapsed() >= FULL_LISTING_INTERVAL);
+        let mut listing = self.sessions.index().begin_listing();
+        let mut page = Page {
+            limit: if whole { FULL_PAGE_SIZE } else { RECENT_PAGE_SIZE },
+            newest_first: true,
+            ..Page::default()
+        };
         let mut taken = 0;
         let complete = loop {
             let answer = self.sessions.hub.sessions_for_node(node, page.clone()).await?;
-            let more = self.sessions.known().take(&mut listing, &answer);
+            let more = self.sessions.index().add_page(&mut listing, &answer);
             taken += answer.ids.len().max(1);
             match answer.next {
                 None => break true,
-                Some(key) if taken < MOST && (whole || more) => page.key = key,
+                Some(key) if taken < MAX_INDEXED_SESSIONS && (whole || more) => page.key = key,
                 Some(_) => break false,
             }
         };
-        self.sessions.known().reached(&listing);
+        self.sessions.index().finish_listing(&listing);
         if whole {
-            self.swept = Some(Instant::now());
+            self.last_full_listing = Some(Instant::now());
         }
         if complete {
-            let missing = self.sessions.known().missing(&listing, Instant::now());
-            self.settle(missing).await?;
+            let missing = self.sessions.index().missing(&listing, Instant::now());
+            self.resolve_missing(missing).await?;
         }
         Ok(())
     }
 
     /// Asks for each session that the list should have named.
-    async fn settle(&self, missing: Vec<u64>) -> Result<(), HubError> {
+    async fn resolve_missing(&self, missing: Vec<u64>) -> Result<(), HubError> {
         let hub = &self.sessions.hub;
         let mut asked = stream::iter(missing)
             .map(|id| async move { (id, hub.session_seen(id).await) })
-            .buffer_unordered(AT_ONCE);
+            .buffer_unordered(MAX_CONCURRENT_QUERIES);
         while let Some((id, seen)) = asked.next().await {
             let seen = match seen {
                 Err(HubError::Inconsistent(_)) => continue,
                 seen => seen?,
             };
-            self.sessions.known().settle(id, &seen);
+            self.sessions.index().resolve_missing(id, &seen);
         }
         Ok(())
     }
 
     /// Tells what happened, whichever way it was learned.
-    async fn tell(&self) {
-        let events = self.sessions.known().take_events();
+    async fn publish_events(&self) {
+        let events = self.sessions.index().take_events();
         for event in events {
             tracing::debug!(?event, "a session changed on the hub");
             let (SessionEvent::Cancelled(id) | SessionEvent::Ended(id)) = event;
@@ -135,9 +138,9 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
     }
 }
 
-async fn survey(sessions: &Sessions) {
+async fn check_endpoints(sessions: &Sessions) {
     loop {
-        tokio::time::sleep(SURVEY).await;
+        tokio::time::sleep(ENDPOINT_CHECK_INTERVAL).await;
         if !sessions.hub.has_several_endpoints() {
             continue;
         }

@@ -21,14 +21,14 @@ impl HubHealth {
     }
 }
 
-const NOT_ASKED: &str = "not asked yet";
+const NOT_ASKED_YET: &str = "not asked yet";
 
 #[derive(Debug)]
-pub(super) struct Health(Mutex<HubHealth>);
+pub(super) struct HubHealthTracker(Mutex<HubHealth>);
 
-impl Health {
+impl HubHealthTracker {
     pub(super) fn new() -> Self {
-        let down = Some(NOT_ASKED.to_owned());
+        let down = Some(NOT_ASKED_YET.to_owned());
         Self(Mutex::new(HubHealth { down, since: SystemTime::now(), height: None }))
     }
 
@@ -50,7 +50,7 @@ impl Health {
                 health.down = None;
             }
             Err(why) => {
-                if health.down.as_deref().is_none_or(|before| before == NOT_ASKED) {
+                if health.down.as_deref().is_none_or(|before| before == NOT_ASKED_YET) {
                     tracing::warn!(why, "the hub cannot be followed");
                 }
                 health.down = Some(why);
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn since_is_when_it_changed() {
-        let health = Health::new();
+        let health = HubHealthTracker::new();
         let start = health.now();
         assert!(!start.is_up());
         health.note(Err("refused".to_owned()));

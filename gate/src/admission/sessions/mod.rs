@@ -3,10 +3,10 @@
 //! What a decision needs of a session never changes while it exists, so what was learned once is used without
 //! asking. A session that is not known is asked for; "there is none" is never remembered.
 
+mod block_time;
 mod follow;
 mod health;
-mod known;
-mod pace;
+mod index;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,14 +16,14 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::{HubClient, HubError, Seen, Session, SessionStatus};
 
 pub use self::follow::Follower;
-use self::health::Health;
 pub use self::health::HubHealth;
-use self::known::Known;
-use super::path;
+use self::health::HubHealthTracker;
+use self::index::SessionIndex;
+use super::decision_path;
 
 /// Sessions to remember that were asked for; those of our node are learned ahead, so few are other than foreign.
-const MOST_ASKED: u64 = 10_000;
-const REMEMBERED: Duration = Duration::from_secs(600);
+const MAX_CACHED_SESSIONS: u64 = 10_000;
+const CACHED_SESSION_TTL: Duration = Duration::from_secs(600);
 
 /// What happened to a session of our node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +38,13 @@ pub enum SessionEvent {
 #[derive(Debug)]
 pub struct Sessions {
     hub: HubClient,
-    known: Mutex<Known>,
+    index: Mutex<SessionIndex>,
     asked: Cache<u64, Session>,
-    health: Health,
+    health: HubHealthTracker,
 }
 
 /// Why an asked session is not put into the cache.
-enum Unkept {
+enum UncachedLookup {
     Missing,
     Failed(HubError),
 }
@@ -52,48 +52,49 @@ enum Unkept {
 impl Sessions {
     /// Knows nothing yet; a [`Follower`] changes that.
     pub fn new(hub: HubClient) -> Self {
-        let asked = Cache::builder().max_capacity(MOST_ASKED).time_to_live(REMEMBERED).build();
-        Self { hub, known: Mutex::default(), asked, health: Health::new() }
+        let asked =
+            Cache::builder().max_capacity(MAX_CACHED_SESSIONS).time_to_live(CACHED_SESSION_TTL).build();
+        Self { hub, index: Mutex::default(), asked, health: HubHealthTracker::new() }
     }
 
     /// The session with this number. Its status may be older than everything else about it.
     pub async fn get(&self, id: u64) -> Result<Option<Session>, HubError> {
-        if let Some(session) = self.known().get(id) {
+        if let Some(session) = self.index().get(id) {
             return Ok(Some(session));
         }
         if let Some(session) = self.asked.get(&id).await {
             return Ok(Some(session));
         }
-        path::asks();
+        decision_path::mark_cache_miss();
         let ask = async {
-            let seen = self.hub.session_seen(id).await.map_err(Unkept::Failed)?;
-            let session = seen.value.ok_or(Unkept::Missing)?;
-            self.known().learn(Seen { value: session, height: seen.height });
+            let seen = self.hub.session_seen(id).await.map_err(UncachedLookup::Failed)?;
+            let session = seen.value.ok_or(UncachedLookup::Missing)?;
+            self.index().insert_queried(Seen { value: session, height: seen.height });
             Ok(session)
         };
         match self.asked.try_get_with(id, ask).await {
             Ok(session) => Ok(Some(session)),
             Err(unkept) => match &*unkept {
-                Unkept::Missing => Ok(None),
-                Unkept::Failed(error) => Err(error.clone()),
+                UncachedLookup::Missing => Ok(None),
+                UncachedLookup::Failed(error) => Err(error.clone()),
             },
         }
     }
 
-    /// What the session is right now, while the hub has it; always asks.
+    /// What the session is right now, while the hub has it; always mark_cache_miss.
     pub async fn status(&self, id: u64) -> Result<Option<SessionStatus>, HubError> {
-        path::asks();
+        decision_path::mark_cache_miss();
         Ok(self.hub.session(id).await?.map(|session| session.status))
     }
 
-    /// Whether the session is in use right now; always asks.
+    /// Whether the session is in use right now; always mark_cache_miss.
     pub async fn is_live(&self, id: u64) -> Result<bool, HubError> {
         Ok(self.status(id).await? == Some(SessionStatus::Active))
     }
 
     /// Something rests on these sessions (from before a restart): their ends are to be told too.
     pub fn expect(&self, ids: impl IntoIterator<Item = u64>) {
-        let mut known = self.known();
+        let mut known = self.index();
         for id in ids {
             known.expect(id);
         }
@@ -106,17 +107,17 @@ impl Sessions {
 
     /// Sessions of our node that are known.
     pub fn count(&self) -> usize {
-        self.known().len()
+        self.index().len()
     }
 
     /// Whether all sessions of our node were listed.
-    pub fn are_known(&self) -> bool {
-        self.known().is_complete()
+    pub fn is_complete(&self) -> bool {
+        self.index().is_complete()
     }
 
-    /// Known sessions of these accounts that are in use.
-    pub fn of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
-        self.known().of_accounts(accounts)
+    /// SessionIndex sessions of these accounts that are in use.
+    pub fn active_of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
+        self.index().active_of_accounts(accounts)
     }
 
     /// The client underneath.
@@ -124,8 +125,8 @@ impl Sessions {
         &self.hub
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn index(&self) -> MutexGuard<'_, SessionIndex> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

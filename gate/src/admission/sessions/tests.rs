@@ -15,9 +15,9 @@ use super::*;
 const CHAIN: &str = "chain-1";
 const ACCOUNT: AccountAddress = AccountAddress::new([1; 20]);
 const NODE: NodeAddress = NodeAddress::new([2; 20]);
-const SOON: Duration = Duration::from_secs(8);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(8);
 
-struct Followed {
+struct FollowedHub {
     sessions: Arc<Sessions>,
     events: mpsc::Receiver<SessionEvent>,
     _stop: DropGuard,
@@ -35,11 +35,11 @@ fn sessions(addr: SocketAddr) -> Arc<Sessions> {
 fn follow(
     sessions: Arc<Sessions>,
     node: impl Fn() -> Option<NodeAddress> + Send + Sync + 'static,
-) -> Followed {
+) -> FollowedHub {
     let (sender, events) = mpsc::channel(16);
     let stop = CancellationToken::new();
     tokio::spawn(Follower::new(Arc::clone(&sessions), node, sender).run(stop.clone()));
-    Followed { sessions, events, _stop: stop.drop_guard() }
+    FollowedHub { sessions, events, _stop: stop.drop_guard() }
 }
 
 fn stub() -> StubHub {
@@ -55,14 +55,14 @@ fn put(stub: &StubHub, id: u64, kind: SessionKind) {
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
-        assert!(start.elapsed() < SOON, "{what}: not within {SOON:?}");
+        assert!(start.elapsed() < EVENT_TIMEOUT, "{what}: not within {EVENT_TIMEOUT:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-impl Followed {
+impl FollowedHub {
     async fn event(&mut self) -> SessionEvent {
-        tokio::time::timeout(SOON, self.events.recv()).await.unwrap().unwrap()
+        tokio::time::timeout(EVENT_TIMEOUT, self.events.recv()).await.unwrap().unwrap()
     }
 }
 
@@ -184,7 +184,7 @@ async fn the_node_may_be_known_later_and_change() {
     stub.state().put(4, ACCOUNT, other, SessionKind::Direct);
     stub.state().height += 1;
     *node.lock().unwrap() = Some(other);
-    until("the other node's list", || followed.sessions.known().get(4).is_some()).await;
+    until("the other node's list", || followed.sessions.index().get(4).is_some()).await;
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn a_locked_database_is_an_error_and_passes() {
         assert!(matches!(refused, Err(StoreError::Locked)), "{refused:?}");
     }
     // Reading goes on, and nothing of the refused writes shows.
-    assert!(store.by_token(&token).await.unwrap().is_some());
+    assert!(store.binding_by_token(&token).await.unwrap().is_some());
     assert!(store.bindings_of(&account(2)).is_empty());
     assert_eq!(store.nonce_state(&redemption(2, 2, 2).nonce.unwrap()), NonceState::Fresh);
     locker.execute_batch("ROLLBACK").unwrap();
@@ -99,7 +99,7 @@ async fn a_full_disk_is_an_error_and_passes() {
     assert!(store.bindings_of(&account(refused)).is_empty());
     // Room again: the service goes on without a restart.
     for binding in &kept {
-        store.delete(binding).await.unwrap();
+        store.delete_binding(binding).await.unwrap();
     }
     store.redeem(big(refused)).await.unwrap();
     store.close().await;

@@ -49,7 +49,7 @@ async fn what_was_closed_is_one_file() {
 #[tokio::test]
 async fn the_log_is_moved_into_the_database_without_a_load() {
     let home = tempfile::tempdir().unwrap();
-    let options = Options { tidy_every: Duration::from_millis(20), ..Options::default() };
+    let options = Options { checkpoint_interval: Duration::from_millis(20), ..Options::default() };
     let clock = Arc::new(ManualClock::at(NOW));
     let store = Store::open_with(home.path(), options, clock).await.unwrap();
     let text = "only in the log at first";
@@ -134,11 +134,11 @@ async fn foreign_and_torn_files_are_refused_and_not_touched() {
     assert!(!orphan.join("gate.db").exists());
 }
 
-/// What a former program wrote is read, and what it did not know is unknown.
+/// What a create_at_version program wrote is read, and what it did not know is unknown.
 #[tokio::test]
 async fn sessions_of_a_former_program_are_of_no_known_plan() {
     let home = tempfile::tempdir().unwrap();
-    let former = schema::former(&home.path().join("gate.db"), 3);
+    let create_at_version = schema::create_at_version(&home.path().join("gate.db"), 3);
     let values = "x'0101010101010101010101010101010101010101', x'0202020202020202020202020202020202020202', \
          NULL, NULL, 'paid', 'wireguard'";
     let hash = "x'0303030303030303030303030303030303030303030303030303030303030303'";
@@ -150,14 +150,14 @@ async fn sessions_of_a_former_program_are_of_no_known_plan() {
          handshake_hash, admitted_at, decision_block, expires_at) \
          VALUES (8, {values}, 'key 8', {hash}, {NOW}, 1, {NOW})"
     );
-    former.execute_batch(&written).unwrap();
-    former.close().unwrap();
+    create_at_version.execute_batch(&written).unwrap();
+    create_at_version.close().unwrap();
 
     let store = open(home.path()).await;
     let old = store.session(7).unwrap();
     assert_eq!((old.plan, old.wallet, old.peer_id.as_str()), (None, Some(wallet(2)), "key 7"));
     assert_eq!((old.via.as_deref(), old.collection, old.holder()), (None, None, Some(wallet(2))));
-    assert_eq!(store.open_intents()[0].record.plan, None);
+    assert_eq!(store.unresolved_intents()[0].record.plan, None);
     let known = crate::store::SessionRecord { plan: Some(42), ..(*old).clone() };
     store.update_session(known.clone()).await.unwrap();
     store.close().await;
@@ -175,16 +175,16 @@ async fn sessions_of_a_former_program_are_of_no_known_plan() {
 async fn a_migration_of_a_former_program_that_was_cut_off_is_not_done_twice() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("gate.db");
-    let former = schema::former(&path, 4);
-    former.execute_batch("PRAGMA user_version = 3").unwrap();
-    former.close().unwrap();
+    let create_at_version = schema::create_at_version(&path, 4);
+    create_at_version.execute_batch("PRAGMA user_version = 3").unwrap();
+    create_at_version.close().unwrap();
     open(home.path()).await.close().await;
 
     let newer = home.path().join("newer");
     std::fs::create_dir(&newer).unwrap();
-    let former = schema::former(&newer.join("gate.db"), 4);
-    former.execute_batch("INSERT INTO _sqlx_migrations VALUES (7)").unwrap();
-    former.close().unwrap();
+    let create_at_version = schema::create_at_version(&newer.join("gate.db"), 4);
+    create_at_version.execute_batch("INSERT INTO _sqlx_migrations VALUES (7)").unwrap();
+    create_at_version.close().unwrap();
     assert!(matches!(refused(&newer).await, OpenError::Newer { found: 7, known: 6, .. }));
 }
 
@@ -215,7 +215,7 @@ async fn old_entries_go_and_old_nonces_stay_closed() {
 
     let (store, _) = open_at(home.path(), NOW + 2 * DAY).await;
     assert_eq!(store.binding_count(), 0);
-    assert_eq!(store.proof(&binding).await.unwrap(), None);
+    assert_eq!(store.binding_proof(&binding).await.unwrap(), None);
     store.close().await;
 }
 

@@ -40,7 +40,7 @@ async fn a_confirmed_binding_outlives_the_process() {
     let mut new = redemption(1, 2, 3);
     new.vault = Some(wallet(9));
     let (binding, token) = store.redeem(new.clone()).await.unwrap();
-    store.touch(&binding.key());
+    store.touch_binding(&binding.key());
     // What a power cut leaves behind: the files as they are at this moment, nothing closed.
     std::fs::create_dir(&copy).unwrap();
     for name in ["gate.db", "gate.db-wal"] {
@@ -56,8 +56,8 @@ async fn a_confirmed_binding_outlives_the_process() {
         let found = store.bindings_of(&account(2));
         let last_used_at = if cut { None } else { Some(NOW) };
         assert_eq!(found, [crate::store::Binding { last_used_at, ..binding }]);
-        assert_eq!(store.proof(&binding).await.unwrap(), Some(new.proof.clone()));
-        assert_eq!(store.by_token(&token).await.unwrap().map(|found| found.id), Some(binding.id));
+        assert_eq!(store.binding_proof(&binding).await.unwrap(), Some(new.proof.clone()));
+        assert_eq!(store.binding_by_token(&token).await.unwrap().map(|found| found.id), Some(binding.id));
         assert_eq!(store.nonce_state(&new.nonce.unwrap()), NonceState::Used);
         assert!(matches!(store.redeem(new.clone()).await, Err(StoreError::NonceUsed)));
         store.close().await;
@@ -79,7 +79,7 @@ async fn a_wallet_binds_no_more_accounts_than_it_may() {
     store.redeem(redemption(1, 6, 8)).await.unwrap();
     store.redeem(redemption(2, 7, 9)).await.unwrap();
     let first = store.bindings_of(&account(1))[0];
-    store.delete(&first).await.unwrap();
+    store.delete_binding(&first).await.unwrap();
     store.redeem(redemption(1, 7, 7)).await.unwrap();
     // What has expired does not count.
     clock.advance(DAY);
@@ -125,16 +125,16 @@ async fn a_newer_binding_replaces_the_older_and_its_token() {
         let store = if restart { open(home.path()).await } else { store.clone() };
         let ids: Vec<i64> = store.bindings_of(&account(1)).iter().map(|binding| binding.id).collect();
         assert_eq!(ids, [new.id, other.id]);
-        assert_eq!(store.by_token(&old_token).await.unwrap(), None);
-        assert_eq!(store.by_token(&new_token).await.unwrap(), Some(new));
-        assert_eq!(store.proof(&old).await.unwrap(), None);
-        store.delete(&old).await.unwrap();
+        assert_eq!(store.binding_by_token(&old_token).await.unwrap(), None);
+        assert_eq!(store.binding_by_token(&new_token).await.unwrap(), Some(new));
+        assert_eq!(store.binding_proof(&old).await.unwrap(), None);
+        store.delete_binding(&old).await.unwrap();
         assert_eq!(store.bindings_of(&account(1)).len(), 2, "ending the old one does not end the new one");
         store.close().await;
     }
     let store = open(home.path()).await;
-    store.delete(&new).await.unwrap();
-    assert_eq!(store.by_token(&new_token).await.unwrap(), None);
+    store.delete_binding(&new).await.unwrap();
+    assert_eq!(store.binding_by_token(&new_token).await.unwrap(), None);
     assert_eq!(store.bindings_of(&account(1)).len(), 1);
     store.close().await;
 }
@@ -149,9 +149,9 @@ async fn foreign_tokens_open_nothing() {
     let changed = String::from_utf8(changed).unwrap();
     let long = "A".repeat(10_000);
     for bad in ["", "A", &token[1..], &format!("{token}A"), &changed, &long, "ä", &"A".repeat(54)] {
-        assert_eq!(store.by_token(bad).await.unwrap(), None, "{bad}");
+        assert_eq!(store.binding_by_token(bad).await.unwrap(), None, "{bad}");
     }
-    assert!(store.by_token(&token).await.unwrap().is_some());
+    assert!(store.binding_by_token(&token).await.unwrap().is_some());
     store.close().await;
 }
 
@@ -160,7 +160,7 @@ async fn strangers_cannot_fill_an_account_without_bound() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (owner, _) = store.redeem(redemption(255, 1, 255)).await.unwrap();
-    store.touch(&owner.key());
+    store.touch_binding(&owner.key());
     // He signs again before the end, and keeps his tunnel meanwhile: no handshake comes through the new one.
     let (owner, token) = store.redeem(redemption(255, 1, 254)).await.unwrap();
     let crowd = MAX_PER_ACCOUNT + 40;
@@ -185,7 +185,7 @@ async fn strangers_cannot_fill_an_account_without_bound() {
     assert_eq!(bindings.len(), MAX_PER_ACCOUNT);
     assert_eq!(bindings[0].id, owner.id);
     assert!(bindings.iter().any(|binding| binding.id == next.id));
-    assert_eq!(store.by_token(&token).await.unwrap().map(|found| found.id), Some(owner.id));
+    assert_eq!(store.binding_by_token(&token).await.unwrap().map(|found| found.id), Some(owner.id));
     store.close().await;
     let store = open(home.path()).await;
     assert_eq!(store.bindings_of(&account(1)).len(), MAX_PER_ACCOUNT);

@@ -37,7 +37,7 @@ pub(crate) fn claim(record: &SessionRecord, devices: usize) -> Claim {
         tier: record.tier.clone(),
         service: record.service.clone(),
         peer_id: record.peer_id.clone(),
-        limits: Some(HolderLimits { devices, slots: devices + 3, admissions_per_hour: None }),
+        limits: Some(HolderLimits { devices, peer_slots: devices + 3, admissions_per_hour: None }),
     }
 }
 
@@ -58,11 +58,11 @@ async fn a_session_outlives_the_process_until_it_ends() {
     let all: Vec<_> = store.list_sessions().iter().map(|record| (**record).clone()).collect();
     assert_eq!(all, [first, probe, last]);
     assert_eq!(store.session_answer(u64::MAX).await.unwrap().unwrap(), b"two");
-    assert_eq!(store.peer_in_use("wireguard", "key 7"), Some(7), "an evicted key stays taken");
-    assert!(store.places_of(wallet(2)).is_empty(), "an evicted device does not count");
+    assert_eq!(store.session_using_peer("wireguard", "key 7"), Some(7), "an evicted key stays taken");
+    assert!(store.sessions_in_device_slots(wallet(2)).is_empty(), "an evicted device does not count");
     store.end_session(7).await.unwrap();
     store.end_session(12345).await.unwrap();
-    assert_eq!(store.peer_in_use("wireguard", "key 7"), None);
+    assert_eq!(store.session_using_peer("wireguard", "key 7"), None);
     assert_eq!((store.session(7), store.session_answer(7).await.unwrap()), (None, None));
     store.close().await;
     let store = open(home.path()).await;
@@ -78,11 +78,11 @@ async fn ended_sessions_and_old_deeds_go_when_their_time_is_over() {
         store.record_session(record, vec![]).await.unwrap();
     }
     store.end_session(1).await.unwrap();
-    store.audit("drop", "2", "abuse").await.unwrap();
+    store.append_audit("drop", "2", "abuse").await.unwrap();
     store.close().await;
     let kept = async |now| {
         let (store, _) = open_at(home.path(), now).await;
-        let sessions = store.kept_of(wallet(1)).await.unwrap().sessions;
+        let sessions = store.export_wallet(wallet(1)).await.unwrap().sessions;
         let deeds = store.audit_log(9).await.unwrap().len();
         store.close().await;
         (sessions.iter().map(|session| session.session_id).collect::<Vec<_>>(), deeds)
@@ -102,12 +102,18 @@ async fn places_are_counted_for_the_address_that_holds_the_card() {
     {
         store.record_session(record, vec![]).await.unwrap();
     }
-    assert_eq!(store.places_of(wallet(9)), [1, 2, 3]);
-    assert!(store.places_of(wallet(10)).is_empty(), "a hot wallet without a card holds nothing");
-    assert_eq!(store.places_of(wallet(20)), [4]);
+    assert_eq!(store.sessions_in_device_slots(wallet(9)), [1, 2, 3]);
+    assert!(
+        store.sessions_in_device_slots(wallet(10)).is_empty(),
+        "a hot wallet without a card holds nothing"
+    );
+    assert_eq!(store.sessions_in_device_slots(wallet(20)), [4]);
     // A stranger's delegation to one of the hot wallets joins nothing.
     store.record_session(session(7, 11, Some(30)), vec![]).await.unwrap();
-    assert_eq!((store.places_of(wallet(9)), store.places_of(wallet(30))), (vec![1, 2, 3], vec![7]));
+    assert_eq!(
+        (store.sessions_in_device_slots(wallet(9)), store.sessions_in_device_slots(wallet(30))),
+        (vec![1, 2, 3], vec![7])
+    );
     let one_more = session(5, 12, Some(9));
     let refused = store.claim(claim(&one_more, 3)).unwrap_err();
     let expected = ClaimError::DeviceLimit { sessions: vec![1, 2, 3], recorded: vec![1, 2, 3], limit: 3 };
@@ -126,7 +132,10 @@ async fn evicted_sessions_hold_slots_until_the_node_removes_their_peers() {
         store.record_session(session(id, 1, None), vec![]).await.unwrap();
         store.set_session_state(id, SessionState::Evicted).await.unwrap();
     }
-    assert_eq!((store.places_of(wallet(1)), store.slots_of(wallet(1)).len()), (vec![], 6));
+    assert_eq!(
+        (store.sessions_in_device_slots(wallet(1)), store.sessions_in_peer_slots(wallet(1)).len()),
+        (vec![], 6)
+    );
     let next = claim(&session(7, 1, None), 3);
     let full = ClaimError::SlotLimit { sessions: (1..=6).collect(), limit: 6 };
     assert_eq!(store.claim(next.clone()).unwrap_err(), full);
@@ -134,18 +143,18 @@ async fn evicted_sessions_hold_slots_until_the_node_removes_their_peers() {
         store.claim(claim(&session(1, 1, None), 3)).expect("a session that comes back has its slot already"),
     );
     drop(store.claim(claim(&session(8, 2, None), 3)).expect("another holder"));
-    store.release_slot(3);
-    assert!(!store.holds_slot(3) && store.holds_slot(1));
-    assert_eq!(store.slots_held(), 5);
+    store.release_peer_slot(3);
+    assert!(!store.holds_peer_slot(3) && store.holds_peer_slot(1));
+    assert_eq!(store.peer_slots_in_use(), 5);
     drop(store.claim(next.clone()).unwrap());
     // Not even a restart frees one.
     store.close().await;
     let store = open(home.path()).await;
     assert_eq!(store.claim(next).unwrap_err(), full);
-    store.release_slot(3);
-    assert_eq!(store.slots_of(wallet(1)).len(), 5, "the node has forgotten it");
+    store.release_peer_slot(3);
+    assert_eq!(store.sessions_in_peer_slots(wallet(1)).len(), 5, "the node has forgotten it");
     store.end_session(4).await.unwrap();
-    assert_eq!(store.slots_held(), 4);
+    assert_eq!(store.peer_slots_in_use(), 4);
     store.close().await;
 }
 
@@ -161,11 +170,14 @@ async fn a_live_session_needs_no_further_slot_to_move() {
     store.record_session(session(7, 2, None), vec![]).await.unwrap();
     let moved = SessionRecord { wallet: Some(wallet(1)), ..session(7, 2, None) };
     let claimed = claim(&moved, 3);
-    let limits = claimed.limits.map(|limits| HolderLimits { slots: usize::MAX, ..limits });
+    let limits = claimed.limits.map(|limits| HolderLimits { peer_slots: usize::MAX, ..limits });
     drop(store.claim(Claim { limits, ..claimed }).expect("a place is free"));
     store.update_session(moved).await.unwrap();
     let of = |store: &Store, holder: u8| {
-        (store.places_of(wallet(holder)), store.slots_of(wallet(holder)).into_iter().collect::<Vec<_>>())
+        (
+            store.sessions_in_device_slots(wallet(holder)),
+            store.sessions_in_peer_slots(wallet(holder)).into_iter().collect::<Vec<_>>(),
+        )
     };
     assert_eq!(of(&store, 1), (vec![7], (1..=6).collect()));
     assert_eq!(of(&store, 2), (vec![], vec![7]));
@@ -188,10 +200,10 @@ async fn new_sessions_of_a_holder_are_bounded_within_an_hour() {
         Claim { limits, ..claim }
     };
     store.record_session(session(1, 1, None), vec![]).await.unwrap();
-    let under_way = store.claim(new(2, 1)).unwrap();
+    let pending = store.claim(new(2, 1)).unwrap();
     let refused = store.claim(new(3, 1)).unwrap_err();
     assert_eq!(refused, ClaimError::AdmissionLimit { limit: 2, retry_after: 3600 });
-    drop(under_way);
+    drop(pending);
     drop(store.claim(new(3, 1)).unwrap());
     store.record_session(session(2, 1, None), vec![]).await.unwrap();
     store.end_session(1).await.unwrap();
@@ -241,13 +253,13 @@ async fn a_claim_on_a_foreign_session_counts_for_the_claiming_holder() {
     }
     let foreign = SessionRecord { peer_id: "key 9".into(), ..session(1, 20, None) };
     let held = store.claim(claim(&foreign, 9)).unwrap();
-    assert_eq!(store.places_of(wallet(2)), [1, 2]);
-    assert_eq!(store.places_of(wallet(20)), [1, 4]);
+    assert_eq!(store.sessions_in_device_slots(wallet(2)), [1, 2]);
+    assert_eq!(store.sessions_in_device_slots(wallet(20)), [1, 4]);
     let refused = store.claim(claim(&session(5, 20, None), 2)).unwrap_err();
     assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 4], recorded: vec![4], limit: 2 });
     drop(store.claim(claim(&session(6, 1, Some(2)), 3)).unwrap());
     drop(held);
-    assert_eq!(store.places_of(wallet(20)), [4]);
+    assert_eq!(store.sessions_in_device_slots(wallet(20)), [4]);
     store.close().await;
 }
 
@@ -267,8 +279,8 @@ async fn the_last_place_and_a_key_go_to_one_only() {
         "one key"
     );
     // All were dropped: nothing is taken any more.
-    assert_eq!(store.peer_in_use("wireguard", "same"), None);
-    assert!(store.places_of(wallet(1)).is_empty());
+    assert_eq!(store.session_using_peer("wireguard", "same"), None);
+    assert!(store.sessions_in_device_slots(wallet(1)).is_empty());
     store.close().await;
 }
 
@@ -278,11 +290,11 @@ async fn a_claim_becomes_the_session_or_leaves_it_as_it_was() {
     let store = open(home.path()).await;
     let record = session(1, 1, None);
     let reservation = store.claim(claim(&record, 1)).unwrap();
-    assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
+    assert_eq!(store.session_using_peer("wireguard", "key 1"), Some(1));
     store.record_session(record.clone(), vec![]).await.unwrap();
     drop(reservation);
-    assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
-    assert_eq!(store.places_of(wallet(1)), [1]);
+    assert_eq!(store.session_using_peer("wireguard", "key 1"), Some(1));
+    assert_eq!(store.sessions_in_device_slots(wallet(1)), [1]);
 
     // The same session again, with another key, which the node then refuses.
     let other = SessionRecord { peer_id: "key 2".into(), ..record.clone() };
@@ -290,11 +302,11 @@ async fn a_claim_becomes_the_session_or_leaves_it_as_it_was() {
     let thief = SessionRecord { session_id: 2, ..other };
     assert_eq!(store.claim(claim(&thief, 9)).unwrap_err(), ClaimError::PeerInUse { session_id: 1 });
     drop(reservation);
-    assert_eq!(store.peer_in_use("wireguard", "key 2"), None);
-    assert_eq!(store.peer_in_use("wireguard", "key 1"), Some(1));
-    assert_eq!(store.places_of(wallet(1)), [1]);
+    assert_eq!(store.session_using_peer("wireguard", "key 2"), None);
+    assert_eq!(store.session_using_peer("wireguard", "key 1"), Some(1));
+    assert_eq!(store.sessions_in_device_slots(wallet(1)), [1]);
     // Same key in another service is another key.
-    assert_eq!(store.peer_in_use("v2ray", "key 1"), None);
+    assert_eq!(store.session_using_peer("v2ray", "key 1"), None);
     let second = session(2, 1, None);
     assert_eq!(
         store.claim(claim(&second, 1)).unwrap_err(),

@@ -2,7 +2,7 @@
 //!
 //! # Why strangers cannot crowd the owner out
 //! Anybody with a card can bind anybody's public account, so an account may collect bindings that its
-//! owner never made. The order of [`View::of_account`] and the cap use only what a stranger cannot
+//! owner never made. The order of [`BindingIndex::of_account`] and the cap use only what a stranger cannot
 //! forge: a handshake is signed with the account's own key.
 //! 1. First come bindings through which a handshake was admitted, the latest use first. Only the owner
 //!    of the account gets one into this class, so no number of strangers moves it back.
@@ -19,7 +19,7 @@
 //! for each holder bind one account and [`MAX_PER_HOLDER`] for each holder bind any. So a crowd of wallets with one
 //! card displaces only itself. Beyond a bound the first of these goes: an expired binding, one that no longer entitled
 //! and was never of use, one that no handshake tried (those in the middle by age first), the one that was of use longest ago. One on which a live
-//! session rests never goes: then the newcomer is refused. So is, from [`MIXED_FROM`] bindings on, one of
+//! session rests never goes: then the newcomer is refused. So is, from [`MIXED_HOLDERS_THRESHOLD`] bindings on, one of
 //! several holders none of which has less than [`MAX_PER_ACCOUNT_AND_HOLDER`] bindings there.
 
 use std::cmp::Reverse;
@@ -33,7 +33,7 @@ use sentinel_proto::address::AccountAddress;
 
 use super::binding::{Binding, BindingKey};
 use super::clock::UnixTime;
-use super::shelf::Shelf;
+use super::slab::Slab;
 
 /// Bindings of one account.
 pub const MAX_PER_ACCOUNT: usize = 32;
@@ -41,7 +41,7 @@ pub const MAX_PER_ACCOUNT: usize = 32;
 pub const MAX_PER_ACCOUNT_AND_HOLDER: usize = 2;
 /// Bindings of one account from which on each further one of several holders needs a holder with less than
 /// [`MAX_PER_ACCOUNT_AND_HOLDER`] of them.
-const MIXED_FROM: usize = MAX_PER_ACCOUNT / 2;
+const MIXED_HOLDERS_THRESHOLD: usize = MAX_PER_ACCOUNT / 2;
 /// Bindings of all accounts for each holder of their cards.
 pub const MAX_PER_HOLDER: usize = 16;
 /// Holders that are remembered of one binding.
@@ -49,8 +49,8 @@ pub(crate) const MAX_HOLDERS: usize = 5;
 
 /// All bindings, found by account and by wallet. Two tables of numbers: trees of keys took twice the room.
 #[derive(Debug, Default)]
-pub(super) struct View {
-    slots: Shelf<Slot>,
+pub(super) struct BindingIndex {
+    slots: Slab<Slot>,
     by_account: HashTable<u32>,
     by_wallet: HashTable<u32>,
     hasher: RandomState,
@@ -75,7 +75,7 @@ struct Slot {
     refused_at: u32,
 }
 
-impl View {
+impl BindingIndex {
     pub(super) fn get(&self, key: &BindingKey) -> Option<Binding> {
         self.number(key).map(|number| self.whole(self.slots.at(number)))
     }
@@ -171,7 +171,7 @@ impl View {
 
     /// The bindings that give way to a newcomer whose cards belong to `holders`. `None`: there is no room, since live
     /// sessions rest on those in the way.
-    pub(super) fn overflow(
+    pub(super) fn bindings_to_replace(
         &self,
         newcomer: &BindingKey,
         holders: &[Address],
@@ -205,18 +205,18 @@ impl View {
             others.sort_by_key(class);
             let untried = others.partition_point(|binding| class(binding) < UNTRIED)
                 ..others.partition_point(|binding| class(binding) <= UNTRIED);
-            fold(&mut others[untried]);
+            order_middle_last(&mut others[untried]);
             gone.extend(others.split_off(others.len().min(bound - 1)));
         }
         let none_in_use = gone.iter().all(|binding| binding.expired(now) || !is_in_use(&binding.key()));
         let mut left = of_account;
         left.retain(|binding| !binding.expired(now) && !gone.iter().any(|gone| gone.id == binding.id));
-        (none_in_use && !self.is_mixed_again(&left, holders)).then_some(gone)
+        (none_in_use && !self.is_redundant_mix(&left, holders)).then_some(gone)
     }
 
     /// Whether a newcomer to an account with these bindings only mixes `holders` anew: few cards, delegated in many
     /// combinations, form many groups, and each of them has its bindings already.
-    fn is_mixed_again(&self, bindings: &[Binding], holders: &[Address]) -> bool {
+    fn is_redundant_mix(&self, bindings: &[Binding], holders: &[Address]) -> bool {
         let is_of = |binding: &Binding, holder: &Address| match self.holders.get(&binding.key()) {
             Some(holders) => holders.contains(holder),
             None => binding.wallet == *holder,
@@ -224,7 +224,7 @@ impl View {
         let bindings_of = |holder: &Address| bindings.iter().filter(|one| is_of(one, holder)).count();
         let is_mixed = holders.len() > 1;
         is_mixed
-            && bindings.len() >= MIXED_FROM
+            && bindings.len() >= MIXED_HOLDERS_THRESHOLD
             && holders.iter().all(|holder| bindings_of(holder) >= MAX_PER_ACCOUNT_AND_HOLDER)
     }
 
@@ -267,7 +267,7 @@ impl View {
     }
 
     /// Takes the list of those whose last use is to be written.
-    pub(super) fn take_touched(&mut self) -> Vec<Binding> {
+    pub(super) fn take_used(&mut self) -> Vec<Binding> {
         let touched = std::mem::take(&mut self.touched);
         touched.iter().filter_map(|key| self.get(key)).collect()
     }
@@ -279,12 +279,12 @@ impl View {
 
     /// Removes those that ended before `limit`.
     pub(super) fn forget(&mut self, limit: UnixTime) {
-        self.take_all(|slot| slot.ended(limit));
+        self.remove_where(|slot| slot.ended(limit));
     }
 
     /// Forgets a wallet: its bindings, and that others named it as their vault or rest on its cards.
     pub(super) fn erase(&mut self, wallet: Address) {
-        self.take_all(|slot| slot.wallet == wallet);
+        self.remove_where(|slot| slot.wallet == wallet);
         self.vaults.retain(|_, vault| *vault != wallet);
         let of_wallet = (wallet, BindingKey::FIRST)..;
         let rest_on_it: Vec<BindingKey> = self
@@ -298,7 +298,7 @@ impl View {
         }
     }
 
-    fn take_all(&mut self, is_meant: impl Fn(&Slot) -> bool) {
+    fn remove_where(&mut self, is_meant: impl Fn(&Slot) -> bool) {
         let meant: Vec<u32> =
             self.all().filter(|(_, slot)| is_meant(slot)).map(|(number, _)| number).collect();
         for number in meant {
@@ -368,7 +368,7 @@ const UNTRIED: u8 = 2;
 
 /// Puts the outermost first and the middle last: of untried bindings the oldest and the newest stay, so that an owner
 /// who signed in before a crowd is as safe as one who signed in after it.
-fn fold(bindings: &mut [Binding]) {
+fn order_middle_last(bindings: &mut [Binding]) {
     let ordered = bindings.to_vec();
     let (mut ends, mut from_front) = (ordered.as_slice(), true);
     for place in bindings {
@@ -401,5 +401,5 @@ fn rank(binding: &Binding, now: UnixTime) -> (u8, Reverse<UnixTime>, Reverse<i64
 }
 
 #[cfg(test)]
-#[path = "view_tests.rs"]
+#[path = "binding_index_tests.rs"]
 mod tests;

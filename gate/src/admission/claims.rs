@@ -7,23 +7,23 @@ use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::SessionStatus;
 use tokio::time::{Instant, timeout_at};
 
-use super::basis_choice::losers;
+use super::basis_choice::sessions_to_evict;
 use super::states::Verified;
 use super::{Admission, Grant};
 use crate::refusal::Refusal;
-use crate::store::{Cause, Claim, ClaimError, HolderLimits, Reservation};
+use crate::store::{Claim, ClaimError, EvictionCause, HolderLimits, Reservation};
 
 /// What may be done for a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    /// Only a free one is taken.
-    Free,
+pub(super) enum ClaimMode {
+    /// Only a free one is rejection.
+    FreeOnly,
     /// Another session of the holder is moved to another basis or, where policy says so, the oldest is evicted.
-    Made,
+    Displace,
 }
 
 /// Why there is no place.
-pub(super) struct Taken {
+pub(super) struct ClaimRejected {
     /// What to tell.
     pub(super) refusal: Refusal,
     /// The holder's own sessions are the reason, so another holder may have a place.
@@ -32,7 +32,7 @@ pub(super) struct Taken {
     pub(super) own_sessions: usize,
 }
 
-impl Taken {
+impl ClaimRejected {
     fn by_other(refusal: Refusal) -> Self {
         Self { refusal, by_holder: false, own_sessions: 0 }
     }
@@ -40,23 +40,23 @@ impl Taken {
 
 /// Takes key and place for a handshake, until `deadline`; a probe takes no place. Sessions in the way that have ended on
 /// the hub are cleared first.
-pub(super) async fn take(
+pub(super) async fn claim_slot(
     admission: &Admission,
     verified: &Verified,
     grant: &Grant,
-    room: Room,
+    room: ClaimMode,
     deadline: Instant,
-) -> Result<Reservation, Taken> {
-    let taken = timeout_at(deadline, try_to_take(admission, verified, grant, room)).await;
-    taken.unwrap_or_else(|_| Err(Taken::by_other(Refusal::HubUnavailable)))
+) -> Result<Reservation, ClaimRejected> {
+    let rejection = timeout_at(deadline, try_claim(admission, verified, grant, room)).await;
+    rejection.unwrap_or_else(|_| Err(ClaimRejected::by_other(Refusal::HubUnavailable)))
 }
 
-async fn try_to_take(
+async fn try_claim(
     admission: &Admission,
     verified: &Verified,
     grant: &Grant,
-    room: Room,
-) -> Result<Reservation, Taken> {
+    room: ClaimMode,
+) -> Result<Reservation, ClaimRejected> {
     let claim = claim(admission, verified, grant);
     let account = verified.account();
     // A place may have to be freed before a key that is in the way is seen: at most one round for each.
@@ -64,27 +64,27 @@ async fn try_to_take(
         match admission.store.claim(claim.clone()) {
             Ok(place) => return Ok(place),
             Err(conflict) => {
-                if !clear_ended(admission, &conflict).await? {
+                if !evict_ended_sessions(admission, &conflict).await? {
                     break;
                 }
             }
         }
     }
     match admission.store.claim(claim.clone()) {
-        Err(conflict) if room == Room::Made => {
+        Err(conflict) if room == ClaimMode::Displace => {
             // No session is touched for a handshake that is refused all the same.
-            let user = admission.store.peer_in_use(&claim.service, &claim.peer_id);
+            let user = admission.store.session_using_peer(&claim.service, &claim.peer_id);
             if let Some(session_id) = user.filter(|session| *session != claim.session_id) {
                 // Without a free place the limit is told first, unless policy would have made room.
                 let has_room = matches!(grant, Grant::Card { choice, .. }
                     if admission.policy().drops_oldest(choice.basis.tier));
                 let told = if has_room { ClaimError::PeerInUse { session_id } } else { conflict };
-                return Err(taken(admission, account, told));
+                return Err(rejection(admission, account, told));
             }
             make_room(admission, grant, &conflict).await;
-            admission.store.claim(claim).map_err(|conflict| taken(admission, account, conflict))
+            admission.store.claim(claim).map_err(|conflict| rejection(admission, account, conflict))
         }
-        claimed => claimed.map_err(|conflict| taken(admission, account, conflict)),
+        claimed => claimed.map_err(|conflict| rejection(admission, account, conflict)),
     }
 }
 
@@ -121,13 +121,13 @@ async fn make_room(admission: &Admission, grant: &Grant, conflict: &ClaimError) 
     let holder = choice.holder();
     let mut moved = Vec::new();
     // The ones that would have to go are moved first; else any that can be.
-    for session in losers(&records, 0, true) {
+    for session in sessions_to_evict(&records, 0, true) {
         if moved.len() == too_many {
             return;
         }
         let record = records.iter().find(|record| record.session_id == session);
         if let Some(record) = record
-            && admission.move_elsewhere(record, holder).await
+            && admission.move_to_other_holder(record, holder).await
         {
             moved.push(session);
         }
@@ -135,13 +135,13 @@ async fn make_room(admission: &Admission, grant: &Grant, conflict: &ClaimError) 
     if admission.policy().drops_oldest(choice.basis.tier) {
         let rest: Vec<_> = records.into_iter().filter(|record| !moved.contains(&record.session_id)).collect();
         let left = rest.len().saturating_sub(too_many - moved.len());
-        let oldest = losers(&rest, left, true);
-        admission.evictor.evict(&oldest, Cause::DeviceLimit, Instant::now().into_std()).await;
+        let oldest = sessions_to_evict(&rest, left, true);
+        admission.evictor.evict(&oldest, EvictionCause::DeviceLimit, Instant::now().into_std()).await;
     }
 }
 
 /// Clears those of the sessions in the way that are no longer in use on the hub; whether that made room.
-async fn clear_ended(admission: &Admission, conflict: &ClaimError) -> Result<bool, Taken> {
+async fn evict_ended_sessions(admission: &Admission, conflict: &ClaimError) -> Result<bool, ClaimRejected> {
     let (in_the_way, frees_place) = match conflict {
         ClaimError::PeerInUse { session_id } => (std::slice::from_ref(session_id), false),
         ClaimError::DeviceLimit { sessions, .. } => (sessions.as_slice(), true),
@@ -158,7 +158,10 @@ async fn clear_ended(admission: &Admission, conflict: &ClaimError) -> Result<boo
                 // Its key stays its own until it has left the hub, and its slot until the node has removed it; the
                 // place is free at once.
                 Some(_) => {
-                    admission.evictor.evict(&[session], Cause::Cancelled, Instant::now().into_std()).await;
+                    admission
+                        .evictor
+                        .evict(&[session], EvictionCause::Cancelled, Instant::now().into_std())
+                        .await;
                     room |= frees_place;
                 }
                 None => {
@@ -171,16 +174,16 @@ async fn clear_ended(admission: &Admission, conflict: &ClaimError) -> Result<boo
     Ok(room)
 }
 
-async fn status(admission: &Admission, session: u64) -> Result<(u64, Option<SessionStatus>), Taken> {
+async fn status(admission: &Admission, session: u64) -> Result<(u64, Option<SessionStatus>), ClaimRejected> {
     let status = admission.sessions.status(session).await;
     status.map(|status| (session, status)).map_err(|error| {
         tracing::warn!(%error, session, "cannot tell whether a session in the way still lives");
-        Taken::by_other(Refusal::HubUnavailable)
+        ClaimRejected::by_other(Refusal::HubUnavailable)
     })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the conflict ends here")]
-fn taken(admission: &Admission, account: AccountAddress, conflict: ClaimError) -> Taken {
+fn rejection(admission: &Admission, account: AccountAddress, conflict: ClaimError) -> ClaimRejected {
     let in_the_way = match &conflict {
         ClaimError::DeviceLimit { sessions, .. } | ClaimError::SlotLimit { sessions, .. } => {
             sessions.as_slice()
@@ -191,23 +194,23 @@ fn taken(admission: &Admission, account: AccountAddress, conflict: ClaimError) -
     let (own, others): (Vec<u64>, Vec<u64>) = in_the_way.iter().copied().partition(is_own);
     let own_sessions = own.len();
     let refusal = match conflict {
-        ClaimError::PeerInUse { .. } => return Taken::by_other(Refusal::KeyInUse),
+        ClaimError::PeerInUse { .. } => return ClaimRejected::by_other(Refusal::KeyInUse),
         ClaimError::DeviceLimit { limit, .. } => {
             let too_many = (in_the_way.len() + 1).saturating_sub(limit);
-            Refusal::DeviceLimit { limit, free_one: free_one(&own, others.len(), too_many) }
+            Refusal::DeviceLimit { limit, free_one: suggest_session_to_end(&own, others.len(), too_many) }
         }
         ClaimError::SlotLimit { limit, .. } => {
-            Refusal::SlotLimit { limit, free_one: free_one(&own, others.len(), 1) }
+            Refusal::SlotLimit { limit, free_one: suggest_session_to_end(&own, others.len(), 1) }
         }
         ClaimError::AdmissionLimit { limit, retry_after } => {
             Refusal::TooManyAdmissions { limit, retry_after: Duration::from_secs(retry_after) }
         }
     };
-    Taken { refusal, by_holder: true, own_sessions }
+    ClaimRejected { refusal, by_holder: true, own_sessions }
 }
 
-/// What to do about places or slots that are taken. Names sessions of the asking account only.
-fn free_one(own: &[u64], others: usize, too_many: usize) -> String {
+/// What to do about places or slots that are rejection. Names sessions of the asking account only.
+fn suggest_session_to_end(own: &[u64], others: usize, too_many: usize) -> String {
     let named = own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let count = if too_many <= 1 { "one".to_owned() } else { too_many.to_string() };
     match (own.len(), others) {
@@ -229,13 +232,16 @@ mod tests {
 
     #[test]
     fn refusal_names_only_sessions_of_the_asking_account() {
-        assert_eq!(free_one(&[3, 5], 0, 1), "end one of the sessions 3, 5 on the hub first");
-        assert_eq!(free_one(&[3, 5, 7], 0, 2), "end 2 of the sessions 3, 5, 7 on the hub first");
+        assert_eq!(suggest_session_to_end(&[3, 5], 0, 1), "end one of the sessions 3, 5 on the hub first");
         assert_eq!(
-            free_one(&[], 3, 1),
+            suggest_session_to_end(&[3, 5, 7], 0, 2),
+            "end 2 of the sessions 3, 5, 7 on the hub first"
+        );
+        assert_eq!(
+            suggest_session_to_end(&[], 3, 1),
             "end one of the 3 sessions of other accounts that use this card first"
         );
         let mixed = "end 2 of the 3 sessions on the hub first: 7 of this account, 2 of other accounts that use this card";
-        assert_eq!(free_one(&[7], 2, 2), mixed);
+        assert_eq!(suggest_session_to_end(&[7], 2, 2), mixed);
     }
 }

@@ -9,34 +9,34 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
-use super::basis_choice::{Choice, Inquiry, choices, distance};
-use super::decide::{self, By, Candidate, Finding, SessionFinding};
-use super::relocation::{OTHER_BASES_TIMEOUT, findings_until};
+use super::basis_choice::{BasisChoice, Inquiry, allowed_bases, distance};
+use super::decide::{self, AccountLink, Candidate, Finding, SessionFinding};
+use super::relocation::{OTHER_BASES_TIMEOUT, collect_findings};
 use super::states::{MAX_CONCURRENT_INQUIRIES, MAX_DECISION_TIME};
-use super::{Grant, Policy};
-use crate::access::{Basis, Question};
+use super::{AdmissionPolicy, Grant};
+use crate::access::{Basis, EntitlementQuery};
 use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
-use crate::store::{Cause, SessionRecord};
+use crate::store::{EvictionCause, SessionRecord};
 
 /// What becomes of a session.
 #[derive(Debug, Clone)]
 pub enum Verdict {
     /// It may rest on any of these, as far as their holders have places.
-    Keeps {
+    Keep {
         /// The nearest to what it rests on first.
         grants: Vec<Grant>,
         /// Why it goes if what it rested on is gone and no other holder has a place.
-        cause: Cause,
+        cause: EvictionCause,
         /// Not everything was asked: another basis may be found later.
-        is_open: bool,
+        is_incomplete: bool,
     },
     /// What it rested on is gone, and nothing else was found.
-    Loses {
+    Evict {
         /// Why.
-        cause: Cause,
+        cause: EvictionCause,
         /// Not everything was asked: another basis may be found later.
-        is_open: bool,
+        is_incomplete: bool,
     },
     /// It cannot be found out now.
     Unknown,
@@ -44,40 +44,44 @@ pub enum Verdict {
 
 /// What the hub says of a recorded session.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum OnHub {
-    Is(SessionFinding),
+pub(super) enum HubStatus {
+    NotCancelled(SessionFinding),
     Cancelled,
 }
 
 /// What a look at a session goes by.
-pub(super) struct Look<'a> {
+pub(super) struct Reevaluation<'a> {
     pub(super) record: &'a SessionRecord,
     /// What there is to ask for the account, in the order of choice.
     pub(super) inquiries: Vec<Inquiry>,
     /// What to say if no wallet speaks for the account.
     pub(super) unbound: Refusal,
     /// The wallet that the session rests on has a binding to the account, live or expired.
-    pub(super) has_signed_in: bool,
-    pub(super) policy: Arc<Policy>,
+    pub(super) has_binding: bool,
+    pub(super) policy: Arc<AdmissionPolicy>,
     pub(super) now: UnixTime,
 }
 
-impl Look<'_> {
+impl Reevaluation<'_> {
     /// Whether a session that is live may stay.
     pub(super) async fn reevaluate<F: Future<Output = Finding>>(
         mut self,
         ask: &impl Fn(Inquiry) -> F,
-        on_hub: impl Future<Output = OnHub>,
+        hub_status: impl Future<Output = HubStatus>,
     ) -> Verdict {
         let end = Instant::now() + MAX_DECISION_TIME;
-        let own = findings_until(ask, self.own_inquiry().into_iter(), end);
-        let (on_hub, mut findings) = tokio::join!(on_hub, own);
-        let OnHub::Is(session) = on_hub else {
-            return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
+        let own = collect_findings(ask, self.current_basis_inquiry().into_iter(), end);
+        let (hub_status, mut findings) = tokio::join!(hub_status, own);
+        let HubStatus::NotCancelled(session) = hub_status else {
+            return Verdict::Evict { cause: EvictionCause::Cancelled, is_incomplete: false };
         };
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
-            return Verdict::Keeps { grants, cause: self.own_cause(&findings, session), is_open: true };
+            return Verdict::Keep {
+                grants,
+                cause: self.cause_of_own_wallet(&findings, session),
+                is_incomplete: true,
+            };
         }
         let is_gone = findings.iter().all(|(_, finding)| finding.is_some());
         let mut others = std::mem::take(&mut self.inquiries);
@@ -87,22 +91,26 @@ impl Look<'_> {
         let all_asked = others.len() <= MAX_CONCURRENT_INQUIRIES;
         let deadline = Instant::now() + OTHER_BASES_TIMEOUT;
         findings
-            .extend(findings_until(ask, others.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await);
+            .extend(collect_findings(ask, others.into_iter().take(MAX_CONCURRENT_INQUIRIES), deadline).await);
         let is_whole = |finding: &Finding| {
             finding.as_ref().is_some_and(|found| !found.is_partial && !found.delegations_unread)
         };
-        let is_open = !all_asked || !findings.iter().all(|(_, finding)| is_whole(finding));
+        let is_incomplete = !all_asked || !findings.iter().all(|(_, finding)| is_whole(finding));
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
             // Not known to be gone: without a place elsewhere it is looked at again.
-            let cause = if is_gone { self.own_cause(&findings, session) } else { Cause::Unverified };
-            return Verdict::Keeps { grants, cause, is_open };
+            let cause = if is_gone {
+                self.cause_of_own_wallet(&findings, session)
+            } else {
+                EvictionCause::Unverified
+            };
+            return Verdict::Keep { grants, cause, is_incomplete };
         }
         if !is_gone {
             return Verdict::Unknown;
         }
         findings.retain(|(_, finding)| finding.is_some());
-        Verdict::Loses { cause: self.cause(&findings, session), is_open }
+        Verdict::Evict { cause: self.cause(&findings, session), is_incomplete }
     }
 
     /// Whether a session that is evicted may come back. What is not answered in time is asked at the next look, which
@@ -111,7 +119,7 @@ impl Look<'_> {
         mut self,
         searches: u32,
         ask: &impl Fn(Inquiry) -> F,
-        on_hub: impl Future<Output = OnHub>,
+        hub_status: impl Future<Output = HubStatus>,
     ) -> Verdict {
         let end = Instant::now() + MAX_DECISION_TIME;
         let inquiries = std::mem::take(&mut self.inquiries);
@@ -123,40 +131,44 @@ impl Look<'_> {
                 (place, inquiry, finding.unwrap_or_default())
             });
         let asked = asked.buffer_unordered(MAX_CONCURRENT_INQUIRIES).collect::<Vec<_>>();
-        let (on_hub, mut findings) = tokio::join!(on_hub, asked);
-        let OnHub::Is(session) = on_hub else {
-            return Verdict::Loses { cause: Cause::Cancelled, is_open: false };
+        let (hub_status, mut findings) = tokio::join!(hub_status, asked);
+        let HubStatus::NotCancelled(session) = hub_status else {
+            return Verdict::Evict { cause: EvictionCause::Cancelled, is_incomplete: false };
         };
         findings.sort_unstable_by_key(|(place, ..)| *place);
         let findings: Vec<(Inquiry, Finding)> =
             findings.into_iter().map(|(_, inquiry, finding)| (inquiry, finding)).collect();
         let is_answered = |finding: &Finding| finding.as_ref().is_some_and(|found| !found.is_partial);
-        let is_open = !findings.iter().all(|(_, finding)| is_answered(finding));
+        let is_incomplete = !findings.iter().all(|(_, finding)| is_answered(finding));
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
-            return Verdict::Keeps { grants, cause: self.own_cause(&findings, session), is_open };
+            return Verdict::Keep {
+                grants,
+                cause: self.cause_of_own_wallet(&findings, session),
+                is_incomplete,
+            };
         }
-        if is_open {
+        if is_incomplete {
             return Verdict::Unknown;
         }
-        Verdict::Loses { cause: self.cause(&findings, session), is_open: false }
+        Verdict::Evict { cause: self.cause(&findings, session), is_incomplete: false }
     }
 
     /// The question about the wallet and the vault that the session rests on; `None`: the wallet no longer speaks for
     /// the account.
-    fn own_inquiry(&self) -> Option<Inquiry> {
+    fn current_basis_inquiry(&self) -> Option<Inquiry> {
         let wallet = self.record.wallet?;
         let of_wallet = self.inquiries.iter().filter(|inquiry| inquiry.candidate.wallet == wallet);
         // A sign-in lasts longer than the handshake's own key alone.
         let candidate = of_wallet
             .map(|inquiry| inquiry.candidate)
-            .min_by_key(|candidate| Reverse(matches!(candidate.by, By::Binding(_))))?;
-        Some(Inquiry { candidate, question: Question::named(wallet, self.record.vault) })
+            .min_by_key(|candidate| Reverse(matches!(candidate.link, AccountLink::Binding(_))))?;
+        Some(Inquiry { candidate, question: EntitlementQuery::named(wallet, self.record.vault) })
     }
 
     /// The bases that allow the session, the nearest to what it rests on first.
     fn grants(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> Vec<Grant> {
-        let allowed = choices(&self.policy, findings, session, self.now);
+        let allowed = allowed_bases(&self.policy, findings, session, self.now);
         // Where the hub cannot be asked, the session may do what its tier could; of another tier nothing is known.
         let is_known = session != SessionFinding::Unavailable;
         let mut allowed: Vec<_> =
@@ -169,36 +181,36 @@ impl Look<'_> {
             }
         };
         let grant = |(candidate, basis): (&Candidate, &Basis)| Grant::Card {
-            choice: Choice { candidate: *candidate, basis: basis.clone() },
+            choice: BasisChoice { candidate: *candidate, basis: basis.clone() },
             plan,
         };
         allowed.into_iter().map(grant).collect()
     }
 
     /// Why a session goes of which others' cards have no place: what became of its own wallet.
-    fn own_cause(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> Cause {
+    fn cause_of_own_wallet(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> EvictionCause {
         let is_own = |(inquiry, finding): &&(Inquiry, Finding)| {
             Some(inquiry.candidate.wallet) == self.record.wallet && finding.is_some()
         };
         let own: Vec<(Inquiry, Finding)> = findings.iter().filter(is_own).cloned().collect();
         match self.cause(&own, session) {
             // Another vault of the wallet would do, if it had a place.
-            Cause::SessionKind if !self.grants(&own, session).is_empty() => Cause::NoCard,
+            EvictionCause::SessionKind if !self.grants(&own, session).is_empty() => EvictionCause::NoCard,
             cause => cause,
         }
     }
 
-    fn cause(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> Cause {
+    fn cause(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> EvictionCause {
         let speaks = |(inquiry, _): &(Inquiry, Finding)| Some(inquiry.candidate.wallet) == self.record.wallet;
         if !findings.iter().any(speaks) {
-            return if self.has_signed_in { Cause::Expired } else { Cause::Unbound };
+            return if self.has_binding { EvictionCause::Expired } else { EvictionCause::Unbound };
         }
         match decide::nearest_refusal(&self.policy, findings, session, &self.unbound) {
-            Refusal::SessionKind { .. } => Cause::SessionKind,
-            Refusal::Denied => Cause::Denied,
-            Refusal::Unbound { .. } => Cause::Unbound,
-            Refusal::BindingExpired { .. } => Cause::Expired,
-            _ => Cause::NoCard,
+            Refusal::SessionKind { .. } => EvictionCause::SessionKind,
+            Refusal::Denied => EvictionCause::Denied,
+            Refusal::Unbound { .. } => EvictionCause::Unbound,
+            Refusal::BindingExpired { .. } => EvictionCause::Expired,
+            _ => EvictionCause::NoCard,
         }
     }
 }

@@ -11,7 +11,7 @@ use sentinel_proto::hub::SessionKind;
 use super::*;
 use crate::access::{Entitlement, Tier, Via};
 use crate::admission::basis_choice::inquiries;
-use crate::config::{self, SessionRule, TierPolicy};
+use crate::config::{self, SessionRule, TierSection};
 use crate::store::tests::sessions::session;
 use crate::store::{Binding, MAX_PER_ACCOUNT};
 
@@ -43,10 +43,10 @@ fn address(number: u8) -> Address {
     Address::repeat_byte(number)
 }
 
-fn policy() -> Arc<Policy> {
-    let free = TierPolicy { sessions: vec![SessionRule::Plan(1)], ..TierPolicy::default() };
-    let paid = TierPolicy { sessions: vec![SessionRule::Plan(2)], ..TierPolicy::default() };
-    Arc::new(Policy::from(&config::Policy { free, paid, ..config::Policy::default() }))
+fn policy() -> Arc<AdmissionPolicy> {
+    let free = TierSection { sessions: vec![SessionRule::Plan(1)], ..TierSection::default() };
+    let paid = TierSection { sessions: vec![SessionRule::Plan(2)], ..TierSection::default() };
+    Arc::new(AdmissionPolicy::from(&config::PolicySection { free, paid, ..config::PolicySection::default() }))
 }
 
 /// A live session of the free tier.
@@ -70,19 +70,19 @@ impl World {
         self.order.iter().enumerate().map(signed_in).collect()
     }
 
-    fn look<'a>(&self, record: &'a SessionRecord) -> Look<'a> {
-        Look {
+    fn look<'a>(&self, record: &'a SessionRecord) -> Reevaluation<'a> {
+        Reevaluation {
             record,
             inquiries: inquiries(&self.bindings(), None, Some(record)),
             unbound: Refusal::Unbound { account: String::new(), sign_in: String::new() },
-            has_signed_in: self.order.contains(&WALLET),
+            has_binding: self.order.contains(&WALLET),
             policy: policy(),
             now: NOW,
         }
     }
 
     /// The truth.
-    fn entitlement(&self, question: Question) -> Entitlement {
+    fn entitlement(&self, question: EntitlementQuery) -> Entitlement {
         let wallet = question.wallet();
         let cards = &self.wallets[&wallet[0]];
         let make = |vault: Option<u8>, tier: Tier| Basis {
@@ -92,11 +92,11 @@ impl World {
             collection: Address::ZERO,
             cards: Vec::new(),
             block: 7,
-            until: None,
+            expires_at: None,
         };
         let is_asked = |vault: u8| match question {
-            Question::Named { vault: named, .. } => named == Some(address(vault)),
-            Question::Listed { .. } => true,
+            EntitlementQuery::Named { vault: named, .. } => named == Some(address(vault)),
+            EntitlementQuery::Listed { .. } => true,
         };
         let own = cards.own.map(|tier| make(None, tier));
         let lent = cards.vaults.iter().filter(|(vault, _)| is_asked(**vault));
@@ -157,11 +157,11 @@ impl World {
         let record = record();
         runtime.block_on(async {
             let begun = Instant::now();
-            let (look, on_hub) = (self.look(&record), async { OnHub::Is(SESSION) });
+            let (look, hub_status) = (self.look(&record), async { HubStatus::NotCancelled(SESSION) });
             let ask = |inquiry| self.answer(inquiry);
             let verdict = match search {
-                None => look.reevaluate(&ask, on_hub).await,
-                Some(tries) => look.search_basis(tries, &ask, on_hub).await,
+                None => look.reevaluate(&ask, hub_status).await,
+                Some(tries) => look.search_basis(tries, &ask, hub_status).await,
             };
             (verdict, std::mem::take(&mut *self.asked.lock().unwrap()), begun.elapsed())
         })
@@ -215,15 +215,15 @@ proptest! {
         let own = Duration::from_millis(world.wallets[&WALLET].delay.unwrap());
         prop_assert!(time <= own + OTHER_BASES_TIMEOUT + Duration::from_millis(2), "{time:?}");
         match verdict {
-            Verdict::Keeps { grants, .. } => {
+            Verdict::Keep { grants, .. } => {
                 for grant in grants {
                     let Grant::Card { choice, .. } = grant else { return Err(TestCaseError::fail("a probe")) };
-                    let listed = Question::Listed { wallet: choice.candidate.wallet };
+                    let listed = EntitlementQuery::Listed { wallet: choice.candidate.wallet };
                     prop_assert!(world.entitlement(listed).bases.contains(&choice.basis));
                     prop_assert_eq!(choice.basis.tier, Tier::Free);
                 }
             }
-            Verdict::Loses { is_open, .. } => prop_assert!(is_open || !world.entitles(), "given up too early"),
+            Verdict::Evict { is_incomplete, .. } => prop_assert!(is_incomplete || !world.entitles(), "given up too early"),
             Verdict::Unknown => return Err(TestCaseError::fail("its own basis was answered")),
         }
     }
@@ -234,7 +234,7 @@ proptest! {
         prop_assume!(world.order.contains(&WALLET));
         world.wallets.get_mut(&WALLET).unwrap().vaults.insert(VAULT, Tier::Free);
         let (verdict, asked, time) = world.reevaluate();
-        let Verdict::Keeps { grants, .. } = verdict else { return Err(TestCaseError::fail(format!("{verdict:?}"))) };
+        let Verdict::Keep { grants, .. } = verdict else { return Err(TestCaseError::fail(format!("{verdict:?}"))) };
         let Some(Grant::Card { choice, .. }) = grants.first() else { return Err(TestCaseError::fail("no card")) };
         prop_assert_eq!((choice.candidate.wallet, choice.basis.vault), (address(WALLET), Some(address(VAULT))));
         prop_assert_eq!(asked.len(), 1);
@@ -246,7 +246,7 @@ proptest! {
     fn silence_is_not_a_loss(world in any_world(any_wallet(Just(None)), true)) {
         prop_assume!(world.order.contains(&WALLET));
         let (verdict, asked, time) = world.reevaluate();
-        let is_lost = matches!(verdict, Verdict::Loses { .. });
+        let is_lost = matches!(verdict, Verdict::Evict { .. });
         prop_assert!(!is_lost);
         prop_assert!(asked.len() <= 1 + MAX_CONCURRENT_INQUIRIES);
         prop_assert!(time <= MAX_DECISION_TIME + OTHER_BASES_TIMEOUT + Duration::from_millis(2), "{time:?}");
@@ -257,7 +257,7 @@ proptest! {
     fn search_finds_what_there_is(world in any_world(prompt_wallet(), false), tries in 0..9_u32) {
         let (verdict, asked, _) = world.search_basis(tries);
         prop_assert_eq!(asked.len(), world.inquiries().len());
-        prop_assert_eq!(matches!(verdict, Verdict::Keeps { .. }), world.entitles());
+        prop_assert_eq!(matches!(verdict, Verdict::Keep { .. }), world.entitles());
         prop_assert!(!matches!(verdict, Verdict::Unknown));
     }
 
@@ -270,7 +270,7 @@ proptest! {
         for tries in 0..looks {
             let (verdict, _, time) = world.search_basis(tries);
             prop_assert!(time <= MAX_DECISION_TIME + Duration::from_millis(2), "{time:?}");
-            is_found |= matches!(verdict, Verdict::Keeps { .. });
+            is_found |= matches!(verdict, Verdict::Keep { .. });
         }
         prop_assert!(is_found || !world.entitles_in_time());
     }

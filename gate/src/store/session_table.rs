@@ -20,7 +20,7 @@ pub(super) const ADMISSION_WINDOW: UnixTime = 3600;
 
 /// Sessions that live on the hub, and claims whose answer is awaited.
 #[derive(Debug, Default)]
-pub(super) struct Live {
+pub(super) struct SessionTable {
     sessions: BTreeMap<u64, Arc<SessionRecord>>,
     claims: BTreeMap<u64, Claim>,
     next_claim: u64,
@@ -31,7 +31,7 @@ pub(super) struct Live {
     by_holder: BTreeSet<(Address, u64)>,
     by_account: BTreeSet<(AccountAddress, u64)>,
     /// Evicted sessions whose peer the node has removed.
-    slot_released: BTreeSet<u64>,
+    released_peer_slots: BTreeSet<u64>,
     /// When sessions of a holder were admitted, oldest first.
     admissions: HashMap<Address, VecDeque<UnixTime>>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Live {
 /// A key and a place, kept for one handshake. Dropped unused, it gives them back.
 #[derive(Debug)]
 pub struct Reservation {
-    live: Arc<Mutex<Live>>,
+    live: Arc<Mutex<SessionTable>>,
     number: u64,
 }
 
@@ -55,12 +55,16 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Checks and takes in one step.
-pub(super) fn claim(live: &Arc<Mutex<Live>>, claim: Claim, now: UnixTime) -> Result<Reservation, ClaimError> {
+pub(super) fn claim(
+    live: &Arc<Mutex<SessionTable>>,
+    claim: Claim,
+    now: UnixTime,
+) -> Result<Reservation, ClaimError> {
     let number = lock(live).claim(claim, now)?;
     Ok(Reservation { live: Arc::clone(live), number })
 }
 
-impl Live {
+impl SessionTable {
     pub(super) fn get(&self, session_id: u64) -> Option<Arc<SessionRecord>> {
         self.sessions.get(&session_id).cloned()
     }
@@ -70,40 +74,45 @@ impl Live {
     }
 
     /// The session that uses a key, other than `except`.
-    pub(super) fn peer_in_use(&self, service: &str, peer_id: &str, except: Option<u64>) -> Option<u64> {
+    pub(super) fn session_using_peer(
+        &self,
+        service: &str,
+        peer_id: &str,
+        except: Option<u64>,
+    ) -> Option<u64> {
         let users = self.by_peer.get(&(service.to_owned(), peer_id.to_owned()))?;
         users.iter().copied().find(|session| Some(*session) != except)
     }
 
     /// Whether a session uses a key, of whatever service.
-    pub(super) fn is_peer_used(&self, peer_id: &str) -> bool {
-        Service::ALL.iter().any(|service| self.peer_in_use(service.name(), peer_id, None).is_some())
+    pub(super) fn is_peer_in_use(&self, peer_id: &str) -> bool {
+        Service::ALL.iter().any(|service| self.session_using_peer(service.name(), peer_id, None).is_some())
     }
 
     /// Sessions of a holder that are live, or whose handshake is being worked on.
-    pub(super) fn places(&self, holder: Address) -> BTreeSet<u64> {
-        self.of_holder(holder).filter(|id| self.takes_place(holder, *id)).collect()
+    pub(super) fn sessions_in_device_slots(&self, holder: Address) -> BTreeSet<u64> {
+        self.of_holder(holder).filter(|id| self.takes_device_slot(holder, *id)).collect()
     }
 
     /// Sessions of a holder whose peers hold a slot of the node, or are about to.
-    pub(super) fn slots(&self, holder: Address) -> BTreeSet<u64> {
-        self.of_holder(holder).filter(|id| self.takes_slot(holder, *id)).collect()
+    pub(super) fn sessions_in_peer_slots(&self, holder: Address) -> BTreeSet<u64> {
+        self.of_holder(holder).filter(|id| self.takes_peer_slot(holder, *id)).collect()
     }
 
     /// Slots that recorded sessions hold, of all holders.
-    pub(super) fn slots_held(&self) -> usize {
-        self.sessions.len() - self.slot_released.len()
+    pub(super) fn peer_slots_in_use(&self) -> usize {
+        self.sessions.len() - self.released_peer_slots.len()
     }
 
     /// Whether the node still has the peer of a recorded session.
-    pub(super) fn holds_slot(&self, session_id: u64) -> bool {
-        self.sessions.contains_key(&session_id) && !self.slot_released.contains(&session_id)
+    pub(super) fn holds_peer_slot(&self, session_id: u64) -> bool {
+        self.sessions.contains_key(&session_id) && !self.released_peer_slots.contains(&session_id)
     }
 
     /// The node has removed the peer of an evicted session.
-    pub(super) fn release_slot(&mut self, session_id: u64) {
+    pub(super) fn release_peer_slot(&mut self, session_id: u64) {
         if self.sessions.get(&session_id).is_some_and(|record| !record.is_live()) {
-            self.slot_released.insert(session_id);
+            self.released_peer_slots.insert(session_id);
         }
     }
 
@@ -141,14 +150,14 @@ impl Live {
         self.by_holder.range((holder, 0)..=(holder, u64::MAX)).map(|(_, id)| *id)
     }
 
-    fn takes_place(&self, holder: Address, session_id: u64) -> bool {
+    fn takes_device_slot(&self, holder: Address, session_id: u64) -> bool {
         let record = self.sessions.get(&session_id);
         record.is_some_and(|record| record.is_live() && record.holder() == Some(holder))
             || self.claims_of(session_id).any(|claim| claim.holder == Some(holder))
     }
 
-    fn takes_slot(&self, holder: Address, session_id: u64) -> bool {
-        match self.sessions.get(&session_id).filter(|_| self.holds_slot(session_id)) {
+    fn takes_peer_slot(&self, holder: Address, session_id: u64) -> bool {
+        match self.sessions.get(&session_id).filter(|_| self.holds_peer_slot(session_id)) {
             Some(record) => record.slot_holder == Some(holder),
             None => self.claims_of(session_id).any(|claim| claim.holder == Some(holder)),
         }
@@ -172,7 +181,7 @@ impl Live {
         if let (Some(holder), Some(limits)) = (claim.holder, claim.limits) {
             self.check_limits(&claim, holder, limits, now)?;
         }
-        if let Some(session_id) = self.peer_in_use(&claim.service, &claim.peer_id, Some(session_id)) {
+        if let Some(session_id) = self.session_using_peer(&claim.service, &claim.peer_id, Some(session_id)) {
             return Err(ClaimError::PeerInUse { session_id });
         }
         let number = self.next_claim;
@@ -194,11 +203,11 @@ impl Live {
         let has_place = self
             .sessions
             .get(&session_id)
-            .is_some_and(|record| record.has_place_of(claim.holder, &claim.tier));
+            .is_some_and(|record| record.has_device_slot_of(claim.holder, &claim.tier));
         if has_place {
             return Ok(());
         }
-        let mut places = self.places(holder);
+        let mut places = self.sessions_in_device_slots(holder);
         places.remove(&session_id);
         if places.len() >= limits.devices {
             let is_recorded = |id: &u64| {
@@ -209,11 +218,11 @@ impl Live {
             let sessions = places.into_iter().collect();
             return Err(ClaimError::DeviceLimit { sessions, recorded, limit: limits.devices });
         }
-        let mut slots = self.slots(holder);
+        let mut slots = self.sessions_in_peer_slots(holder);
         let has_slot = slots.remove(&session_id);
-        if !has_slot && slots.len() >= limits.slots {
+        if !has_slot && slots.len() >= limits.peer_slots {
             let sessions = slots.into_iter().collect();
-            return Err(ClaimError::SlotLimit { sessions, limit: limits.slots });
+            return Err(ClaimError::SlotLimit { sessions, limit: limits.peer_slots });
         }
         match limits.admissions_per_hour {
             Some(limit) => self.check_admissions(holder, limit, now),
@@ -227,11 +236,11 @@ impl Live {
                 && claim.limits.is_some_and(|limits| limits.admissions_per_hour.is_some())
                 && !self.sessions.contains_key(&claim.session_id)
         };
-        let under_way = self.claims.values().filter(is_new).count();
+        let pending = self.claims.values().filter(is_new).count();
         let counting = |time: &&UnixTime| **time > now - ADMISSION_WINDOW;
         let times: Vec<UnixTime> =
             self.admissions.get(&holder).into_iter().flatten().filter(counting).copied().collect();
-        if times.len() + under_way < limit {
+        if times.len() + pending < limit {
             return Ok(());
         }
         let next = times.first().map_or(1, |oldest| oldest + ADMISSION_WINDOW - now);
@@ -256,14 +265,14 @@ impl Live {
     /// Puts a session, in the place of what was known of it.
     pub(super) fn put(&mut self, record: Arc<SessionRecord>) {
         let session_id = record.session_id;
-        let was_released = self.slot_released.contains(&session_id);
+        let was_released = self.released_peer_slots.contains(&session_id);
         self.remove(session_id);
         self.use_peer(&record.service, &record.peer_id, session_id);
         let holders = [record.holder(), record.slot_holder].into_iter().flatten();
         self.by_holder.extend(holders.map(|holder| (holder, session_id)));
         self.by_account.insert((record.account, session_id));
         if !record.is_live() && was_released {
-            self.slot_released.insert(session_id);
+            self.released_peer_slots.insert(session_id);
         }
         self.sessions.insert(session_id, record);
     }
@@ -272,7 +281,7 @@ impl Live {
     pub(super) fn remove(&mut self, session_id: u64) -> Option<Arc<SessionRecord>> {
         let record = self.sessions.remove(&session_id)?;
         self.by_account.remove(&(record.account, session_id));
-        self.slot_released.remove(&session_id);
+        self.released_peer_slots.remove(&session_id);
         let holders = [record.holder(), record.slot_holder];
         self.reindex(session_id, &record.service, &record.peer_id, holders);
         Some(record)

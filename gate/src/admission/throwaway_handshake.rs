@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 
 /// A handshake that the node refuses.
 #[derive(Debug)]
-pub struct NodeQuestion {
+pub struct ThrowawayHandshake {
     body: Bytes,
     /// The account of the key that was made for it.
     signer: AccountAddress,
-    /// The account that really asks.
+    /// The account that really mark_cache_miss.
     account: AccountAddress,
 }
 
-impl NodeQuestion {
+impl ThrowawayHandshake {
     /// A handshake for `session` with `data` of `account`, signed by a key that owns nothing.
     pub(super) fn new(session: u64, data: &[u8], account: AccountAddress) -> Self {
         let handshake = sign(session, data);
@@ -35,7 +35,7 @@ impl NodeQuestion {
     }
 
     /// The node's answer, as it would be to the account itself: the node names the account that signed.
-    pub fn restate(&self, answer: Bytes) -> Bytes {
+    pub fn rewrite_signer(&self, answer: Bytes) -> Bytes {
         let Ok(text) = std::str::from_utf8(&answer) else { return answer };
         let hexadecimal = |account: &AccountAddress| hex::encode_upper(account.as_bytes());
         let restated = text
@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn question_is_a_valid_handshake_of_an_account_of_its_own() {
-        let questions = [NodeQuestion::new(7, b"data", ACCOUNT), NodeQuestion::new(7, b"data", ACCOUNT)];
+        let questions =
+            [ThrowawayHandshake::new(7, b"data", ACCOUNT), ThrowawayHandshake::new(7, b"data", ACCOUNT)];
         let [first, second] = questions.map(|question| {
             let handshake = Handshake::parse(&question.body()).unwrap();
             assert_eq!((handshake.session_id, handshake.data.as_slice()), (7, &b"data"[..]));
@@ -75,13 +76,13 @@ mod tests {
 
     #[test]
     fn answer_names_the_account_that_asks() {
-        let question = NodeQuestion::new(7, b"data", ACCOUNT);
+        let question = ThrowawayHandshake::new(7, b"data", ACCOUNT);
         let say = |account: &AccountAddress| {
             let hexadecimal = hex::encode_upper(account.as_bytes());
             format!(r#"{{"message":"mismatch; got {hexadecimal} ({account}), expected 85C5"}}"#)
         };
-        assert_eq!(question.restate(say(&question.signer).into()), say(&ACCOUNT));
+        assert_eq!(question.rewrite_signer(say(&question.signer).into()), say(&ACCOUNT));
         let noise = Bytes::from_static(&[0xff, 0xfe]);
-        assert_eq!(question.restate(noise.clone()), noise);
+        assert_eq!(question.rewrite_signer(noise.clone()), noise);
     }
 }

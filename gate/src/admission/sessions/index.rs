@@ -9,19 +9,19 @@ use sentinel_proto::hub::{Seen, Session, SessionPage, SessionStatus};
 use super::SessionEvent;
 
 /// More sessions than this are not learned ahead, but asked for when needed.
-pub(super) const MOST: usize = 100_000;
+pub(super) const MAX_INDEXED_SESSIONS: usize = 100_000;
 /// A session that no list names, and that is there all the same, is asked for again after this.
-const ASK_AGAIN: Duration = Duration::from_secs(30);
+const ABSENCE_RECHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The sessions of one node.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct SessionIndex {
     node: Option<NodeAddress>,
     entries: BTreeMap<u64, Entry>,
     /// The highest number that a list named: numbers only grow, so a new session is above it.
     newest: Option<u64>,
     /// What happened and was not told yet, whichever way it was learned.
-    untold: Vec<SessionEvent>,
+    pending_events: Vec<SessionEvent>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,9 +42,9 @@ pub(super) struct Listing {
     seen: BTreeSet<u64>,
 }
 
-impl Known {
+impl SessionIndex {
     /// Our node is this one. Sessions of another remain, as ones to look after one by one.
-    pub(super) fn is_node(&mut self, node: NodeAddress) {
+    pub(super) fn set_node(&mut self, node: NodeAddress) {
         if self.node.replace(node).is_some_and(|before| before != node) {
             self.newest = None;
             for entry in self.entries.values_mut() {
@@ -62,7 +62,7 @@ impl Known {
     }
 
     /// Sessions of these accounts that are in use.
-    pub(super) fn of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
+    pub(super) fn active_of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
         let sessions = self.entries.values().filter_map(|entry| entry.session);
         let wanted = sessions
             .filter(|session| session.status == SessionStatus::Active && accounts.contains(&session.account));
@@ -81,40 +81,41 @@ impl Known {
 
     /// Everything that happened since the last call, each change once.
     pub(super) fn take_events(&mut self) -> Vec<SessionEvent> {
-        std::mem::take(&mut self.untold)
+        std::mem::take(&mut self.pending_events)
     }
 
     /// A session that was asked for.
-    pub(super) fn learn(&mut self, seen: Seen<Session>) {
+    pub(super) fn insert_queried(&mut self, seen: Seen<Session>) {
         if self.node == Some(seen.value.node) {
-            self.note(seen.value, seen.height);
+            self.upsert(seen.value, seen.height);
         }
     }
 
-    pub(super) fn begin(&self) -> Listing {
+    pub(super) fn begin_listing(&self) -> Listing {
         Listing { before: self.entries.keys().copied().collect(), seen: BTreeSet::new() }
     }
 
     /// Takes a page; whether further pages can name new sessions.
-    pub(super) fn take(&mut self, listing: &mut Listing, page: &SessionPage) -> bool {
+    pub(super) fn add_page(&mut self, listing: &mut Listing, page: &SessionPage) -> bool {
         let newest = self.newest;
         for session in &page.sessions {
-            self.note(*session, page.height);
+            self.upsert(*session, page.height);
         }
         listing.seen.extend(&page.ids);
         page.ids.iter().all(|id| newest.is_none_or(|newest| *id > newest)) && page.next.is_some()
     }
 
     /// The list reached down to what was known, or to its end.
-    pub(super) fn reached(&mut self, listing: &Listing) {
+    pub(super) fn finish_listing(&mut self, listing: &Listing) {
         let seen = listing.seen.last().copied().unwrap_or_default();
         self.newest = Some(self.newest.unwrap_or_default().max(seen));
     }
 
-    /// Known sessions that a complete list does not name and that are now to be asked for one by one.
+    /// SessionIndex sessions that a complete list does not name and that are now to be asked for one by one.
     pub(super) fn missing(&mut self, listing: &Listing, now: Instant) -> Vec<u64> {
-        let due =
-            |entry: &Entry| entry.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ASK_AGAIN);
+        let due = |entry: &Entry| {
+            entry.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ABSENCE_RECHECK_INTERVAL)
+        };
         let absent = listing.before.difference(&listing.seen);
         let mut missing = Vec::new();
         for id in absent {
@@ -127,9 +128,9 @@ impl Known {
     }
 
     /// What the hub says of a missing session.
-    pub(super) fn settle(&mut self, id: u64, seen: &Seen<Option<Session>>) {
+    pub(super) fn resolve_missing(&mut self, id: u64, seen: &Seen<Option<Session>>) {
         match seen.value {
-            Some(session) if self.node == Some(session.node) => self.note(session, seen.height),
+            Some(session) if self.node == Some(session.node) => self.upsert(session, seen.height),
             Some(_) => {}
             None => {
                 let Some(entry) = self.entries.get(&id) else { return };
@@ -137,14 +138,14 @@ impl Known {
                 let older = entry.height.zip(seen.height).is_some_and(|(known, asked)| asked < known);
                 if !older {
                     self.entries.remove(&id);
-                    self.untold.push(SessionEvent::Ended(id));
+                    self.pending_events.push(SessionEvent::Ended(id));
                 }
             }
         }
     }
 
-    fn note(&mut self, session: Session, height: Option<u64>) {
-        if self.entries.len() >= MOST && !self.entries.contains_key(&session.id) {
+    fn upsert(&mut self, session: Session, height: Option<u64>) {
+        if self.entries.len() >= MAX_INDEXED_SESSIONS && !self.entries.contains_key(&session.id) {
             return;
         }
         let entry = self.entries.entry(session.id).or_default();
@@ -154,7 +155,7 @@ impl Known {
         let cancelled = session.status != SessionStatus::Active;
         if cancelled && !entry.cancelled {
             entry.cancelled = true;
-            self.untold.push(SessionEvent::Cancelled(session.id));
+            self.pending_events.push(SessionEvent::Cancelled(session.id));
         }
     }
 }
@@ -187,17 +188,17 @@ mod tests {
         }
     }
 
-    fn known() -> Known {
-        let mut known = Known::default();
-        known.is_node(NODE);
+    fn known() -> SessionIndex {
+        let mut known = SessionIndex::default();
+        known.set_node(NODE);
         known
     }
 
     /// Takes a complete list and returns what it misses.
-    fn listed(known: &mut Known, ids: &[u64], height: u64) -> Vec<u64> {
-        let mut listing = known.begin();
-        known.take(&mut listing, &page(ids, height, false));
-        known.reached(&listing);
+    fn listed(known: &mut SessionIndex, ids: &[u64], height: u64) -> Vec<u64> {
+        let mut listing = known.begin_listing();
+        known.add_page(&mut listing, &page(ids, height, false));
+        known.finish_listing(&listing);
         known.missing(&listing, Instant::now())
     }
 
@@ -207,14 +208,14 @@ mod tests {
         assert!(!known.is_complete());
         assert!(listed(&mut known, &[5, 3, 1], 10).is_empty());
         assert!(known.is_complete());
-        let mut listing = known.begin();
-        assert!(known.take(&mut listing, &page(&[9, 8], 11, true)));
-        assert!(!known.take(&mut listing, &page(&[7, 5], 11, true)));
+        let mut listing = known.begin_listing();
+        assert!(known.add_page(&mut listing, &page(&[9, 8], 11, true)));
+        assert!(!known.add_page(&mut listing, &page(&[7, 5], 11, true)));
         assert_eq!(known.get(7), Some(session(7)));
         // One that was asked for ahead of the list does not hide those below it.
-        known.learn(Seen { value: session(20), height: Some(12) });
-        let mut listing = known.begin();
-        assert!(known.take(&mut listing, &page(&[20, 19], 12, true)));
+        known.insert_queried(Seen { value: session(20), height: Some(12) });
+        let mut listing = known.begin_listing();
+        assert!(known.add_page(&mut listing, &page(&[20, 19], 12, true)));
     }
 
     #[test]
@@ -225,13 +226,13 @@ mod tests {
         // Not again at once.
         assert!(listed(&mut known, &[5], 12).is_empty());
         let gone = |height| Seen { value: None, height };
-        known.settle(3, &gone(Some(9)));
+        known.resolve_missing(3, &gone(Some(9)));
         assert_eq!(known.take_events(), [], "an endpoint that is behind");
-        known.settle(3, &Seen { value: Some(session(3)), height: Some(12) });
+        known.resolve_missing(3, &Seen { value: Some(session(3)), height: Some(12) });
         assert_eq!((known.take_events(), known.get(3)), (vec![], Some(session(3))));
-        known.settle(3, &gone(Some(13)));
+        known.resolve_missing(3, &gone(Some(13)));
         assert_eq!((known.take_events(), known.get(3)), (vec![SessionEvent::Ended(3)], None));
-        known.settle(3, &gone(Some(13)));
+        known.resolve_missing(3, &gone(Some(13)));
         assert_eq!(known.take_events(), []);
     }
 
@@ -239,9 +240,9 @@ mod tests {
     fn a_session_that_came_during_the_list_is_not_missing() {
         let mut known = known();
         listed(&mut known, &[5], 10);
-        let mut listing = known.begin();
-        known.learn(Seen { value: session(6), height: Some(11) });
-        known.take(&mut listing, &page(&[5], 10, false));
+        let mut listing = known.begin_listing();
+        known.insert_queried(Seen { value: session(6), height: Some(11) });
+        known.add_page(&mut listing, &page(&[5], 10, false));
         assert!(known.missing(&listing, Instant::now()).is_empty());
     }
 
@@ -251,7 +252,7 @@ mod tests {
         known.expect(1);
         known.expect(4);
         assert_eq!(listed(&mut known, &[4], 10), [1]);
-        known.settle(1, &Seen { value: None, height: None });
+        known.resolve_missing(1, &Seen { value: None, height: None });
         assert_eq!(known.take_events(), [SessionEvent::Ended(1)]);
     }
 
@@ -261,10 +262,10 @@ mod tests {
         listed(&mut known, &[5], 10);
         let mut cancelled = page(&[5], 11, false);
         cancelled.sessions[0].status = SessionStatus::InactivePending;
-        let mut listing = known.begin();
-        known.take(&mut listing, &cancelled);
+        let mut listing = known.begin_listing();
+        known.add_page(&mut listing, &cancelled);
         assert_eq!(known.take_events(), [SessionEvent::Cancelled(5)]);
-        known.take(&mut listing, &cancelled);
+        known.add_page(&mut listing, &cancelled);
         assert_eq!(known.take_events(), []);
     }
 
@@ -272,14 +273,14 @@ mod tests {
     fn tells_of_a_cancellation_that_a_single_question_learned() {
         let mut known = known();
         known.expect(5);
-        known.learn(Seen {
+        known.insert_queried(Seen {
             value: Session { status: SessionStatus::InactivePending, ..session(5) },
             height: None,
         });
         let mut cancelled = page(&[5], 11, false);
         cancelled.sessions[0].status = SessionStatus::InactivePending;
-        let mut listing = known.begin();
-        known.take(&mut listing, &cancelled);
+        let mut listing = known.begin_listing();
+        known.add_page(&mut listing, &cancelled);
         assert_eq!(known.take_events(), [SessionEvent::Cancelled(5)]);
     }
 
@@ -288,9 +289,9 @@ mod tests {
         let mut known = known();
         listed(&mut known, &[5], 10);
         let other = NodeAddress::new([3; 20]);
-        known.learn(Seen { value: Session { node: other, ..session(9) }, height: None });
+        known.insert_queried(Seen { value: Session { node: other, ..session(9) }, height: None });
         assert_eq!(known.get(9), None);
-        known.is_node(other);
+        known.set_node(other);
         assert_eq!((known.get(5), known.is_complete(), known.len()), (None, false, 1));
     }
 
@@ -310,7 +311,7 @@ mod tests {
                 }
                 let ids: Vec<u64> = hub.iter().rev().copied().collect();
                 for id in listed(&mut known, &ids, height) {
-                    known.settle(id, &Seen { value: None, height: Some(height) });
+                    known.resolve_missing(id, &Seen { value: None, height: Some(height) });
                     prop_assert_eq!(known.take_events(), [SessionEvent::Ended(id)]);
                     prop_assert!(told.insert(id));
                 }

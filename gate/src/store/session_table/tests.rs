@@ -4,23 +4,23 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::tests::sessions::{claim, session};
-use crate::store::{Cause, SessionRecord, SessionState};
+use crate::store::{EvictionCause, SessionRecord, SessionState};
 
-const LIMITS: HolderLimits = HolderLimits { devices: 3, slots: 5, admissions_per_hour: Some(9) };
+const LIMITS: HolderLimits = HolderLimits { devices: 3, peer_slots: 5, admissions_per_hour: Some(9) };
 const HOLDERS: u8 = 4;
 /// Sessions of one holder on the hub.
 const SESSIONS: u64 = 12;
 
 /// One step; sessions are counted for each holder.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum PlannedWrite {
     /// A handshake is with the node.
     Claim(u64),
     /// The node has answered to the oldest claim.
     Admit,
     /// The node has refused the oldest claim.
     Refuse,
-    Evict(u64, Cause),
+    Evict(u64, EvictionCause),
     /// The node has removed the peer.
     Release(u64),
     /// The session left the hub.
@@ -33,7 +33,7 @@ enum Step {
 
 #[derive(Debug, Default)]
 struct Gate {
-    live: Live,
+    live: SessionTable,
     now: UnixTime,
     /// Claims under way of each holder, oldest first.
     claims: BTreeMap<u8, VecDeque<(u64, u64)>>,
@@ -55,9 +55,9 @@ fn limited(record: &SessionRecord, limits: HolderLimits) -> Claim {
 
 impl Gate {
     /// Does a step of a holder; what came of it.
-    fn step(&mut self, holder: u8, step: Step) -> String {
+    fn step(&mut self, holder: u8, step: PlannedWrite) -> String {
         match step {
-            Step::Claim(index) => {
+            PlannedWrite::Claim(index) => {
                 let id = number(holder, index);
                 let is_new = self.live.get(id).is_none();
                 let limits = HolderLimits {
@@ -70,11 +70,11 @@ impl Gate {
                 }
                 format!("{:?}", claimed.map(drop))
             }
-            Step::Admit | Step::Refuse => {
+            PlannedWrite::Admit | PlannedWrite::Refuse => {
                 let Some((claim, id)) = self.claims.entry(holder).or_default().pop_front() else {
                     return String::new();
                 };
-                if matches!(step, Step::Admit) {
+                if matches!(step, PlannedWrite::Admit) {
                     if self.live.get(id).is_none() {
                         self.begun.push((holder, self.now));
                     }
@@ -83,22 +83,22 @@ impl Gate {
                 self.live.release(claim);
                 String::new()
             }
-            Step::Evict(index, cause) => {
+            PlannedWrite::Evict(index, cause) => {
                 let Some(old) = self.live.get(number(holder, index)) else { return String::new() };
                 let (state, evicted_at) = (SessionState::Evicted, Some(self.now));
                 let new = SessionRecord { state, cause: Some(cause), evicted_at, ..(*old).clone() };
                 self.live.put(Arc::new(new));
                 String::new()
             }
-            Step::Release(index) => {
-                self.live.release_slot(number(holder, index));
+            PlannedWrite::Release(index) => {
+                self.live.release_peer_slot(number(holder, index));
                 String::new()
             }
-            Step::End(index) => {
+            PlannedWrite::End(index) => {
                 self.live.remove(number(holder, index));
                 String::new()
             }
-            Step::Move(index, to) => {
+            PlannedWrite::Move(index, to) => {
                 let live = |record: &Arc<SessionRecord>| record.is_live();
                 let Some(old) = self.live.get(number(holder, index)).filter(live) else {
                     return String::new();
@@ -112,7 +112,7 @@ impl Gate {
                 }
                 String::new()
             }
-            Step::Wait(minutes) => {
+            PlannedWrite::Wait(minutes) => {
                 self.now += 60 * UnixTime::from(minutes);
                 String::new()
             }
@@ -122,35 +122,43 @@ impl Gate {
     fn check(&self) -> Result<(), TestCaseError> {
         for number in 0..HOLDERS {
             let holder = session(0, number, None).wallet.unwrap();
-            let (places, slots) = (self.live.places(holder), self.live.slots(holder));
+            let (places, slots) =
+                (self.live.sessions_in_device_slots(holder), self.live.sessions_in_peer_slots(holder));
             prop_assert!(places.len() <= LIMITS.devices, "holder {number} has places {places:?}");
-            prop_assert!(slots.len() <= LIMITS.slots, "holder {number} has slots {slots:?}");
+            prop_assert!(slots.len() <= LIMITS.peer_slots, "holder {number} has slots {slots:?}");
             let counts = |(of, at): &&(u8, UnixTime)| *of == number && *at > self.now - ADMISSION_WINDOW;
             let begun = self.begun.iter().filter(counts).count();
             prop_assert!(begun <= LIMITS.admissions_per_hour.unwrap(), "holder {number} began {begun}");
         }
-        let held = self.live.all().iter().filter(|record| self.live.holds_slot(record.session_id)).count();
-        prop_assert_eq!(self.live.slots_held(), held);
+        let held =
+            self.live.all().iter().filter(|record| self.live.holds_peer_slot(record.session_id)).count();
+        prop_assert_eq!(self.live.peer_slots_in_use(), held);
         Ok(())
     }
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
-    let causes = [Cause::NoCard, Cause::Cancelled, Cause::DeviceLimit, Cause::Unverified, Cause::Lost];
+fn any_step() -> impl Strategy<Value = PlannedWrite> {
+    let causes = [
+        EvictionCause::NoCard,
+        EvictionCause::Cancelled,
+        EvictionCause::DeviceLimit,
+        EvictionCause::Unverified,
+        EvictionCause::Lost,
+    ];
     prop_oneof![
-        6 => (0..SESSIONS).prop_map(Step::Claim),
-        6 => Just(Step::Admit),
-        1 => Just(Step::Refuse),
-        3 => (0..SESSIONS, prop::sample::select(causes.to_vec())).prop_map(|(id, cause)| Step::Evict(id, cause)),
-        2 => (0..SESSIONS).prop_map(Step::Release),
-        1 => (0..SESSIONS).prop_map(Step::End),
-        1 => (0..30_u8).prop_map(Step::Wait),
+        6 => (0..SESSIONS).prop_map(PlannedWrite::Claim),
+        6 => Just(PlannedWrite::Admit),
+        1 => Just(PlannedWrite::Refuse),
+        3 => (0..SESSIONS, prop::sample::select(causes.to_vec())).prop_map(|(id, cause)| PlannedWrite::Evict(id, cause)),
+        2 => (0..SESSIONS).prop_map(PlannedWrite::Release),
+        1 => (0..SESSIONS).prop_map(PlannedWrite::End),
+        1 => (0..30_u8).prop_map(PlannedWrite::Wait),
     ]
 }
 
 /// Steps of all holders, which may also move their own sessions to one another.
-fn any_steps() -> impl Strategy<Value = Vec<(u8, Step)>> {
-    let moved = (0..SESSIONS, 0..HOLDERS).prop_map(|(id, to)| Step::Move(id, to));
+fn any_steps() -> impl Strategy<Value = Vec<(u8, PlannedWrite)>> {
+    let moved = (0..SESSIONS, 0..HOLDERS).prop_map(|(id, to)| PlannedWrite::Move(id, to));
     prop::collection::vec((0..HOLDERS, prop_oneof![9 => any_step(), 1 => moved]), 0..150)
 }
 
@@ -174,7 +182,7 @@ proptest! {
         for (holder, step) in steps {
             let seen = among_others.step(holder, step);
             // All holders share one clock.
-            if holder == 0 || matches!(step, Step::Wait(_)) {
+            if holder == 0 || matches!(step, PlannedWrite::Wait(_)) {
                 prop_assert_eq!(seen, alone.step(holder, step));
             }
         }
@@ -185,17 +193,17 @@ proptest! {
 /// slots are all held.
 #[test]
 fn a_session_admitted_again_for_another_holder_takes_one_of_its_slots() {
-    let mut live = Live::default();
+    let mut live = SessionTable::default();
     let evicted = |holder: u8, id: u64| SessionRecord {
         state: SessionState::Evicted,
-        cause: Some(Cause::NoCard),
+        cause: Some(EvictionCause::NoCard),
         ..record(holder, id, 1)
     };
     for id in 10..15 {
         live.admit(Arc::new(evicted(1, id)));
     }
     let holder = session(0, 1, None).wallet.unwrap();
-    assert_eq!(live.slots(holder).len(), LIMITS.slots);
+    assert_eq!(live.sessions_in_peer_slots(holder).len(), LIMITS.peer_slots);
     // Of holder 0, evicted, and its peer holds a slot.
     live.admit(Arc::new(evicted(0, 1)));
     let again = SessionRecord { peer_id: "another key".to_owned(), ..record(1, 1, 2) };
@@ -204,5 +212,9 @@ fn a_session_admitted_again_for_another_holder_takes_one_of_its_slots() {
         live.admit(Arc::new(again));
         live.release(number);
     }
-    assert!(live.slots(holder).len() <= LIMITS.slots, "{:?}", live.slots(holder));
+    assert!(
+        live.sessions_in_peer_slots(holder).len() <= LIMITS.peer_slots,
+        "{:?}",
+        live.sessions_in_peer_slots(holder)
+    );
 }

@@ -30,13 +30,13 @@ fn binding(id: i64, owner: u8, signer: u64, issued_at: UnixTime) -> Binding {
     }
 }
 
-fn ids(view: &View, owner: u8) -> Vec<i64> {
+fn ids(view: &BindingIndex, owner: u8) -> Vec<i64> {
     view.of_account(&account(owner), NOW).iter().map(|binding| binding.id).collect()
 }
 
 #[test]
 fn used_then_newest_then_refused_then_expired() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     view.put(&binding(1, 1, 1, NOW - 2 * DAY), &[]);
     view.put(&binding(2, 1, 2, NOW - 50), &[]);
     view.put(&binding(3, 1, 3, NOW - 40), &[]);
@@ -54,15 +54,15 @@ fn used_then_newest_then_refused_then_expired() {
     assert_eq!(ids(&view, 1), [3, 4, 2, 6, 5, 1], "one that was of use comes before the others in vain");
     view.touch(&binding(2, 1, 2, 0).key(), NOW);
     assert_eq!(ids(&view, 1), [2, 3, 4, 6, 5, 1]);
-    let mut written: Vec<i64> = view.take_touched().iter().map(|binding| binding.id).collect();
+    let mut written: Vec<i64> = view.take_used().iter().map(|binding| binding.id).collect();
     written.sort_unstable();
     assert_eq!(written, [2, 3]);
-    assert!(view.take_touched().is_empty());
+    assert!(view.take_used().is_empty());
 }
 
 #[test]
 fn a_newer_one_replaces_the_older_one_of_the_same_pair_only() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     view.put(&binding(1, 1, 1, NOW - 50), &[]);
     view.put(&binding(2, 1, 2, NOW - 40), &[]);
     view.put(&binding(3, 1, 1, NOW - 30), &[]);
@@ -77,7 +77,7 @@ fn a_newer_one_replaces_the_older_one_of_the_same_pair_only() {
 
 #[test]
 fn expired_ones_do_not_count_and_go_in_the_end() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     view.put(&binding(1, 1, 9, NOW - 3 * DAY), &[]);
     view.put(&binding(2, 2, 9, NOW - DAY), &[]);
     view.put(&binding(3, 3, 9, NOW - DAY + 1), &[]);
@@ -90,12 +90,12 @@ fn expired_ones_do_not_count_and_go_in_the_end() {
 
 /// Puts a binding whose cards belong to `holders` as the writer does: with what gives way to it; whether there was room.
 fn bind_with(
-    view: &mut View,
+    view: &mut BindingIndex,
     new: &Binding,
     holders: &[Address],
     is_in_use: impl Fn(&BindingKey) -> bool,
 ) -> bool {
-    let Some(gone) = view.overflow(&new.key(), holders, NOW, is_in_use) else { return false };
+    let Some(gone) = view.bindings_to_replace(&new.key(), holders, NOW, is_in_use) else { return false };
     for gone in gone {
         view.remove(&gone.key(), gone.id);
     }
@@ -103,16 +103,16 @@ fn bind_with(
     true
 }
 
-fn bind(view: &mut View, new: &Binding) {
+fn bind(view: &mut BindingIndex, new: &Binding) {
     assert!(bind_with(view, new, &[], |_| false));
 }
 
 #[test]
 fn a_crowd_with_one_card_displaces_only_itself() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     // Signed in, and not connected yet.
     bind(&mut view, &binding(1, 1, 1, NOW - 1000));
-    let crowd = |view: &mut View, numbers: std::ops::Range<i64>, cards: &[Address]| {
+    let crowd = |view: &mut BindingIndex, numbers: std::ops::Range<i64>, cards: &[Address]| {
         for stranger in numbers {
             let stranger = binding(stranger, 1, stranger.unsigned_abs(), NOW - 500);
             assert!(bind_with(view, &stranger, cards, |_| false));
@@ -130,7 +130,7 @@ fn a_crowd_with_one_card_displaces_only_itself() {
 /// Each combination of holders is a group of its own.
 #[test]
 fn few_cards_in_many_combinations_do_not_fill_an_account() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     bind(&mut view, &binding(1, 1, 1, NOW - 1000));
     let cards: Vec<Address> = (990..997).map(wallet).collect();
     let mut accepted = 0;
@@ -157,7 +157,7 @@ fn few_cards_in_many_combinations_do_not_fill_an_account() {
 
 #[test]
 fn a_card_binds_a_bounded_number_of_accounts() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     for n in 0..100_u8 {
         let new = binding(i64::from(n) + 1, n, 1000 + u64::from(n), NOW);
         bind_with(&mut view, &new, &[wallet(999)], |_| false);
@@ -169,7 +169,7 @@ fn a_card_binds_a_bounded_number_of_accounts() {
 
 #[test]
 fn a_binding_with_a_live_session_never_gives_way() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     let all = i64::try_from(MAX_PER_ACCOUNT).unwrap();
     for n in 1..=all {
         let used = binding(n, 1, n.unsigned_abs(), NOW - 1000 + n);
@@ -188,7 +188,7 @@ fn a_binding_with_a_live_session_never_gives_way() {
 
 #[test]
 fn a_crowd_with_many_cards_never_displaces_what_the_owner_used() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     let owner = binding(1, 1, 1, NOW - 1000);
     bind(&mut view, &owner);
     view.touch(&owner.key(), NOW - 999);
@@ -210,7 +210,7 @@ fn a_crowd_with_many_cards_never_displaces_what_the_owner_used() {
 
 #[test]
 fn bindings_without_a_card_give_way_before_an_untried_one() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     let crowd = i64::try_from(MAX_PER_ACCOUNT).unwrap();
     bind(&mut view, &binding(1, 1, 1, NOW - 1000));
     for stranger in 2..=crowd {
@@ -225,14 +225,14 @@ fn bindings_without_a_card_give_way_before_an_untried_one() {
 }
 
 /// Bytes that the bindings take, but for what few have.
-fn taken(view: &View) -> usize {
+fn taken(view: &BindingIndex) -> usize {
     let tables = view.by_account.allocation_size() + view.by_wallet.allocation_size();
     view.slots.room() * size_of::<Slot>() + tables
 }
 
 #[test]
 fn a_hundred_thousand_take_less_than_eight_megabytes_and_give_them_back() {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     let many = |id: i64| Binding {
         account: AccountAddress::new(wallet(id.unsigned_abs()).0.0),
         ..binding(id, 0, id.unsigned_abs() % 20_000, NOW)
@@ -252,7 +252,7 @@ proptest! {
     /// Whatever happens, the view holds one binding a pair, at most the cap an account, and both indexes agree.
     #[test]
     fn indexes_agree(steps in proptest::collection::vec((0..4u8, 0..3u8, 0..40u64, 0..200i64), 0..300)) {
-        let mut view = View::default();
+        let mut view = BindingIndex::default();
         for (id, (what, owner, signer, age)) in (1..).zip(steps) {
             let new = binding(id, owner, signer, NOW - age * 1000);
             match what {
@@ -283,7 +283,7 @@ proptest! {
 
 /// The owner's wallets are 1 (the holder itself) and 2, 3 (it delegated to both). The first one signs in after the others.
 fn third_sign_in(with_strangers: bool) -> Option<Vec<Binding>> {
-    let mut view = View::default();
+    let mut view = BindingIndex::default();
     let (owner, stranger) = (wallet(1), wallet(500));
     // A stranger delegated to 2 and 3 too: a gift.
     let holders = if with_strangers { vec![owner, stranger] } else { vec![owner] };
@@ -294,7 +294,7 @@ fn third_sign_in(with_strangers: bool) -> Option<Vec<Binding>> {
             bind(&mut view, &binding(100 + crowd, 1, 100 + crowd.unsigned_abs(), NOW - 500));
         }
     }
-    view.overflow(&binding(3, 1, 1, NOW).key(), &[owner], NOW, |_| false)
+    view.bindings_to_replace(&binding(3, 1, 1, NOW).key(), &[owner], NOW, |_| false)
 }
 
 #[test]

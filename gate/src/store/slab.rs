@@ -1,0 +1,77 @@
+//! Entries by number, in chunks that never move: growing takes neither the time nor the room of a copy.
+
+/// Entries of one piece.
+const CHUNK_LEN: usize = 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Slab<T> {
+    chunks: Vec<Vec<T>>,
+    /// Numbers given back.
+    free: Vec<u32>,
+}
+
+impl<T: Default> Slab<T> {
+    /// Puts an entry in and gives it a number.
+    pub(super) fn put(&mut self, entry: T) -> u32 {
+        if let Some(number) = self.free.pop() {
+            *self.at_mut(number) = entry;
+            return number;
+        }
+        let number = self.room();
+        if number.is_multiple_of(CHUNK_LEN) {
+            self.chunks.push(Vec::with_capacity(CHUNK_LEN));
+        }
+        self.chunks[number / CHUNK_LEN].push(entry);
+        u32::try_from(number).unwrap_or(u32::MAX)
+    }
+
+    /// The entry with a number that was given and not taken back.
+    pub(super) fn at(&self, number: u32) -> &T {
+        let number = number as usize;
+        &self.chunks[number / CHUNK_LEN][number % CHUNK_LEN]
+    }
+
+    pub(super) fn at_mut(&mut self, number: u32) -> &mut T {
+        let number = number as usize;
+        &mut self.chunks[number / CHUNK_LEN][number % CHUNK_LEN]
+    }
+
+    /// Takes an entry out, of which nothing remains, and its number back.
+    pub(super) fn take(&mut self, number: u32) -> T {
+        self.free.push(number);
+        std::mem::take(self.at_mut(number))
+    }
+
+    /// Whether most of the room is for entries that are gone.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.free.len() > CHUNK_LEN.max(self.room() / 2)
+    }
+
+    /// Entries for which there was room at once.
+    pub(super) fn room(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK_LEN + last.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_lead_to_their_entries_and_are_given_again() {
+        let mut slab = Slab::default();
+        let numbers: Vec<u32> = (0..3 * CHUNK_LEN).map(|entry| slab.put(entry)).collect();
+        assert!(numbers.iter().enumerate().all(|(entry, number)| *slab.at(*number) == entry));
+        assert_eq!(slab.take(numbers[CHUNK_LEN]), CHUNK_LEN);
+        assert_eq!(*slab.at(numbers[CHUNK_LEN]), 0, "nothing remains of it");
+        assert_eq!(slab.put(7), numbers[CHUNK_LEN]);
+        assert_eq!((*slab.at(numbers[CHUNK_LEN]), slab.room()), (7, 3 * CHUNK_LEN));
+        *slab.at_mut(numbers[0]) = 9;
+        assert_eq!(*slab.at(numbers[0]), 9);
+        assert!(!slab.is_sparse());
+        for number in &numbers[..2 * CHUNK_LEN] {
+            slab.take(*number);
+        }
+        assert!(slab.is_sparse());
+    }
+}
