@@ -16,5 +16,5 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return exit::usage(&error),
     };
-    cli::run(arguments).unwrap_or_else(|error| cli::failed(&error))
+    cli::run(arguments).unwrap_or_else(|error| cli::report_failure(&error))
 }

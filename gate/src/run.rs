@@ -1,4 +1,4 @@
-//! Wiring: everything the gate is made of, on one screen.
+//! Wiring of all components.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,29 +18,29 @@ mod live;
 mod parts;
 
 pub use self::error::StartError;
-pub use self::examine::examine;
-use self::live::Live;
-use crate::admission::{Admission, Policy, Terms};
+pub use self::examine::run_checks;
+use self::live::ReloadTargets;
+use crate::admission::{Admission, AdmissionPolicy, AdmissionSettings};
 use crate::config::Config;
-use crate::edge::{Api, Edge, Handshakes, Listener, PerAddress, tls};
-use crate::enforce::{Enforcer, Evictor, SteadyClock, Tools};
+use crate::edge::{ClientRateLimiter, Edge, GateApi, HandshakeHandler, Listener, tls};
+use crate::enforce::{Enforcer, EnforcerDeps, Evictor, SteadyClock};
 use crate::ops;
-use crate::ops::admin::Admin;
+use crate::ops::admin::AdminApi;
 use crate::ops::health::Health;
 use crate::ops::metrics;
-use crate::ops::node::NodeWatch;
+use crate::ops::node::NodeWatcher;
 use crate::signin::SignIn;
 use crate::store::Store;
 use crate::store::clock::Clock;
 
-/// How soon the limits forget who has not called for a while.
-const SWEEP: Duration = Duration::from_secs(5);
-/// For what is still being worked on once requests under way have had their time.
-const LAST: Duration = Duration::from_secs(1);
+/// Interval between removals of idle rate-limit entries.
+const LIMITER_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+/// Additional time for remaining tasks after the shutdown timeout of requests.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
-/// Runs the gate in `home` until it is told to stop.
+/// Runs the gate in `home` until a termination signal.
 #[expect(clippy::too_many_lines, reason = "wiring reads as one list")]
-pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
+pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
     // Fails only where a provider is installed already, which then is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     logs::start(config.log.format, &config.log.level)?;
@@ -49,10 +49,10 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let tasks = TaskTracker::new();
 
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
-    let store = Store::open_with(home, parts::memory(&config), Arc::clone(&clock)).await?;
+    let store = Store::open_with(home, parts::store_options(&config), Arc::clone(&clock)).await?;
     let upstream = Arc::new(parts::upstream(&config)?);
     let known_node = store.node_address().await?;
-    let (watch, node) = NodeWatch::new(Arc::clone(&upstream), known_node);
+    let (watch, node) = NodeWatcher::new(Arc::clone(&upstream), known_node);
     let reader = parts::reader(&config)?;
     let access = parts::access(&config, Arc::clone(&reader))?;
     let sessions = parts::sessions(&config, &store)?;
@@ -69,18 +69,18 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
     let tunnel_config = parts::tunnel_config(&config)?;
     let tunnel = parts::tunnel(&config, node.clone())?;
     let evictor = Evictor::new(store.clone(), Arc::clone(&tunnel));
-    let evictor = Arc::new(evictor.asking_node(ops::node::answers(Arc::clone(&upstream))));
+    let evictor = Arc::new(evictor.with_node_check(ops::node::liveness_check(Arc::clone(&upstream))));
     let admission = Admission::new(
         Arc::clone(&access),
         Arc::clone(&sessions),
         store.clone(),
-        Policy::from(&config.policy),
+        AdmissionPolicy::from(&config.policy),
         Arc::clone(&evictor),
         Arc::clone(&clock),
-        Terms { sign_in: parts::sign_in_page(&config), without_binding: config.binding.ttl },
+        AdmissionSettings { sign_in_url: parts::sign_in_page(&config), unbound_ttl: config.binding.ttl },
     );
     let admission = Arc::new(admission.governed(governance.clone()).standing(standing));
-    let enforcer = Enforcer::new(Tools {
+    let enforcer = Enforcer::new(EnforcerDeps {
         store: store.clone(),
         access: Arc::clone(&access),
         admission: Arc::clone(&admission),
@@ -90,7 +90,7 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         foreign_peers: config.tunnel.foreign_peers,
     });
     let (follower, inbox, watched) = parts::follower(&config, reader, &access, &store).await?;
-    let handshakes = Arc::new(Handshakes::new(
+    let handshakes = Arc::new(HandshakeHandler::new(
         Arc::clone(&admission),
         Arc::clone(&enforcer),
         Arc::clone(&upstream),
@@ -99,16 +99,16 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         config.tunnel.service()?,
         node.clone(),
     ));
-    let (rate, patience) = (Arc::new(PerAddress::new(&config.limits)), config.gate.shutdown_timeout);
+    let (rate, patience) = (Arc::new(ClientRateLimiter::new(&config.limits)), config.gate.shutdown_timeout);
     let (devices, limits) = (sign_in.device_limits(), sign_in.limits());
-    let api = Api::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
+    let api = GateApi::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
     let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
 
-    let guard = guard::guard(home, &config, node.clone(), store.clone())?;
+    let guard = guard::admin_guard(home, &config, node.clone(), store.clone())?;
     let (listener, private) = listen(home, &config, edge).await?;
 
     tasks.spawn(parts::follow_standing(registrar, node.clone(), &admission, stop.clone()));
-    let live = Arc::new(Live {
+    let live = Arc::new(ReloadTargets {
         admission: Arc::clone(&admission),
         access: Arc::clone(&access),
         enforcer: Arc::clone(&enforcer),
@@ -129,29 +129,29 @@ pub async fn start(home: &Path, config: Config) -> Result<(), StartError> {
         )
         .with_max_peers(tunnel_config.max_peers_of_node()),
     );
-    let admin = Admin { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
-    tasks.spawn(admin::serve(private, guard.before(admin.routes()), stop.clone()));
+    let admin = AdminApi { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
+    tasks.spawn(admin::serve(private, guard.guard_routes(admin.routes()), stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(live.follow(governor, node.clone(), stop.clone()));
     tasks.spawn(parts::follow_cards(access, stop.clone()));
-    tasks.spawn(parts::keep_node_address(node.clone(), known_node, store.clone(), stop.clone()));
+    tasks.spawn(parts::persist_node_address(node.clone(), known_node, store.clone(), stop.clone()));
     tasks.spawn(parts::follow_sessions(sessions, node, evictor, stop.clone()));
     tasks.spawn(parts::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));
     tasks.spawn(enforcer.run(stop.clone()));
-    tasks.spawn(parts::keep(tunnel, stop.clone()));
-    tasks.spawn(parts::sweep((rate, limits), SWEEP, stop.clone()));
+    tasks.spawn(parts::maintain_tunnel(tunnel, stop.clone()));
+    tasks.spawn(parts::sweep_limiters((rate, limits), LIMITER_SWEEP_INTERVAL, stop.clone()));
     let serving = tasks.spawn(listener.serve(stop.clone(), patience));
 
-    asked_to_stop().await?;
-    tracing::info!("stopping: requests under way are finished");
+    wait_for_shutdown_signal().await?;
+    tracing::info!("stopping: waiting for requests in flight");
     stop.cancel();
     tasks.close();
-    finish(serving, tasks, patience).await;
+    drain(serving, tasks, patience).await;
     store.close().await;
     Ok(())
 }
 
-/// Takes both addresses, so that who finds one taken has not begun.
+/// Binds both addresses before anything starts, so that an occupied address has no side effects.
 async fn listen(
     home: &Path,
     config: &Config,
@@ -160,7 +160,7 @@ async fn listen(
     let listener = Listener::bind(
         config.gate.listen_addr,
         tls::server_config(home, &config.gate)?,
-        parts::bounds(config),
+        parts::listener_limits(config),
         edge,
     )
     .await
@@ -178,21 +178,21 @@ async fn listen(
     Ok((listener, private))
 }
 
-/// Lets what is under way come to its end. Whatever hangs keeps nobody from closing the database: who asked for the end
-/// does not wait for ever before he kills.
-async fn finish(serving: JoinHandle<()>, tasks: TaskTracker, patience: Duration) {
+/// Waits for running tasks within a time limit, so that a hanging task cannot prevent the database from being closed
+/// before the supervisor kills the process.
+async fn drain(serving: JoinHandle<()>, tasks: TaskTracker, patience: Duration) {
     let ended = async {
         if let Err(error) = serving.await {
-            tracing::error!(%error, "the listener broke down");
+            tracing::error!(%error, "the listener failed");
         }
         tasks.wait().await;
     };
-    if tokio::time::timeout(patience + LAST, ended).await.is_err() {
-        tracing::warn!("work still under way after the shutdown time-out was cut");
+    if tokio::time::timeout(patience + SHUTDOWN_GRACE, ended).await.is_err() {
+        tracing::warn!("tasks still running after the shutdown timeout were cancelled");
     }
 }
 
-async fn asked_to_stop() -> Result<(), StartError> {
+async fn wait_for_shutdown_signal() -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The private address of the real program, and its commands, where the token is asked for.
+//! Private address of the real program and its commands, with and without the token.
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use sovereign_gate::ops::private::Private;
+use sovereign_gate::ops::admin_guard::AdminGuard;
 
-/// A gate that runs; it ends with this.
-struct Gate(Child);
+/// A running gate; killed on drop.
+struct RunningGate(Child);
 
-impl Gate {
+impl RunningGate {
     fn start(home: &Path, service: &str, address: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sovereign-gate"));
         command.arg("--home").arg(home).arg("start").stdout(Stdio::null()).stderr(Stdio::null());
@@ -27,14 +27,14 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for RunningGate {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// What is answered to a request with this head, once somebody listens.
+/// Returns the status of a request with this head, once the address accepts connections.
 fn status(address: &str, head: &str) -> u16 {
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut stream = loop {
@@ -51,12 +51,12 @@ fn status(address: &str, head: &str) -> u16 {
 }
 
 #[test]
-fn a_gate_before_a_proxy_asks_for_the_token_and_before_others_does_not() {
+fn requires_token_only_in_front_of_proxy_services() {
     for (service, expected) in [("v2ray", 401), ("xray", 401), ("wireguard", 200), ("openvpn", 200)] {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("config.toml"), sovereign_gate::config::TEMPLATE).unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let _gate = Gate::start(home.path(), service, &free);
+        let _gate = RunningGate::start(home.path(), service, &free);
         let get = |path: &str, host: &str| status(&free, &format!("GET {path} HTTP/1.1\r\nHost: {host}"));
         for path in ["/health", "/metrics"] {
             assert_eq!(get(path, &free), 200, "{service}");
@@ -78,7 +78,7 @@ fn sessions(home: &Path, address: &str) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_send_the_token_of_their_home() {
+async fn commands_send_token_of_their_home() {
     let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for home in [&home, &other] {
         std::fs::write(home.path().join("config.toml"), sovereign_gate::config::TEMPLATE).unwrap();
@@ -86,17 +86,17 @@ async fn commands_send_the_token_of_their_home() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let routes = Router::new().route("/sessions", get(|| async { r#"{"sessions":[]}"# }));
-    let routes = Private::new(home.path(), Box::new(|| true)).unwrap().before(routes);
+    let routes = AdminGuard::new(home.path(), Box::new(|| true)).unwrap().guard_routes(routes);
     tokio::spawn(async move { axum::serve(listener, routes).await });
 
     let listed = sessions(home.path(), &address);
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     assert_eq!(String::from_utf8(listed.stdout).unwrap().trim(), r#"{"sessions":[]}"#);
-    // Without the file, and with another gate's.
+    // Without a token file, and with that of another gate.
     for _ in 0..2 {
         let refused = sessions(other.path(), &address);
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert!(!refused.status.success() && said.contains("admin.token"), "{said}");
-        drop(Private::new(other.path(), Box::new(|| true)).unwrap());
+        let answer = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && answer.contains("admin.token"), "{answer}");
+        drop(AdminGuard::new(other.path(), Box::new(|| true)).unwrap());
     }
 }

@@ -1,4 +1,4 @@
-//! Following the real hub program: `cargo test -p sovereign-gate --features hub --test real_hub`.
+//! Follows the real hub program: `cargo test -p sovereign-gate --features hub --test real_hub`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -15,7 +15,7 @@ use sovereign_gate::admission::sessions::{Follower, SessionEvent, Sessions};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
@@ -25,7 +25,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_are_learned_and_their_ends_told() {
+async fn follows_sessions_until_they_end() {
     let mut chain = Chain::start(&["alice", "provider", "node"]);
     let node = chain.address("node").in_role::<Node>();
     let config = HubConfig {
@@ -38,12 +38,12 @@ async fn sessions_are_learned_and_their_ends_told() {
     let stop = CancellationToken::new();
     let follower = Follower::new(Arc::clone(&sessions), move || Some(node), sender);
     let running = tokio::spawn(follower.run(stop.clone()));
-    until("the hub is up", || sessions.health().is_up()).await;
+    wait_until("the hub is up", || sessions.health().is_up()).await;
 
     let (plan, subscription) = chain.prepare(&node);
     let by_plan = chain.session_by_plan("alice", subscription, &node);
-    // The command above waits for the block itself, so the block is known here almost at once.
-    let late = until("the session", || sessions.count() == 1).await;
+    // The command above waits for the block, so the session is known here almost at once.
+    let late = wait_until("the session", || sessions.count() == 1).await;
     assert!(late < Duration::from_secs(1), "{late:?}");
     let session = sessions.get(by_plan).await.unwrap().unwrap();
     assert_eq!((session.kind, session.account), (SessionKind::Plan(plan), chain.address("alice")));
@@ -56,18 +56,18 @@ async fn sessions_are_learned_and_their_ends_told() {
     assert_eq!(events.recv().await, Some(SessionEvent::Cancelled(direct)));
     assert!(!sessions.is_live(direct).await.unwrap());
     let ended = tokio::time::timeout(Duration::from_secs(30), async {
-        // The other session runs into the same short time-out of this chain.
+        // The other session reaches the same short timeout of this chain.
         while events.recv().await != Some(SessionEvent::Ended(direct)) {}
     });
     ended.await.unwrap();
 
     chain.halt();
-    until("the fault is noticed", || !sessions.health().is_up()).await;
+    wait_until("the fault is noticed", || !sessions.health().is_up()).await;
     let start = Instant::now();
     assert!(sessions.get(direct + 1).await.is_err());
     assert!(start.elapsed() < Duration::from_secs(3));
     chain.resume();
-    until("the hub is up again", || sessions.health().is_up()).await;
+    wait_until("the hub is up again", || sessions.health().is_up()).await;
     assert_eq!(sessions.get(direct + 1).await.unwrap(), None);
     stop.cancel();
     running.await.unwrap();

@@ -1,4 +1,4 @@
-//! One admission, warm: signature, binding, cards, session, device and key, for handshakes that all differ.
+//! Warm admission: signature, binding, cards, session, device and key, for distinct handshakes.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
 use sentinel_proto::stub::{State, StubHub};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sovereign_gate::admission::{Admission, Outcome, Policy, Sessions, Terms};
+use sovereign_gate::admission::{Admission, AdmissionPolicy, AdmissionSettings, Outcome, Sessions};
 use sovereign_gate::config;
 use sovereign_gate::enforce::Evictor;
 use sovereign_gate::enforce::tunnel::{self, TunnelConfig};
@@ -21,20 +21,20 @@ use sovereign_gate::signin::{SignIn, SignInConfig};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
 
-use crate::measure::{cpu, micros, tell};
+use crate::fixture::{Fixture, OTHER_CARD, key, wallet_of};
+use crate::measure::{cpu_time, micros_each, print_figures};
 use crate::sign_in::{client, settings};
 use crate::signatures::verifying;
-use crate::town::{OTHER_CARD, Town, key, wallet_of};
 
 const HANDSHAKES: u64 = 5000;
 const ROUNDS: usize = 4;
 const CHAIN: &str = "bench-1";
 
 pub(crate) async fn run() {
-    let town = Town::open().await;
+    let fixture = Fixture::start().await;
     let holder = 1;
-    town.give(&[wallet_of(holder)], OTHER_CARD).await;
-    let access = town.access(&town.url(), |_| ()).await;
+    fixture.give(&[wallet_of(holder)], OTHER_CARD).await;
+    let access = fixture.access(&fixture.url(), |_| ()).await;
     let home = tempfile::tempdir().unwrap();
     let store = Store::open(home.path()).await.unwrap();
 
@@ -54,7 +54,7 @@ pub(crate) async fn run() {
     let sessions = Arc::new(Sessions::new(HubClient::new(hub_config).unwrap()));
 
     let clock = Arc::new(SystemClock);
-    let reader = town.reader();
+    let reader = fixture.reader();
     let config: SignInConfig = settings();
     let sign_in =
         SignIn::new(&config, store.clone(), Arc::clone(&access) as _, reader, clock.clone()).unwrap();
@@ -64,22 +64,22 @@ pub(crate) async fn run() {
         .await
         .unwrap();
 
-    let policy = Policy::from(&config::Config::default().policy);
-    // Nobody is evicted here, so nobody asks which tunnel there is.
+    let policy = AdmissionPolicy::from(&config::Config::default().policy);
+    // No session is evicted here, so the tunnel is never used.
     let tunnel = TunnelConfig::try_from(&config::Config::default().tunnel).unwrap();
     let tunnel = tunnel::open(&tunnel, Box::new(|| None)).unwrap();
     let evictor = Arc::new(Evictor::new(store.clone(), tunnel));
-    let terms = Terms { sign_in: String::new(), without_binding: config.ttl };
+    let terms = AdmissionSettings { sign_in_url: String::new(), unbound_ttl: config.ttl };
     let admission = Admission::new(access, sessions, store, policy, evictor, clock, terms);
     let signature = verifying();
-    // The first round asks the hub.
+    // The first round fills the session cache from the hub.
     decide_all(&admission, &handshakes).await;
-    let before = cpu();
+    let before = cpu_time();
     for _ in 0..ROUNDS {
         decide_all(&admission, &handshakes).await;
     }
-    let each = micros(cpu().saturating_sub(before), ROUNDS * handshakes.len());
-    tell(
+    let each = micros_each(cpu_time().saturating_sub(before), ROUNDS * handshakes.len());
+    print_figures(
         "admission",
         &json!({ "handshakes": ROUNDS * handshakes.len(), "cpu_us_each": each, "signature_alone_cpu_us": signature }),
     );
@@ -109,7 +109,7 @@ fn handshake(key: &SecretKey, session: u64) -> Bytes {
     body.to_string().into()
 }
 
-/// The signature of a wallet over a text.
+/// Signs a text like a wallet.
 pub(crate) fn personal_sign(key: &SecretKey, text: &str) -> String {
     let hash = Message::from_digest(eip191_hash_message(text).0);
     let (id, rs) = Secp256k1::signing_only().sign_ecdsa_recoverable(hash, key).serialize_compact();

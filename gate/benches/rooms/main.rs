@@ -1,7 +1,7 @@
-//! What single rooms of the gate cost, without the network around them: run by `cargo xtask bench rooms`.
+//! Cost of single modules of the gate without the network: run by `cargo xtask bench rooms`.
 //!
-//! Prints one line of JSON for each measurement. Costs are processor time of this process; what it talks to runs in
-//! others, or does nothing while it is measured.
+//! Prints one JSON line for each measurement. Costs are CPU time of this process; its peers run in other processes or
+//! are idle during a measurement.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,19 +12,19 @@
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 mod admission;
-mod cold;
+mod cold_reads;
+mod fixture;
 mod measure;
 mod provider;
 mod sign_in;
 mod signatures;
-mod town;
 
-/// The gate's.
+/// The allocator of the gate.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
-    // Cargo gives `--bench` to every benchmark.
+    // Cargo passes `--bench` to every benchmark.
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| named.is_empty() || named.iter().any(|named| named == name);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -36,7 +36,7 @@ fn main() {
             sign_in::run().await;
         }
         if wanted("cold") {
-            cold::run().await;
+            cold_reads::run().await;
         }
     });
 }

@@ -1,23 +1,23 @@
-//! Processor time, and percentiles.
+//! CPU time and percentiles.
 
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
-/// Processor time that this process has used.
-pub(crate) fn cpu() -> Duration {
+/// CPU time of this process.
+pub(crate) fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap().into()
 }
 
-/// Microseconds of each of `count`.
-pub(crate) fn micros(whole: Duration, count: usize) -> f64 {
+/// Microseconds per item of `count` items.
+pub(crate) fn micros_each(whole: Duration, count: usize) -> f64 {
     let count = u32::try_from(count).unwrap();
     (whole.as_secs_f64() * 1e6 / f64::from(count) * 10.0).round() / 10.0
 }
 
 /// Median, 99th percentile and maximum, in milliseconds.
-pub(crate) fn spread(mut times: Vec<Duration>) -> Value {
+pub(crate) fn percentiles(mut times: Vec<Duration>) -> Value {
     times.sort_unstable();
     let at = |percent: usize| {
         let rank = (times.len() * percent).div_ceil(100).max(1);
@@ -26,6 +26,6 @@ pub(crate) fn spread(mut times: Vec<Duration>) -> Value {
     json!({ "count": times.len(), "p50_ms": at(50), "p99_ms": at(99), "max_ms": at(100) })
 }
 
-pub(crate) fn tell(name: &str, figures: &Value) {
+pub(crate) fn print_figures(name: &str, figures: &Value) {
     println!("{}", json!({ "name": name, "figures": figures }));
 }

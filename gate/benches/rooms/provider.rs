@@ -1,5 +1,5 @@
-//! A provider of Ethereum that is far away and sells so many calls a second. It answers so long after it was asked; the
-//! local chain, which computes on the cores of the gate, does so within that time.
+//! A distant Ethereum provider with a limit of calls per second. It answers after a fixed latency; the local chain,
+//! which runs on the same cores, answers within that time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,28 +14,28 @@ use axum::routing::post;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-pub(crate) struct Provider {
+pub(crate) struct DistantProvider {
     url: String,
-    behind: Arc<Behind>,
+    behind: Arc<ProviderState>,
 }
 
-struct Behind {
+struct ProviderState {
     chain: String,
     latency: Duration,
-    /// Calls a second; none: any number.
-    sold: Option<usize>,
+    /// Calls per second; `None`: unlimited.
+    calls_per_second: Option<usize>,
     second: Mutex<(Instant, usize)>,
     calls: AtomicUsize,
     refused: AtomicUsize,
     http: reqwest::Client,
 }
 
-impl Provider {
-    pub(crate) async fn before(chain: String, latency: Duration, sold: Option<usize>) -> Self {
-        let behind = Arc::new(Behind {
+impl DistantProvider {
+    pub(crate) async fn start(chain: String, latency: Duration, sold: Option<usize>) -> Self {
+        let behind = Arc::new(ProviderState {
             chain,
             latency,
-            sold,
+            calls_per_second: sold,
             second: Mutex::new((Instant::now(), 0)),
             calls: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
@@ -52,14 +52,14 @@ impl Provider {
         &self.url
     }
 
-    /// Calls since the last question, and how many of them were refused.
+    /// Returns the calls since the previous call of this function, and how many were refused.
     pub(crate) fn calls(&self) -> (usize, usize) {
         let take = |counter: &AtomicUsize| counter.swap(0, Ordering::Relaxed);
         (take(&self.behind.calls), take(&self.behind.refused))
     }
 }
 
-async fn answer(State(behind): State<Arc<Behind>>, body: Bytes) -> Response {
+async fn answer(State(behind): State<Arc<ProviderState>>, body: Bytes) -> Response {
     behind.calls.fetch_add(1, Ordering::Relaxed);
     if behind.is_over().await {
         behind.refused.fetch_add(1, Ordering::Relaxed);
@@ -75,9 +75,9 @@ async fn answer(State(behind): State<Arc<Behind>>, body: Bytes) -> Response {
     answer
 }
 
-impl Behind {
+impl ProviderState {
     async fn is_over(&self) -> bool {
-        let Some(sold) = self.sold else { return false };
+        let Some(sold) = self.calls_per_second else { return false };
         let mut second = self.second.lock().await;
         if second.0.elapsed() >= Duration::from_secs(1) {
             *second = (Instant::now(), 0);

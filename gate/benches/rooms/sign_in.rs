@@ -1,4 +1,4 @@
-//! Sign-ins, warm: challenge, and the binding durably on the disk, of wallets that renew theirs.
+//! Warm sign-ins: the challenge and the durable binding, for wallets that renew theirs.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 
 use sentinel_proto::address::AccountAddress;
 use serde_json::json;
-use sovereign_gate::client::Client;
-use sovereign_gate::config::Policy;
+use sovereign_gate::client_key::ClientKey;
+use sovereign_gate::config::PolicySection;
 use sovereign_gate::signin::{DeviceLimits, Rate, SignIn, SignInConfig};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
 use tokio::task::JoinSet;
 
 use crate::admission::personal_sign;
-use crate::measure::{cpu, micros, tell};
+use crate::fixture::{Fixture, OTHER_CARD, key, wallet_of};
+use crate::measure::{cpu_time, micros_each, print_figures};
 use crate::signatures::recovering;
-use crate::town::{OTHER_CARD, Town, key, wallet_of};
 
 const WALLETS: u64 = 400;
 const ACCOUNTS: u8 = 5;
 const ROUNDS: usize = 10;
-/// Sign-ins under way at the same time: all of a round, so that there is work while the disk is waited for.
-const AT_ONCE: usize = 2000;
+/// Concurrent sign-ins: a whole round, so that there is work during disk writes.
+const CONCURRENT_SIGN_INS: usize = 2000;
 
-/// One address is as good as any: the limit for addresses is the door's.
-pub(crate) fn client() -> Client {
+/// One client address suffices: the listener limits addresses.
+pub(crate) fn client() -> ClientKey {
     IpAddr::V4(Ipv4Addr::LOCALHOST).into()
 }
 
@@ -38,16 +38,16 @@ pub(crate) fn settings() -> SignInConfig {
         ttl: Duration::from_secs(86_400),
         challenge_ttl: Duration::from_secs(300),
         max_accounts: ACCOUNTS.into(),
-        devices: DeviceLimits::from(&Policy::default()),
+        devices: DeviceLimits::from(&PolicySection::default()),
         rate: Rate { burst: 1_000_000, per_minute: 1_000_000 },
     }
 }
 
 pub(crate) async fn run() {
-    let town = Town::open().await;
+    let fixture = Fixture::start().await;
     let wallets: Vec<_> = (1..=WALLETS).map(wallet_of).collect();
-    town.give(&wallets, OTHER_CARD).await;
-    let access = town.access(&town.url(), |_| ()).await;
+    fixture.give(&wallets, OTHER_CARD).await;
+    let access = fixture.access(&fixture.url(), |_| ()).await;
     for wallet in &wallets {
         access.summary(*wallet, None).await.unwrap();
     }
@@ -55,13 +55,13 @@ pub(crate) async fn run() {
     let store = Store::open(home.path()).await.unwrap();
     let clock = Arc::new(SystemClock);
     let sign_in =
-        Arc::new(SignIn::new(&settings(), store, Arc::clone(&access) as _, town.reader(), clock).unwrap());
+        Arc::new(SignIn::new(&settings(), store, Arc::clone(&access) as _, fixture.reader(), clock).unwrap());
 
     let (mut asking, mut binding, mut wall) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for round in 0..=ROUNDS {
-        let (before, begin) = (cpu(), Instant::now());
+        let (before, begin) = (cpu_time(), Instant::now());
         let mut challenges = Vec::new();
-        // Different people sign in at the same time, not one with all his accounts.
+        // Different wallets sign in concurrently, not one with all its accounts.
         for account in 0..ACCOUNTS {
             for number in 1..=WALLETS {
                 let mut bytes = [account; 20];
@@ -71,29 +71,29 @@ pub(crate) async fn run() {
                 challenges.push((number, sign_in.challenge(wallet, account, None, client()).unwrap()));
             }
         }
-        let (asked, took) = (cpu().saturating_sub(before), begin.elapsed());
-        // The wallets' own work does not count.
+        let (asked, took) = (cpu_time().saturating_sub(before), begin.elapsed());
+        // The wallets' signatures are not measured.
         let signed: Vec<_> = challenges
             .into_iter()
             .map(|(number, challenge)| (personal_sign(&key(number), &challenge.message), challenge.message))
             .collect();
-        let (before, begin) = (cpu(), Instant::now());
-        // As a task, like the gate's connections: what waits outside of the workers wakes a thread at each answer.
+        let (before, begin) = (cpu_time(), Instant::now());
+        // Spawned, like the gate's connections: a future outside of the workers wakes a thread at each answer.
         tokio::spawn(bind_all(Arc::clone(&sign_in), signed)).await.unwrap();
-        // The first round has new bindings, the others renew: what a gate does all day.
+        // The first round creates bindings, the others renew them, which is the common case.
         if round > 0 {
             asking += asked;
-            binding += cpu().saturating_sub(before);
+            binding += cpu_time().saturating_sub(before);
             wall += begin.elapsed() + took;
         }
     }
     let signature = recovering();
     let count = ROUNDS * wallets.len() * usize::from(ACCOUNTS);
     let per_second = (f64::from(u32::try_from(count).unwrap()) / wall.as_secs_f64()).round();
-    tell(
+    print_figures(
         "sign-in",
-        &json!({ "sign_ins": count, "at_once": AT_ONCE, "challenge_cpu_us": micros(asking, count),
-            "binding_cpu_us": micros(binding, count), "cpu_us_each": micros(asking + binding, count),
+        &json!({ "sign_ins": count, "at_once": CONCURRENT_SIGN_INS, "challenge_cpu_us": micros_each(asking, count),
+            "binding_cpu_us": micros_each(binding, count), "cpu_us_each": micros_each(asking + binding, count),
             "signature_alone_cpu_us": signature, "per_second": per_second }),
     );
 }
@@ -101,7 +101,7 @@ pub(crate) async fn run() {
 async fn bind_all(sign_in: Arc<SignIn>, signed: Vec<(String, String)>) {
     let mut under_way = JoinSet::new();
     for (signature, message) in signed {
-        if under_way.len() == AT_ONCE {
+        if under_way.len() == CONCURRENT_SIGN_INS {
             under_way.join_next().await.unwrap().unwrap();
         }
         let sign_in = Arc::clone(&sign_in);

@@ -1,38 +1,38 @@
-//! What the arithmetic of one signature costs on this machine, by the same library: most of an admission or a sign-in,
-//! and the measure of the rest.
+//! CPU cost of one signature on this machine with the same library: most of an admission or a sign-in, and the
+//! reference for the rest.
 
 use std::hint::black_box;
 
 use secp256k1::ecdsa::{RecoverableSignature, Signature};
 use secp256k1::{Message, PublicKey, Secp256k1, SecretKey};
 
-use crate::measure::{cpu, micros};
-use crate::town::key;
+use crate::fixture::key;
+use crate::measure::{cpu_time, micros_each};
 
 const SIGNATURES: usize = 5000;
 
-/// Checking one by the key: an account's, at a handshake.
+/// Verification by a public key: an account's signature at a handshake.
 pub(crate) fn verifying() -> f64 {
     let secp = Secp256k1::new();
     let signed: Vec<(Message, Signature, PublicKey)> =
         signed().map(|(hash, key)| (hash, secp.sign_ecdsa(hash, &key), key.public_key(&secp))).collect();
-    let before = cpu();
+    let before = cpu_time();
     for (hash, signature, key) in &signed {
         black_box(secp.verify_ecdsa(*hash, signature, key)).unwrap();
     }
-    micros(cpu().saturating_sub(before), SIGNATURES)
+    micros_each(cpu_time().saturating_sub(before), SIGNATURES)
 }
 
-/// Recovering the key of one: a wallet's, at a sign-in.
+/// Recovery of a public key: a wallet's signature at a sign-in.
 pub(crate) fn recovering() -> f64 {
     let secp = Secp256k1::new();
     let signed: Vec<(Message, RecoverableSignature)> =
         signed().map(|(hash, key)| (hash, secp.sign_ecdsa_recoverable(hash, &key))).collect();
-    let before = cpu();
+    let before = cpu_time();
     for (hash, signature) in &signed {
         black_box(secp.recover_ecdsa(*hash, signature)).unwrap();
     }
-    micros(cpu().saturating_sub(before), SIGNATURES)
+    micros_each(cpu_time().saturating_sub(before), SIGNATURES)
 }
 
 fn signed() -> impl Iterator<Item = (Message, SecretKey)> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use alloy::primitives::{Address, U256};
 use serde::{Serialize, Serializer};
 
-/// What the cards give.
+/// Tier of access that cards give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
@@ -18,7 +18,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// As it is spelt in answers, records and metrics.
+    /// Name in answers, records and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Denied => "denied",
@@ -42,7 +42,7 @@ pub enum Via {
 }
 
 impl Via {
-    /// As it is spelt in answers and records.
+    /// Name in answers and records.
     pub fn name(self) -> &'static str {
         match self {
             Self::Own => "own",
@@ -62,7 +62,7 @@ impl Serialize for Via {
 /// Cards of one holder that give a wallet one tier in one way, true at `block`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
-    /// What it gives; never [`Tier::Denied`].
+    /// Tier of this basis; never [`Tier::Denied`].
     pub tier: Tier,
     /// How the cards belong to the wallet.
     pub via: Via,
@@ -70,25 +70,25 @@ pub struct Basis {
     pub vault: Option<Address>,
     /// Contract of the first card of `cards`.
     pub collection: Address,
-    /// Token ids of the cards that give this tier; empty for ERC-721. At most one more than [`CARDS_SHOWN`], which tells
-    /// that there are more.
+    /// Token ids of the cards that give this tier; empty for ERC-721. Holds at most one id more than
+    /// [`MAX_SHOWN_CARDS`], which indicates that there are more.
     pub cards: Vec<U256>,
-    /// Number of the block that this was read at.
+    /// Number of the block at which this was read.
     pub block: u64,
-    /// The second from which on it is no longer true, when the delegation behind it has an end.
-    pub until: Option<u64>,
+    /// Unix time at which the delegation behind this basis expires; `None` if it does not.
+    pub expires_at: Option<u64>,
 }
 
-/// Cards that an answer shows.
-pub const CARDS_SHOWN: usize = 20;
+/// Maximum number of card ids in a summary.
+pub const MAX_SHOWN_CARDS: usize = 20;
 
 impl Basis {
-    /// The address that holds the cards, for which places and slots are counted.
+    /// Returns the address that holds the cards. Devices and slots are counted for it.
     pub fn holder(&self, wallet: Address) -> Address {
         self.vault.unwrap_or(wallet)
     }
 
-    /// Whether the holder is one of `denied`.
+    /// Whether `denied` contains the holder.
     pub(super) fn is_denied(&self, wallet: Address, denied: &HashSet<Address>) -> bool {
         denied.contains(&self.holder(wallet))
     }

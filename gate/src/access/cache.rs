@@ -1,4 +1,4 @@
-//! Answers kept for a while. One flight per question and change; failures are not kept.
+//! Cache of entitlements. Concurrent queries share one read; failures are not cached.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,74 +8,79 @@ use alloy::primitives::Address;
 use moka::Expiry;
 use moka::future::Cache;
 
-use super::question::Question;
-use super::touched::{Touched, Worth};
+use super::entitlement_query::EntitlementQuery;
+use super::invalidation_log::{Freshness, InvalidationLog};
 use super::{AccessConfig, AccessError, Entitlement};
 
-/// An answer, and when its reading began.
+/// A cached entitlement and the time at which its read began.
 #[derive(Debug, Clone)]
-struct Kept {
+struct CachedEntitlement {
     entitlement: Arc<Entitlement>,
     begun: Instant,
 }
 
-/// A question since the last change about its addresses: a read that follows a change does not wait for one
-/// from before it.
+/// Cache key: a query and the time of the last change of its addresses. A read that starts after a change therefore
+/// never joins a read from before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
-    question: Question,
+    question: EntitlementQuery,
     changed_at: Option<Instant>,
 }
 
-/// The answers.
+/// Cached entitlements with their invalidations.
 #[derive(Debug)]
-pub(super) struct Answers {
-    kept: Cache<Key, Kept>,
-    /// Addresses about which something changed. What was read before that is worth nothing.
-    touched: Touched,
-    /// Changes may have been missed: nothing that was kept counts.
+pub(super) struct EntitlementCache {
+    kept: Cache<Key, CachedEntitlement>,
+    /// Invalidations of addresses. An answer read before the invalidation of one of its addresses is stale.
+    invalidations: InvalidationLog,
+    /// Events may have been missed: no cached answer is used.
     distrusted: AtomicBool,
 }
 
-/// A provider that does not show a known change is asked again so often, after such a pause.
-const BEHIND: u32 = 8;
-const PAUSE: Duration = Duration::from_millis(100);
+/// Retries and delay between them while no provider has reached the block of a known change.
+const MAX_BEHIND_RETRIES: u32 = 8;
+const BEHIND_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
-struct Lifetime {
+struct EntitlementExpiry {
     positive: Duration,
     negative: Duration,
 }
 
-impl Expiry<Key, Kept> for Lifetime {
-    fn expire_after_create(&self, _: &Key, kept: &Kept, _: Instant) -> Option<Duration> {
+impl Expiry<Key, CachedEntitlement> for EntitlementExpiry {
+    fn expire_after_create(&self, _: &Key, kept: &CachedEntitlement, _: Instant) -> Option<Duration> {
         if kept.entitlement.is_denied() || kept.entitlement.is_partial {
             return Some(self.negative);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let until = kept.entitlement.until().map(Duration::from_secs);
+        let until = kept.entitlement.expires_at().map(Duration::from_secs);
         Some(until.map_or(self.positive, |until| until.saturating_sub(now).min(self.positive)))
     }
 }
 
-impl Answers {
+impl EntitlementCache {
     pub(super) fn new(config: &AccessConfig) -> Self {
         let (positive, negative) = (config.positive_ttl, config.negative_ttl);
-        let kept =
-            Cache::builder().max_capacity(config.capacity).expire_after(Lifetime { positive, negative });
-        // Anything read before a mark may still be kept, or on its way.
-        let touched = Touched::new(positive.max(negative) + Duration::from_secs(60));
-        Self { kept: kept.build(), touched, distrusted: AtomicBool::new(false) }
+        let kept = Cache::builder()
+            .max_capacity(config.capacity)
+            .expire_after(EntitlementExpiry { positive, negative });
+        // An answer read before an invalidation may still be cached or in flight for this long.
+        let invalidations = InvalidationLog::new(positive.max(negative) + Duration::from_secs(60));
+        Self { kept: kept.build(), invalidations, distrusted: AtomicBool::new(false) }
     }
 
-    /// The kept answer, if nothing happened since.
-    pub(super) async fn peek(&self, question: Question) -> Option<Arc<Entitlement>> {
+    /// Returns the cached entitlement if it is current.
+    pub(super) async fn get_cached(&self, question: EntitlementQuery) -> Option<Arc<Entitlement>> {
         let kept = self.kept.get(&self.key(question)).await?;
-        (self.judge(&kept, Instant::now()) == Worth::Current).then_some(kept.entitlement)
+        (self.freshness(&kept, Instant::now()) == Freshness::Current).then_some(kept.entitlement)
     }
 
-    /// The kept answer, or what `read` gives: once for all who ask meanwhile.
-    pub(super) async fn get<F, R>(&self, question: Question, read: F) -> Result<Arc<Entitlement>, AccessError>
+    /// Returns the cached entitlement or the result of `read`, which runs once for all concurrent callers.
+    pub(super) async fn get_or_read<F, R>(
+        &self,
+        question: EntitlementQuery,
+        read: F,
+    ) -> Result<Arc<Entitlement>, AccessError>
     where
         F: Fn() -> R,
         R: Future<Output = Result<Entitlement, AccessError>>,
@@ -85,20 +90,24 @@ impl Answers {
         loop {
             let fresh = async {
                 let begun = Instant::now();
-                read().await.map(|entitlement| Kept { entitlement: Arc::new(entitlement), begun })
+                read()
+                    .await
+                    .map(|entitlement| CachedEntitlement { entitlement: Arc::new(entitlement), begun })
             };
             let key = self.key(question);
             let kept = self.kept.try_get_with(key, fresh).await?;
-            match self.judge(&kept, asked) {
-                Worth::Current => return Ok(kept.entitlement),
-                Worth::Behind if behind == BEHIND => return Err(AccessError::Behind),
-                Worth::Behind => {
-                    behind += 1;
-                    tokio::time::sleep(PAUSE).await;
+            match self.freshness(&kept, asked) {
+                Freshness::Current => return Ok(kept.entitlement),
+                Freshness::Behind if behind == MAX_BEHIND_RETRIES => {
+                    return Err(AccessError::ProvidersBehind);
                 }
-                Worth::Old => {}
+                Freshness::Behind => {
+                    behind += 1;
+                    tokio::time::sleep(BEHIND_RETRY_DELAY).await;
+                }
+                Freshness::Stale => {}
             }
-            // Only the outdated answer goes: somebody may have put a new one in its place already.
+            // Remove only the stale answer: another task may have replaced it already.
             let outdated = kept.begun;
             let replace = self.kept.entry(key).and_compute_with(|entry| async move {
                 match entry {
@@ -110,40 +119,40 @@ impl Answers {
         }
     }
 
-    /// Something changed about `address`, as a wallet or as a vault, which blocks from `block` on show.
-    pub(super) fn touch(&self, address: Address, block: u64) {
-        self.touched.touch(address, Instant::now(), block);
+    /// Invalidates answers that rest on `address`; only blocks from `block` on show the change.
+    pub(super) fn invalidate(&self, address: Address, block: u64) {
+        self.invalidations.invalidate(address, Instant::now(), block);
     }
 
-    /// The same about everybody.
-    pub(super) fn start_over(&self, block: u64) {
-        self.touched.start_over(Instant::now(), block);
+    /// Invalidates every answer; only blocks from `block` on are accepted.
+    pub(super) fn invalidate_all(&self, block: u64) {
+        self.invalidations.invalidate_all(Instant::now(), block);
     }
 
-    /// What counts changed. Kept answers are old from now on, and taken out one by one where they are asked for: what
-    /// the cache itself calls invalid passes its lifetime on to what is put in its place.
-    pub(super) fn touch_all(&self) {
-        self.touched.touch_all(Instant::now());
+    /// Invalidates every answer after a change of the rules. Stale answers are removed one by one on access: moka's own
+    /// invalidation would pass the remaining lifetime of an entry on to its replacement.
+    pub(super) fn invalidate_for_new_rules(&self) {
+        self.invalidations.invalidate_for_new_rules(Instant::now());
     }
 
-    /// Whether changes may be missed: then nothing counts that was not read for the question itself.
-    pub(super) fn distrust(&self, distrusted: bool) {
+    /// While `distrusted`, only an answer that was read for the query itself is used.
+    pub(super) fn set_distrusted(&self, distrusted: bool) {
         self.distrusted.store(distrusted, Ordering::SeqCst);
     }
 
-    fn key(&self, question: Question) -> Key {
+    fn key(&self, question: EntitlementQuery) -> Key {
         let addresses = [Some(question.wallet()), question.vault()].into_iter().flatten();
-        Key { question, changed_at: self.touched.changed_at(addresses) }
+        Key { question, changed_at: self.invalidations.changed_at(addresses) }
     }
 
-    fn judge(&self, kept: &Kept, asked: Instant) -> Worth {
+    fn freshness(&self, kept: &CachedEntitlement, asked: Instant) -> Freshness {
         if self.distrusted.load(Ordering::SeqCst) && kept.begun < asked {
-            return Worth::Old;
+            return Freshness::Stale;
         }
         let Entitlement { wallet, examined, block, .. } = &*kept.entitlement;
-        let judge = |address: &Address| self.touched.judge(*address, kept.begun, *block);
-        let mut worth = [wallet].into_iter().chain(examined).map(judge);
-        worth.find(|worth| *worth != Worth::Current).unwrap_or(Worth::Current)
+        let freshness = |address: &Address| self.invalidations.freshness(*address, kept.begun, *block);
+        let mut states = [wallet].into_iter().chain(examined).map(freshness);
+        states.find(|states| *states != Freshness::Current).unwrap_or(Freshness::Current)
     }
 }
 

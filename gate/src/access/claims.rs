@@ -1,4 +1,4 @@
-//! What a registry's rows say about a vault, once they count.
+//! Claims: the statements of the delegation registries that are valid for a vault.
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::delegate_registry::{
@@ -7,10 +7,10 @@ use sovereign_contracts::delegate_registry::{
 use sovereign_contracts::nft_delegation::ALL_COLLECTIONS;
 
 use super::Via;
+use super::access_rules::AccessRules;
 use super::holdings::Card;
-use super::world::World;
 
-/// A vault lets the wallet use some of its cards.
+/// Permission of a vault: the wallet may use some of its cards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claim {
     pub(super) via: Via,
@@ -18,38 +18,38 @@ pub(super) struct Claim {
     pub(super) contract: Option<Address>,
     /// `None`: every token.
     pub(super) token: Option<U256>,
-    /// The second at which it ends; [`ENDLESS`]: only when it is taken back.
+    /// Unix time of expiry; [`NEVER_EXPIRES`] if only a revocation ends it.
     pub(super) until: u64,
 }
 
-/// A claim without an end.
-pub(super) const ENDLESS: u64 = u64::MAX;
+/// Expiry of a claim that only a revocation ends.
+pub(super) const NEVER_EXPIRES: u64 = u64::MAX;
 
 impl Claim {
-    /// A limit to one token is not met by a card whose id is unknown.
+    /// Whether the claim covers `card`. A claim for one token does not cover a card without a known id.
     pub(super) fn covers(&self, card: &Card) -> bool {
         self.contract.is_none_or(|contract| contract == card.contract)
             && self.token.is_none_or(|token| card.id == Some(token))
     }
 }
 
-/// A row of NFTDelegation, seen from either end.
+/// A delegation record of NFTDelegation. `counterparty` is the other address, seen from either side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) other: Address,
+pub(super) struct DelegationRow {
+    pub(super) counterparty: Address,
     pub(super) expiry: U256,
     pub(super) all_tokens: bool,
     pub(super) token: U256,
 }
 
-impl Row {
-    /// At the very second of its expiry a row has expired.
+impl DelegationRow {
+    /// A row expires at the second of its expiry.
     pub(super) fn is_active(&self, now: u64) -> bool {
         self.expiry > U256::from(now)
     }
 
     fn until(&self) -> u64 {
-        u64::try_from(self.expiry).unwrap_or(ENDLESS)
+        u64::try_from(self.expiry).unwrap_or(NEVER_EXPIRES)
     }
 
     fn token(&self) -> Option<U256> {
@@ -57,29 +57,29 @@ impl Row {
     }
 }
 
-/// The collection that a registration is for; `None` for all.
+/// Collection of a registration; `None`: all collections.
 fn contract_of(scope: Address) -> Option<Address> {
     (scope != ALL_COLLECTIONS).then_some(scope)
 }
 
-/// A delegation registered for `scope` with a use case that counts.
-pub(super) fn delegation(scope: Address, row: &Row, now: u64) -> Option<Claim> {
+/// Returns the claim of a delegation that was registered for `scope` with an accepted use case.
+pub(super) fn delegation_claim(scope: Address, row: &DelegationRow, now: u64) -> Option<Claim> {
     let (contract, token, until) = (contract_of(scope), row.token(), row.until());
     let claim = Claim { via: Via::Delegation, contract, token, until };
     row.is_active(now).then_some(claim)
 }
 
-/// Consolidation, which needs both: what the vault registered for the wallet, and the wallet for the vault. Each
-/// may do so for the collection or for all.
-pub(super) fn consolidation(
-    world: &World,
-    received: &[(Address, Row)],
-    given: &[(Address, Row)],
+/// Returns the claims of a consolidation. It requires a registration of the vault for the wallet and one of the wallet
+/// for the vault, each for the collection or for all collections.
+pub(super) fn consolidation_claim(
+    rules: &AccessRules,
+    received: &[(Address, DelegationRow)],
+    given: &[(Address, DelegationRow)],
     now: u64,
 ) -> Vec<Claim> {
     let mut claims = Vec::new();
-    for &contract in &world.contracts {
-        let concerns = |scope: Address, row: &Row| {
+    for &contract in &rules.contracts {
+        let concerns = |scope: Address, row: &DelegationRow| {
             contract_of(scope).is_none_or(|c| c == contract) && row.is_active(now)
         };
         let given = given.iter().filter(|(scope, row)| concerns(*scope, row));
@@ -95,20 +95,20 @@ pub(super) fn consolidation(
     claims
 }
 
-/// A row of delegate.xyz, if it is one that counts for a collection of ours.
-pub(super) fn delegate_xyz(world: &World, row: &Delegation) -> Option<Claim> {
-    let known = world.contracts.contains(&row.contract_);
+/// Returns the claim of a delegate.xyz delegation, if its kind and rights are accepted for a configured collection.
+pub(super) fn delegate_xyz_claim(rules: &AccessRules, row: &Delegation) -> Option<Claim> {
+    let known = rules.contracts.contains(&row.contract_);
     let (contract, token) = match row.kind {
         TYPE_ALL => (None, None),
         TYPE_CONTRACT if known => (Some(row.contract_), None),
         TYPE_ERC1155 if known && !row.amount.is_zero() => (Some(row.contract_), Some(row.tokenId)),
         _ => return None,
     };
-    world.accepts_right(row.rights).then_some(Claim {
+    rules.accepts_right(row.rights).then_some(Claim {
         via: Via::DelegateXyz,
         contract,
         token,
-        until: ENDLESS,
+        until: NEVER_EXPIRES,
     })
 }
 

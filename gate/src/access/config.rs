@@ -1,4 +1,4 @@
-//! What this room is told.
+//! Settings of access.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use sovereign_contracts::{delegate_registry, memes, nft_delegation};
 
 use super::Tier;
 
-/// Which cards count, whose delegations count, and how long answers are kept.
+/// Which cards and delegations count, and how long answers are cached.
 #[derive(Debug, Clone)]
 pub struct AccessConfig {
     /// The Memes.
     pub memes: Address,
     /// The card that gives the free tier.
     pub this_card: U256,
-    /// How often new ids are looked for.
+    /// Interval between searches for new card ids.
     pub discovery_interval: Duration,
     /// Further collections.
     pub collections: Vec<Collection>,
@@ -28,26 +28,26 @@ pub struct AccessConfig {
     pub use_cases: Vec<u64>,
     /// Rights of delegate.xyz that count besides full delegations.
     pub rights: Vec<B256>,
-    /// How long an entitlement is kept.
+    /// Cache lifetime of an entitlement.
     pub positive_ttl: Duration,
-    /// How long a denial is kept.
+    /// Cache lifetime of a denial.
     pub negative_ttl: Duration,
-    /// Answers kept.
+    /// Maximum number of cached answers.
     pub capacity: u64,
-    /// Addresses whose cards come last in a summary.
+    /// Addresses whose cards rank last in a summary.
     pub deny_wallets: HashSet<Address>,
-    /// Vaults looked at in one decision.
+    /// Maximum number of vaults read in one decision.
     pub max_vaults: usize,
 }
 
 /// A further collection that gives a tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
-    /// Its contract.
+    /// Contract address.
     pub contract: Address,
-    /// How it is asked.
+    /// How balances are read.
     pub standard: Standard,
-    /// What it gives.
+    /// Tier that a token gives.
     pub tier: Tier,
 }
 
@@ -83,19 +83,19 @@ impl Default for AccessConfig {
     }
 }
 
-/// A configuration that cannot work.
+/// Invalid access settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AccessConfigError {
-    /// Lets too much or too little in, or asks too much of a provider.
+    /// A setting would admit too much or too little, or overload a provider.
     #[error("{0}")]
     Invalid(String),
 }
 
-/// Use cases, rights, ids of a collection: each takes room in every read.
+/// Maximum number of use cases, rights and collections together: each adds to every read.
 const LIST_LIMIT: usize = 64;
 
 impl AccessConfig {
-    /// Says what cannot work.
+    /// Rejects settings that cannot work.
     pub fn validate(&self) -> Result<(), AccessConfigError> {
         let refuse = |why: &str| Err(AccessConfigError::Invalid(why.to_owned()));
         let special = [USE_CASE_SUB_DELEGATION, USE_CASE_CONSOLIDATION];

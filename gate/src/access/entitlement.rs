@@ -1,54 +1,53 @@
-//! What a wallet is entitled to: a bounded set of bases.
+//! Entitlement of a wallet: a bounded set of bases.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use alloy::primitives::{Address, U256};
 
-use super::basis::{Basis, CARDS_SHOWN, Tier, Via};
+use super::basis::{Basis, MAX_SHOWN_CARDS, Tier, Via};
 
-/// Everything that entitles one wallet, as far as the question reached. A session rests on one of the bases.
+/// All bases of one wallet that a query found. A session rests on one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entitlement {
     /// The wallet that was asked about.
     pub wallet: Address,
-    /// The bases, in the order in which a session should try them: own cards, then the named vault, then listed vaults
-    /// with the oldest delegation of each list first. Within a source: the way in order of [`Via`], the better tier
-    /// first.
+    /// Bases in the order in which an admission tries them: own cards, then the named vault, then listed vaults with
+    /// the oldest delegation of each list first. Within one holder: by [`Via`], then the better tier first.
     pub bases: Vec<Basis>,
-    /// The vaults that were looked at, with a basis or without.
+    /// All vaults that were read, with or without a basis.
     pub examined: Vec<Address>,
-    /// Number of the oldest block that was read: an answer is current only if none of its reads is older than a change.
+    /// Number of the oldest block that was read. The answer is current only if no read is older than a change.
     pub block: u64,
-    /// The lists of delegations to this wallet could not be read in full: they are too long. A holder names the vault.
+    /// The delegation lists of this wallet are too long to read in full. The holder can name the vault instead.
     pub delegations_unread: bool,
-    /// The vaults could not be read this time, so bases may be missing.
+    /// Reading the vaults failed, so bases may be missing.
     pub is_partial: bool,
 }
 
 impl Entitlement {
-    /// Whether there is no basis at all.
+    /// Whether there is no basis.
     pub fn is_denied(&self) -> bool {
         self.bases.is_empty()
     }
 
-    /// The addresses that hold the cards, each once, in the order of the bases.
+    /// Returns the distinct holders of the cards in the order of the bases.
     pub fn holders(&self) -> Vec<Address> {
         let mut seen = HashSet::new();
         let holders = self.bases.iter().map(|basis| basis.holder(self.wallet));
         holders.filter(|holder| seen.insert(*holder)).collect()
     }
 
-    /// The second from which on one of the bases is no longer true.
-    pub(super) fn until(&self) -> Option<u64> {
-        self.bases.iter().filter_map(|basis| basis.until).min()
+    /// Earliest expiry of a basis.
+    pub(super) fn expires_at(&self) -> Option<u64> {
+        self.bases.iter().filter_map(|basis| basis.expires_at).min()
     }
 
-    /// What a page shows: the best tier, then the shortest way, then the first basis. A basis on a `denied` holder
-    /// comes last.
+    /// Returns the best basis: the best tier, then the shortest way, then the first. A basis of a `denied` holder ranks
+    /// last.
     pub(super) fn summary(&self, denied: &HashSet<Address>) -> Summary {
         let rank = |basis: &&Basis| (!basis.is_denied(self.wallet, denied), basis.tier, Reverse(basis.via));
-        // The later of equals would win, hence from the end.
+        // Reversed, because `max_by_key` returns the last of equal elements.
         let best = self.bases.iter().rev().max_by_key(rank);
         let (cards, more_cards) = best.map(|best| self.cards_beside(best)).unwrap_or_default();
         let tier = best.map_or(Tier::Denied, |best| best.tier);
@@ -60,12 +59,12 @@ impl Entitlement {
             cards,
             more_cards,
             block: best.map_or(self.block, |best| best.block),
-            until: best.and_then(|best| best.until),
+            expires_at: best.and_then(|best| best.expires_at),
             delegations_unread: self.delegations_unread && tier != Tier::Free,
         }
     }
 
-    /// Cards of the same holder by the same way, those of the best tier first; and whether there are more.
+    /// Returns the cards of the same holder by the same way, the best tier first, and whether there are more.
     fn cards_beside(&self, best: &Basis) -> (Vec<U256>, bool) {
         let beside = |basis: &&Basis| (basis.vault, basis.via) == (best.vault, best.via);
         let mut bases: Vec<&Basis> = self.bases.iter().filter(beside).collect();
@@ -73,13 +72,13 @@ impl Entitlement {
         let mut seen = HashSet::new();
         let all = bases.into_iter().flat_map(|basis| &basis.cards);
         let mut cards: Vec<U256> = all.copied().filter(|card| seen.insert(*card)).collect();
-        let more = cards.len() > CARDS_SHOWN;
-        cards.truncate(CARDS_SHOWN);
+        let more = cards.len() > MAX_SHOWN_CARDS;
+        cards.truncate(MAX_SHOWN_CARDS);
         (cards, more)
     }
 
-    /// The same with what another question about the wallet told; the bases of `self` come first.
-    pub(super) fn with(&self, other: &Self) -> Self {
+    /// Merges the answer to another query about the wallet; the bases of `self` come first.
+    pub(super) fn merge(&self, other: &Self) -> Self {
         let mut bases = self.bases.clone();
         let is_new = |basis: &&Basis| {
             !self
@@ -117,7 +116,7 @@ pub struct Summary {
     /// Number of the block that this was read at.
     pub block: u64,
     /// The second from which on it is no longer true, when the delegation behind it has an end.
-    pub until: Option<u64>,
+    pub expires_at: Option<u64>,
     /// The lists of delegations to this wallet could not be read in full. A holder gets in by naming the vault.
     pub delegations_unread: bool,
 }

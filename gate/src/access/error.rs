@@ -1,21 +1,21 @@
-//! Why there is no answer. None of these lets anybody in; all of them mean "try again".
+//! Errors of access. None of them admits a handshake; all of them mean "try again".
 
 use std::sync::Arc;
 
 use sovereign_contracts::reader::ReadError;
 
-/// A question without an answer.
+/// A query that cannot be answered.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AccessError {
-    /// Ethereum gave no answer that counts.
+    /// No usable answer from Ethereum.
     #[error(transparent)]
     Ethereum(#[from] ReadError),
-    /// It is not known yet which cards exist.
+    /// The ids of the collection have not been discovered yet.
     #[error("the cards of the collection are not known yet: {0}")]
     CardsUnknown(String),
-    /// Something changed about the wallet, and no provider shows that block yet.
+    /// The wallet changed, and no provider has reached the block of the change.
     #[error("the providers do not show a change that is known")]
-    Behind,
+    ProvidersBehind,
 }
 
 impl From<Arc<Self>> for AccessError {

@@ -1,10 +1,10 @@
-//! Counts what is asked of Ethereum.
+//! Metrics of the calls to Ethereum.
 
 use std::time::Duration;
 
 use sovereign_contracts::reader::Observer;
 
-/// Tells the metrics recorder of this process.
+/// Reports to the metrics recorder of this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EthereumMetrics;
 

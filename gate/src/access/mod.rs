@@ -1,27 +1,28 @@
 //! Access: the bases on which the cards of a wallet, and of the vaults that delegated to it, entitle it.
 //!
-//! Knows no HTTP and no binding, and chooses no basis. The decision itself is pure (`decide`); around it stand the reads of ownership
-//! (`holdings`), of the registries' lists, which only name candidates (`lists`, `clues`), and of pairs, which
-//! prove (`pair`, `claims`). Whatever fails on the way is an error that means "try again".
+//! This module knows neither HTTP nor bindings, and it does not choose a basis. The decision is pure (`decide`). The
+//! reads around it are ownership (`holdings`), the delegation lists of the registries, which only name candidates
+//! (`delegation_lists`, `delegation_hints`), and checks of one wallet and one vault, which prove a delegation
+//! (`pair_checks`, `claims`). Every failure on the way is an error that means "try again".
 
+mod access_rules;
 mod basis;
 mod cache;
+mod card_ids;
 mod claims;
-mod clues;
 mod config;
 mod decide;
+mod delegation_hints;
+mod delegation_lists;
 mod entitlement;
+mod entitlement_query;
 mod error;
 mod evaluate;
 mod holdings;
-mod ids;
-mod lists;
+mod invalidation_log;
 mod metrics;
-mod pair;
-mod question;
+mod pair_checks;
 mod status;
-mod touched;
-mod world;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,153 +34,152 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use sovereign_contracts::reader::Reader;
 
-pub use basis::{Basis, CARDS_SHOWN, Tier, Via};
+pub use basis::{Basis, MAX_SHOWN_CARDS, Tier, Via};
 pub use config::{AccessConfig, AccessConfigError, Collection, Standard};
 pub use entitlement::{Entitlement, Summary};
+pub use entitlement_query::EntitlementQuery;
 pub use error::AccessError;
 pub use metrics::EthereumMetrics;
-pub use question::Question;
 pub use status::{AccessStatus, Problem};
 
-use cache::Answers;
+use access_rules::AccessRules;
+use cache::EntitlementCache;
+use card_ids::CardIds;
 use evaluate::Evaluation;
-use ids::CardIds;
-use world::World;
 
-/// Answers kept for questions that prove nothing.
-const MAX_PUBLIC_ANSWERS: u64 = 4_096;
+/// Maximum number of cached answers to unauthenticated queries.
+const MAX_CACHED_PUBLIC_ANSWERS: u64 = 4_096;
 
-/// Answers what wallets are entitled to.
+/// Reads and caches what wallets are entitled to.
 #[derive(Debug)]
 pub struct Access {
     reader: Arc<Reader>,
-    /// As the file says; the world may say otherwise where it is governed.
+    /// Settings of the configuration file. `rules` holds them with the overrides of governance.
     config: RwLock<AccessConfig>,
-    world: RwLock<Arc<World>>,
+    rules: RwLock<Arc<AccessRules>>,
     ids: CardIds,
-    answers: Answers,
-    /// Answers to questions that anybody may ask.
-    public_answers: Answers,
-    contracts_seen: AtomicBool,
+    cache: EntitlementCache,
+    /// Answers to unauthenticated queries, kept apart so that they cannot displace those of admissions.
+    public_cache: EntitlementCache,
+    contracts_verified: AtomicBool,
     denied: RwLock<Arc<HashSet<Address>>>,
 }
 
 impl Access {
-    /// Nothing is asked yet. [`follow_ids`](Self::follow_ids) must run beside it.
+    /// Creates the component without any I/O. [`discover_card_ids`](Self::discover_card_ids) must run beside it.
     pub fn new(config: AccessConfig, reader: Arc<Reader>) -> Result<Self, AccessConfigError> {
         config.validate()?;
         let ids = CardIds::new(config.memes, config.this_card);
-        let answers = Answers::new(&config);
-        let public_answers = Answers::new(&AccessConfig {
-            capacity: config.capacity.min(MAX_PUBLIC_ANSWERS),
+        let cache = EntitlementCache::new(&config);
+        let public_cache = EntitlementCache::new(&AccessConfig {
+            capacity: config.capacity.min(MAX_CACHED_PUBLIC_ANSWERS),
             ..config.clone()
         });
         let denied = RwLock::new(Arc::new(config.deny_wallets.clone()));
-        let world = RwLock::new(Arc::new(World::new(config.clone())));
+        let rules = RwLock::new(Arc::new(AccessRules::new(config.clone())));
         let config = RwLock::new(config);
         Ok(Self {
             reader,
             config,
-            world,
+            rules,
             ids,
-            answers,
-            public_answers,
-            contracts_seen: AtomicBool::new(false),
+            cache,
+            public_cache,
+            contracts_verified: AtomicBool::new(false),
             denied,
         })
     }
 
-    /// Learns which cards exist, for ever. Until it has done so once, there are no answers.
-    pub async fn follow_ids(&self) {
-        let interval = self.file().discovery_interval;
+    /// Discovers the ids of existing cards, forever. There are no answers before the first success.
+    pub async fn discover_card_ids(&self) {
+        let interval = self.file_config().discovery_interval;
         self.ids.follow(&self.reader, interval).await;
     }
 
-    /// What answers a question, read at most the configured time ago.
-    pub async fn ask(&self, question: Question) -> Result<Arc<Entitlement>, AccessError> {
-        self.answers.get(question, || self.evaluate(question)).await
+    /// Returns the entitlement for `query`, read at most the configured cache lifetime ago.
+    pub async fn entitlement(&self, question: EntitlementQuery) -> Result<Arc<Entitlement>, AccessError> {
+        self.cache.get_or_read(question, || self.evaluate(question)).await
     }
 
-    /// The same, as far as the answer is kept already.
-    pub async fn known(&self, question: Question) -> Option<Arc<Entitlement>> {
-        self.answers.peek(question).await
+    /// Returns the cached entitlement for `query`, if it is current. Makes no read.
+    pub async fn cached_entitlement(&self, question: EntitlementQuery) -> Option<Arc<Entitlement>> {
+        self.cache.get_cached(question).await
     }
 
-    /// The best that `wallet` and its vaults give; `vault` names one that is looked at whatever the lists say.
+    /// Returns the best basis of `wallet` and its vaults. A named `vault` is read even if no list names it.
     pub async fn summary(&self, wallet: Address, vault: Option<Address>) -> Result<Summary, AccessError> {
         Ok(self.summary_with_holders(wallet, vault).await?.0)
     }
 
-    /// The same, and the holders of all cards behind it, each once: the wallet itself and a named vault come first.
+    /// Returns the summary and the holders of all cards behind it, each once, the wallet and a named vault first.
     pub async fn summary_with_holders(
         &self,
         wallet: Address,
         vault: Option<Address>,
     ) -> Result<(Summary, Vec<Address>), AccessError> {
-        let entitlement = self.best_of_both(&self.answers, wallet, vault).await?;
-        Ok((entitlement.summary(&self.denied()), entitlement.holders()))
+        let entitlement = self.merged_entitlement(&self.cache, wallet, vault).await?;
+        Ok((entitlement.summary(&self.denied_wallets()), entitlement.holders()))
     }
 
-    /// The same for a question that proves nothing: its answer is kept apart, so it changes nothing for an admission.
+    /// Returns the summary for an unauthenticated query. It uses a separate cache, so it cannot affect an admission.
     pub async fn public_summary(
         &self,
         wallet: Address,
         vault: Option<Address>,
     ) -> Result<Summary, AccessError> {
-        Ok(self.best_of_both(&self.public_answers, wallet, vault).await?.summary(&self.denied()))
+        Ok(self.merged_entitlement(&self.public_cache, wallet, vault).await?.summary(&self.denied_wallets()))
     }
 
-    fn denied(&self) -> Arc<HashSet<Address>> {
+    fn denied_wallets(&self) -> Arc<HashSet<Address>> {
         Arc::clone(&self.denied.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What the named vault gives and, unless that is the best already, what the lists add.
-    async fn best_of_both(
+    /// Returns the entitlement by the named vault and, unless that is the best tier already, by the delegation lists.
+    async fn merged_entitlement(
         &self,
-        answers: &Answers,
+        answers: &EntitlementCache,
         wallet: Address,
         vault: Option<Address>,
     ) -> Result<Arc<Entitlement>, AccessError> {
-        let ask = |question| answers.get(question, move || self.evaluate(question));
-        let (named, listed) = (Question::named(wallet, vault), Question::Listed { wallet });
-        if matches!(named, Question::Named { vault: None, .. }) {
+        let ask = |question| answers.get_or_read(question, move || self.evaluate(question));
+        let (named, listed) = (EntitlementQuery::named(wallet, vault), EntitlementQuery::Listed { wallet });
+        if matches!(named, EntitlementQuery::Named { vault: None, .. }) {
             return ask(listed).await;
         }
         let named = ask(named).await?;
-        let denied = self.denied();
+        let denied = self.denied_wallets();
         let best = named.summary(&denied);
         if best.tier == Tier::Free && !denied.contains(&best.holder()) {
             return Ok(named);
         }
         match ask(listed).await {
-            Ok(listed) => Ok(Arc::new(named.with(&listed))),
+            Ok(listed) => Ok(Arc::new(named.merge(&listed))),
             Err(error) if named.is_denied() => Err(error),
             Err(_) => Ok(named),
         }
     }
 
-    /// On the heap: what asks is small then, and most questions are answered from what is kept.
-    fn evaluate(&self, question: Question) -> BoxFuture<'_, Result<Entitlement, AccessError>> {
+    /// Boxed to keep the callers' futures small: the cache answers most queries.
+    fn evaluate(&self, question: EntitlementQuery) -> BoxFuture<'_, Result<Entitlement, AccessError>> {
         async move {
-            let world = self.world();
-            Evaluation { world: &world, reader: &self.reader, ids: &self.ids }.run(question).await
+            let rules = self.rules();
+            Evaluation { rules: &rules, reader: &self.reader, ids: &self.ids }.evaluate(question).await
         }
         .boxed()
     }
 
-    /// From now on these cards and delegations count: `change` tells how they differ from the file. No answer from
-    /// before is given any more.
-    pub fn govern(&self, change: impl FnOnce(&mut AccessConfig)) -> Result<(), AccessConfigError> {
-        let mut config = self.file();
+    /// Applies `change` (the overrides of governance) to the file's settings and invalidates every cached answer.
+    pub fn apply_governance(&self, change: impl FnOnce(&mut AccessConfig)) -> Result<(), AccessConfigError> {
+        let mut config = self.file_config();
         change(&mut config);
         config.validate()?;
         self.apply(config);
         Ok(())
     }
 
-    /// From now on the file says this of cards and delegations; `governed` tells what counts in its place. The Memes
-    /// themselves, and how long answers are kept, stay as they are.
-    pub fn reread(
+    /// Replaces the file's settings; `governed` applies the overrides of governance to them. The address of The Memes
+    /// and the cache lifetimes stay unchanged.
+    pub fn reload(
         &self,
         file: AccessConfig,
         governed: impl FnOnce(&mut AccessConfig),
@@ -188,74 +188,74 @@ impl Access {
         let mut config = file.clone();
         governed(&mut config);
         config.validate()?;
-        self.deny(file.deny_wallets.clone());
+        self.set_denied_wallets(file.deny_wallets.clone());
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = file;
         self.apply(config);
         Ok(())
     }
 
-    fn file(&self) -> AccessConfig {
+    fn file_config(&self) -> AccessConfig {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn apply(&self, config: AccessConfig) {
         self.ids.include(config.this_card);
-        *self.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(World::new(config));
-        self.contracts_seen.store(false, Ordering::Relaxed);
-        self.caches(Answers::touch_all);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(AccessRules::new(config));
+        self.contracts_verified.store(false, Ordering::Relaxed);
+        self.for_each_cache(EntitlementCache::invalidate_for_new_rules);
     }
 
-    fn caches(&self, change: impl Fn(&Answers)) {
-        change(&self.answers);
-        change(&self.public_answers);
+    fn for_each_cache(&self, change: impl Fn(&EntitlementCache)) {
+        change(&self.cache);
+        change(&self.public_cache);
     }
 
-    fn world(&self) -> Arc<World> {
-        Arc::clone(&self.world.read().unwrap_or_else(PoisonError::into_inner))
+    fn rules(&self) -> Arc<AccessRules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Something changed about `address`: no answer that rests on it, as wallet or as vault, is given any more.
+    /// Invalidates every answer that rests on `address`, as wallet or as vault.
     pub fn invalidate(&self, address: Address) {
-        self.caches(|answers| answers.touch(address, 0));
+        self.for_each_cache(|answers| answers.invalidate(address, 0));
     }
 
-    /// The same, and only blocks from `block` on show what changed: an answer from an older one does not count,
-    /// whichever provider gives it.
+    /// Invalidates answers that rest on `address`, and rejects answers read at a block before `block`, from any
+    /// provider.
     pub fn invalidate_at(&self, address: Address, block: u64) {
-        self.caches(|answers| answers.touch(address, block));
+        self.for_each_cache(|answers| answers.invalidate(address, block));
     }
 
-    /// No answer from before this, or from an older block than `block`, is given any more.
+    /// Invalidates every answer, and rejects answers read at a block before `block`.
     pub fn invalidate_all(&self, block: u64) {
-        self.caches(|answers| answers.start_over(block));
+        self.for_each_cache(|answers| answers.invalidate_all(block));
     }
 
-    /// While changes may be missed, every question is asked anew.
-    pub fn distrust(&self, distrusted: bool) {
-        self.caches(|answers| answers.distrust(distrusted));
+    /// While `distrusted`, every query causes a new read, because events may have been missed.
+    pub fn set_distrusted(&self, distrusted: bool) {
+        self.for_each_cache(|answers| answers.set_distrusted(distrusted));
     }
 
-    /// Cards of these addresses come last in summaries from now on.
-    pub fn deny(&self, denied: HashSet<Address>) {
+    /// Sets the denied wallets. Summaries rank the cards of these holders last.
+    pub fn set_denied_wallets(&self, denied: HashSet<Address>) {
         *self.denied.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(denied);
     }
 
-    /// The contracts whose events may change an answer.
-    pub fn watched(&self) -> Vec<Address> {
-        let world = self.world();
-        let registries = [world.config.nft_delegation, world.config.delegate_registry];
-        world.contracts.iter().copied().chain(registries.into_iter().flatten()).collect()
+    /// Returns the contracts whose events may change an answer.
+    pub fn watched_contracts(&self) -> Vec<Address> {
+        let rules = self.rules();
+        let registries = [rules.config.nft_delegation, rules.config.delegate_registry];
+        rules.contracts.iter().copied().chain(registries.into_iter().flatten()).collect()
     }
 
-    /// What keeps this room from answering. Asks the providers that have not answered lately.
+    /// Reports what prevents answers. Probes the providers that have not answered recently.
     pub async fn status(&self) -> AccessStatus {
-        let (providers, mut problems) = status::providers(&self.reader).await;
+        let (providers, mut problems) = status::provider_problems(&self.reader).await;
         if let Some(why) = self.ids.problem() {
-            problems.push(Problem { what: "cards", why, lasting: Duration::ZERO });
+            problems.push(Problem { part: "cards", reason: why, duration: Duration::ZERO });
         }
-        if problems.is_empty() && !self.contracts_seen.load(Ordering::Relaxed) {
-            problems = status::contracts(&self.reader, &self.world()).await;
-            self.contracts_seen.store(problems.is_empty(), Ordering::Relaxed);
+        if problems.is_empty() && !self.contracts_verified.load(Ordering::Relaxed) {
+            problems = status::missing_contracts(&self.reader, &self.rules()).await;
+            self.contracts_verified.store(problems.is_empty(), Ordering::Relaxed);
         }
         AccessStatus { problems, providers }
     }

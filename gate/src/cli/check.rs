@@ -1,4 +1,4 @@
-//! `check`: is the configuration good, and what is effective?
+//! `check`: validates the configuration and prints the effective one.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,21 +17,21 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Loads and validates; touches nothing but the file.
+    /// Loads and validates the configuration without network access.
     pub(super) fn run(&self, home: &Path) -> anyhow::Result<ExitCode> {
         let loaded = Config::load(home);
         if !self.json {
             let config = loaded?;
-            println!("{}", config.effective()?.trim_end());
-            if let Some(warning) = config.gate.exposed() {
+            println!("{}", config.effective_toml()?.trim_end());
+            if let Some(warning) = config.gate.exposure_warning() {
                 eprintln!("warning: {warning}");
             }
             return Ok(ExitCode::SUCCESS);
         }
         let answer = match &loaded {
             Ok(config) => {
-                let table = toml::from_str::<toml::Table>(&config.effective()?)?;
-                let warnings: Vec<String> = config.gate.exposed().into_iter().collect();
+                let table = toml::from_str::<toml::Table>(&config.effective_toml()?)?;
+                let warnings: Vec<String> = config.gate.exposure_warning().into_iter().collect();
                 json!({ "valid": true, "config": table, "warnings": warnings })
             }
             Err(ConfigError::Invalid { problems, .. }) => json!({

@@ -1,4 +1,4 @@
-//! `doctor`: whether everything that the gate needs answers.
+//! `doctor`: checks every dependency of the gate.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use clap::Args;
 use service_runtime::doctor;
 use service_runtime::settings::Settings as _;
 use sovereign_gate::config::Config;
-use sovereign_gate::run::examine;
+use sovereign_gate::run::run_checks;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
@@ -17,10 +17,10 @@ pub(super) struct Doctor {
 }
 
 impl Doctor {
-    /// Asks everybody; changes nothing. Ends with 1 when something is bad.
+    /// Runs all checks without changing anything. Exits with 1 if one of them is bad.
     pub(super) fn run(&self, home: &Path) -> anyhow::Result<ExitCode> {
         let config = Config::load(home)?;
-        let checks = tokio::runtime::Runtime::new()?.block_on(examine(&config))?;
+        let checks = tokio::runtime::Runtime::new()?.block_on(run_checks(&config))?;
         println!("{}", doctor::report(&checks, self.json)?);
         Ok(doctor::code(&checks))
     }

@@ -1,4 +1,4 @@
-//! `init`: a home with a commented configuration.
+//! `init`: creates a home with a commented configuration.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use sovereign_gate::config::TEMPLATE;
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// Replace a configuration that is there already
+    /// Replace an existing configuration
     #[arg(long)]
     force: bool,
 }
 
 impl Init {
-    /// Writes `config.toml`; never over one that is there, unless forced.
+    /// Writes `config.toml`. Replaces an existing file only with `--force`.
     pub(super) fn run(&self, home: &Path) -> anyhow::Result<()> {
         home::make(home)?;
         let written = home::write(home, settings::FILE, TEMPLATE, self.force)?;

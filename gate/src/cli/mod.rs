@@ -1,12 +1,12 @@
-//! Commands. What their exit codes mean is in [`exit`].
+//! Commands of the program. [`exit`] defines their exit codes.
 
-// The command line is the one room that prints.
+// Only the command line prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod check;
 mod doctor;
 mod init;
-mod operate;
+mod operator;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ use service_runtime::settings::{ConfigError, Settings as _};
 use sovereign_gate::config::Config;
 use sovereign_gate::run::{self, StartError};
 
-use self::operate::Gate;
+use self::operator::GateClient;
 
 /// Gates a Sentinel node by The Memes by 6529: holders of a card pass with their stock client.
 #[derive(Debug, Parser)]
@@ -38,24 +38,24 @@ enum Command {
     Init(init::Init),
     /// Run the gate until it is interrupted
     Start,
-    /// Validate the configuration without touching the network, and print what is effective
+    /// Validate the configuration without network access, and print the effective one
     Check(check::Check),
-    /// Ask everything that the gate needs whether it answers, and try the node around the gate
+    /// Check every dependency of the gate, and whether the node is reachable around it
     Doctor(doctor::Doctor),
     /// List or drop the sessions of the running gate
     #[command(subcommand)]
-    Sessions(operate::Sessions),
-    /// Admit nobody new; tunnels stay
-    Pause(operate::Pause),
-    /// Admit nobody new and end all tunnels
-    Lockdown(operate::Why),
-    /// Let the running gate read its configuration again, and say what takes a restart
+    Sessions(operator::Sessions),
+    /// Admit no new sessions; existing tunnels stay
+    Pause(operator::Pause),
+    /// Admit no new sessions and end all tunnels
+    Lockdown(operator::ReasonArg),
+    /// Reload the configuration of the running gate, and print which keys require a restart
     Reload,
-    /// Print what the operator did and why
-    Audit(operate::Audit),
-    /// Export or erase what is kept of one wallet
+    /// Print the audit log of operator actions
+    Audit(operator::Audit),
+    /// Export or erase the records of one wallet
     #[command(subcommand)]
-    Holder(operate::Holder),
+    Holder(operator::Holder),
     /// Print the version
     Version {
         /// As JSON
@@ -76,14 +76,14 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Doctor(doctor) => return doctor.run(&home),
         Command::Start => {
             let config = Config::load(&home)?;
-            tokio::runtime::Runtime::new()?.block_on(run::start(&home, config))?;
+            tokio::runtime::Runtime::new()?.block_on(run::run(&home, config))?;
         }
-        Command::Sessions(command) => return Gate::of(&home)?.sessions(&command),
-        Command::Pause(pause) => return Gate::of(&home)?.pause(&pause),
-        Command::Lockdown(why) => return Gate::of(&home)?.lock_down(&why),
-        Command::Reload => return Gate::of(&home)?.reload(),
-        Command::Audit(audit) => return Gate::of(&home)?.audit(&audit),
-        Command::Holder(command) => return Gate::of(&home)?.holder(&command),
+        Command::Sessions(command) => return GateClient::of(&home)?.sessions(&command),
+        Command::Pause(pause) => return GateClient::of(&home)?.pause(&pause),
+        Command::Lockdown(why) => return GateClient::of(&home)?.lock_down(&why),
+        Command::Reload => return GateClient::of(&home)?.reload(),
+        Command::Audit(audit) => return GateClient::of(&home)?.audit(&audit),
+        Command::Holder(command) => return GateClient::of(&home)?.holder(&command),
         Command::Version { json } => version(json),
     }
     Ok(ExitCode::SUCCESS)
@@ -98,8 +98,8 @@ fn version(json: bool) {
     }
 }
 
-/// Says what went wrong.
-pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+/// Prints the error and returns its exit code.
+pub(crate) fn report_failure(error: &anyhow::Error) -> ExitCode {
     eprintln!("sovereign-gate: {}", with_causes(error.as_ref()));
     ExitCode::from(exit_code(error))
 }

@@ -1,4 +1,4 @@
-//! In what two configurations differ, key by key.
+//! Comparison of two configurations, key by key.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use toml::Value;
 use super::Config;
 
 impl Config {
-    /// Names of the keys that differ, as `section.key`.
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        // Both are serialised as they were read; a value that could not be would differ as a whole.
+    /// Returns the names of the keys that differ, as `section.key`.
+    pub fn changed_keys(&self, other: &Self) -> Vec<String> {
+        // Both were deserialised, so serialisation does not fail; if it did, the whole would count as different.
         let (one, two) = (Value::try_from(self), Value::try_from(other));
         let mut names = BTreeSet::new();
         match (one, two) {
-            (Ok(one), Ok(two)) => compare("", Some(&one), Some(&two), &mut names),
+            (Ok(one), Ok(two)) => collect_changed_keys("", Some(&one), Some(&two), &mut names),
             _ => drop(names.insert("configuration".to_owned())),
         }
         names.into_iter().collect()
     }
 
-    /// Takes over from `new` what a running gate takes over.
-    pub fn take_live(&mut self, new: &Self) {
+    /// Copies from `new` the keys that a running gate can apply.
+    pub fn take_reloadable(&mut self, new: &Self) {
         self.policy.clone_from(&new.policy);
         self.collections.clone_from(&new.collections);
         self.delegation.clone_from(&new.delegation);
@@ -30,11 +30,11 @@ impl Config {
     }
 }
 
-fn compare(name: &str, one: Option<&Value>, two: Option<&Value>, names: &mut BTreeSet<String>) {
+fn collect_changed_keys(name: &str, one: Option<&Value>, two: Option<&Value>, names: &mut BTreeSet<String>) {
     if let (Some(Value::Table(one)), Some(Value::Table(two))) = (one, two) {
         for key in one.keys().chain(two.keys()) {
             let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-            compare(&inner, one.get(key), two.get(key), names);
+            collect_changed_keys(&inner, one.get(key), two.get(key), names);
         }
     } else if one != two {
         names.insert(name.to_owned());
@@ -47,10 +47,10 @@ mod tests {
     use crate::config::TokenId;
 
     #[test]
-    fn differences_are_named_by_key_and_only_some_are_taken_live() {
+    fn names_changed_keys_and_applies_only_reloadable_ones() {
         let old = Config::default();
         let mut new = old.clone();
-        assert!(old.differences(&new).is_empty());
+        assert!(old.changed_keys(&new).is_empty());
         new.ethereum.rpc_addrs.push("http://127.0.0.1:1".to_owned());
         new.policy.paid.devices = 9;
         new.policy.paid.plan_devices = [(7, 2)].into_iter().collect();
@@ -67,11 +67,11 @@ mod tests {
             "policy.paid.devices",
             "policy.paid.plan_devices.7",
         ];
-        assert_eq!(old.differences(&new), names);
+        assert_eq!(old.changed_keys(&new), names);
         let mut now = old.clone();
-        now.take_live(&new);
-        assert_eq!(now.differences(&new), ["ethereum.rpc_addrs", "limits.body_bytes", "memes.contract"]);
+        now.take_reloadable(&new);
+        assert_eq!(now.changed_keys(&new), ["ethereum.rpc_addrs", "limits.body_bytes", "memes.contract"]);
         let taken = ["limits.burst", "memes.this_card", "policy.paid.devices", "policy.paid.plan_devices.7"];
-        assert_eq!(old.differences(&now), taken);
+        assert_eq!(old.changed_keys(&now), taken);
     }
 }

@@ -6,48 +6,49 @@ mod template;
 mod validate;
 
 pub use sections::{
-    Binding, Cache, Collection, Delegation, Ethereum, ForeignPeers, Gate, Governance, Hub, Limits, Log,
-    Memes, PlanDevices, Policy, Registry, Retention, SessionRule, Standard, StandingSource, TierName,
-    TierPolicy, TokenId, Tunnel, WhenFull,
+    BindingSection, CacheSection, CollectionSection, DelegationSection, EthereumSection, ForeignPeers,
+    GateSection, GovernanceSection, HubSection, LimitsSection, LogSection, MemesSection, PlanDevices,
+    PolicySection, Registry, RetentionSection, SessionRule, StandardName, StandingSourceName, TierName,
+    TierSection, TokenId, TunnelSection, WhenFull,
 };
 use serde::{Deserialize, Serialize};
 use service_runtime::settings::{Invalid, Settings};
 pub use template::TEMPLATE;
 
-/// Everything the gate can be told.
+/// All settings of the gate.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The door.
-    pub gate: Gate,
-    /// Where Ethereum is asked.
-    pub ethereum: Ethereum,
+    /// Listener, private address and node.
+    pub gate: GateSection,
+    /// Ethereum providers.
+    pub ethereum: EthereumSection,
     /// The Memes.
-    pub memes: Memes,
+    pub memes: MemesSection,
     /// Further collections.
-    pub collections: Vec<Collection>,
+    pub collections: Vec<CollectionSection>,
     /// Delegation registries.
-    pub delegation: Delegation,
-    /// Policy from the chain.
-    pub governance: Governance,
+    pub delegation: DelegationSection,
+    /// Governance contracts.
+    pub governance: GovernanceSection,
     /// Cache of ownership answers.
-    pub cache: Cache,
+    pub cache: CacheSection,
     /// Sign-in.
-    pub binding: Binding,
-    /// Where the hub is asked.
-    pub hub: Hub,
-    /// What each tier may do.
-    pub policy: Policy,
+    pub binding: BindingSection,
+    /// Hub endpoints.
+    pub hub: HubSection,
+    /// Policy of the tiers.
+    pub policy: PolicySection,
     /// Standing of the node.
     pub registry: Registry,
     /// The node's tunnel service.
-    pub tunnel: Tunnel,
-    /// How long things are remembered.
-    pub retention: Retention,
-    /// Bounds for clients.
-    pub limits: Limits,
+    pub tunnel: TunnelSection,
+    /// Retention of records.
+    pub retention: RetentionSection,
+    /// Limits for clients.
+    pub limits: LimitsSection,
     /// Logs.
-    pub log: Log,
+    pub log: LogSection,
 }
 
 impl Settings for Config {
@@ -75,12 +76,12 @@ impl Settings for Config {
 }
 
 impl Config {
-    /// The effective configuration as TOML, fit to be shown: credentials in addresses are masked.
-    pub fn effective(&self) -> Result<String, toml::ser::Error> {
+    /// Returns the effective configuration as TOML with masked credentials.
+    pub fn effective_toml(&self) -> Result<String, toml::ser::Error> {
         let mut shown = self.clone();
         let addresses = shown.ethereum.rpc_addrs.iter_mut().chain(&mut shown.ethereum.ws_addrs);
         for address in addresses.chain(&mut shown.hub.grpc_addrs).chain(&mut shown.registry.rpc_addrs) {
-            *address = crate::ops::redact::url(address);
+            *address = crate::redact::redact_url(address);
         }
         toml::to_string_pretty(&shown)
     }

@@ -18,7 +18,7 @@ fn problems(result: Result<Config, ConfigError>) -> String {
 }
 
 #[test]
-fn the_template_holds_every_key_at_its_default() {
+fn template_contains_every_key_at_its_default() {
     let shown = load(TEMPLATE, &[]).unwrap();
     let mut wanted = Config::default();
     wanted.gate.public_url = "https://gate.example.org:8585".into();
@@ -37,18 +37,18 @@ fn the_template_holds_every_key_at_its_default() {
 }
 
 #[test]
-fn an_operators_address_that_others_reach_is_warned_of() {
+fn warns_of_admin_address_beyond_loopback() {
     let mut gate = Config::default().gate;
     for (address, exposed) in
         [("127.0.0.1:9585", false), ("[::1]:9585", false), ("0.0.0.0:9585", true), ("192.0.2.1:9585", true)]
     {
         gate.admin_addr = address.parse().unwrap();
-        assert_eq!(gate.exposed().is_some(), exposed, "{address}");
+        assert_eq!(gate.exposure_warning().is_some(), exposed, "{address}");
     }
 }
 
 #[test]
-fn the_environment_overrides_the_file() {
+fn environment_overrides_file() {
     let config = load(
         TEMPLATE,
         &[
@@ -67,7 +67,7 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
-fn a_tunnel_service_that_takes_no_orders_is_refused() {
+fn rejects_unsupported_tunnel_services() {
     let named = |service| load(TEMPLATE, &[("SOVEREIGN_GATE__TUNNEL__SERVICE", service)]);
     for service in ["auto", "wireguard", "xray"] {
         assert!(named(service).is_ok(), "{service}");
@@ -78,7 +78,7 @@ fn a_tunnel_service_that_takes_no_orders_is_refused() {
 }
 
 #[test]
-fn unknown_and_mistyped_keys_are_refused_by_name() {
+fn rejects_unknown_and_mistyped_keys_by_name() {
     assert!(problems(load("[gate]\nlisten = 1\n", &[])).contains("listen"));
     assert!(problems(load(TEMPLATE, &[("SOVEREIGN_GATE__GATE__LISTEN", "x")])).contains("listen"));
     assert!(
@@ -87,7 +87,7 @@ fn unknown_and_mistyped_keys_are_refused_by_name() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn reports_all_problems_at_once() {
     let said = problems(load(
         TEMPLATE,
         &[
@@ -105,7 +105,7 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
-fn plans_have_devices_of_their_own_and_mistakes_are_named() {
+fn plan_devices_are_validated() {
     let with = |paid: &str| {
         TEMPLATE.replacen(
             "sessions = [\"direct\"]\ndevices = 3\nplan_devices = {}\nwhen_full = \"refuse\"\n\n[registry]",
@@ -149,19 +149,19 @@ fn bounds_are_inclusive() {
 }
 
 #[test]
-fn shown_addresses_hide_credentials() {
+fn effective_config_masks_credentials() {
     let config = load(
         TEMPLATE,
         &[("SOVEREIGN_GATE__ETHEREUM__RPC_ADDRS", "https://user:pass@eth.example/v2/SECRET?k=SECRET")],
     )
     .unwrap();
-    let shown = config.effective().unwrap();
+    let shown = config.effective_toml().unwrap();
     assert!(shown.contains("eth.example"), "{shown}");
     assert!(!shown.contains("SECRET") && !shown.contains("pass"), "{shown}");
 }
 
 #[test]
-fn governance_needs_the_registry() {
+fn access_policy_requires_parameter_registry() {
     let policy = ("SOVEREIGN_GATE__GOVERNANCE__ACCESS_POLICY", "0x00000000000000000000000000000000000000aa");
     assert!(problems(load(TEMPLATE, &[policy])).contains("governance.parameters"));
     let registry = ("SOVEREIGN_GATE__GOVERNANCE__PARAMETERS", "0x00000000000000000000000000000000000000bb");

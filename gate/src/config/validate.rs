@@ -7,29 +7,29 @@ use service_runtime::settings::{Invalid, Problems};
 
 use crate::enforce::tunnel::is_supported;
 
-use super::{Config, Gate, SessionRule, Standard, StandingSource, TierPolicy};
+use super::{Config, GateSection, SessionRule, StandardName, StandingSourceName, TierSection};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Stock clients give up after 5 s, and the node needs its part.
-const LONGEST_DECISION: Duration = Duration::from_secs(3);
-const OLDEST_CHALLENGE: Duration = Duration::from_secs(300);
-const MOST_IDS: usize = 1000;
+/// Stock clients give up after 5 s, and the node needs part of that.
+const MAX_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+const MAX_CHALLENGE_TTL: Duration = Duration::from_secs(300);
+const MAX_COLLECTION_IDS: usize = 1000;
 
-/// Problems of values that come in several sections.
+/// Checks used by several sections.
 trait Checks {
     fn within(&mut self, key: &'static str, value: Duration, least: Duration, most: Duration);
     fn urls(&mut self, key: &'static str, urls: &[String], schemes: &[&str]);
 }
 
-impl Gate {
-    /// What to say where others than this machine may reach the operator's address.
-    pub fn exposed(&self) -> Option<String> {
+impl GateSection {
+    /// Returns a warning if the private address is not a loopback address.
+    pub fn exposure_warning(&self) -> Option<String> {
         let address = self.admin_addr;
         (!address.ip().is_loopback()).then(|| {
             format!(
-                "gate.admin_addr is {address}, not a loopback address: whoever reaches it may end tunnels"
+                "gate.admin_addr is {address}, not a loopback address: clients that reach it can end tunnels"
             )
         })
     }
@@ -51,7 +51,7 @@ impl Checks for Problems {
             self.unless(
                 scheme_of(url).is_some_and(|scheme| schemes.contains(&scheme.as_str())),
                 key,
-                format!("{} is not an {} address", crate::ops::redact::url(url), schemes.join(" or ")),
+                format!("{} is not an {} address", crate::redact::redact_url(url), schemes.join(" or ")),
             );
         }
     }
@@ -125,7 +125,7 @@ impl Config {
             "ethereum.quorum",
             format!("must be between 1 and the number of rpc_addrs ({})", ethereum.rpc_addrs.len()),
         );
-        problems.within("ethereum.timeout", ethereum.timeout, Duration::from_millis(100), LONGEST_DECISION);
+        problems.within("ethereum.timeout", ethereum.timeout, Duration::from_millis(100), MAX_QUERY_TIMEOUT);
     }
 
     fn check_cards(&self, problems: &mut Problems) {
@@ -144,12 +144,12 @@ impl Config {
             let ids = collection.ids.len();
             problems.unless(
                 match collection.standard {
-                    Standard::Erc1155 => (1..=MOST_IDS).contains(&ids),
-                    Standard::Erc721 => ids == 0,
+                    StandardName::Erc1155 => (1..=MAX_COLLECTION_IDS).contains(&ids),
+                    StandardName::Erc721 => ids == 0,
                 },
                 "collections.ids",
                 format!(
-                    "{}: an ERC-1155 needs 1 to {MOST_IDS} ids, an ERC-721 takes none",
+                    "{}: an ERC-1155 needs 1 to {MAX_COLLECTION_IDS} ids, an ERC-721 takes none",
                     collection.contract
                 ),
             );
@@ -183,7 +183,7 @@ impl Config {
             "binding.challenge_ttl",
             binding.challenge_ttl,
             Duration::from_secs(10),
-            OLDEST_CHALLENGE,
+            MAX_CHALLENGE_TTL,
         );
         problems.unless(binding.max_accounts > 0, "binding.max_accounts", "must be at least 1");
         let no_relays = binding.relays.is_empty() && binding.accepted_domains.is_empty();
@@ -198,7 +198,7 @@ impl Config {
         if let Err(error) = self.hub.client().endpoints() {
             problems.unless(false, "hub.grpc_addrs", error.to_string());
         }
-        problems.within("hub.timeout", self.hub.timeout, Duration::from_millis(100), LONGEST_DECISION);
+        problems.within("hub.timeout", self.hub.timeout, Duration::from_millis(100), MAX_QUERY_TIMEOUT);
         check_devices(problems, ["policy.free", "policy.free.plan_devices"], &self.policy.free);
         check_devices(problems, ["policy.paid", "policy.paid.plan_devices"], &self.policy.paid);
         problems.unless(
@@ -246,7 +246,7 @@ impl Config {
         problems.unless(registry.min_score <= 1000, "registry.min_score", "must be between 0 and 1000");
         problems.within("registry.interval", registry.interval, Duration::from_secs(1), HOUR);
         problems.within("registry.max_age", registry.max_age, registry.interval, HOUR * 24);
-        let known = registry.source == StandingSource::Hub || !registry.contract.is_zero();
+        let known = registry.source == StandingSourceName::Hub || !registry.contract.is_zero();
         problems.unless(
             known || !self.policy.require_standing,
             "registry.contract",
@@ -282,7 +282,7 @@ impl Config {
     }
 }
 
-fn check_devices(problems: &mut Problems, [key, plans_key]: [&'static str; 2], tier: &TierPolicy) {
+fn check_devices(problems: &mut Problems, [key, plans_key]: [&'static str; 2], tier: &TierSection) {
     problems.unless(tier.devices > 0, key, "devices must be at least 1");
     for (plan, devices) in tier.plan_devices.iter() {
         problems.unless(devices > 0, plans_key, format!("plan {plan}: must be at least 1"));
@@ -296,7 +296,7 @@ fn check_devices(problems: &mut Problems, [key, plans_key]: [&'static str; 2], t
     }
 }
 
-/// Whether the kernel would take it as the name of an interface.
+/// Whether the kernel accepts `name` as an interface name.
 fn is_interface(name: &str) -> bool {
     (1..=15).contains(&name.len())
         && !matches!(name, "." | "..")

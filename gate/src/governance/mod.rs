@@ -1,10 +1,10 @@
-//! Room `governance`: what the contracts say in place of the operator's file, where `[governance]` names them.
+//! Policy of the contracts in place of the operator's file, where `[governance]` names them.
 //!
-//! One read brings everything ([`policy`]); it is repeated again and again ([`follow`]). What lies outside the hard
-//! bounds is not taken, and what was read last counts while Ethereum cannot be asked. Until the first read nobody
-//! is let in: the pause might be on.
+//! One read returns everything ([`policy`]); the follower repeats it ([`follower`]). Values outside the hard bounds are
+//! rejected. The latest policy applies while Ethereum is unavailable. Until the first read no handshake is admitted,
+//! because the pause might be on.
 
-mod follow;
+mod follower;
 mod policy;
 
 use std::sync::Arc;
@@ -16,80 +16,82 @@ use crate::access::{AccessConfig, Tier};
 use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
 
-pub use follow::Follower;
-pub use policy::{Contracts, Governed, Unusable};
+pub use follower::GovernanceFollower;
+pub use policy::{GovernanceContracts, GovernanceError, GovernedPolicy};
 
-/// What is known of governance.
+/// State of governance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Known {
-    /// The file alone counts.
-    Ungoverned,
-    /// Nothing has been read yet, for this reason.
-    Nothing(String),
-    /// The last good answer.
-    Last(Arc<Governed>),
+enum GovernanceState {
+    /// No contracts are configured: the file alone applies.
+    NotConfigured,
+    /// No read has succeeded yet, for this reason.
+    Unread(String),
+    /// Latest valid policy.
+    Current(Arc<GovernedPolicy>),
 }
 
-/// What counts now, for those who decide. Cheap to clone and to ask.
+/// Current policy. Cheap to clone and to read.
 #[derive(Debug, Clone)]
-pub struct Governance(watch::Receiver<Known>);
+pub struct Governance(watch::Receiver<GovernanceState>);
 
 impl Governance {
-    /// For a gate whose file names no contracts.
+    /// For a gate without governance contracts.
     pub fn none() -> Self {
-        Self(watch::channel(Known::Ungoverned).1)
+        Self(watch::channel(GovernanceState::NotConfigured).1)
     }
 
-    /// Why no handshake is admitted now, if so.
+    /// Returns the refusal of every handshake, if any.
     pub fn refusal(&self, now: UnixTime) -> Option<Refusal> {
         match &*self.0.borrow() {
-            Known::Nothing(_) => Some(Refusal::EthereumUnavailable),
-            Known::Last(governed) if governed.is_paused(now) => Some(Refusal::Paused),
-            Known::Last(governed) if governed.node_blacklisted => Some(Refusal::NotInGoodStanding),
-            Known::Ungoverned | Known::Last(_) => None,
+            GovernanceState::Unread(_) => Some(Refusal::EthereumUnavailable),
+            GovernanceState::Current(governed) if governed.is_paused(now) => Some(Refusal::Paused),
+            GovernanceState::Current(governed) if governed.node_blacklisted => {
+                Some(Refusal::NotInGoodStanding)
+            }
+            GovernanceState::NotConfigured | GovernanceState::Current(_) => None,
         }
     }
 
-    /// How long a sign-in lasts, in place of `file`.
+    /// Lifetime of a sign-in; `file` is the configured one.
     pub fn credential_ttl(&self, file: Duration) -> Duration {
-        self.last().map_or(file, |governed| governed.credential_ttl)
+        self.current_policy().map_or(file, |governed| governed.credential_ttl)
     }
 
-    /// Devices of a tier, in place of `file`.
+    /// Devices of a tier; `file` is the configured number.
     pub fn devices(&self, tier: Tier, file: u32) -> u32 {
-        self.last().map_or(file, |governed| governed.devices(tier))
+        self.current_policy().map_or(file, |governed| governed.devices(tier))
     }
 
-    /// Devices of one of a tier's plans: what the file says, and at most what governance allows the tier.
+    /// Devices of one of a tier's plans: the configured number, limited by the governed number of the tier.
     pub fn plan_devices(&self, tier: Tier, file: u32) -> u32 {
-        self.last().map_or(file, |governed| governed.devices(tier).min(file))
+        self.current_policy().map_or(file, |governed| governed.devices(tier).min(file))
     }
 
-    /// Puts what is governed in place of what the file says of cards.
+    /// Overrides the configured cards with the governed ones.
     pub fn apply(&self, config: &mut AccessConfig) {
-        if let Some(governed) = self.last() {
+        if let Some(governed) = self.current_policy() {
             governed.apply(config);
         }
     }
 
-    /// Why nothing is known yet, if so.
+    /// Returns why no policy is known yet, if so.
     pub fn problem(&self) -> Option<String> {
         match &*self.0.borrow() {
-            Known::Nothing(why) => Some(why.clone()),
-            Known::Ungoverned | Known::Last(_) => None,
+            GovernanceState::Unread(why) => Some(why.clone()),
+            GovernanceState::NotConfigured | GovernanceState::Current(_) => None,
         }
     }
 
-    /// One that says this.
+    /// Governance with a fixed policy.
     #[cfg(test)]
-    pub(crate) fn known(governed: Governed) -> Self {
-        Self(watch::channel(Known::Last(Arc::new(governed))).1)
+    pub(crate) fn with_policy(governed: GovernedPolicy) -> Self {
+        Self(watch::channel(GovernanceState::Current(Arc::new(governed))).1)
     }
 
-    fn last(&self) -> Option<Arc<Governed>> {
+    fn current_policy(&self) -> Option<Arc<GovernedPolicy>> {
         match &*self.0.borrow() {
-            Known::Last(governed) => Some(Arc::clone(governed)),
-            Known::Ungoverned | Known::Nothing(_) => None,
+            GovernanceState::Current(governed) => Some(Arc::clone(governed)),
+            GovernanceState::NotConfigured | GovernanceState::Unread(_) => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From the contracts' answers to what the gate goes by.
+//! Decodes and validates the policy of the contracts.
 
 use std::time::Duration;
 
@@ -13,83 +13,83 @@ use sovereign_contracts::system::parameter_registry::{IAccessPolicy, IParameterR
 use crate::access::{AccessConfig, Collection, Standard, Tier};
 use crate::store::clock::UnixTime;
 
-// What no governance can pass, whatever a contract says: the same bounds as in `ParameterBounds.sol`.
-const SHORTEST_TTL: u64 = 3600;
-const LONGEST_TTL: u64 = 7 * 24 * 3600;
-const MOST_DEVICES: u16 = 10;
-const MOST_COLLECTIONS: usize = 16;
-const MOST_IDS: usize = 64;
-const MOST_KINDS: usize = 8;
+// Hard bounds of governed values, the same as in `ParameterBounds.sol`.
+const MIN_CREDENTIAL_TTL_SECS: u64 = 3600;
+const MAX_CREDENTIAL_TTL_SECS: u64 = 7 * 24 * 3600;
+const MAX_DEVICES: u16 = 10;
+const MAX_COLLECTIONS: usize = 16;
+const MAX_IDS_PER_COLLECTION: usize = 64;
+const MAX_DELEGATION_KINDS: usize = 8;
 
-/// What governance says, within the bounds.
+/// Policy of governance, within the bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Governed {
-    /// End of the pause that was on when this was read.
+pub struct GovernedPolicy {
+    /// End of the pause, if a pause was on at the read.
     pub paused_until: Option<UnixTime>,
     /// The node behind this gate is on the emergency blacklist.
     pub node_blacklisted: bool,
-    /// How long a sign-in lasts.
+    /// Lifetime of a sign-in.
     pub credential_ttl: Duration,
-    /// Devices at a time of a holder of the free tier.
+    /// Concurrent devices of a holder of the free tier.
     pub free_devices: u32,
-    /// The same of the paid tier.
+    /// Concurrent devices of a holder of the paid tier.
     pub paid_devices: u32,
-    /// THIS card; `None`: not chosen on chain yet.
+    /// THIS card; `None` if it is not chosen on chain yet.
     pub this_card: Option<U256>,
     /// Further collections.
     pub collections: Vec<Collection>,
-    /// Use cases and rights of delegations that count; `None`: the file says.
-    pub delegations: Option<Delegations>,
-    /// Number of this state of the parameters.
+    /// Accepted use cases and rights of delegations; `None`: the file applies.
+    pub delegations: Option<AcceptedDelegations>,
+    /// Revision of the parameters.
     pub revision: u64,
 }
 
-/// What kinds of delegation count.
+/// Accepted kinds of delegation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delegations {
-    /// Of NFTDelegation.
+pub struct AcceptedDelegations {
+    /// Use cases of NFTDelegation.
     pub use_cases: Vec<u64>,
-    /// Of delegate.xyz.
+    /// Rights of delegate.xyz.
     pub rights: Vec<B256>,
 }
 
-/// Why an answer is not taken.
+/// Error of a governance read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
-    /// Ethereum does not answer, or not as the contracts do.
+pub enum GovernanceError {
+    /// Ethereum is unavailable, or the answer does not decode.
     #[error(transparent)]
-    Unread(#[from] ReadError),
-    /// The contracts are not those of this gate's cards.
+    Read(#[from] ReadError),
+    /// The contracts belong to another collection.
     #[error("{what} is {found} on chain, but {expected} here")]
-    Foreign {
-        /// What is compared.
+    Mismatch {
+        /// Compared contract.
         what: &'static str,
-        /// On chain.
+        /// Address on chain.
         found: Address,
-        /// In the file.
+        /// Configured address.
         expected: Address,
     },
-    /// A value that no governance can have set.
+    /// A value is outside the hard bounds.
     #[error("{0} is out of bounds")]
     OutOfBounds(&'static str),
-    /// Together with the file it is no usable configuration.
+    /// The policy and the file together are no valid configuration.
     #[error("the governed cards cannot be applied: {0}")]
-    Refused(String),
+    Rejected(String),
 }
 
-/// Whom to ask, and what must be true of the answer.
+/// Governance contracts, and what the answer must match.
 #[derive(Debug, Clone, Copy)]
-pub struct Contracts {
+pub struct GovernanceContracts {
     /// The `ParameterRegistry`.
     pub parameters: Address,
-    /// The `AccessPolicy`, asked for kinds of delegation; it must be the registry's own.
+    /// The `AccessPolicy`, read for kinds of delegation; it must be the registry's.
     pub access_policy: Option<Address>,
-    /// The collection of cards that this gate reads; it must be the policy's own.
+    /// The configured collection of cards; it must be the policy's.
     pub memes: Address,
 }
 
-impl Contracts {
-    /// The calls of one read, for the gate before `node`.
+impl GovernanceContracts {
+    /// Returns the calls of one read, for the gate in front of `node`.
     pub(super) fn calls(&self, node: Option<FixedBytes<20>>) -> Vec<Call> {
         let policy = match node {
             Some(node) => Call::new(self.parameters, &policyForGateOfCall { node }),
@@ -104,18 +104,18 @@ impl Contracts {
         calls
     }
 
-    /// What the results of these calls say.
-    pub(super) fn read(&self, results: &[CallResult]) -> Result<Governed, Unusable> {
+    /// Decodes the results of these calls.
+    pub(super) fn read(&self, results: &[CallResult]) -> Result<GovernedPolicy, GovernanceError> {
         let missing = || ReadError::Unavailable("an answer is missing".to_owned());
-        // Both forms of the question have one form of the answer.
+        // Both calls return the same type.
         let policy = results.first().ok_or_else(missing)?.decode::<policyForGateCall>()?;
         let delegations = match self.access_policy {
             None => None,
             Some(expected) => {
                 let [_, address, use_cases, rights] = results else { return Err(missing().into()) };
-                same("the access policy", address.decode::<accessPolicyCall>()?, expected)?;
+                require_same("the access policy", address.decode::<accessPolicyCall>()?, expected)?;
                 let use_cases = use_cases.decode::<acceptedUseCasesCall>()?;
-                Some(delegations(&use_cases, rights.decode::<acceptedRightsCall>()?)?)
+                Some(parse_delegations(&use_cases, rights.decode::<acceptedRightsCall>()?)?)
             }
         };
         self.check(policy, delegations)
@@ -124,17 +124,21 @@ impl Contracts {
     fn check(
         &self,
         policy: IParameterRegistry::GatePolicy,
-        delegations: Option<Delegations>,
-    ) -> Result<Governed, Unusable> {
-        same("the collection of cards", policy.memes, self.memes)?;
-        let within = |good: bool, what| if good { Ok(()) } else { Err(Unusable::OutOfBounds(what)) };
-        within((SHORTEST_TTL..=LONGEST_TTL).contains(&policy.credentialTtl), "CREDENTIAL_TTL")?;
-        within((1..=MOST_DEVICES).contains(&policy.freeDevices), "DEVICE_LIMIT_FREE")?;
-        within((1..=MOST_DEVICES).contains(&policy.paidDevices), "DEVICE_LIMIT_PAID")?;
-        within(policy.collections.len() <= MOST_COLLECTIONS, "the number of collections")?;
-        let collection = |entry| collection(entry, self.memes).ok_or(Unusable::OutOfBounds("a collection"));
+        delegations: Option<AcceptedDelegations>,
+    ) -> Result<GovernedPolicy, GovernanceError> {
+        require_same("the collection of cards", policy.memes, self.memes)?;
+        let within = |good: bool, what| if good { Ok(()) } else { Err(GovernanceError::OutOfBounds(what)) };
+        within(
+            (MIN_CREDENTIAL_TTL_SECS..=MAX_CREDENTIAL_TTL_SECS).contains(&policy.credentialTtl),
+            "CREDENTIAL_TTL",
+        )?;
+        within((1..=MAX_DEVICES).contains(&policy.freeDevices), "DEVICE_LIMIT_FREE")?;
+        within((1..=MAX_DEVICES).contains(&policy.paidDevices), "DEVICE_LIMIT_PAID")?;
+        within(policy.collections.len() <= MAX_COLLECTIONS, "the number of collections")?;
+        let collection =
+            |entry| parse_collection(entry, self.memes).ok_or(GovernanceError::OutOfBounds("a collection"));
         let until = UnixTime::try_from(policy.pausedUntil).unwrap_or(UnixTime::MAX);
-        Ok(Governed {
+        Ok(GovernedPolicy {
             paused_until: policy.paused.then_some(until),
             node_blacklisted: policy.nodeBlacklisted,
             credential_ttl: Duration::from_secs(policy.credentialTtl),
@@ -148,8 +152,8 @@ impl Contracts {
     }
 }
 
-impl Governed {
-    /// Puts what is governed in place of what the file says.
+impl GovernedPolicy {
+    /// Overrides the configured cards with the governed ones.
     pub fn apply(&self, config: &mut AccessConfig) {
         if let Some(this_card) = self.this_card {
             config.this_card = this_card;
@@ -157,13 +161,13 @@ impl Governed {
         let governed = |contract| self.collections.iter().any(|collection| collection.contract == contract);
         config.collections.retain(|collection| !governed(collection.contract));
         config.collections.extend(self.collections.iter().cloned());
-        if let Some(Delegations { use_cases, rights }) = &self.delegations {
+        if let Some(AcceptedDelegations { use_cases, rights }) = &self.delegations {
             config.use_cases.clone_from(use_cases);
             config.rights.clone_from(rights);
         }
     }
 
-    /// Devices at a time of a holder of a tier.
+    /// Concurrent devices of a holder of `tier`.
     pub fn devices(&self, tier: Tier) -> u32 {
         match tier {
             Tier::Free => self.free_devices,
@@ -172,17 +176,17 @@ impl Governed {
         }
     }
 
-    /// Whether the pause is on. It ends by itself, also while Ethereum cannot be asked.
+    /// Whether the pause is on. It ends by itself, even while Ethereum is unavailable.
     pub fn is_paused(&self, now: UnixTime) -> bool {
         self.paused_until.is_some_and(|until| now < until)
     }
 }
 
-fn same(what: &'static str, found: Address, expected: Address) -> Result<(), Unusable> {
-    if found == expected { Ok(()) } else { Err(Unusable::Foreign { what, found, expected }) }
+fn require_same(what: &'static str, found: Address, expected: Address) -> Result<(), GovernanceError> {
+    if found == expected { Ok(()) } else { Err(GovernanceError::Mismatch { what, found, expected }) }
 }
 
-fn collection(entry: IAccessPolicy::Collection, memes: Address) -> Option<Collection> {
+fn parse_collection(entry: IAccessPolicy::Collection, memes: Address) -> Option<Collection> {
     const ERC721: u8 = 0;
     const ERC1155: u8 = 1;
     let tier = match entry.tier {
@@ -192,22 +196,24 @@ fn collection(entry: IAccessPolicy::Collection, memes: Address) -> Option<Collec
     };
     let standard = match entry.standard {
         ERC721 if entry.ids.is_empty() => Standard::Erc721,
-        ERC1155 if (1..=MOST_IDS).contains(&entry.ids.len()) => Standard::Erc1155 { ids: entry.ids },
+        ERC1155 if (1..=MAX_IDS_PER_COLLECTION).contains(&entry.ids.len()) => {
+            Standard::Erc1155 { ids: entry.ids }
+        }
         _ => return None,
     };
     let usable = !entry.token.is_zero() && entry.token != memes;
     usable.then_some(Collection { contract: entry.token, standard, tier })
 }
 
-fn delegations(use_cases: &[U256], rights: Vec<B256>) -> Result<Delegations, Unusable> {
-    let bad = || Unusable::OutOfBounds("the accepted kinds of delegation");
-    if use_cases.len() > MOST_KINDS || rights.len() > MOST_KINDS {
+fn parse_delegations(use_cases: &[U256], rights: Vec<B256>) -> Result<AcceptedDelegations, GovernanceError> {
+    let bad = || GovernanceError::OutOfBounds("the accepted kinds of delegation");
+    if use_cases.len() > MAX_DELEGATION_KINDS || rights.len() > MAX_DELEGATION_KINDS {
         return Err(bad());
     }
-    // Sub-delegation and consolidation are no delegations of access.
+    // Sub-delegation (998) and consolidation (999) do not delegate access.
     let use_case = |case: &U256| u64::try_from(*case).ok().filter(|case| ![0, 998, 999].contains(case));
     let use_cases = use_cases.iter().map(|case| use_case(case).ok_or_else(bad)).collect::<Result<_, _>>()?;
-    Ok(Delegations { use_cases, rights })
+    Ok(AcceptedDelegations { use_cases, rights })
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use super::*;
 const MEMES: Address = Address::repeat_byte(1);
 const GALLERY: Address = Address::repeat_byte(2);
 
-fn contracts() -> Contracts {
-    Contracts { parameters: Address::repeat_byte(9), access_policy: None, memes: MEMES }
+fn contracts() -> GovernanceContracts {
+    GovernanceContracts { parameters: Address::repeat_byte(9), access_policy: None, memes: MEMES }
 }
 
-/// What a registry says at first.
+/// Policy of a new registry.
 fn policy() -> IParameterRegistry::GatePolicy {
     IParameterRegistry::GatePolicy {
         paused: false,
@@ -35,7 +35,7 @@ fn gallery() -> IAccessPolicy::Collection {
 type Change = fn(&mut IParameterRegistry::GatePolicy);
 
 #[test]
-fn what_is_within_the_bounds_is_taken() {
+fn accepts_values_within_the_bounds() {
     let changes: [Change; 6] = [
         |_| {},
         |p| p.credentialTtl = 3600,
@@ -55,7 +55,7 @@ fn what_is_within_the_bounds_is_taken() {
 }
 
 #[test]
-fn what_no_governance_can_have_set_is_not_taken() {
+fn rejects_values_outside_the_bounds() {
     let changes: [(&str, Change); 14] = [
         ("collection of cards", |p| p.memes = GALLERY),
         ("CREDENTIAL_TTL", |p| p.credentialTtl = 3599),
@@ -83,24 +83,24 @@ fn what_no_governance_can_have_set_is_not_taken() {
 }
 
 #[test]
-fn kinds_of_delegation_are_bounded_too() {
+fn rejects_too_many_or_invalid_delegation_kinds() {
     let right = B256::repeat_byte(3);
-    let good = delegations(&[U256::from(1), U256::from(9)], vec![right]).unwrap();
-    assert_eq!(good, Delegations { use_cases: vec![1, 9], rights: vec![right] });
+    let good = parse_delegations(&[U256::from(1), U256::from(9)], vec![right]).unwrap();
+    assert_eq!(good, AcceptedDelegations { use_cases: vec![1, 9], rights: vec![right] });
     for bad in [0, 998, 999] {
-        assert!(delegations(&[U256::from(bad)], Vec::new()).is_err(), "{bad}");
+        assert!(parse_delegations(&[U256::from(bad)], Vec::new()).is_err(), "{bad}");
     }
-    assert!(delegations(&[U256::MAX], Vec::new()).is_err());
-    assert!(delegations(&[U256::ONE; 9], Vec::new()).is_err());
-    assert!(delegations(&[], vec![right; 9]).is_err());
+    assert!(parse_delegations(&[U256::MAX], Vec::new()).is_err());
+    assert!(parse_delegations(&[U256::ONE; 9], Vec::new()).is_err());
+    assert!(parse_delegations(&[], vec![right; 9]).is_err());
 }
 
 #[test]
-fn a_pause_ends_by_itself() {
+fn pause_ends_at_its_time() {
     let paused = IParameterRegistry::GatePolicy { paused: true, pausedUntil: 1_000, ..policy() };
     let governed = contracts().check(paused, None).unwrap();
     assert!(governed.is_paused(999) && !governed.is_paused(1_000));
-    // The end of an earlier pause says nothing.
+    // The end of an earlier pause has no effect.
     let over = IParameterRegistry::GatePolicy { pausedUntil: 1_000, ..policy() };
     assert!(!contracts().check(over, None).unwrap().is_paused(999));
     let for_ever = IParameterRegistry::GatePolicy { paused: true, pausedUntil: u64::MAX, ..policy() };
@@ -108,7 +108,7 @@ fn a_pause_ends_by_itself() {
 }
 
 #[test]
-fn governed_cards_take_the_place_of_the_files() {
+fn governed_cards_override_configured_cards() {
     let own = Collection { contract: GALLERY, standard: Standard::Erc721, tier: Tier::Free };
     let other = Collection { contract: Address::repeat_byte(7), ..own.clone() };
     let mut file = AccessConfig {
@@ -128,7 +128,8 @@ fn governed_cards_take_the_place_of_the_files() {
     assert_eq!(file.collections, [other, paid], "governance's word on a collection counts");
 
     governed.this_card = Some(U256::from(9));
-    governed.delegations = Some(Delegations { use_cases: vec![1], rights: vec![B256::repeat_byte(4)] });
+    governed.delegations =
+        Some(AcceptedDelegations { use_cases: vec![1], rights: vec![B256::repeat_byte(4)] });
     governed.apply(&mut file);
     assert_eq!((file.this_card, file.use_cases, file.rights.len()), (U256::from(9), vec![1], 1));
 }

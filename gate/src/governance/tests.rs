@@ -2,8 +2,8 @@
 
 use super::*;
 
-pub(crate) fn governed() -> Governed {
-    Governed {
+pub(crate) fn governed() -> GovernedPolicy {
+    GovernedPolicy {
         paused_until: None,
         node_blacklisted: false,
         credential_ttl: Duration::from_secs(7200),
@@ -19,7 +19,7 @@ pub(crate) fn governed() -> Governed {
 const FILE: Duration = Duration::from_secs(86_400);
 
 #[test]
-fn without_contracts_the_file_counts() {
+fn file_applies_without_contracts() {
     let none = Governance::none();
     assert_eq!(none.refusal(0), None);
     assert_eq!(none.credential_ttl(FILE), FILE);
@@ -28,15 +28,15 @@ fn without_contracts_the_file_counts() {
 }
 
 #[test]
-fn before_the_first_read_nobody_passes() {
-    let unread = Governance(watch::channel(Known::Nothing("no answer".into())).1);
+fn refuses_handshakes_before_the_first_read() {
+    let unread = Governance(watch::channel(GovernanceState::Unread("no answer".into())).1);
     assert_eq!(unread.refusal(0), Some(Refusal::EthereumUnavailable));
     assert_eq!(unread.problem().unwrap(), "no answer");
 }
 
 #[test]
-fn what_was_read_counts_in_place_of_the_file() {
-    let governance = Governance::known(governed());
+fn governed_values_override_the_file() {
+    let governance = Governance::with_policy(governed());
     assert_eq!(governance.refusal(0), None);
     assert_eq!(governance.credential_ttl(FILE), Duration::from_secs(7200));
     assert_eq!(governance.devices(Tier::Free, 5), 2);
@@ -47,10 +47,10 @@ fn what_was_read_counts_in_place_of_the_file() {
 }
 
 #[test]
-fn pause_and_blacklist_refuse() {
-    let paused = Governance::known(Governed { paused_until: Some(100), ..governed() });
+fn pause_and_blacklist_refuse_handshakes() {
+    let paused = Governance::with_policy(GovernedPolicy { paused_until: Some(100), ..governed() });
     assert_eq!(paused.refusal(99), Some(Refusal::Paused));
     assert_eq!(paused.refusal(100), None);
-    let blacklisted = Governance::known(Governed { node_blacklisted: true, ..governed() });
+    let blacklisted = Governance::with_policy(GovernedPolicy { node_blacklisted: true, ..governed() });
     assert_eq!(blacklisted.refusal(0), Some(Refusal::NotInGoodStanding));
 }

@@ -1,5 +1,5 @@
-//! The private address: health, readiness, metrics, sessions, and the operator's deeds ([`deeds`]). For the operator
-//! and his monitoring only.
+//! Private address for the operator and monitoring: health, readiness, metrics, sessions and operator actions
+//! ([`operator_actions`]).
 
 use std::sync::Arc;
 
@@ -13,33 +13,33 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use service_runtime::admin::{self, Observed};
 
-use super::deeds;
 use super::health::{Health, NotReady};
-use super::reload::Reload;
+use super::operator_actions;
+use super::reload::ConfigReloader;
 use crate::access::Tier;
-use crate::admission::PROBE;
+use crate::admission::PROBE_TIER;
 use crate::enforce::Enforcer;
 use crate::store::clock::rfc3339;
-use crate::store::{Cause, SessionRecord, SessionState, Store};
+use crate::store::{EvictionCause, SessionRecord, SessionState, Store};
 
-/// What the private address shows.
+/// State of the private address.
 #[derive(Clone)]
-pub struct Admin {
+pub struct AdminApi {
     /// Readiness.
     pub health: Arc<Health>,
     /// Metrics.
     pub metrics: PrometheusHandle,
     /// Sessions.
     pub store: Store,
-    /// What happens to them.
+    /// Executes operator actions.
     pub enforcer: Arc<Enforcer>,
-    /// Reads the configuration again.
-    pub reload: Arc<Reload>,
+    /// Reloads the configuration.
+    pub reload: Arc<ConfigReloader>,
 }
 
 /// One admitted session.
 #[derive(Serialize)]
-struct Session {
+struct SessionView {
     #[serde(rename = "session_id")]
     id: u64,
     account: String,
@@ -59,7 +59,7 @@ struct Session {
     cause: Option<&'static str>,
 }
 
-impl Session {
+impl SessionView {
     fn of(record: &SessionRecord, store: &Store) -> Self {
         Self {
             id: record.session_id,
@@ -74,22 +74,24 @@ impl Session {
             admitted_at: rfc3339(record.admitted_at),
             expires_at: rfc3339(record.expires_at),
             state: record.state.label(),
-            slot: store.holds_slot(record.session_id),
-            cause: record.cause.map(Cause::label),
+            slot: store.holds_peer_slot(record.session_id),
+            cause: record.cause.map(EvictionCause::label),
         }
     }
 }
 
-impl Admin {
-    /// All that is served there.
+impl AdminApi {
+    /// Returns all routes.
     pub fn routes(self) -> Router {
-        let own =
-            Router::new().route("/sessions", get(sessions)).merge(deeds::routes()).with_state(self.clone());
+        let own = Router::new()
+            .route("/sessions", get(sessions))
+            .merge(operator_actions::routes())
+            .with_state(self.clone());
         admin::routes(Arc::new(self)).merge(own)
     }
 }
 
-impl Observed for Admin {
+impl Observed for AdminApi {
     type NotReady = NotReady;
 
     async fn not_ready(&self) -> Vec<NotReady> {
@@ -102,17 +104,17 @@ impl Observed for Admin {
     }
 
     fn metrics(&self) -> &PrometheusHandle {
-        count_live(&self.store);
-        self.health.slots().record();
+        record_live_sessions(&self.store);
+        self.health.slots().record_metrics();
         &self.metrics
     }
 }
 
-/// Live sessions are counted when somebody asks: a gauge that is kept up by hand drifts.
-fn count_live(store: &Store) {
+/// Live sessions are counted at each scrape, because a gauge that is updated by events drifts.
+fn record_live_sessions(store: &Store) {
     let live: Vec<_> =
         store.list_sessions().into_iter().filter(|record| record.state == SessionState::Live).collect();
-    for tier in [Tier::Free.name(), Tier::Paid.name(), PROBE] {
+    for tier in [Tier::Free.name(), Tier::Paid.name(), PROBE_TIER] {
         for service in Service::ALL {
             let here = |record: &&Arc<SessionRecord>| record.tier == tier && record.service == service.name();
             let count = u32::try_from(live.iter().filter(here).count()).unwrap_or(u32::MAX);
@@ -122,8 +124,9 @@ fn count_live(store: &Store) {
     }
 }
 
-async fn sessions(State(admin): State<Admin>) -> Response {
+async fn sessions(State(admin): State<AdminApi>) -> Response {
     let records = admin.store.list_sessions();
-    let sessions: Vec<Session> = records.iter().map(|record| Session::of(record, &admin.store)).collect();
+    let sessions: Vec<SessionView> =
+        records.iter().map(|record| SessionView::of(record, &admin.store)).collect();
     Json(json!({ "sessions": sessions })).into_response()
 }

@@ -1,15 +1,15 @@
-//! Open files and sockets. Running out of them would stop everything at once: the database, the way to the node,
-//! the providers. So the process takes all that it may have, and gives clients no more than leaves enough.
+//! File descriptor limits. Without free descriptors, the database, the node, the providers and the hub would all fail.
+//! The process therefore raises its limit to the maximum and reserves a part of it.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// For everything that is not a client, at least: database, providers, hub, monitoring.
-const RESERVED: u64 = 128;
-/// One in so many, too: a request that is under way needs a connection to the node.
-const SHARE: u64 = 4;
+/// Minimum number of descriptors reserved for the database, providers, hub and monitoring.
+const MIN_RESERVED_DESCRIPTORS: u64 = 128;
+/// Reserved fraction of all descriptors (1/n): each request in flight also needs a connection to the node.
+const RESERVED_DIVISOR: u64 = 4;
 
-/// Takes as many descriptors as the process may have; how many that are.
-pub fn take_all() -> u64 {
+/// Raises the soft limit of descriptors to the hard limit and returns it.
+pub fn raise_descriptor_limit() -> u64 {
     let (soft, hard) = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok(limits) => limits,
         Err(error) => {
@@ -20,9 +20,9 @@ pub fn take_all() -> u64 {
     if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() { hard } else { soft }
 }
 
-/// As many of the `wanted` connections as so many descriptors are enough for.
-pub fn connections(wanted: usize, descriptors: u64) -> usize {
-    let reserved = (descriptors / SHARE).max(RESERVED);
+/// Limits `wanted` connections to what `descriptors` allow.
+pub fn connection_limit(wanted: usize, descriptors: u64) -> usize {
+    let reserved = (descriptors / RESERVED_DIVISOR).max(MIN_RESERVED_DESCRIPTORS);
     let most = usize::try_from(descriptors.saturating_sub(reserved)).unwrap_or(usize::MAX).max(1);
     if wanted > most {
         tracing::warn!(descriptors, connections = most, "too few descriptors for gate.max_connections");
@@ -35,12 +35,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_leave_enough_for_the_rest() {
-        assert_eq!(connections(4096, u64::MAX), 4096);
-        assert_eq!(connections(4096, 1024), 768);
-        assert_eq!(connections(4096, 256), 128);
-        assert_eq!(connections(10, 1024), 10);
-        assert_eq!(connections(10, 0), 1);
-        assert!(take_all() > 0);
+    fn connection_limit_leaves_reserved_descriptors() {
+        assert_eq!(connection_limit(4096, u64::MAX), 4096);
+        assert_eq!(connection_limit(4096, 1024), 768);
+        assert_eq!(connection_limit(4096, 256), 128);
+        assert_eq!(connection_limit(10, 1024), 10);
+        assert_eq!(connection_limit(10, 0), 1);
+        assert!(raise_descriptor_limit() > 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Is everything there that an admission needs? Each part tells why it is not, and since when.
+//! Readiness: every dependency of an admission, with the cause and start of its outage.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,14 +12,14 @@ use crate::admission::{Admission, Sessions};
 use crate::governance::Governance;
 use crate::store::Store;
 
-/// Something that an admission needs and that is not there.
+/// A missing dependency of an admission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
     /// The part: `store`, `node`, `hub`, `ethereum`, `cards`, `contracts`, `governance`, `standing`.
     pub what: &'static str,
-    /// Why, for a person.
+    /// EvictionCause, human-readable.
     pub why: String,
-    /// Since when, RFC 3339.
+    /// Start of the outage, RFC 3339.
     pub since: String,
 }
 
@@ -29,10 +29,10 @@ impl NotReady {
     }
 }
 
-/// What the stock node takes at most, and by default: `MaxQoSMaxPeers` in its `config/qos.go`.
+/// Peer limit of a stock node by default: `MaxQoSMaxPeers` in its `config/qos.go`.
 const DEFAULT_MAX_PEERS: u64 = 250;
 
-/// The parts, asked on demand.
+/// Dependencies of admissions, queried on demand.
 pub struct Health {
     node: watch::Receiver<NodeState>,
     sessions: Arc<Sessions>,
@@ -46,19 +46,19 @@ pub struct Health {
 
 /// The node's peer table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Slots {
-    /// Slots that sessions of this gate hold, evicted ones included whose peer the node has not removed.
+pub struct PeerSlots {
+    /// Slots held by sessions of this gate, including evicted ones whose peer the node has not removed yet.
     pub held: u64,
-    /// Peers that the node counted when it was asked last; null: it did not say.
+    /// Peers in the latest info of the node; null if it did not report them.
     pub node_peers: Option<u64>,
-    /// Peers that the node takes.
+    /// Peer limit of the node.
     pub limit: u64,
 }
 
-impl Slots {
-    /// As metrics.
+impl PeerSlots {
+    /// Sets the metrics.
     #[expect(clippy::cast_precision_loss, reason = "a node has hundreds of peers")]
-    pub fn record(&self) {
+    pub fn record_metrics(&self) {
         let peers = self.node_peers.unwrap_or(0).max(self.held);
         metrics::gauge!("sovereign_gate_node_peers").set(peers as f64);
         metrics::gauge!("sovereign_gate_node_peers_limit").set(self.limit as f64);
@@ -66,7 +66,7 @@ impl Slots {
 }
 
 impl Health {
-    /// Readiness of these.
+    /// Creates the readiness check of these components.
     pub fn new(
         node: watch::Receiver<NodeState>,
         sessions: Arc<Sessions>,
@@ -79,24 +79,25 @@ impl Health {
         Self { node, sessions, access, governance, admission, started, store, max_peers }
     }
 
-    /// The same for a node that takes so many peers.
+    /// Sets the peer limit of the node.
     #[must_use]
     pub fn with_max_peers(self, max_peers: Option<u64>) -> Self {
         Self { max_peers: max_peers.unwrap_or(DEFAULT_MAX_PEERS), ..self }
     }
 
-    /// How full the node's peer table is.
-    pub fn slots(&self) -> Slots {
-        Slots {
-            held: self.store.slots_held() as u64,
+    /// Usage of the node's peer table.
+    pub fn slots(&self) -> PeerSlots {
+        PeerSlots {
+            held: self.store.peer_slots_in_use() as u64,
             node_peers: self.node.borrow().peers,
             limit: self.max_peers,
         }
     }
 
-    /// What is not ready now.
+    /// Returns the missing dependencies.
     pub async fn not_ready(&self) -> Vec<NotReady> {
-        let trouble = self.store.trouble().map(|trouble| NotReady::new("store", trouble.why, trouble.since));
+        let trouble =
+            self.store.write_outage().map(|trouble| NotReady::new("store", trouble.why, trouble.since));
         let mut not_ready: Vec<_> = trouble.into_iter().collect();
         if let Some((why, since)) = self.node.borrow().down.clone() {
             not_ready.push(NotReady::new("node", why, since));
@@ -109,14 +110,14 @@ impl Health {
         not_ready.extend(standing.map(|(why, since)| NotReady::new("standing", why, since)));
         let ethereum = self.access.status().await.problems;
         not_ready.extend(
-            ethereum
-                .into_iter()
-                .map(|problem| NotReady::new(problem.what, problem.why, before_now(problem.lasting))),
+            ethereum.into_iter().map(|problem| {
+                NotReady::new(problem.part, problem.reason, time_before_now(problem.duration))
+            }),
         );
         not_ready
     }
 }
 
-fn before_now(lasting: Duration) -> SystemTime {
+fn time_before_now(lasting: Duration) -> SystemTime {
     SystemTime::now().checked_sub(lasting).unwrap_or(SystemTime::UNIX_EPOCH)
 }

@@ -1,16 +1,16 @@
-//! Metrics: names and units in one place, exported on the private address.
+//! Metrics: names and units, exported on the private address.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 
-/// From a cache hit to a decision that took all the time there is.
-const SECONDS: &[f64] = &[
+/// Histogram buckets: from a cache hit to the longest decision.
+const DURATION_BUCKETS_SECS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0,
 ];
 
 /// Installs the recorder and describes every metric; the handle renders them.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = service_runtime::metrics::install(SECONDS)?;
+    let handle = service_runtime::metrics::install(DURATION_BUCKETS_SECS)?;
     describe();
     Ok(handle)
 }

@@ -1,11 +1,10 @@
-//! Operations: health, metrics, descriptors, the node's own info, what may be shown.
+//! Operations: health, metrics, descriptors, node info, redaction, private address.
 
 pub mod admin;
-pub mod deeds;
+pub mod admin_guard;
 pub mod descriptors;
 pub mod health;
 pub mod metrics;
 pub mod node;
-pub mod private;
-pub mod redact;
+pub mod operator_actions;
 pub mod reload;

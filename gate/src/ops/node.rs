@@ -1,4 +1,4 @@
-//! What the node says of itself: its address, its tunnel service, and that it is there.
+//! Watcher of the node: its address, its tunnel service and its availability.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,32 +9,32 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::edge::{Unanswered, Upstream};
+use crate::edge::{Upstream, UpstreamError};
 use crate::enforce::NodeAnswers;
 use crate::enforce::tunnel::{self, TunnelError};
 use crate::refusal::Refusal;
 
-const EVERY: Duration = Duration::from_secs(10);
-/// While it does not answer: neither a start of both together nor its return should wait.
-const EVERY_WHILE_DOWN: Duration = Duration::from_secs(1);
-/// An answer of the node counts so long for peers that are brought back together.
-const ANSWER_VALID: Duration = Duration::from_secs(1);
+const NODE_POLL_INTERVAL: Duration = Duration::from_secs(10);
+/// Poll interval while the node is down: neither a joint start nor its return should wait.
+const NODE_POLL_INTERVAL_WHILE_DOWN: Duration = Duration::from_secs(1);
+/// Maximum age of a liveness result: peers are restored several at a time.
+const LIVENESS_MAX_AGE: Duration = Duration::from_secs(1);
 
-/// The node, as far as it is known.
+/// Known state of the node.
 #[derive(Debug, Clone, Default)]
 pub struct NodeState {
-    /// Its address, once it was told.
+    /// Address, once known.
     pub address: Option<NodeAddress>,
-    /// Its tunnel service, once it was told.
+    /// Tunnel service, once known.
     pub service: Option<Service>,
-    /// Why it does not answer, and since when; `None`: it does.
+    /// EvictionCause and start of an outage; `None` while it answers.
     pub down: Option<(String, SystemTime)>,
-    /// Peers in its tunnel, as it says.
+    /// Peers in its tunnel, if reported.
     pub peers: Option<u64>,
 }
 
 #[derive(Deserialize)]
-struct Info {
+struct InfoResponse {
     result: InfoResult,
 }
 
@@ -46,26 +46,26 @@ struct InfoResult {
     peers: Option<u64>,
 }
 
-/// What the node says of itself.
+/// Info of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeInfo {
     /// Its address on the hub.
     pub address: NodeAddress,
     /// Its tunnel service.
     pub service: Service,
-    /// Peers in its tunnel, where it says so.
+    /// Peers in its tunnel, if reported.
     pub peers: Option<u64>,
 }
 
-/// Asks the node again and again, and keeps what it said last.
-pub struct NodeWatch {
+/// Polls the node and publishes its state.
+pub struct NodeWatcher {
     upstream: Arc<Upstream>,
     state: watch::Sender<NodeState>,
 }
 
-impl NodeWatch {
-    /// A watch on the node behind `upstream`. `address`: what it said before a restart, so that its sessions on the hub
-    /// are followed before it answers.
+impl NodeWatcher {
+    /// Creates a watcher of the node behind `upstream`. `address` is the one known before a restart, so that its
+    /// sessions on the hub are followed before it answers.
     pub fn new(upstream: Arc<Upstream>, address: Option<NodeAddress>) -> (Self, watch::Receiver<NodeState>) {
         let down = Some(("not asked yet".into(), SystemTime::now()));
         let unknown = NodeState { address, down, ..Default::default() };
@@ -73,16 +73,20 @@ impl NodeWatch {
         (Self { upstream, state }, receiver)
     }
 
-    /// Asks until `stop`.
+    /// Polls until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         loop {
             let answer = tokio::select! {
                 () = stop.cancelled() => return,
-                answer = ask(&self.upstream) => answer,
+                answer = query_node(&self.upstream) => answer,
             };
             metrics::gauge!("sovereign_gate_node_up").set(if answer.is_ok() { 1.0 } else { 0.0 });
-            self.remember(answer);
-            let pause = if self.state.borrow().down.is_none() { EVERY } else { EVERY_WHILE_DOWN };
+            self.record(answer);
+            let pause = if self.state.borrow().down.is_none() {
+                NODE_POLL_INTERVAL
+            } else {
+                NODE_POLL_INTERVAL_WHILE_DOWN
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -90,9 +94,9 @@ impl NodeWatch {
         }
     }
 
-    fn remember(&self, answer: Result<Option<NodeInfo>, String>) {
+    fn record(&self, answer: Result<Option<NodeInfo>, String>) {
         self.state.send_if_modified(|state| match answer {
-            // Which node it is must have been told once.
+            // The identity of the node must have been read once.
             Ok(None) => state.service.is_some() && state.down.take().is_some(),
             Ok(Some(NodeInfo { address, service, peers })) => {
                 let is_other = (state.address, state.service) != (Some(address), Some(service));
@@ -107,7 +111,7 @@ impl NodeWatch {
             Err(why) => {
                 let news = state.down.as_ref().is_none_or(|(before, _)| *before != why);
                 if news {
-                    tracing::warn!(why, "the node does not tell who it is");
+                    tracing::warn!(why, "the node does not answer with its identity");
                     let since = state.down.as_ref().map_or_else(SystemTime::now, |(_, since)| *since);
                     state.down = Some((why, since));
                 }
@@ -117,18 +121,18 @@ impl NodeWatch {
     }
 }
 
-/// What the node says; `None` if it is there but says nothing now.
-pub async fn ask(upstream: &Upstream) -> Result<Option<NodeInfo>, String> {
-    let (status, body) = match upstream.info().await {
+/// Queries the node. `None`: it is up but rate-limited.
+pub async fn query_node(upstream: &Upstream) -> Result<Option<NodeInfo>, String> {
+    let (status, body) = match upstream.fetch_info().await {
         Ok(answer) => answer,
-        // Somebody else on this machine used up the node's patience with it.
-        Err(Unanswered { refusal: Refusal::TooMany { .. }, .. }) => return Ok(None),
+        // Another client on this machine exhausted the node's rate limit.
+        Err(UpstreamError { refusal: Refusal::TooMany { .. }, .. }) => return Ok(None),
         Err(unanswered) => return Err(format!("{}: {unanswered}", upstream.node())),
     };
     if !status.is_success() {
         return Err(format!("GET / answers {status}"));
     }
-    let info: Info = serde_json::from_slice(&body).map_err(|error| format!("GET /: {error}"))?;
+    let info: InfoResponse = serde_json::from_slice(&body).map_err(|error| format!("GET /: {error}"))?;
     let address = info.result.addr.parse().map_err(|error| format!("GET /: addr: {error}"))?;
     let service =
         info.result.service_type.parse().map_err(|error| format!("GET /: service_type: {error}"))?;
@@ -138,19 +142,19 @@ pub async fn ask(upstream: &Upstream) -> Result<Option<NodeInfo>, String> {
     Ok(Some(NodeInfo { address, service, peers: info.result.peers }))
 }
 
-/// Asks whether the node answers now. What it said a moment ago counts, since peers come back several at a time.
-pub fn answers(upstream: Arc<Upstream>) -> NodeAnswers {
+/// Returns a check whether the node answers now. A recent result is reused, since peers are restored several at a time.
+pub fn liveness_check(upstream: Arc<Upstream>) -> NodeAnswers {
     let last: Arc<tokio::sync::Mutex<Option<(Instant, bool)>>> = Arc::default();
     Arc::new(move || {
         let (upstream, last) = (Arc::clone(&upstream), Arc::clone(&last));
         Box::pin(async move {
             let mut last = last.lock().await;
             if let Some((at, answered)) = *last
-                && at.elapsed() < ANSWER_VALID
+                && at.elapsed() < LIVENESS_MAX_AGE
             {
                 return answered;
             }
-            let answered = ask(&upstream).await.is_ok();
+            let answered = query_node(&upstream).await.is_ok();
             *last = Some((Instant::now(), answered));
             answered
         })
@@ -162,9 +166,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_does_not_answer_is_named_with_the_cause() {
+    async fn error_names_node_and_cause() {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let why = ask(&Upstream::new(format!("http://{closed}").parse().unwrap(), None)).await.unwrap_err();
+        let why =
+            query_node(&Upstream::new(format!("http://{closed}").parse().unwrap(), None)).await.unwrap_err();
         assert!(why.contains(&closed.to_string()) && why.contains("refused"), "{why}");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the configuration again while the gate runs. A bad file changes nothing.
+//! Reload of the configuration while the gate runs. An invalid file changes nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -7,58 +7,58 @@ use service_runtime::settings::{ConfigError, Settings as _};
 
 use crate::config::Config;
 
-/// Gives a configuration to those who can go on with it; why not.
-pub type Apply = Box<dyn Fn(&Config) -> Result<(), String> + Send + Sync>;
+/// Applies a configuration to the running components; returns why it cannot.
+pub type ApplyConfig = Box<dyn Fn(&Config) -> Result<(), String> + Send + Sync>;
 
-/// Why nothing was changed.
+/// Error of a reload; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
-    /// The file is bad.
+    /// The file is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Somebody cannot go on with it.
+    /// A component rejected the configuration.
     #[error("{0}")]
     Refused(String),
 }
 
-/// What came of it, both as names of keys.
+/// Result of a reload, as names of keys.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Reloaded {
-    /// In force from now on.
-    pub taken: Vec<String>,
-    /// They differ from what is in force, and only a restart changes that.
+pub struct ReloadOutcome {
+    /// Keys that are in force now.
+    pub applied: Vec<String>,
+    /// Keys that differ and require a restart.
     pub needs_restart: Vec<String>,
 }
 
-/// What a new configuration is given to.
-pub struct Reload {
+/// Reloads the configuration and applies it.
+pub struct ConfigReloader {
     home: PathBuf,
-    /// What is in force.
+    /// Configuration in force.
     config: Mutex<Config>,
-    apply: Apply,
+    apply: ApplyConfig,
 }
 
-impl Reload {
-    /// `config` is in force, read from `home`; `apply` gives what may change to those who use it.
-    pub fn new(home: &Path, config: Config, apply: Apply) -> Self {
+impl ConfigReloader {
+    /// `config` is in force, read from `home`; `apply` passes changed settings to the running components.
+    pub fn new(home: &Path, config: Config, apply: ApplyConfig) -> Self {
         Self { home: home.to_owned(), config: Mutex::new(config), apply }
     }
 
-    /// Reads the file again and takes over what a running gate can take over. Live tunnels stay where the new
-    /// policy lets them.
-    pub fn again(&self) -> Result<Reloaded, ReloadError> {
-        // Before the file is read: of two at once the later one has the later file.
+    /// Reads the file and applies the keys that a running gate can apply. Live tunnels stay if the new policy accepts
+    /// them.
+    pub fn reload(&self) -> Result<ReloadOutcome, ReloadError> {
+        // Locked before the read, so that of two concurrent reloads the later one applies the later file.
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         let new = Config::load(&self.home)?;
         let mut next = config.clone();
-        next.take_live(&new);
-        let taken = config.differences(&next);
+        next.take_reloadable(&new);
+        let taken = config.changed_keys(&next);
         if !taken.is_empty() {
             (self.apply)(&next).map_err(ReloadError::Refused)?;
             *config = next;
         }
-        let needs_restart = config.differences(&new);
-        tracing::info!(?taken, ?needs_restart, "the configuration was read again");
-        Ok(Reloaded { taken, needs_restart })
+        let needs_restart = config.changed_keys(&new);
+        tracing::info!(?taken, ?needs_restart, "configuration reloaded");
+        Ok(ReloadOutcome { applied: taken, needs_restart })
     }
 }

@@ -1,12 +1,10 @@
-//! Why the gate does not start.
-
 use std::io;
 use std::net::SocketAddr;
 
 use crate::edge::tls::TlsError;
 use crate::store::OpenError;
 
-/// Why the gate does not start, with what to do about it where that is known.
+/// Errors of the start, with a remedy where known.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The log filter does not parse.
@@ -21,31 +19,31 @@ pub enum StartError {
     /// The database cannot be read.
     #[error("the database: {0}")]
     Read(#[from] crate::store::StoreError),
-    /// The section on the tunnel service is unusable.
+    /// `[tunnel]` is invalid.
     #[error(transparent)]
     TunnelConfig(#[from] crate::enforce::tunnel::TunnelConfigError),
-    /// The tunnel service cannot be told anything.
+    /// The driver of the tunnel service cannot be opened.
     #[error("tunnel: {0}")]
     Tunnel(#[from] crate::enforce::tunnel::TunnelError),
-    /// The node's address is none.
+    /// The node's URL does not parse.
     #[error("gate.node_url: {0}")]
     NodeUrl(#[from] http::uri::InvalidUri),
     /// The tunnel service is unknown.
     #[error("tunnel.service: {0}")]
     Service(#[from] sentinel_proto::handshake::UnknownService),
-    /// Ethereum cannot be read as configured.
+    /// The Ethereum settings are invalid.
     #[error("ethereum: {0}")]
     Ethereum(#[from] sovereign_contracts::reader::ReadError),
-    /// The cards, collections or delegations are not usable as configured.
+    /// The settings of cards, collections or delegations are invalid.
     #[error("cards: {0}")]
     Access(#[from] crate::access::AccessConfigError),
-    /// The hub cannot be asked as configured.
+    /// The hub settings are invalid.
     #[error("hub: {0}")]
     Hub(#[from] sentinel_proto::hub::HubConfigError),
-    /// Sign-in cannot be offered as configured.
+    /// The sign-in settings are invalid.
     #[error(transparent)]
     SignIn(#[from] crate::signin::ConfigError),
-    /// There is no certificate.
+    /// The TLS certificate cannot be loaded or created.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// An address cannot be listened on.
@@ -53,24 +51,24 @@ pub enum StartError {
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// EvictionCause.
         source: io::Error,
     },
-    /// The token of the private address cannot be kept.
+    /// The token of the private address cannot be stored.
     #[error("the token of the private address: {0}")]
     Token(#[from] service_runtime::home::HomeError),
-    /// Signals cannot be waited for.
+    /// Signal handlers cannot be installed.
     #[error("signals: {0}")]
     Signals(#[from] io::Error),
 }
 
 impl StartError {
-    /// For `map_err` where `address` is bound.
+    /// Returns a `map_err` closure for binding `address`.
     pub(super) fn bind(address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Bind { address, source }
     }
 
-    /// Whether another configuration would help.
+    /// Whether the configuration is the cause.
     pub const fn is_configuration(&self) -> bool {
         matches!(
             self,
@@ -87,7 +85,7 @@ impl StartError {
         )
     }
 
-    /// Whether something that the gate needs is taken or gone.
+    /// Whether a required resource is occupied or missing.
     pub const fn is_unavailable(&self) -> bool {
         matches!(self, Self::Bind { .. } | Self::Store(_) | Self::Tls(TlsError::File { .. }))
     }

@@ -1,5 +1,5 @@
-//! `doctor`: whether everything that the gate needs is there and answers, and whether the node can be reached around it.
-//! Looks only; also beside a running gate.
+//! Checks of `doctor`: every dependency of the gate, and whether the node is reachable around the gate. Read-only, also
+//! beside a running gate.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,24 +18,24 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::{StartError, parts};
-use crate::admission::Policy;
+use crate::admission::AdmissionPolicy;
 use crate::config::Config;
 use crate::enforce::tunnel::{is_here, is_proxy};
 use crate::ops::node::{self, NodeState};
-use crate::standing::Question;
+use crate::standing::StandingQuery;
 
-/// A port that is filtered answers nothing; one that is open, at once.
-const KNOCK: Duration = Duration::from_secs(2);
+/// Timeout of a connection attempt: a filtered port never answers, an open one at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Looks at everything that `config` names.
-pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
-    // Fails only where a provider is installed already, which then is the same one.
+/// Runs all checks of `config`.
+pub async fn run_checks(config: &Config) -> Result<Vec<Check>, StartError> {
+    // Fails only if a provider is installed already, which is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let reader = parts::reader(config)?;
     let hub = HubClient::new(config.hub.client())?;
     let upstream = parts::upstream(config)?;
-    let mut checks = ethereum(&reader).await;
-    checks.extend(contracts(config, &reader).await);
+    let mut checks = check_providers(&reader).await;
+    checks.extend(check_contracts(config, &reader).await);
     let endpoints = hub.endpoints().await;
     checks.extend(endpoints.into_iter().map(|endpoint| match endpoint.state {
         Ok(height) => {
@@ -43,7 +43,7 @@ pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
         }
         Err(cause) => Check::new(Verdict::Bad, format!("hub {}", endpoint.endpoint), cause.to_string()),
     }));
-    let told = match node::ask(&upstream).await {
+    let told = match node::query_node(&upstream).await {
         Ok(Some(node::NodeInfo { address, service, .. })) => {
             checks.push(Check::new(Verdict::Good, "node", format!("{address}, {service}")));
             Some((address, service))
@@ -58,18 +58,18 @@ pub async fn examine(config: &Config) -> Result<Vec<Check>, StartError> {
         }
     };
     if let Some((address, _)) = told {
-        checks.extend(listing(config, &hub, &address).await);
-        checks.extend(standing(config, &reader, &hub, address).await?);
+        checks.extend(check_hub_listing(config, &hub, &address).await);
+        checks.extend(check_standing(config, &reader, &hub, address).await?);
     }
-    checks.push(private(config));
-    checks.push(around(config).await);
-    checks.extend(within(config, told)?);
-    checks.push(tunnel(config, told).await?);
+    checks.push(check_admin_address(config));
+    checks.push(check_bypass(config).await);
+    checks.extend(check_proxy_bypass(config, told)?);
+    checks.push(check_tunnel(config, told).await?);
     Ok(checks)
 }
 
-/// Each provider, and whether enough of them answer.
-async fn ethereum(reader: &Reader) -> Vec<Check> {
+/// Checks each provider and the quorum.
+async fn check_providers(reader: &Reader) -> Vec<Check> {
     reader.probe(Duration::ZERO).await;
     let (mut checks, mut usable) = (Vec::new(), 0);
     for provider in reader.status() {
@@ -93,8 +93,8 @@ async fn ethereum(reader: &Reader) -> Vec<Check> {
     checks
 }
 
-/// Every contract that is named is there.
-async fn contracts(config: &Config, reader: &Reader) -> Vec<Check> {
+/// Checks that every configured contract has code.
+async fn check_contracts(config: &Config, reader: &Reader) -> Vec<Check> {
     let own_chain = !config.registry.rpc_addrs.is_empty();
     let mut named = vec![
         ("memes.contract", config.memes.contract),
@@ -125,8 +125,8 @@ async fn contracts(config: &Config, reader: &Reader) -> Vec<Check> {
     }
 }
 
-/// The hub knows the node, and sends clients to the gate's port.
-async fn listing(config: &Config, hub: &HubClient, address: &NodeAddress) -> Vec<Check> {
+/// Checks that the hub lists the node as active and with the port of the gate.
+async fn check_hub_listing(config: &Config, hub: &HubClient, address: &NodeAddress) -> Vec<Check> {
     let found = match hub.node(address).await {
         Ok(Some(found)) => found,
         Ok(None) => return vec![Check::new(Verdict::Bad, "node on the hub", "not registered")],
@@ -134,7 +134,7 @@ async fn listing(config: &Config, hub: &HubClient, address: &NodeAddress) -> Vec
     };
     let active = match found.status() {
         Status::Active => Check::new(Verdict::Good, "node on the hub", "active"),
-        _ => Check::new(Verdict::Warning, "node on the hub", "not active: nobody can start a session"),
+        _ => Check::new(Verdict::Warning, "node on the hub", "not active: no session can be started"),
     };
     let public: Option<Uri> = config.gate.public_url.parse().ok();
     let port = public.as_ref().and_then(Uri::port_u16).unwrap_or(443);
@@ -152,17 +152,17 @@ fn ends_with_port(address: &str, port: u16) -> bool {
     address.trim_end_matches('/').rsplit(':').next().and_then(|text| text.parse().ok()) == Some(port)
 }
 
-/// The operator's address is for programs of this machine.
-fn private(config: &Config) -> Check {
+/// Checks that the private address is a loopback address.
+fn check_admin_address(config: &Config) -> Check {
     let name = "private address";
-    match config.gate.exposed() {
+    match config.gate.exposure_warning() {
         Some(warning) => Check::new(Verdict::Warning, name, warning),
         None => Check::new(Verdict::Good, name, format!("{} is loopback", config.gate.admin_addr)),
     }
 }
 
-/// The node's own port must not be open where holders reach the gate.
-async fn around(config: &Config) -> Check {
+/// Checks that the node's port is closed where holders reach the gate.
+async fn check_bypass(config: &Config) -> Check {
     let name = "around the gate";
     let host = |url: &str| url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
     let node: Option<Uri> = config.gate.node_url.parse().ok();
@@ -179,20 +179,20 @@ async fn around(config: &Config) -> Check {
         Ok(found) => found.collect(),
         Err(error) => return Check::new(Verdict::Warning, name, format!("cannot try {target}: {error}")),
     };
-    match tokio::time::timeout(KNOCK, TcpStream::connect(addresses.as_slice())).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(addresses.as_slice())).await {
         Ok(Ok(_)) => {
-            let found = format!("{target} answers here: close the node's port to everybody but the gate");
+            let found = format!("{target} answers here: close the node's port to all but the gate");
             Check::new(Verdict::Bad, name, found)
         }
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             Check::new(Verdict::Good, name, format!("{target} is closed"))
         }
-        // The gate itself keeps users of a proxy, and so this machine, from it.
+        // The gate itself blocks proxy users, and thereby this machine.
         Ok(Err(_)) | Err(_) if addresses.iter().any(|address| is_here(address.ip())) => {
             let found = format!("{target} is this machine, and silent from here: try from another one");
             Check::new(Verdict::Warning, name, found)
         }
-        // A firewall, but as well a way that does not lead there from here.
+        // Either a firewall, or no route from here.
         Ok(Err(_)) | Err(_) => {
             let found =
                 format!("{target} does not answer here, which proves nothing: try from another machine");
@@ -201,8 +201,11 @@ async fn around(config: &Config) -> Check {
     }
 }
 
-/// Users of a proxy come from the node's machine.
-fn within(config: &Config, told: Option<(NodeAddress, Service)>) -> Result<Option<Check>, StartError> {
+/// Checks that proxy users cannot reach the node through their tunnel: they connect from the node's machine.
+fn check_proxy_bypass(
+    config: &Config,
+    told: Option<(NodeAddress, Service)>,
+) -> Result<Option<Check>, StartError> {
     let tunnel = parts::tunnel_config(config)?;
     let open = told.filter(|(_, service)| tunnel.door.is_none() && is_proxy(*service));
     Ok(open.map(|(_, service)| {
@@ -215,17 +218,17 @@ fn within(config: &Config, told: Option<(NodeAddress, Service)>) -> Result<Optio
     }))
 }
 
-/// What `[registry]` says of the node, where policy asks for it.
-async fn standing(
+/// Checks the standing of the node, if a source is configured.
+async fn check_standing(
     config: &Config,
     reader: &Arc<Reader>,
     hub: &HubClient,
     node: NodeAddress,
 ) -> Result<Vec<Check>, StartError> {
     let Some(source) = parts::standing_source(config, reader, hub)? else { return Ok(Vec::new()) };
-    let plans = Policy::from(&config.policy).plans();
+    let plans = AdmissionPolicy::from(&config.policy).plans();
     let bad = if config.policy.require_standing { Verdict::Bad } else { Verdict::Warning };
-    Ok(vec![match source.ask(&Question { node, plans: plans.clone() }, None).await {
+    Ok(vec![match source.read_standing(&StandingQuery { node, plans: plans.clone() }, None).await {
         Err(error) => Check::new(bad, "standing", error.to_string()),
         Ok(finding) => match finding.first_fault(&plans) {
             None => Check::new(Verdict::Good, "standing", "good"),
@@ -234,8 +237,8 @@ async fn standing(
     }])
 }
 
-/// The tunnel service takes orders.
-async fn tunnel(config: &Config, told: Option<(NodeAddress, Service)>) -> Result<Check, StartError> {
+/// Checks that the tunnel service accepts commands.
+async fn check_tunnel(config: &Config, told: Option<(NodeAddress, Service)>) -> Result<Check, StartError> {
     let state = NodeState { service: told.map(|(_, service)| service), ..NodeState::default() };
     let (_teller, state) = watch::channel(state);
     let tunnel = parts::tunnel(config, state)?;
@@ -250,31 +253,31 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_name_that_leads_nowhere_is_not_called_closed() {
+    async fn unresolvable_name_is_a_warning() {
         let mut config = Config::default();
         config.gate.node_url = "http://127.0.0.1:18585".into();
         config.gate.public_url = "https://nowhere.invalid:8585".into();
-        let check = around(&config).await;
+        let check = check_bypass(&config).await;
         assert_eq!(check.verdict, Verdict::Warning);
         assert!(check.found.contains("cannot try nowhere.invalid:18585"), "{}", check.found);
     }
 
     #[tokio::test]
-    async fn only_a_refusal_proves_that_a_port_is_closed() {
+    async fn only_a_refused_connection_proves_a_closed_port() {
         let listener = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
         let mut config = Config::default();
         config.gate.node_url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
         config.gate.public_url = "https://127.0.0.2:8585".into();
-        assert_eq!(around(&config).await.verdict, Verdict::Bad);
+        assert_eq!(check_bypass(&config).await.verdict, Verdict::Bad);
         drop(listener);
-        assert_eq!(around(&config).await.verdict, Verdict::Good);
-        // Nothing leads there without the name of an interface.
+        assert_eq!(check_bypass(&config).await.verdict, Verdict::Good);
+        // A link-local address without an interface is unreachable.
         config.gate.public_url = "https://[fe80::1]:8585".into();
-        assert_eq!(around(&config).await.verdict, Verdict::Warning);
+        assert_eq!(check_bypass(&config).await.verdict, Verdict::Warning);
     }
 
     #[test]
-    fn the_port_of_an_advertised_address_is_its_end() {
+    fn reads_port_of_advertised_address() {
         for good in
             ["203.0.113.9:8585", "gate.example:8585", "[2001:db8::1]:8585", "https://gate.example:8585/"]
         {

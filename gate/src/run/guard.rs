@@ -1,4 +1,4 @@
-//! Whether the private address asks for its token.
+//! Guard of the private address, and the condition under which it requires the token.
 
 use std::path::Path;
 
@@ -8,31 +8,31 @@ use tokio::sync::watch;
 use super::{StartError, parts};
 use crate::config::Config;
 use crate::enforce::tunnel;
+use crate::ops::admin_guard::AdminGuard;
 use crate::ops::node::NodeState;
-use crate::ops::private::Private;
 use crate::store::Store;
 
-/// What stands before the private address of the gate in `home`.
-pub(super) fn guard(
+/// Creates the guard of the private address of the gate in `home`.
+pub(super) fn admin_guard(
     home: &Path,
     config: &Config,
     node: watch::Receiver<NodeState>,
     store: Store,
-) -> Result<Private, StartError> {
+) -> Result<AdminGuard, StartError> {
     let tunnel = parts::tunnel_config(config)?;
     let needed = move || {
         let told = || tunnel.service_of_node().into_iter().chain(node.borrow().service).collect();
         let known = tunnel.service.map_or_else(told, |service| vec![service]);
         let recorded =
             || store.list_sessions().iter().filter_map(|record| record.service.parse().ok()).collect();
-        is_reached(&known, recorded)
+        is_loopback_exposed(&known, recorded)
     };
-    Ok(Private::new(home, Box::new(needed))?)
+    Ok(AdminGuard::new(home, Box::new(needed))?)
 }
 
-/// Whether others than the machine's own programs reach its loopback. While the service is not known, what it was when
-/// sessions were recorded it may be still.
-fn is_reached(known: &[Service], recorded: impl FnOnce() -> Vec<Service>) -> bool {
+/// Whether clients other than the machine's own programs reach its loopback. While the service is unknown, the services
+/// of recorded sessions decide.
+fn is_loopback_exposed(known: &[Service], recorded: impl FnOnce() -> Vec<Service>) -> bool {
     if known.is_empty() {
         recorded().into_iter().any(tunnel::is_proxy)
     } else {
@@ -45,18 +45,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_of_a_proxy_reach_it_and_nobody_else_does() {
+    fn only_proxy_services_expose_the_loopback() {
         use Service::{AmneziaWg, OpenVpn, V2Ray, WireGuard, Xray};
         for service in [V2Ray, Xray] {
-            assert!(is_reached(&[service], Vec::new));
-            assert!(is_reached(&[WireGuard, service], Vec::new), "the node's home and the node do not agree");
-            assert!(is_reached(&[], || vec![WireGuard, service]));
-            assert!(!is_reached(&[WireGuard], || vec![service]));
+            assert!(is_loopback_exposed(&[service], Vec::new));
+            assert!(
+                is_loopback_exposed(&[WireGuard, service], Vec::new),
+                "the node's home and the node do not agree"
+            );
+            assert!(is_loopback_exposed(&[], || vec![WireGuard, service]));
+            assert!(!is_loopback_exposed(&[WireGuard], || vec![service]));
         }
         for service in [WireGuard, AmneziaWg, OpenVpn] {
-            assert!(!is_reached(&[service], Vec::new));
-            assert!(!is_reached(&[], || vec![service]));
+            assert!(!is_loopback_exposed(&[service], Vec::new));
+            assert!(!is_loopback_exposed(&[], || vec![service]));
         }
-        assert!(!is_reached(&[], Vec::new));
+        assert!(!is_loopback_exposed(&[], Vec::new));
     }
 }

@@ -1,4 +1,4 @@
-//! The parts, made from the configuration, and the seams between rooms.
+//! Constructors of the components from the configuration, and the tasks between modules.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,32 +15,35 @@ use super::StartError;
 use crate::access::{self, Access, AccessConfig, EthereumMetrics, Tier};
 use crate::admission::sessions::{Follower, SessionEvent};
 use crate::admission::{Admission, Sessions};
-use crate::config::{self, Config, StandingSource};
-use crate::edge::{Bounds, PerAddress, Upstream};
-use crate::enforce::tunnel::{self, Door, Tunnel, TunnelConfig};
+use crate::config::{self, Config, StandingSourceName};
+use crate::edge::{ClientRateLimiter, ListenerLimits, Upstream};
+use crate::enforce::tunnel::{self, NodeApiGuard, Tunnel, TunnelConfig};
 use crate::enforce::{Enforcer, Evictor};
 use crate::governance::{self, Governance};
 use crate::ops::descriptors;
 use crate::ops::node::NodeState;
 use crate::signin::{DeviceLimits, Limits, Rate, SignInConfig};
 use crate::standing::{self, Standing};
-use crate::store::{Cause, Options, Store};
+use crate::store::{EvictionCause, Options, Store};
 
-/// Where holders sign in.
+/// URL of the sign-in page.
 pub(super) fn sign_in_page(config: &Config) -> String {
     format!("{}/gate/", config.gate.public_url.trim_end_matches('/'))
 }
 
-/// What the listener gives to clients.
-pub(super) fn bounds(config: &Config) -> Bounds {
-    Bounds {
-        connections: descriptors::connections(config.gate.max_connections, descriptors::take_all()),
+/// Limits of the listener.
+pub(super) fn listener_limits(config: &Config) -> ListenerLimits {
+    ListenerLimits {
+        connections: descriptors::connection_limit(
+            config.gate.max_connections,
+            descriptors::raise_descriptor_limit(),
+        ),
         connections_per_client: config.limits.connections_per_ip,
         header_bytes: config.limits.header_bytes,
     }
 }
 
-/// The reader of Ethereum.
+/// Creates the reader of Ethereum.
 pub(super) fn reader(config: &Config) -> Result<Arc<Reader>, StartError> {
     let ethereum = &config.ethereum;
     let reader = ReaderConfig {
@@ -54,37 +57,40 @@ pub(super) fn reader(config: &Config) -> Result<Arc<Reader>, StartError> {
     Ok(Arc::new(Reader::new(reader, Arc::new(EthereumMetrics))?))
 }
 
-/// Whoever tells the standing of the node, and what was told; nobody where `[registry]` names no source.
+/// Creates the follower of standing and its handle; no follower if `[registry]` names no source.
 pub(super) fn standing(
     config: &Config,
     ethereum: &Arc<Reader>,
     sessions: &Sessions,
-) -> Result<(Option<standing::Follower>, Standing), StartError> {
+) -> Result<(Option<standing::StandingFollower>, Standing), StartError> {
     let Some(source) = standing_source(config, ethereum, sessions.hub())? else {
         return Ok((None, Standing::none()));
     };
     let registry = &config.registry;
-    let (follower, standing) = standing::Follower::new(source, registry.interval, registry.max_age);
+    let (follower, standing) = standing::StandingFollower::new(source, registry.interval, registry.max_age);
     Ok((Some(follower), standing))
 }
 
-/// Where standing comes from, if anywhere.
+/// Returns the source of standing, if any.
 pub(super) fn standing_source(
     config: &Config,
     ethereum: &Arc<Reader>,
     hub: &HubClient,
-) -> Result<Option<standing::Source>, StartError> {
+) -> Result<Option<standing::StandingSource>, StartError> {
     Ok(match config.registry.source {
-        StandingSource::Hub => Some(standing::Source::Hub(hub.clone())),
-        StandingSource::Registry if config.registry.contract.is_zero() => None,
-        StandingSource::Registry => {
-            Some(standing::Source::Registry(Box::new(standing_registry(config, ethereum)?)))
+        StandingSourceName::Hub => Some(standing::StandingSource::Hub(hub.clone())),
+        StandingSourceName::Registry if config.registry.contract.is_zero() => None,
+        StandingSourceName::Registry => {
+            Some(standing::StandingSource::Registry(Box::new(standing_registry(config, ethereum)?)))
         }
     })
 }
 
-/// The registry as configured: on the chain of the cards, or on one of its own.
-fn standing_registry(config: &Config, ethereum: &Arc<Reader>) -> Result<standing::Registry, StartError> {
+/// Creates the registry reader: on the chain of the cards, or on a separate one.
+fn standing_registry(
+    config: &Config,
+    ethereum: &Arc<Reader>,
+) -> Result<standing::NodeRegistryReader, StartError> {
     let registry = &config.registry;
     let own_chain = !registry.rpc_addrs.is_empty();
     let reader = if own_chain {
@@ -99,7 +105,7 @@ fn standing_registry(config: &Config, ethereum: &Arc<Reader>) -> Result<standing
         Arc::clone(ethereum)
     };
     let governed = config.governance.parameters;
-    Ok(standing::Registry {
+    Ok(standing::NodeRegistryReader {
         reader,
         nodes: registry.contract,
         parameters: (!own_chain && !governed.is_zero()).then_some(governed),
@@ -108,9 +114,9 @@ fn standing_registry(config: &Config, ethereum: &Arc<Reader>) -> Result<standing
     })
 }
 
-/// Follows the standing of the node while policy asks for it, until `stop`.
+/// Follows the standing of the node while policy requires it, until `stop`.
 pub(super) fn follow_standing(
-    follower: Option<standing::Follower>,
+    follower: Option<standing::StandingFollower>,
     node: watch::Receiver<NodeState>,
     admission: &Arc<Admission>,
     stop: CancellationToken,
@@ -118,7 +124,7 @@ pub(super) fn follow_standing(
     let admission = Arc::clone(admission);
     let question = move || {
         let (policy, node) = (admission.policy(), node.borrow().address?);
-        policy.requires_standing().then(|| standing::Question { node, plans: policy.plans() })
+        policy.requires_standing().then(|| standing::StandingQuery { node, plans: policy.plans() })
     };
     async move {
         if let Some(follower) = follower {
@@ -127,13 +133,13 @@ pub(super) fn follow_standing(
     }
 }
 
-/// Ownership and delegation.
+/// Creates the access component.
 pub(super) fn access(config: &Config, reader: Arc<Reader>) -> Result<Arc<Access>, StartError> {
-    Ok(Arc::new(Access::new(cards(config), reader)?))
+    Ok(Arc::new(Access::new(access_config(config), reader)?))
 }
 
-/// What the file says of cards and delegations.
-pub(super) fn cards(config: &Config) -> AccessConfig {
+/// Settings of cards and delegations in the file.
+pub(super) fn access_config(config: &Config) -> AccessConfig {
     let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
     AccessConfig {
         memes: config.memes.contract,
@@ -152,14 +158,14 @@ pub(super) fn cards(config: &Config) -> AccessConfig {
     }
 }
 
-fn collection(collection: &config::Collection) -> access::Collection {
+fn collection(collection: &config::CollectionSection) -> access::Collection {
     access::Collection {
         contract: collection.contract,
         standard: match collection.standard {
-            config::Standard::Erc1155 => {
+            config::StandardName::Erc1155 => {
                 access::Standard::Erc1155 { ids: collection.ids.iter().map(|id| id.0).collect() }
             }
-            config::Standard::Erc721 => access::Standard::Erc721,
+            config::StandardName::Erc721 => access::Standard::Erc721,
         },
         tier: match collection.tier {
             config::TierName::Free => Tier::Free,
@@ -168,33 +174,37 @@ fn collection(collection: &config::Collection) -> access::Collection {
     }
 }
 
-/// What the contracts say in place of the file, and who reads it; nobody where no contract is named.
-pub(super) fn governance(config: &Config, reader: Arc<Reader>) -> (Option<governance::Follower>, Governance) {
+/// Creates the follower of governance and its handle; no follower if no contract is configured.
+pub(super) fn governance(
+    config: &Config,
+    reader: Arc<Reader>,
+) -> (Option<governance::GovernanceFollower>, Governance) {
     let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
     let Some(parameters) = switched_on(config.governance.parameters) else {
         return (None, Governance::none());
     };
     let access_policy = switched_on(config.governance.access_policy);
-    let contracts = governance::Contracts { parameters, access_policy, memes: config.memes.contract };
+    let contracts =
+        governance::GovernanceContracts { parameters, access_policy, memes: config.memes.contract };
     let (follower, governance) =
-        governance::Follower::new(contracts, reader, config.memes.discovery_interval);
+        governance::GovernanceFollower::new(contracts, reader, config.memes.discovery_interval);
     (Some(follower), governance)
 }
 
-/// What is known of the node's sessions; those recorded before a restart are watched from the start.
+/// Creates the session registry; sessions recorded before a restart are watched from the start.
 pub(super) fn sessions(config: &Config, store: &Store) -> Result<Arc<Sessions>, StartError> {
     let sessions = Sessions::new(HubClient::new(config.hub.client())?);
     sessions.expect(store.list_sessions().iter().map(|record| record.session_id));
     Ok(Arc::new(sessions))
 }
 
-/// How long the store remembers what is not needed any more.
-pub(super) fn memory(config: &Config) -> Options {
+/// Retention options of the store.
+pub(super) fn store_options(config: &Config) -> Options {
     let retention = &config.retention;
     Options { session_retention: retention.sessions, audit_retention: retention.audit, ..Options::default() }
 }
 
-/// The driver of the node's tunnel service.
+/// Opens the driver of the node's tunnel service.
 pub(super) fn tunnel(
     config: &Config,
     node: watch::Receiver<NodeState>,
@@ -203,19 +213,19 @@ pub(super) fn tunnel(
     Ok(tunnel::open(&tunnel_config(config)?, told)?)
 }
 
-/// What its driver is told.
+/// Settings of the tunnel driver.
 pub(super) fn tunnel_config(config: &Config) -> Result<TunnelConfig, StartError> {
     let tunnel = TunnelConfig::try_from(&config.tunnel)?;
-    Ok(TunnelConfig { door: Door::of(&config.gate.node_url.parse()?, &tunnel), ..tunnel })
+    Ok(TunnelConfig { door: NodeApiGuard::of(&config.gate.node_url.parse()?, &tunnel), ..tunnel })
 }
 
-/// The way to the node.
+/// Creates the HTTP client of the node.
 pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
     let from = tunnel_config(config)?.door.and_then(|door| door.own);
     Ok(Upstream::new(config.gate.node_url.parse()?, from))
 }
 
-/// The follower of Ethereum's events, from where it was before a restart, and where it tells them.
+/// Creates the follower of Ethereum's events, resuming from the stored cursor, and its accumulator.
 pub(super) async fn follower(
     config: &Config,
     reader: Arc<Reader>,
@@ -223,7 +233,7 @@ pub(super) async fn follower(
     store: &Store,
 ) -> Result<(follower::Follower, Arc<Inbox>, Followed), StartError> {
     let ethereum = &config.ethereum;
-    let watched = Followed::from(access.watched());
+    let watched = Followed::from(access.watched_contracts());
     let follow = FollowerConfig {
         contracts: watched.clone(),
         ws_addrs: ethereum.ws_addrs.clone(),
@@ -234,7 +244,7 @@ pub(super) async fn follower(
     Ok((follower::Follower::new(follow, reader, cursor, Arc::clone(&inbox)), inbox, watched))
 }
 
-/// Follows Ethereum's events and acts on them, until `stop`.
+/// Follows Ethereum's events and re-evaluates the affected sessions, until `stop`.
 pub(super) async fn follow_events(
     follower: follower::Follower,
     inbox: Arc<Inbox>,
@@ -247,12 +257,12 @@ pub(super) async fn follow_events(
     }
 }
 
-/// Keeps true what the node or time would undo in its tunnel, until `stop`.
-pub(super) async fn keep(tunnel: Arc<dyn Tunnel>, stop: CancellationToken) {
-    tunnel.keep(stop).await;
+/// Maintains the driver's settings that the node or time would undo, until `stop`.
+pub(super) async fn maintain_tunnel(tunnel: Arc<dyn Tunnel>, stop: CancellationToken) {
+    tunnel.maintain(stop).await;
 }
 
-/// What the sign-in is told.
+/// Settings of sign-in.
 pub(super) fn sign_in(config: &Config) -> SignInConfig {
     let domain = &config.binding.domain;
     SignInConfig {
@@ -268,16 +278,16 @@ pub(super) fn sign_in(config: &Config) -> SignInConfig {
     }
 }
 
-/// Learns which cards exist, until `stop`.
+/// Discovers card ids until `stop`.
 pub(super) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
-        () = access.follow_ids() => {}
+        () = access.discover_card_ids() => {}
     }
 }
 
-/// Keeps the node's address in the database when it changes, until `stop`.
-pub(super) async fn keep_node_address(
+/// Stores the node's address when it changes, until `stop`.
+pub(super) async fn persist_node_address(
     mut node: watch::Receiver<NodeState>,
     mut kept: Option<NodeAddress>,
     store: Store,
@@ -288,7 +298,7 @@ pub(super) async fn keep_node_address(
         if let Some(address) = told.filter(|_| told != kept) {
             match store.set_node_address(address).await {
                 Ok(()) => kept = told,
-                Err(error) => tracing::warn!(%error, "cannot keep the node's address for the next start"),
+                Err(error) => tracing::warn!(%error, "cannot store the node's address for the next start"),
             }
         }
         match stop.run_until_cancelled(node.changed()).await {
@@ -298,7 +308,7 @@ pub(super) async fn keep_node_address(
     }
 }
 
-/// Follows the node's sessions on the hub, and frees what ended ones held.
+/// Follows the node's sessions on the hub and releases the resources of ended ones.
 pub(super) async fn follow_sessions(
     sessions: Arc<Sessions>,
     node: watch::Receiver<NodeState>,
@@ -311,8 +321,10 @@ pub(super) async fn follow_sessions(
     let free = async {
         while let Some(event) = ended.recv().await {
             match event {
-                // Its key stays its own until it has left the hub; the place is free at once.
-                SessionEvent::Cancelled(id) => evictor.evict(&[id], Cause::Cancelled, Instant::now()).await,
+                // The key stays claimed until the session has left the hub; the device is free at once.
+                SessionEvent::Cancelled(id) => {
+                    evictor.evict(&[id], EvictionCause::Cancelled, Instant::now()).await
+                }
                 SessionEvent::Ended(id) => evictor.end(id).await,
             }
         }
@@ -320,11 +332,15 @@ pub(super) async fn follow_sessions(
     tokio::join!(follow, free);
 }
 
-/// Forgets idle clients and wallets of the limits, again and again.
-pub(super) async fn sweep(limits: (Arc<PerAddress>, Arc<Limits>), every: Duration, stop: CancellationToken) {
+/// Removes idle entries of the rate limiters periodically.
+pub(super) async fn sweep_limiters(
+    limits: (Arc<ClientRateLimiter>, Arc<Limits>),
+    every: Duration,
+    stop: CancellationToken,
+) {
     let (clients, wallets) = limits;
     while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
-        clients.forget_idle();
+        clients.remove_idle();
         wallets.forget_idle();
     }
 }

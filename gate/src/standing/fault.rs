@@ -1,30 +1,30 @@
-//! What can be wrong with a node.
+//! Faults of a node.
 
 use std::fmt;
 
 /// Why a node is not in good standing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum StandingFault {
     /// Not in the registry.
     NotRegistered,
     /// On a blacklist of the contracts.
     Blacklisted,
-    /// Leaving, or with less than the least stake, as after a slash.
+    /// Leaving, or with less than the minimum stake, as after a slash.
     Inactive,
     /// The score is too low.
     Score {
-        /// What it is.
+        /// Current score.
         score: u16,
-        /// What it has to be.
+        /// Required minimum.
         least: u16,
     },
-    /// Good by now, but not in a settled block yet.
-    Unsettled(Box<Fault>),
-    /// Not in this plan on the hub.
+    /// Good in the newest block, but not in a settled one yet.
+    Unsettled(Box<StandingFault>),
+    /// Not linked to this plan on the hub.
     NotLinked(u64),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for StandingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRegistered => f.write_str("not registered on Ethereum"),

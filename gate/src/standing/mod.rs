@@ -1,11 +1,11 @@
-//! Room `standing`: whether the node behind this gate is in good standing, where policy asks for it.
+//! Standing of the node behind this gate, where policy requires it.
 //!
-//! One of two sources says so ([`source`]): the registry on Ethereum, or the links of the plans on the hub. It is asked
-//! again and again ([`follow`]). What was read last counts for a bounded time; without any word nobody gets a session
-//! of a plan.
+//! One of two sources ([`source`]) reports it: the registry on Ethereum, or the links of the plans on the hub. The
+//! follower polls it ([`follower`]). The latest finding is valid for a bounded time; without a valid finding no session
+//! of a plan is admitted.
 
 mod fault;
-mod follow;
+mod follower;
 mod registry;
 mod source;
 
@@ -17,116 +17,118 @@ use tokio::sync::watch;
 
 use crate::refusal::Refusal;
 
-pub use fault::Fault;
-pub use follow::Follower;
-pub use registry::{Registry, SettledAt};
-pub use source::{Source, Unread};
+pub use fault::StandingFault;
+pub use follower::StandingFollower;
+pub use registry::{Finality, NodeRegistryReader};
+pub use source::{StandingError, StandingSource};
 
-/// Who is asked about, and for which plans.
+/// The node and the plans whose standing is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct StandingQuery {
     /// The node behind this gate.
     pub node: NodeAddress,
-    /// Plans whose sessions the policy lets in.
+    /// Plans that policy accepts.
     pub plans: BTreeSet<u64>,
 }
 
-/// What a source says of a node.
+/// Finding of a source about a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// The registry: for every plan alike.
-    Registered(Result<(), Fault>),
-    /// The hub: the plans that it is linked to.
+pub enum StandingFinding {
+    /// The registry's finding, the same for every plan.
+    Registered(Result<(), StandingFault>),
+    /// The plans that the hub links to the node.
     Linked(BTreeSet<u64>),
 }
 
-impl Finding {
-    /// What keeps sessions of one of `plans` out, if anything.
-    pub fn first_fault(&self, plans: &BTreeSet<u64>) -> Option<Fault> {
+impl StandingFinding {
+    /// Returns the fault that excludes sessions of one of `plans`, if any.
+    pub fn first_fault(&self, plans: &BTreeSet<u64>) -> Option<StandingFault> {
         match self {
             Self::Registered(standing) => standing.as_ref().err().cloned(),
             Self::Linked(_) => plans.iter().find_map(|plan| self.fault(*plan)),
         }
     }
 
-    fn fault(&self, plan: u64) -> Option<Fault> {
+    fn fault(&self, plan: u64) -> Option<StandingFault> {
         match self {
             Self::Registered(standing) => standing.as_ref().err().cloned(),
-            Self::Linked(plans) => (!plans.contains(&plan)).then_some(Fault::NotLinked(plan)),
+            Self::Linked(plans) => (!plans.contains(&plan)).then_some(StandingFault::NotLinked(plan)),
         }
     }
 }
 
-/// What is known.
+/// Latest state of the follower.
 #[derive(Debug, Clone)]
-struct Known {
-    last: Option<Last>,
-    /// Why the newest question was not answered.
+struct StandingState {
+    last: Option<LatestFinding>,
+    /// Error of the latest poll, if it failed.
     trouble: Option<String>,
     since: SystemTime,
 }
 
 #[derive(Debug, Clone)]
-struct Last {
-    finding: Finding,
+struct LatestFinding {
+    finding: StandingFinding,
     read: Instant,
 }
 
-/// Why a session of a plan is not let in.
-enum Why {
-    Fault(Fault),
+/// Reason to refuse a session of a plan.
+enum StandingDenial {
+    Fault(StandingFault),
     Unknown(String),
 }
 
-/// What counts now, for those who decide. Cheap to clone and to ask.
+/// Current standing. Cheap to clone and to read.
 #[derive(Debug, Clone)]
 pub struct Standing {
-    known: watch::Receiver<Known>,
+    known: watch::Receiver<StandingState>,
     max_age: Duration,
-    /// What to say while nothing is known.
+    /// Refusal while standing is unknown.
     unknown: Refusal,
 }
 
 impl Standing {
-    /// For a gate whose file names no source. Nothing is ever known.
+    /// For a gate without a source. Standing is never known.
     pub fn none() -> Self {
-        let known = Known {
+        let known = StandingState {
             last: None,
-            trouble: Some("[registry] names no source; after it is named, the gate has to start anew".into()),
+            trouble: Some("[registry] names no source: set one and restart the gate".into()),
             since: SystemTime::now(),
         };
         Self { known: watch::channel(known).1, max_age: Duration::ZERO, unknown: Refusal::NotInGoodStanding }
     }
 
-    /// Why no session of `plan` is let in now, if so.
+    /// Returns the refusal of a session of `plan`, if any.
     pub fn refusal(&self, plan: u64) -> Option<Refusal> {
-        self.why(plan).map(|why| match why {
-            Why::Fault(_) => Refusal::NotInGoodStanding,
-            Why::Unknown(_) => self.unknown.clone(),
+        self.denial(plan).map(|why| match why {
+            StandingDenial::Fault(_) => Refusal::NotInGoodStanding,
+            StandingDenial::Unknown(_) => self.unknown.clone(),
         })
     }
 
-    /// Why sessions of one of `plans` are not let in now, and since when; if so.
+    /// Returns why sessions of one of `plans` are refused, and since when; `None` if they are not.
     pub fn problem(&self, plans: &BTreeSet<u64>) -> Option<(String, SystemTime)> {
-        let why = plans.iter().find_map(|plan| self.why(*plan))?;
+        let why = plans.iter().find_map(|plan| self.denial(*plan))?;
         let since = self.known.borrow().since;
         let why = match why {
-            Why::Fault(fault) => format!("this node is not in good standing: {fault}"),
-            Why::Unknown(why) => format!("standing of this node is not known: {why}"),
+            StandingDenial::Fault(fault) => format!("this node is not in good standing: {fault}"),
+            StandingDenial::Unknown(why) => format!("standing of this node is not known: {why}"),
         };
         Some((why, since))
     }
 
-    fn why(&self, plan: u64) -> Option<Why> {
+    fn denial(&self, plan: u64) -> Option<StandingDenial> {
         let known = self.known.borrow();
         let trouble = || known.trouble.clone().unwrap_or_else(|| "not asked yet".to_owned());
         match &known.last {
-            Some(last) if last.read.elapsed() <= self.max_age => last.finding.fault(plan).map(Why::Fault),
+            Some(last) if last.read.elapsed() <= self.max_age => {
+                last.finding.fault(plan).map(StandingDenial::Fault)
+            }
             Some(last) => {
                 let age = humantime::format_duration(Duration::from_secs(last.read.elapsed().as_secs()));
-                Some(Why::Unknown(format!("read {age} ago; {}", trouble())))
+                Some(StandingDenial::Unknown(format!("read {age} ago; {}", trouble())))
             }
-            None => Some(Why::Unknown(trouble())),
+            None => Some(StandingDenial::Unknown(trouble())),
         }
     }
 }

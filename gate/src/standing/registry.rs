@@ -1,4 +1,4 @@
-//! The registry on Ethereum: a fault counts from the newest block on, its end from a settled one.
+//! Standing in the registry on Ethereum: a fault applies from the newest block on, its end from a settled block.
 
 use std::sync::Arc;
 
@@ -8,51 +8,55 @@ use serde::{Deserialize, Serialize};
 use sovereign_contracts::reader::{At, Call, CallResult, ReadError, Reader};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
-use super::{Fault, Finding};
+use super::{StandingFault, StandingFinding};
 
-/// Which block a node must be good in before it is taken for good.
+/// Block in which a node must be good before it counts as good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SettledAt {
-    /// One that cannot be undone any more.
+pub enum Finality {
+    /// Cannot be reorganised.
     #[default]
     Finalized,
-    /// One that is unlikely to be undone.
+    /// Unlikely to be reorganised.
     Safe,
     /// The newest, for chains without finality.
     Latest,
 }
 
-/// Whom to ask, and what is asked for.
+/// Reader of the registry and the required minimum.
 #[derive(Debug, Clone)]
-pub struct Registry {
-    /// Asks Ethereum.
+pub struct NodeRegistryReader {
+    /// Reader of Ethereum.
     pub reader: Arc<Reader>,
     /// The `NodeRegistry`.
     pub nodes: Address,
-    /// The `ParameterRegistry`, whose least score counts as well.
+    /// The `ParameterRegistry`, whose minimum score applies as well.
     pub parameters: Option<Address>,
-    /// The operator's least score.
+    /// The operator's minimum score.
     pub min_score: u16,
-    /// Where good begins to count.
-    pub settled: SettledAt,
+    /// Block in which a node must be good.
+    pub settled: Finality,
 }
 
-impl Registry {
-    /// Standing of `node`; `good`: it was good when it was read last, so nothing has to settle.
-    pub(super) async fn ask(&self, node: &NodeAddress, good: bool) -> Result<Finding, ReadError> {
+impl NodeRegistryReader {
+    /// Reads the standing of `node`. `good`: the previous finding was good, so nothing has to settle.
+    pub(super) async fn read_standing(
+        &self,
+        node: &NodeAddress,
+        good: bool,
+    ) -> Result<StandingFinding, ReadError> {
         let calls = self.calls(node);
-        let newest = self.judge(&self.reader.read(&calls, At::Latest).await?.results)?;
+        let newest = self.evaluate(&self.reader.read(&calls, At::Latest).await?.results)?;
         let at = match self.settled {
-            SettledAt::Finalized => At::Finalized,
-            SettledAt::Safe => At::Safe,
-            SettledAt::Latest => At::Latest,
+            Finality::Finalized => At::Finalized,
+            Finality::Safe => At::Safe,
+            Finality::Latest => At::Latest,
         };
         if newest.is_err() || good || at == At::Latest {
-            return Ok(Finding::Registered(newest));
+            return Ok(StandingFinding::Registered(newest));
         }
-        let settled = self.judge(&self.reader.read(&calls, at).await?.results)?;
-        Ok(Finding::Registered(settled.map_err(|fault| Fault::Unsettled(Box::new(fault)))))
+        let settled = self.evaluate(&self.reader.read(&calls, at).await?.results)?;
+        Ok(StandingFinding::Registered(settled.map_err(|fault| StandingFault::Unsettled(Box::new(fault)))))
     }
 
     fn calls(&self, node: &NodeAddress) -> Vec<Call> {
@@ -64,24 +68,24 @@ impl Registry {
         calls
     }
 
-    fn judge(&self, results: &[CallResult]) -> Result<Result<(), Fault>, ReadError> {
+    fn evaluate(&self, results: &[CallResult]) -> Result<Result<(), StandingFault>, ReadError> {
         let missing = || ReadError::Unavailable("an answer is missing".to_owned());
         let standing = results.first().ok_or_else(missing)?.decode::<NodeRegistry::standingCall>()?;
         let mut least = self.min_score;
         if self.parameters.is_some() {
             let governed = results.get(1).ok_or_else(missing)?;
             let governed = governed.decode::<ParameterRegistry::policyForOracleCall>()?.minScore;
-            // A least score that no node can have is what the contracts ask for then.
+            // A minimum beyond the range means that no node is good.
             least = least.max(u16::try_from(governed).unwrap_or(u16::MAX));
         }
         Ok(if !standing.registered {
-            Err(Fault::NotRegistered)
+            Err(StandingFault::NotRegistered)
         } else if standing.blacklisted {
-            Err(Fault::Blacklisted)
+            Err(StandingFault::Blacklisted)
         } else if !standing.active {
-            Err(Fault::Inactive)
+            Err(StandingFault::Inactive)
         } else if standing.score < least {
-            Err(Fault::Score { score: standing.score, least })
+            Err(StandingFault::Score { score: standing.score, least })
         } else {
             Ok(())
         })

@@ -5,31 +5,31 @@ use std::collections::BTreeSet;
 use sentinel_proto::hub::{HubClient, HubError};
 use sovereign_contracts::reader::ReadError;
 
-use super::{Finding, Question, Registry};
+use super::{NodeRegistryReader, StandingFinding, StandingQuery};
 use crate::refusal::Refusal;
 
 /// Where standing comes from.
 #[derive(Debug)]
-pub enum Source {
+pub enum StandingSource {
     /// The registry on Ethereum.
-    Registry(Box<Registry>),
-    /// The links of the plans on the hub, which an oracle makes follow the registry.
+    Registry(Box<NodeRegistryReader>),
+    /// Links of the plans on the hub, which an oracle keeps in step with the registry.
     Hub(HubClient),
 }
 
-/// Why a source has no word.
+/// Error of a source.
 #[derive(Debug, thiserror::Error)]
-pub enum Unread {
-    /// Ethereum cannot be asked, or there is no registry.
+pub enum StandingError {
+    /// Ethereum is unavailable, or there is no registry.
     #[error("Ethereum: {0}")]
     Ethereum(#[from] ReadError),
-    /// The hub cannot be asked.
+    /// The hub is unavailable.
     #[error("hub: {0}")]
     Hub(#[from] HubError),
 }
 
-impl Source {
-    /// What clients are told while it has no word.
+impl StandingSource {
+    /// Refusal while the source is unavailable.
     pub(super) const fn unknown(&self) -> Refusal {
         match self {
             Self::Registry(_) => Refusal::EthereumUnavailable,
@@ -37,23 +37,27 @@ impl Source {
         }
     }
 
-    /// Asks; `before` is what it said last of the same node.
-    pub async fn ask(&self, question: &Question, before: Option<&Finding>) -> Result<Finding, Unread> {
+    /// Reads the standing; `before` is the previous finding about the same node.
+    pub async fn read_standing(
+        &self,
+        question: &StandingQuery,
+        before: Option<&StandingFinding>,
+    ) -> Result<StandingFinding, StandingError> {
         match self {
             Self::Registry(registry) => {
-                let good = before == Some(&Finding::Registered(Ok(())));
-                Ok(registry.ask(&question.node, good).await?)
+                let good = before == Some(&StandingFinding::Registered(Ok(())));
+                Ok(registry.read_standing(&question.node, good).await?)
             }
             Self::Hub(hub) => {
                 let node = question.node.to_string();
                 let mut linked = BTreeSet::new();
-                // One after the other: beside each other, all but one would be refused after a fault.
+                // Sequential: after a failure, concurrent queries would all but one be refused.
                 for plan in &question.plans {
                     if hub.nodes_for_plan(*plan).await?.iter().any(|found| found.address == node) {
                         linked.insert(*plan);
                     }
                 }
-                Ok(Finding::Linked(linked))
+                Ok(StandingFinding::Linked(linked))
             }
         }
     }

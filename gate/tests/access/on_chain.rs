@@ -1,4 +1,4 @@
-//! The contract's decision against the gate's own, over the same worlds on the same chain.
+//! Compares the contract's decision with the gate's for the same scenarios on the same chain.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,16 +9,16 @@ use sovereign_contracts::dev::{Deployment, Plan};
 use sovereign_contracts::system::AccessPolicy;
 use sovereign_gate::access::{Tier, Via};
 
-use crate::town::*;
-use crate::worlds::Player;
+use crate::fixture::*;
+use crate::random_scenarios::ScenarioRunner;
 
 const WORLDS: u64 = 1000;
-/// A chain gets slower with each block, so none has more worlds than this.
+/// Maximum scenarios per chain: a chain gets slower with each block.
 const ON_ONE_CHAIN: u64 = 125;
-/// Chains at the same time: nearly all of a world is waiting for blocks.
+/// Concurrent chains: a scenario mostly waits for blocks.
 const AT_ONCE: usize = 4;
 
-/// In which ways somebody was entitled.
+/// Ways of the entitled wallets.
 type Seen = BTreeSet<(Tier, Option<Via>)>;
 
 #[tokio::test]
@@ -27,15 +27,15 @@ async fn contract_and_gate_give_the_same_decision() {
     let played = futures::stream::iter(chains.map(|first| alike(first..WORLDS.min(first + ON_ONE_CHAIN))));
     let seen = played.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
     let seen: Seen = seen.into_iter().flatten().collect();
-    // Both tiers in all four ways, and nothing.
+    // All four ways with both tiers, and a denial.
     assert_eq!(seen.len(), 9, "{seen:?}");
 }
 
-/// Plays the worlds of these seeds on a chain of their own.
+/// Runs the scenarios of these seeds on a separate chain.
 async fn alike(seeds: Range<u64>) -> Seen {
-    let town = Town::open().await;
+    let fixture = Fixture::start().await;
     let Deployment { chain, system, .. } =
-        Deployment::make(&town.chain, Plan::local(town.memes)).await.unwrap();
+        Deployment::make(&fixture.chain, Plan::local(fixture.memes)).await.unwrap();
     let policy = system.access_policy;
     let this_card = AccessPolicy::setThisCardTokenIdCall { tokenId: U256::from(THIS_CARD) };
     chain.call(system.timelock, policy, &this_card).await.unwrap();
@@ -44,19 +44,19 @@ async fn alike(seeds: Range<u64>) -> Seen {
 
     let mut seen = Seen::new();
     for seed in seeds {
-        let player = Player::play(&town, seed).await;
-        for &wallet in &player.people {
-            let told = town.ask(wallet).await;
+        let runner = ScenarioRunner::run(&fixture, seed).await;
+        for &wallet in &runner.addresses {
+            let answer = fixture.ask(wallet).await;
             let call = AccessPolicy::checkWithDelegationCall { wallet };
             let said = chain.view(policy, &call).await.unwrap();
-            let expected = (told.tier != Tier::Denied, told.tier == Tier::Free);
-            assert_eq!((said.access, said.free), expected, "seed {seed}, wallet {wallet}: {told:?}");
-            if let Some(vault) = told.vault {
+            let expected = (answer.tier != Tier::Denied, answer.tier == Tier::Free);
+            assert_eq!((said.access, said.free), expected, "seed {seed}, wallet {wallet}: {answer:?}");
+            if let Some(vault) = answer.vault {
                 let call = AccessPolicy::checkWithVaultCall { wallet, vault };
                 let said = chain.view(policy, &call).await.unwrap();
                 assert_eq!((said.access, said.free), expected, "seed {seed}, wallet {wallet}, vault {vault}");
             }
-            seen.insert((told.tier, told.via));
+            seen.insert((answer.tier, answer.via));
         }
     }
     seen

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
 use sovereign_contracts::dev::DevChain;
 
-/// Gives what to forward in place of the call's body, or nothing for an answer of 502.
+/// Returns the body to forward, or `None` to answer 502.
 type Hook = dyn Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync;
 
 struct Proxy {
@@ -18,7 +18,7 @@ struct Proxy {
     hook: Box<Hook>,
 }
 
-/// The chain as it is seen through `hook`.
+/// URL of the chain behind `hook`.
 pub(crate) async fn start(
     chain: &DevChain,
     hook: impl Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync + 'static,

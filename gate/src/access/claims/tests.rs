@@ -1,4 +1,4 @@
-//! Which rows of the registries are claims.
+//! Rows of the registries that are claims.
 
 use alloy::primitives::B256;
 use sovereign_contracts::delegate_registry::IDelegateRegistry::Delegation;
@@ -11,8 +11,8 @@ const GALLERY: Address = Address::repeat_byte(0x44);
 const VAULT: Address = Address::repeat_byte(0x55);
 const NOW: u64 = 1_000;
 
-fn world() -> World {
-    World::new(AccessConfig {
+fn rules() -> AccessRules {
+    AccessRules::new(AccessConfig {
         memes: MEMES,
         collections: vec![Collection { contract: GALLERY, standard: Standard::Erc721, tier: Tier::Paid }],
         rights: vec![B256::repeat_byte(7)],
@@ -20,30 +20,33 @@ fn world() -> World {
     })
 }
 
-fn row(expiry: u64) -> Row {
-    Row { other: VAULT, expiry: U256::from(expiry), all_tokens: true, token: U256::ZERO }
+fn row(expiry: u64) -> DelegationRow {
+    DelegationRow { counterparty: VAULT, expiry: U256::from(expiry), all_tokens: true, token: U256::ZERO }
 }
 
 #[test]
 fn delegation_expires_at_the_second_of_its_expiry() {
     let claim = Claim { via: Via::Delegation, contract: Some(MEMES), token: None, until: NOW + 1 };
-    assert_eq!(delegation(MEMES, &row(NOW + 1), NOW), Some(claim));
-    assert_eq!(delegation(MEMES, &row(NOW), NOW), None);
-    assert_eq!(delegation(MEMES, &row(0), NOW), None);
-    let endless = Row { expiry: U256::MAX, ..row(0) };
-    assert_eq!(delegation(ALL_COLLECTIONS, &endless, NOW).map(|claim| claim.contract), Some(None));
+    assert_eq!(delegation_claim(MEMES, &row(NOW + 1), NOW), Some(claim));
+    assert_eq!(delegation_claim(MEMES, &row(NOW), NOW), None);
+    assert_eq!(delegation_claim(MEMES, &row(0), NOW), None);
+    let endless = DelegationRow { expiry: U256::MAX, ..row(0) };
+    assert_eq!(delegation_claim(ALL_COLLECTIONS, &endless, NOW).map(|claim| claim.contract), Some(None));
 }
 
 #[test]
 fn row_for_one_token_claims_only_that_token() {
-    let limited = Row { all_tokens: false, token: U256::from(5), ..row(NOW + 1) };
-    assert_eq!(delegation(MEMES, &limited, NOW).and_then(|claim| claim.token), Some(U256::from(5)));
-    let all = Row { all_tokens: true, ..limited };
-    assert_eq!(delegation(MEMES, &all, NOW).and_then(|claim| claim.token), None);
+    let limited = DelegationRow { all_tokens: false, token: U256::from(5), ..row(NOW + 1) };
+    assert_eq!(delegation_claim(MEMES, &limited, NOW).and_then(|claim| claim.token), Some(U256::from(5)));
+    let all = DelegationRow { all_tokens: true, ..limited };
+    assert_eq!(delegation_claim(MEMES, &all, NOW).and_then(|claim| claim.token), None);
 }
 
-fn consolidated(received: &[(Address, Row)], given: &[(Address, Row)]) -> Vec<Option<Address>> {
-    consolidation(&world(), received, given, NOW).into_iter().map(|claim| claim.contract).collect()
+fn consolidated(
+    received: &[(Address, DelegationRow)],
+    given: &[(Address, DelegationRow)],
+) -> Vec<Option<Address>> {
+    consolidation_claim(&rules(), received, given, NOW).into_iter().map(|claim| claim.contract).collect()
 }
 
 #[test]
@@ -79,7 +82,8 @@ fn registered(kind: u8) -> Delegation {
 
 #[test]
 fn accepts_only_known_kinds_of_delegate_xyz() {
-    let claimed = |row: &Delegation| delegate_xyz(&world(), row).map(|claim| (claim.contract, claim.token));
+    let claimed =
+        |row: &Delegation| delegate_xyz_claim(&rules(), row).map(|claim| (claim.contract, claim.token));
     assert_eq!(claimed(&registered(1)), Some((None, None)));
     assert_eq!(claimed(&registered(2)), Some((Some(MEMES), None)));
     assert_eq!(claimed(&registered(5)), Some((Some(MEMES), Some(U256::from(5)))));
@@ -93,7 +97,7 @@ fn accepts_only_known_kinds_of_delegate_xyz() {
 
 #[test]
 fn accepts_full_delegations_and_configured_rights_of_delegate_xyz() {
-    let with = |rights| delegate_xyz(&world(), &Delegation { rights, ..registered(1) });
+    let with = |rights| delegate_xyz_claim(&rules(), &Delegation { rights, ..registered(1) });
     assert!(with(B256::ZERO).is_some(), "a full delegation");
     assert!(with(B256::repeat_byte(7)).is_some(), "an accepted right");
     assert!(with(B256::repeat_byte(8)).is_none(), "another right");

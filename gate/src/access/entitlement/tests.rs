@@ -1,4 +1,4 @@
-//! What a page shows of a set of bases.
+//! Summary and merge of a set of bases.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -15,7 +15,7 @@ fn vault(number: u8) -> Address {
 
 fn basis(tier: Tier, via: Via, vault: Option<Address>, cards: &[u64]) -> Basis {
     let cards = cards.iter().copied().map(U256::from).collect();
-    Basis { tier, via, vault, collection: MEMES, cards, block: 10, until: None }
+    Basis { tier, via, vault, collection: MEMES, cards, block: 10, expires_at: None }
 }
 
 fn own(tier: Tier, cards: &[u64]) -> Basis {
@@ -38,17 +38,20 @@ fn entitlement(bases: &[Basis]) -> Entitlement {
 }
 
 fn best(bases: &[Basis], denied: &[Address]) -> (Tier, Option<Via>, Option<Address>) {
-    let told = entitlement(bases).summary(&denied.iter().copied().collect());
-    (told.tier, told.via, told.vault)
+    let summary = entitlement(bases).summary(&denied.iter().copied().collect());
+    (summary.tier, summary.via, summary.vault)
 }
 
 #[test]
 fn summary_without_a_basis_is_a_denial() {
-    let told = Entitlement { delegations_unread: true, ..entitlement(&[]) }.summary(&HashSet::new());
-    assert_eq!((told.tier, told.via, told.vault, told.wallet), (Tier::Denied, None, None, WALLET));
-    assert!(told.cards.is_empty() && !told.more_cards);
-    assert_eq!((told.block, told.until), (9, None));
-    assert!(told.delegations_unread);
+    let summary = Entitlement { delegations_unread: true, ..entitlement(&[]) }.summary(&HashSet::new());
+    assert_eq!(
+        (summary.tier, summary.via, summary.vault, summary.wallet),
+        (Tier::Denied, None, None, WALLET)
+    );
+    assert!(summary.cards.is_empty() && !summary.more_cards);
+    assert_eq!((summary.block, summary.expires_at), (9, None));
+    assert!(summary.delegations_unread);
 }
 
 #[test]
@@ -77,11 +80,11 @@ fn summary_puts_denied_holders_last() {
 
 #[test]
 fn summary_takes_block_and_end_from_the_best_basis() {
-    let ending = Basis { block: 12, until: Some(50), ..through(1, Tier::Free, Via::Delegation) };
+    let ending = Basis { block: 12, expires_at: Some(50), ..through(1, Tier::Free, Via::Delegation) };
     let endless = own(Tier::Paid, &[3]);
-    let told = entitlement(&[endless.clone(), ending]).summary(&HashSet::new());
-    assert_eq!((told.block, told.until), (12, Some(50)));
-    assert_eq!(entitlement(&[endless]).summary(&HashSet::new()).until, None);
+    let summary = entitlement(&[endless.clone(), ending]).summary(&HashSet::new());
+    assert_eq!((summary.block, summary.expires_at), (12, Some(50)));
+    assert_eq!(entitlement(&[endless]).summary(&HashSet::new()).expires_at, None);
 }
 
 #[test]
@@ -97,8 +100,8 @@ fn summary_asks_to_name_a_vault_only_below_the_best_tier() {
 #[test]
 fn summary_shows_cards_of_the_best_tier_first_and_at_most_twenty() {
     let cards = |bases: &[Basis]| {
-        let told = entitlement(bases).summary(&HashSet::new());
-        (told.cards.iter().map(|id| id.to::<u64>()).collect::<Vec<_>>(), told.more_cards)
+        let summary = entitlement(bases).summary(&HashSet::new());
+        (summary.cards.iter().map(|id| id.to::<u64>()).collect::<Vec<_>>(), summary.more_cards)
     };
     let paid: Vec<u64> = (10..30).collect();
     let shown: Vec<u64> = [7].into_iter().chain(10..29).collect();
@@ -122,9 +125,9 @@ fn holders_are_unique_and_in_the_order_of_the_bases() {
 
 #[test]
 fn entitlement_ends_with_its_first_ending_basis() {
-    let ending = |until| Basis { until, ..through(1, Tier::Paid, Via::Delegation) };
-    assert_eq!(entitlement(&[ending(Some(9)), ending(None), ending(Some(5))]).until(), Some(5));
-    assert_eq!(entitlement(&[ending(None)]).until(), None);
+    let ending = |until| Basis { expires_at: until, ..through(1, Tier::Paid, Via::Delegation) };
+    assert_eq!(entitlement(&[ending(Some(9)), ending(None), ending(Some(5))]).expires_at(), Some(5));
+    assert_eq!(entitlement(&[ending(None)]).expires_at(), None);
 }
 
 #[test]
@@ -134,7 +137,7 @@ fn with_appends_only_new_bases() {
     let other_way = through(1, Tier::Free, Via::Delegation);
     let other_vault = through(2, Tier::Paid, Via::Delegation);
     let listed = [own(Tier::Paid, &[3, 4]), other_way.clone(), again, other_vault.clone()];
-    let both = entitlement(&named).with(&entitlement(&listed));
+    let both = entitlement(&named).merge(&entitlement(&listed));
     assert_eq!(both.bases, [&named[..], &[other_way, other_vault]].concat());
     for vault in [vault(1), vault(2)] {
         assert!(both.examined.contains(&vault), "{vault}");
@@ -146,10 +149,10 @@ fn with_is_as_old_and_as_incomplete_as_its_parts() {
     let base = entitlement(&[]);
     let old = Entitlement { block: 5, delegations_unread: true, ..base.clone() };
     let partial = Entitlement { is_partial: true, ..base.clone() };
-    for both in [old.with(&partial), partial.with(&old)] {
+    for both in [old.merge(&partial), partial.merge(&old)] {
         assert_eq!((both.block, both.delegations_unread, both.is_partial), (5, true, true));
     }
-    assert_eq!(base.with(&base), base);
+    assert_eq!(base.merge(&base), base);
 }
 
 fn any_basis() -> impl Strategy<Value = Basis> {
@@ -190,7 +193,7 @@ proptest! {
 
     #[test]
     fn with_keeps_the_former_bases_in_front(former in any_bases(), other in any_bases()) {
-        let both = entitlement(&former).with(&entitlement(&other));
+        let both = entitlement(&former).merge(&entitlement(&other));
         prop_assert_eq!(&both.bases[..former.len()], &former[..]);
         prop_assert!(both.bases.len() <= former.len() + other.len());
         for basis in &other {

@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Devices at a time for sessions of these plans; any other one has its tier's figure.
+/// Concurrent devices for sessions of these plans; other plans use the tier's number.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, u32>", into = "BTreeMap<String, u32>")]
 pub struct PlanDevices(BTreeMap<u64, u32>);
 
-/// The text is no plan's number.
+/// The text is not a plan number.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no plan: write its number alone, as in `plan_devices = {{ 7 = 5 }}`")]
-pub struct NoPlan(String);
+pub struct InvalidPlanNumber(String);
 
 impl PlanDevices {
-    /// The figure of a plan, if it has one of its own.
+    /// Returns the number of a plan, if set.
     pub fn of(&self, plan: u64) -> Option<u32> {
         self.0.get(&plan).copied()
     }
 
-    /// Plans and their figures.
+    /// Iterates over plans and their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
         self.0.iter().map(|(plan, devices)| (*plan, *devices))
     }
@@ -33,13 +33,13 @@ impl FromIterator<(u64, u32)> for PlanDevices {
 }
 
 impl TryFrom<BTreeMap<String, u32>> for PlanDevices {
-    type Error = NoPlan;
+    type Error = InvalidPlanNumber;
 
-    fn try_from(written: BTreeMap<String, u32>) -> Result<Self, NoPlan> {
-        // Each number has one spelling: two of them for one plan would hide one of the figures.
+    fn try_from(written: BTreeMap<String, u32>) -> Result<Self, InvalidPlanNumber> {
+        // Only the canonical spelling is accepted: two spellings of one plan would hide one of the values.
         let plan = |text: String| match text.parse::<u64>() {
             Ok(plan) if plan.to_string() == text => Ok(plan),
-            _ => Err(NoPlan(text)),
+            _ => Err(InvalidPlanNumber(text)),
         };
         written.into_iter().map(|(text, devices)| Ok((plan(text)?, devices))).collect()
     }

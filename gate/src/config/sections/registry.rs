@@ -1,4 +1,4 @@
-//! Where the standing of the node behind this gate is read.
+//! Source of the standing of the node behind this gate.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 use service_runtime::section;
 
-use crate::standing::SettledAt;
+use crate::standing::Finality;
 
-/// Who knows whether a node is in good standing.
+/// Source of standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum StandingSource {
+pub enum StandingSourceName {
     /// The registry on Ethereum.
     #[default]
     Registry,
@@ -22,24 +22,24 @@ pub enum StandingSource {
 section! {
     /// Standing of the node behind this gate, for `policy.require_standing`.
     Registry {
-        /// Who is asked.
-        source: StandingSource = StandingSource::Registry,
+        /// Source of standing.
+        source: StandingSourceName = StandingSourceName::Registry,
         /// JSON-RPC providers of the registry's chain; empty: those of `[ethereum]`, and its chain.
         rpc_addrs: Vec<String> = Vec::new(),
         /// Chain id of the registry's chain, where `rpc_addrs` are given.
         chain_id: u64 = 1,
-        /// How many of `rpc_addrs` must give the same answer.
+        /// Number of `rpc_addrs` that must give the same answer.
         quorum: usize = 1,
         /// The `NodeRegistry`; the zero address: standing is not read there.
         contract: Address = Address::ZERO,
-        /// Least score.
+        /// Minimum score.
         min_score: u16 = 100,
-        /// Block in which a node must be good before it is taken for good; a fault counts from the newest one on.
-        finality: SettledAt = SettledAt::Finalized,
-        /// How often it is read.
+        /// Block in which a node must be good before it counts as good; a fault applies from the newest block on.
+        finality: Finality = Finality::Finalized,
+        /// Poll interval.
         #[serde(with = "humantime_serde")]
         interval: Duration = Duration::from_secs(12),
-        /// How long what was read last counts while it cannot be read.
+        /// Maximum age of the latest finding.
         #[serde(with = "humantime_serde")]
         max_age: Duration = Duration::from_secs(600),
     }

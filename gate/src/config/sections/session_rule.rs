@@ -1,4 +1,4 @@
-//! Which sessions a tier may use: `direct`, or `plan:N`.
+//! Accepted sessions of a tier: `direct`, or `plan:N`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Token ids as people write them: a number, or decimal or 0x-hexadecimal text for those beyond 64 bits.
+//! Token ids in the configuration: a number, or decimal or 0x-hexadecimal text for ids beyond 64 bits.
 
 use alloy::primitives::U256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -9,16 +9,16 @@ pub struct TokenId(pub U256);
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum TokenIdRepr {
     Number(u64),
     Text(String),
 }
 
 impl<'de> Deserialize<'de> for TokenId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Written::deserialize(deserializer)? {
-            Written::Number(number) => Ok(Self(U256::from(number))),
-            Written::Text(text) => text.parse().map(Self).map_err(|_| {
+        match TokenIdRepr::deserialize(deserializer)? {
+            TokenIdRepr::Number(number) => Ok(Self(U256::from(number))),
+            TokenIdRepr::Text(text) => text.parse().map(Self).map_err(|_| {
                 de::Error::custom(format!(
                     "{text:?} is no token id: write a decimal or 0x-hexadecimal number"
                 ))

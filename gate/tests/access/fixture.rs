@@ -14,11 +14,11 @@ use sovereign_contracts::dev::{Anvil, DevChain};
 use sovereign_contracts::nft_delegation::INFTDelegation::registerDelegationAddressCall;
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 use sovereign_contracts::{delegate_registry, nft_delegation};
-use sovereign_gate::access::{Access, AccessConfig, Basis, Question, Summary, Tier, Via};
+use sovereign_gate::access::{Access, AccessConfig, Basis, EntitlementQuery, Summary, Tier, Via};
 
 pub(crate) const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 pub(crate) const THIS_CARD: u64 = 7;
-/// Ids that exist when the town opens.
+/// Card ids that exist at the start.
 pub(crate) const CARDS: u64 = 21;
 pub(crate) const ALL: Address = nft_delegation::ALL_COLLECTIONS;
 pub(crate) const FOREVER: u64 = u64::MAX;
@@ -38,7 +38,7 @@ impl Observer for Counter {
     fn head_seen(&self, _: Duration) {}
 }
 
-pub(crate) struct Town {
+pub(crate) struct Fixture {
     pub(crate) anvil: Anvil,
     pub(crate) chain: DevChain,
     pub(crate) memes: Address,
@@ -47,24 +47,24 @@ pub(crate) struct Town {
     next: Mutex<u64>,
 }
 
-impl Town {
-    pub(crate) async fn open() -> Self {
-        Self::open_with(|_| {}).await
+impl Fixture {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
     }
 
-    /// Answers are not kept, so that each question is a decision, unless `change` says otherwise.
-    pub(crate) async fn open_with(change: impl FnOnce(&mut AccessConfig)) -> Self {
-        Self::open_on(&[], CARDS, change).await
+    /// Caching is off, so that each query is a decision, unless `change` enables it.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut AccessConfig)) -> Self {
+        Self::start_on(&[], CARDS, change).await
     }
 
-    /// The same on a chain that is started with these arguments, with so many cards.
-    pub(crate) async fn open_on(args: &[&str], cards: u64, change: impl FnOnce(&mut AccessConfig)) -> Self {
-        let town = Self::open_unasked(args, cards, change).await;
-        town.ask(town.somebody()).await;
-        town
+    /// Starts the chain with these arguments and this many cards.
+    pub(crate) async fn start_on(args: &[&str], cards: u64, change: impl FnOnce(&mut AccessConfig)) -> Self {
+        let fixture = Self::open_unasked(args, cards, change).await;
+        fixture.ask(fixture.fresh_wallet()).await;
+        fixture
     }
 
-    /// Where not even the first question can be answered yet.
+    /// An `Access` that cannot answer any query yet.
     pub(crate) async fn open_unasked(
         args: &[&str],
         cards: u64,
@@ -74,21 +74,21 @@ impl Town {
         let memes = chain.deploy_memes(DEPLOYER, cards).await.unwrap();
         let counter = Arc::new(Counter::default());
         let access = access(&chain, memes, Arc::clone(&counter), change);
-        let town = Self { anvil, chain, memes, access, counter, next: Mutex::new(0) };
-        let ids = Arc::clone(&town.access);
-        tokio::spawn(async move { ids.follow_ids().await });
-        town
+        let fixture = Self { anvil, chain, memes, access, counter, next: Mutex::new(0) };
+        let ids = Arc::clone(&fixture.access);
+        tokio::spawn(async move { ids.discover_card_ids().await });
+        fixture
     }
 
-    /// An address that has never been used.
-    pub(crate) fn somebody(&self) -> Address {
+    /// Returns a fresh address.
+    pub(crate) fn fresh_wallet(&self) -> Address {
         let mut next = self.next.lock().unwrap();
         *next += 1;
         Address::from_word(keccak256(next.to_be_bytes()))
     }
 
     pub(crate) async fn holder_of(&self, id: u64) -> Address {
-        let holder = self.somebody();
+        let holder = self.fresh_wallet();
         self.give(holder, id).await;
         holder
     }
@@ -97,21 +97,21 @@ impl Town {
         self.chain.mint(DEPLOYER, self.memes, holder, id).await.unwrap();
     }
 
-    /// What the listed question shows.
+    /// Returns the summary of the listed query.
     pub(crate) async fn ask(&self, wallet: Address) -> Summary {
         self.access.summary(wallet, None).await.unwrap()
     }
 
-    /// What the named question shows and, unless that is the best already, the listed one adds.
+    /// Returns the summary of the named query and, unless that is the best already, of the listed one.
     pub(crate) async fn ask_naming(&self, wallet: Address, vault: Address) -> Summary {
         self.access.summary(wallet, Some(vault)).await.unwrap()
     }
 
-    pub(crate) async fn bases(&self, question: Question) -> Vec<Basis> {
-        self.access.ask(question).await.unwrap().bases.clone()
+    pub(crate) async fn bases(&self, question: EntitlementQuery) -> Vec<Basis> {
+        self.access.entitlement(question).await.unwrap().bases.clone()
     }
 
-    /// Calls that `question` makes.
+    /// Returns the number of calls that `question` makes.
     pub(crate) async fn cost<T>(&self, question: impl Future<Output = T>) -> usize {
         let before = self.counter.0.load(Ordering::SeqCst);
         question.await;
@@ -122,7 +122,7 @@ impl Town {
         self.chain.call(from, contract, call).await.unwrap();
     }
 
-    /// At 6529: all tokens, or one.
+    /// Registers a 6529 delegation for all tokens, or one.
     pub(crate) async fn register(
         &self,
         from: Address,
@@ -169,7 +169,7 @@ pub(crate) fn access(
         rights: vec![RIGHT],
         positive_ttl: Duration::ZERO,
         negative_ttl: Duration::ZERO,
-        // Looked for once; tests that need more say so.
+        // Discovered once; tests that need more override it.
         discovery_interval: Duration::from_secs(3600),
         deny_wallets: HashSet::new(),
         ..AccessConfig::default()
@@ -179,12 +179,12 @@ pub(crate) fn access(
     Arc::new(Access::new(config, reader).unwrap())
 }
 
-/// What is compared in most tests.
-pub(crate) fn gist(summary: &Summary) -> (Tier, Option<Via>, Option<Address>) {
+/// The fields that most tests compare.
+pub(crate) fn outcome(summary: &Summary) -> (Tier, Option<Via>, Option<Address>) {
     (summary.tier, summary.via, summary.vault)
 }
 
-/// What a basis is, apart from its cards and its block.
+/// Identity of a basis without its cards and block.
 pub(crate) type Outline = (Option<Address>, Via, Tier);
 
 pub(crate) fn outline(bases: &[Basis]) -> Vec<Outline> {

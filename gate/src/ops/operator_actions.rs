@@ -1,6 +1,6 @@
-//! What the operator may do on the private address, each with a reason that is written down.
+//! Operator actions on the private address; the audit log records each with its reason.
 //!
-//! Every deed takes a JSON object, which a page in a browser of this machine cannot send to another origin unasked.
+//! Every action requires a JSON object, which a browser page cannot send to another origin without a preflight request.
 
 use alloy::primitives::Address;
 use axum::extract::{Path, State};
@@ -12,35 +12,35 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use service_runtime::object::Object;
 
-use super::admin::Admin;
-use super::reload::Reloaded;
+use super::admin::AdminApi;
+use super::reload::ReloadOutcome;
 use crate::enforce::Target;
+use crate::run_to_completion::RunToCompletion;
 use crate::store::clock::rfc3339;
-use crate::store::{AuditEntry, Kept, StoreError};
-use crate::to_the_end::ToTheEnd;
+use crate::store::{AuditEntry, StoreError, WalletExport};
 
-/// Deeds that are shown.
-const SHOWN: u32 = 1000;
+/// Maximum number of audit entries in an answer.
+const MAX_AUDIT_ENTRIES: u32 = 1000;
 
-/// Why.
+/// Body of an action: its reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Reason {
+struct ReasonBody {
     reason: String,
 }
 
-/// Whose sessions, and why.
+/// Body of `POST /sessions/drop`: target and reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Drop {
+struct DropRequest {
     target: String,
     reason: String,
 }
 
-pub(super) fn routes() -> Router<Admin> {
+pub(super) fn routes() -> Router<AdminApi> {
     Router::new()
         .route("/sessions/drop", post(drop_sessions))
-        .route("/pause", get(paused).post(pause))
+        .route("/pause", get(pause_state).post(pause))
         .route("/resume", post(resume))
         .route("/lockdown", post(lock_down))
         .route("/reload", post(reload))
@@ -49,95 +49,95 @@ pub(super) fn routes() -> Router<Admin> {
         .route("/holder/{wallet}/erase", post(erase))
 }
 
-async fn drop_sessions(State(admin): State<Admin>, Object(drop): Object<Drop>) -> Response {
+async fn drop_sessions(State(admin): State<AdminApi>, Object(drop): Object<DropRequest>) -> Response {
     let target: Target = match drop.target.parse() {
         Ok(target) => target,
-        Err(error) => return bad(&format!("{}: {error}", drop.target)),
+        Err(error) => return bad_request(&format!("{}: {error}", drop.target)),
     };
-    deed(async move {
+    run_action(async move {
         let dropped = admin.enforcer.drop_sessions(target, &drop.reason).await?;
         Ok(json!({ "dropped": dropped }))
     })
     .await
 }
 
-async fn paused(State(admin): State<Admin>) -> Response {
-    let pause = admin.store.paused();
+async fn pause_state(State(admin): State<AdminApi>) -> Response {
+    let pause = admin.store.pause();
     let told = pause.map(|pause| json!({ "since": rfc3339(pause.since), "reason": pause.reason }));
     Json(json!({ "paused": told })).into_response()
 }
 
-async fn pause(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
+async fn pause(State(admin): State<AdminApi>, Object(why): Object<ReasonBody>) -> Response {
     set_paused(admin, true, why).await
 }
 
-async fn resume(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
+async fn resume(State(admin): State<AdminApi>, Object(why): Object<ReasonBody>) -> Response {
     set_paused(admin, false, why).await
 }
 
-async fn set_paused(admin: Admin, paused: bool, why: Reason) -> Response {
-    deed(async move {
+async fn set_paused(admin: AdminApi, paused: bool, why: ReasonBody) -> Response {
+    run_action(async move {
         admin.enforcer.pause(paused, &why.reason).await?;
         Ok(json!({ "paused": paused }))
     })
     .await
 }
 
-async fn lock_down(State(admin): State<Admin>, Object(why): Object<Reason>) -> Response {
-    deed(async move {
+async fn lock_down(State(admin): State<AdminApi>, Object(why): Object<ReasonBody>) -> Response {
+    run_action(async move {
         let dropped = admin.enforcer.lock_down(&why.reason).await?;
         Ok(json!({ "paused": true, "dropped": dropped }))
     })
     .await
 }
 
-/// The only deed without a body: it does nothing that the file does not say.
-async fn reload(State(admin): State<Admin>) -> Response {
-    match admin.reload.again() {
-        Ok(Reloaded { taken, needs_restart }) => {
-            let written = admin.store.audit("reload", "configuration", &taken.join(", ")).await;
-            done(
+/// The only action without a body: it only applies the file.
+async fn reload(State(admin): State<AdminApi>) -> Response {
+    match admin.reload.reload() {
+        Ok(ReloadOutcome { applied: taken, needs_restart }) => {
+            let written = admin.store.append_audit("reload", "configuration", &taken.join(", ")).await;
+            action_response(
                 written.map(|()| json!({ "reloaded": true, "taken": taken, "needs_restart": needs_restart })),
             )
         }
-        Err(error) => bad(&error.to_string()),
+        Err(error) => bad_request(&error.to_string()),
     }
 }
 
-async fn audit(State(admin): State<Admin>) -> Response {
-    let log = admin.store.audit_log(SHOWN).await;
-    done(log.map(|log| json!({ "audit": log.iter().map(entry).collect::<Vec<_>>() })))
+async fn audit(State(admin): State<AdminApi>) -> Response {
+    let log = admin.store.audit_log(MAX_AUDIT_ENTRIES).await;
+    action_response(log.map(|log| json!({ "audit": log.iter().map(audit_json).collect::<Vec<_>>() })))
 }
 
-async fn export(State(admin): State<Admin>, Path(wallet): Path<String>) -> Response {
-    let Some(wallet) = parse(&wallet) else { return bad("not a wallet") };
-    done(admin.store.kept_of(wallet).await.map(|kept| all(wallet, &kept)))
+async fn export(State(admin): State<AdminApi>, Path(wallet): Path<String>) -> Response {
+    let Some(wallet) = parse_wallet(&wallet) else { return bad_request("not a wallet") };
+    action_response(admin.store.export_wallet(wallet).await.map(|kept| holder_json(wallet, &kept)))
 }
 
 async fn erase(
-    State(admin): State<Admin>,
+    State(admin): State<AdminApi>,
     Path(wallet): Path<String>,
-    Object(why): Object<Reason>,
+    Object(why): Object<ReasonBody>,
 ) -> Response {
-    let Some(wallet) = parse(&wallet) else { return bad("not a wallet") };
-    deed(async move {
+    let Some(wallet) = parse_wallet(&wallet) else { return bad_request("not a wallet") };
+    run_action(async move {
         let dropped = admin.enforcer.erase(wallet, &why.reason).await?;
         Ok(json!({ "erased": true, "dropped": dropped }))
     })
     .await
 }
 
-fn parse(wallet: &str) -> Option<Address> {
+fn parse_wallet(wallet: &str) -> Option<Address> {
     wallet.parse().ok()
 }
 
-fn entry(entry: &AuditEntry) -> Value {
+fn audit_json(entry: &AuditEntry) -> Value {
     json!({
         "at": rfc3339(entry.at), "action": entry.action, "subject": entry.subject, "reason": entry.reason,
     })
 }
 
-fn all(wallet: Address, kept: &Kept) -> Value {
+fn holder_json(wallet: Address, kept: &WalletExport) -> Value {
     let bindings = kept.bindings.iter().map(|binding| {
         json!({
             "account": binding.account, "wallet": binding.wallet, "vault": binding.vault,
@@ -161,23 +161,25 @@ fn all(wallet: Address, kept: &Kept) -> Value {
     json!({
         "wallet": wallet.to_checksum(None), "bindings": bindings.collect::<Vec<_>>(),
         "sessions": sessions.collect::<Vec<_>>(), "open_handshakes": open.collect::<Vec<_>>(),
-        "audit": kept.audit.iter().map(entry).collect::<Vec<_>>(),
+        "audit": kept.audit.iter().map(audit_json).collect::<Vec<_>>(),
     })
 }
 
-fn bad(why: &str) -> Response {
+fn bad_request(why: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "error": why }))).into_response()
 }
 
-/// Also if whoever asked for it leaves: what is written down as done must be done.
-async fn deed(work: impl Future<Output = Result<Value, StoreError>> + Send + 'static) -> Response {
-    ToTheEnd::new(work).await.map_or_else(|_| failed("it broke down, see the log"), done)
+/// Runs an action to completion, even if the client disconnects: an action in the audit log must be done.
+async fn run_action(work: impl Future<Output = Result<Value, StoreError>> + Send + 'static) -> Response {
+    RunToCompletion::new(work)
+        .await
+        .map_or_else(|_| server_error("the action failed, see the log"), action_response)
 }
 
-fn done(done: Result<Value, StoreError>) -> Response {
-    done.map_or_else(|error| failed(&error.to_string()), |answer| Json(answer).into_response())
+fn action_response(done: Result<Value, StoreError>) -> Response {
+    done.map_or_else(|error| server_error(&error.to_string()), |answer| Json(answer).into_response())
 }
 
-fn failed(why: &str) -> Response {
+fn server_error(why: &str) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "error": why }))).into_response()
 }

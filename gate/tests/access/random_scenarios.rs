@@ -1,4 +1,4 @@
-//! Random worlds against the rule, told a second time over plain lists. The seed is printed on failure.
+//! Random scenarios compared with an independent implementation of the rule over plain lists. Failures print the seed.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,10 +10,10 @@ use sovereign_contracts::nft_delegation;
 use sovereign_contracts::nft_delegation::INFTDelegation::revokeDelegationAddressCall;
 use sovereign_gate::access::{Tier, Via};
 
-use crate::town::*;
+use crate::fixture::*;
 
 const WORLDS: u64 = 60;
-const PEOPLE: usize = 3;
+const ADDRESSES: usize = 3;
 const STEPS: usize = 9;
 
 /// (from, to, scope, use case) to rows of (expiry, token).
@@ -22,7 +22,7 @@ type Rows = BTreeMap<(Address, Address, Address, u64), Vec<(u64, Option<u64>)>>;
 /// From, to, contract, token, rights.
 type Grant = (Address, Address, Option<Address>, Option<u64>, B256);
 
-/// What was done, as lists.
+/// All actions, as lists.
 #[derive(Default)]
 struct Ledger {
     cards: HashSet<(Address, u64)>,
@@ -50,7 +50,7 @@ impl Ledger {
             .collect()
     }
 
-    /// How `wallet` may use card `id` of `vault`, best first.
+    /// Ways in which `wallet` may use card `id` of `vault`, best first.
     fn ways(&self, wallet: Address, vault: Address, id: u64, memes: Address, now: u64) -> Vec<Via> {
         let covers =
             |tokens: &[Option<u64>]| tokens.iter().any(|token| token.is_none_or(|token| token == id));
@@ -79,26 +79,26 @@ impl Ledger {
     }
 }
 
-/// A world in the making.
-pub(crate) struct Player<'a> {
-    town: &'a Town,
+/// Generator of one scenario.
+pub(crate) struct ScenarioRunner<'a> {
+    fixture: &'a Fixture,
     random: StdRng,
-    pub(crate) people: Vec<Address>,
+    pub(crate) addresses: Vec<Address>,
     ledger: Ledger,
     now: u64,
 }
 
-impl<'a> Player<'a> {
-    /// The world of this seed, with people of its own.
-    pub(crate) async fn play(town: &'a Town, seed: u64) -> Self {
-        let people = (0..PEOPLE).map(|_| town.somebody()).collect();
-        let now = town.chain.now().await.unwrap();
+impl<'a> ScenarioRunner<'a> {
+    /// Runs the scenario of this seed with fresh addresses.
+    pub(crate) async fn run(fixture: &'a Fixture, seed: u64) -> Self {
+        let addresses = (0..ADDRESSES).map(|_| fixture.fresh_wallet()).collect();
+        let now = fixture.chain.now().await.unwrap();
         let random = StdRng::seed_from_u64(seed);
-        let mut player = Self { town, random, people, ledger: Ledger::default(), now };
+        let mut runner = Self { fixture, random, addresses, ledger: Ledger::default(), now };
         for _ in 0..STEPS {
-            player.step().await;
+            runner.step().await;
         }
-        player
+        runner
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -106,11 +106,11 @@ impl<'a> Player<'a> {
     }
 
     async fn step(&mut self) {
-        let (from, to) = (self.pick(&self.people.clone()), self.pick(&self.people.clone()));
+        let (from, to) = (self.pick(&self.addresses.clone()), self.pick(&self.addresses.clone()));
         match self.random.random_range(0..12) {
             0..2 => {
                 let id = self.pick(&[1, 2, THIS_CARD]);
-                self.town.give(from, id).await;
+                self.fixture.give(from, id).await;
                 self.ledger.cards.insert((from, id));
             }
             2..6 => self.register(from, to, &[1, 9, 2, 998, 999]).await,
@@ -124,11 +124,12 @@ impl<'a> Player<'a> {
     }
 
     async fn register(&mut self, from: Address, to: Address, cases: &[u64]) {
-        let scope = self.pick(&[self.town.memes, self.town.memes, ALL, ALL, Address::repeat_byte(0x44)]);
+        let scope =
+            self.pick(&[self.fixture.memes, self.fixture.memes, ALL, ALL, Address::repeat_byte(0x44)]);
         let case = self.pick(cases);
         let expiry = self.pick(&[FOREVER, FOREVER, self.now + 1_000_000, self.now, 0]);
         let token = self.pick(&[None, None, None, Some(1), Some(THIS_CARD)]);
-        self.town.register(from, to, (scope, case), expiry, token).await;
+        self.fixture.register(from, to, (scope, case), expiry, token).await;
         self.ledger.rows.entry((from, to, scope, case)).or_default().push((expiry, token));
     }
 
@@ -138,27 +139,27 @@ impl<'a> Player<'a> {
             return self.grant(from, to).await;
         };
         let call = revokeDelegationAddressCall { collection, delegate: to, useCase: U256::from(case) };
-        self.town.act(from, nft_delegation::MAINNET, &call).await;
+        self.fixture.act(from, nft_delegation::MAINNET, &call).await;
         self.ledger.rows.remove(&(from, to, collection, case));
     }
 
     async fn grant(&mut self, from: Address, to: Address) {
         let right = self.pick(&[B256::ZERO, RIGHT, B256::repeat_byte(1)]);
-        let contract = self.pick(&[self.town.memes, self.town.memes, Address::repeat_byte(0x44)]);
+        let contract = self.pick(&[self.fixture.memes, self.fixture.memes, Address::repeat_byte(0x44)]);
         let enable = self.random.random_bool(0.8);
         let grant = match self.random.random_range(0..3) {
             0 => {
-                self.town.xyz_all(from, to, right, enable).await;
+                self.fixture.xyz_all(from, to, right, enable).await;
                 (from, to, None, None, right)
             }
             1 => {
-                self.town.xyz_contract(from, to, contract, right).await;
+                self.fixture.xyz_contract(from, to, contract, right).await;
                 self.ledger.grants.insert((from, to, Some(contract), None, right));
                 return;
             }
             _ => {
                 let id = self.pick(&[1, 2, THIS_CARD]);
-                self.town.xyz_card(from, to, contract, id, u64::from(enable)).await;
+                self.fixture.xyz_card(from, to, contract, id, u64::from(enable)).await;
                 (from, to, Some(contract), Some(id), B256::ZERO)
             }
         };
@@ -171,23 +172,23 @@ impl<'a> Player<'a> {
 }
 
 #[tokio::test]
-async fn random_worlds_have_the_summary_of_the_rule() {
-    let town = Town::open().await;
+async fn random_scenarios_match_the_summary_of_the_rule() {
+    let fixture = Fixture::start().await;
     let mut seen = BTreeMap::new();
     for seed in 0..WORLDS {
-        let player = Player::play(&town, seed).await;
-        let now = town.chain.now().await.unwrap();
-        for &wallet in &player.people {
-            let expected = player.ledger.expected(wallet, town.memes, now);
-            let told = town.ask(wallet).await;
-            assert_eq!((told.tier, told.via), expected, "seed {seed}, wallet {wallet}");
-            for &vault in &player.people {
-                // A named vault that gives the best tier ends the search, so another may have a shorter way to it.
-                let named = town.ask_naming(wallet, vault).await;
+        let runner = ScenarioRunner::run(&fixture, seed).await;
+        let now = fixture.chain.now().await.unwrap();
+        for &wallet in &runner.addresses {
+            let expected = runner.ledger.expected(wallet, fixture.memes, now);
+            let answer = fixture.ask(wallet).await;
+            assert_eq!((answer.tier, answer.via), expected, "seed {seed}, wallet {wallet}");
+            for &vault in &runner.addresses {
+                // A named vault that gives the best tier ends the search, so another one may have a shorter way.
+                let named = fixture.ask_naming(wallet, vault).await;
                 let (tier, via) = expected;
                 assert_eq!(named.tier, tier, "seed {seed}, wallet {wallet}, vault {vault} named");
                 if named.vault == Some(vault) && tier == Tier::Free {
-                    let ways = player.ledger.ways(wallet, vault, THIS_CARD, town.memes, now);
+                    let ways = runner.ledger.ways(wallet, vault, THIS_CARD, fixture.memes, now);
                     assert_eq!(
                         named.via,
                         ways.first().copied(),
@@ -202,7 +203,7 @@ async fn random_worlds_have_the_summary_of_the_rule() {
     }
     for via in [Via::Own, Via::Consolidation, Via::Delegation, Via::DelegateXyz] {
         for tier in [Tier::Paid, Tier::Free] {
-            assert!(seen.contains_key(&(tier, Some(via))), "no world with {tier:?} by {via:?}: {seen:?}");
+            assert!(seen.contains_key(&(tier, Some(via))), "no scenario with {tier:?} by {via:?}: {seen:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the operator does to a running gate, through its private address.
+//! Operator commands, sent to the private address of the running gate.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,10 +12,10 @@ use service_runtime::causes::with_causes;
 use service_runtime::exit::UNAVAILABLE;
 use service_runtime::settings::Settings as _;
 use sovereign_gate::config::Config;
-use sovereign_gate::ops::private;
+use sovereign_gate::ops::admin_guard;
 
-/// Dropping a thousand peers takes a while.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout of one request: dropping a thousand peers takes a while.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Sessions {
@@ -30,23 +30,23 @@ pub(super) enum Sessions {
         /// Number of a session, a wallet (0x…), or `all`
         target: String,
         #[command(flatten)]
-        why: Why,
+        why: ReasonArg,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Holder {
-    /// Print everything that is kept of a wallet, as JSON
+    /// Print all records of a wallet as JSON
     Export {
         /// The wallet (0x…)
         wallet: String,
     },
-    /// Forget a wallet: ends its tunnels, then removes what is kept of it
+    /// Erase a wallet: end its tunnels, then delete its records
     Erase {
         /// The wallet (0x…)
         wallet: String,
         #[command(flatten)]
-        why: Why,
+        why: ReasonArg,
     },
 }
 
@@ -56,13 +56,13 @@ pub(super) struct Pause {
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
-    why: Why,
+    why: ReasonArg,
 }
 
 /// Why something is done; it is written down.
 #[derive(Debug, Args)]
-pub(super) struct Why {
-    /// Why; it is written into the audit log
+pub(super) struct ReasonArg {
+    /// Reason for the audit log
     #[arg(long)]
     reason: String,
 }
@@ -74,33 +74,26 @@ pub(super) struct Audit {
     json: bool,
 }
 
-/// The private address of the gate that runs in a home.
-pub(super) struct Gate {
+/// Client of the private address of the gate in a home.
+pub(super) struct GateClient {
     base: String,
     token: Option<String>,
 }
 
-impl Gate {
+impl GateClient {
     pub(super) fn of(home: &Path) -> anyhow::Result<Self> {
         let address = Config::load(home)?.gate.admin_addr;
-        Ok(Self { base: format!("http://{address}"), token: private::token(home) })
+        Ok(Self { base: format!("http://{address}"), token: admin_guard::read_token(home) })
     }
 
     pub(super) fn sessions(&self, command: &Sessions) -> anyhow::Result<ExitCode> {
         match command {
-            Sessions::List { json } => {
-                self.ask(
-                    Method::GET,
-                    "/sessions",
-                    None,
-                    |answer| {
-                        if *json { line(answer) } else { table(answer) }
-                    },
-                )
-            }
+            Sessions::List { json } => self.request(Method::GET, "/sessions", None, |answer| {
+                if *json { json_line(answer) } else { session_table(answer) }
+            }),
             Sessions::Drop { target, why } => {
                 let body = json!({ "target": target, "reason": why.reason });
-                self.ask(Method::POST, "/sessions/drop", Some(body), dropped)
+                self.request(Method::POST, "/sessions/drop", Some(body), dropped_text)
             }
         }
     }
@@ -111,17 +104,17 @@ impl Gate {
         } else {
             ("/pause", "The gate is paused.")
         };
-        self.ask(Method::POST, path, Some(pause.why.body()), |_| said.to_owned())
+        self.request(Method::POST, path, Some(pause.why.body()), |_| said.to_owned())
     }
 
-    pub(super) fn lock_down(&self, why: &Why) -> anyhow::Result<ExitCode> {
-        self.ask(Method::POST, "/lockdown", Some(why.body()), |answer| {
-            format!("The gate is paused. {}", dropped(answer))
+    pub(super) fn lock_down(&self, why: &ReasonArg) -> anyhow::Result<ExitCode> {
+        self.request(Method::POST, "/lockdown", Some(why.body()), |answer| {
+            format!("The gate is paused. {}", dropped_text(answer))
         })
     }
 
     pub(super) fn reload(&self) -> anyhow::Result<ExitCode> {
-        self.ask(Method::POST, "/reload", None, |answer| {
+        self.request(Method::POST, "/reload", None, |answer| {
             let names = |list: &str| {
                 let names = answer[list].as_array().into_iter().flatten().filter_map(Value::as_str);
                 names.collect::<Vec<_>>().join(", ")
@@ -137,33 +130,35 @@ impl Gate {
     pub(super) fn holder(&self, command: &Holder) -> anyhow::Result<ExitCode> {
         match command {
             Holder::Export { wallet } => {
-                self.ask(Method::GET, &format!("/holder/{}", segment(wallet)?), None, line)
+                self.request(Method::GET, &format!("/holder/{}", wallet_segment(wallet)?), None, json_line)
             }
             Holder::Erase { wallet, why } => {
-                let path = format!("/holder/{}/erase", segment(wallet)?);
-                self.ask(Method::POST, &path, Some(why.body()), |answer| {
-                    format!("Erased. {}", dropped(answer))
+                let path = format!("/holder/{}/erase", wallet_segment(wallet)?);
+                self.request(Method::POST, &path, Some(why.body()), |answer| {
+                    format!("Erased. {}", dropped_text(answer))
                 })
             }
         }
     }
 
     pub(super) fn audit(&self, audit: &Audit) -> anyhow::Result<ExitCode> {
-        self.ask(Method::GET, "/audit", None, |answer| if audit.json { line(answer) } else { deeds(answer) })
+        self.request(Method::GET, "/audit", None, |answer| {
+            if audit.json { json_line(answer) } else { audit_table(answer) }
+        })
     }
 
-    /// Asks and prints what `shown` makes of the answer.
-    fn ask(
+    /// Sends a request and prints the answer as formatted by `shown`.
+    fn request(
         &self,
         method: Method,
         path: &str,
         body: Option<Value>,
         shown: impl FnOnce(&Value) -> String,
     ) -> anyhow::Result<ExitCode> {
-        // Fails only where a provider is installed already, which then is the same one.
+        // Fails only if a provider is installed already, which is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let exchange = async {
-            let client = Client::builder().no_proxy().timeout(PATIENCE).build()?;
+            let client = Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
             let mut request = client.request(method, format!("{}{path}", self.base));
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token);
@@ -192,23 +187,23 @@ impl Gate {
     }
 }
 
-impl Why {
+impl ReasonArg {
     fn body(&self) -> Value {
         json!({ "reason": self.reason })
     }
 }
 
-/// Something that is no path of its own.
-fn segment(wallet: &str) -> anyhow::Result<&str> {
+/// Rejects text that is not a wallet, so that it cannot alter the path.
+fn wallet_segment(wallet: &str) -> anyhow::Result<&str> {
     let good = wallet.starts_with("0x") && wallet.bytes().all(|byte| byte.is_ascii_alphanumeric());
     good.then_some(wallet).with_context(|| format!("not a wallet: {wallet}"))
 }
 
-fn line(answer: &Value) -> String {
+fn json_line(answer: &Value) -> String {
     answer.to_string()
 }
 
-fn dropped(answer: &Value) -> String {
+fn dropped_text(answer: &Value) -> String {
     format!("{} sessions dropped.", answer["dropped"])
 }
 
@@ -218,14 +213,14 @@ fn text(value: &Value) -> String {
         .map_or_else(|| if value.is_null() { "-".to_owned() } else { value.to_string() }, str::to_owned)
 }
 
-fn table(answer: &Value) -> String {
+fn session_table(answer: &Value) -> String {
     let columns = ["session_id", "state", "tier", "service", "account", "wallet", "expires_at"];
     let sessions = answer["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let rows = sessions.iter().map(|session| columns.map(|column| text(&session[column])).join("  "));
     std::iter::once(columns.join("  ")).chain(rows).collect::<Vec<_>>().join("\n")
 }
 
-fn deeds(answer: &Value) -> String {
+fn audit_table(answer: &Value) -> String {
     let deeds = answer["audit"].as_array().map(Vec::as_slice).unwrap_or_default();
     let row =
         |deed: &Value| ["at", "action", "subject", "reason"].map(|column| text(&deed[column])).join("  ");

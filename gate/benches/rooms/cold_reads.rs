@@ -1,4 +1,4 @@
-//! Decisions that have to ask Ethereum, which is 200 ms away.
+//! Decisions that read from Ethereum with a latency of 200 ms.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,49 +10,52 @@ use sovereign_contracts::nft_delegation::INFTDelegation::registerDelegationAddre
 use sovereign_contracts::nft_delegation::{MAINNET, USE_CASE_ALL};
 use sovereign_gate::access::{Access, Tier};
 
-use crate::measure::{spread, tell};
-use crate::provider::Provider;
-use crate::town::{OTHER_CARD, Town, wallet_of};
+use crate::fixture::{Fixture, OTHER_CARD, wallet_of};
+use crate::measure::{percentiles, print_figures};
+use crate::provider::DistantProvider;
 
 const LATENCY: Duration = Duration::from_millis(200);
 const AT_ONCE: u64 = 50;
-/// Distinct wallets a second, for so many seconds, through a provider that sells fewer calls.
+/// Rate and duration of a flood of distinct wallets through a provider with a call limit.
 const FLOOD: u64 = 500;
 const FLOOD_SECONDS: u64 = 8;
 const SOLD: usize = 50;
 
 pub(crate) async fn run() {
-    let town = Town::open().await;
+    let fixture = Fixture::start().await;
     let direct: Vec<_> = (1000..1000 + AT_ONCE).map(wallet_of).collect();
     let vaults: Vec<_> = (2000..2000 + AT_ONCE).map(wallet_of).collect();
     let hot: Vec<_> = (3000..3000 + AT_ONCE).map(wallet_of).collect();
-    let nobody: Vec<_> = (4000..4000 + AT_ONCE).map(wallet_of).collect();
+    let unentitled: Vec<_> = (4000..4000 + AT_ONCE).map(wallet_of).collect();
     let first: Vec<_> = (5000..5000 + AT_ONCE).map(wallet_of).collect();
-    town.give(&direct, OTHER_CARD).await;
-    town.give(&vaults, OTHER_CARD).await;
+    fixture.give(&direct, OTHER_CARD).await;
+    fixture.give(&vaults, OTHER_CARD).await;
     for (vault, hot) in vaults.iter().zip(&hot) {
-        delegate(&town, *vault, *hot).await;
+        delegate(&fixture, *vault, *hot).await;
     }
-    // As many calls at once as the question needs: what is bought is measured below.
-    let provider = Provider::before(town.url(), LATENCY, None).await;
-    let access = town.access(provider.url(), |reader| reader.calls_per_second = 1000).await;
-    // The provider's connections and threads are there before anything is measured.
+    // No call limit: the flood below measures it.
+    let provider = DistantProvider::start(fixture.url(), LATENCY, None).await;
+    let access = fixture.access(provider.url(), |reader| reader.calls_per_second = 1000).await;
+    // Open the provider's connections before the measurement.
     join_all(first.iter().map(|wallet| ask(&access, *wallet, Tier::Denied))).await;
     for (name, wallets, tier) in [
         ("cold, a card of one's own", &direct, Tier::Paid),
-        ("cold, nothing", &nobody, Tier::Denied),
+        ("cold, nothing", &unentitled, Tier::Denied),
         ("cold, a vault that delegated", &hot, Tier::Paid),
     ] {
         provider.calls();
         let times = join_all(wallets.iter().map(|wallet| ask(&access, *wallet, tier))).await;
         let (calls, _) = provider.calls();
-        tell(name, &json!({ "at_once": AT_ONCE, "calls": calls, "time": spread(times) }));
+        print_figures(name, &json!({ "at_once": AT_ONCE, "calls": calls, "time": percentiles(times) }));
     }
     access.invalidate_all(0);
     provider.calls();
     let times = join_all((0..AT_ONCE).map(|_| ask(&access, direct[0], Tier::Paid))).await;
-    tell("cold, one wallet 50 times", &json!({ "calls": provider.calls().0, "time": spread(times) }));
-    flood(&town).await;
+    print_figures(
+        "cold, one wallet 50 times",
+        &json!({ "calls": provider.calls().0, "time": percentiles(times) }),
+    );
+    flood(&fixture).await;
 }
 
 async fn ask(access: &Access, wallet: Address, tier: Tier) -> Duration {
@@ -62,37 +65,37 @@ async fn ask(access: &Access, wallet: Address, tier: Tier) -> Duration {
     begin.elapsed()
 }
 
-async fn flood(town: &Town) {
-    let provider = Provider::before(town.url(), Duration::from_millis(50), Some(SOLD)).await;
-    let access = town.access(provider.url(), |_| ()).await;
+async fn flood(fixture: &Fixture) {
+    let provider = DistantProvider::start(fixture.url(), Duration::from_millis(50), Some(SOLD)).await;
+    let access = fixture.access(provider.url(), |_| ()).await;
     provider.calls();
     let mut beat = tokio::time::interval(Duration::from_secs(1) / u32::try_from(FLOOD).unwrap());
     let begin = Instant::now();
-    let mut asked = Vec::new();
+    let mut tasks = Vec::new();
     for number in 0..FLOOD * FLOOD_SECONDS {
         beat.tick().await;
         let access = Arc::clone(&access);
         let wallet = wallet_of(100_000 + number);
-        asked.push(tokio::spawn(async move { ask(&access, wallet, Tier::Denied).await }));
+        tasks.push(tokio::spawn(async move { ask(&access, wallet, Tier::Denied).await }));
     }
-    let times: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
+    let times: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
     let (calls, refused) = provider.calls();
-    tell(
+    print_figures(
         "cold, 500 wallets a second, 50 calls sold",
         &json!({ "seconds": begin.elapsed().as_secs_f64().round(), "calls": calls, "refused": refused,
-            "time": spread(times) }),
+            "time": percentiles(times) }),
     );
 }
 
-/// The vault lets the hot wallet stand for it, at 6529.
-async fn delegate(town: &Town, vault: Address, hot: Address) {
+/// Registers a 6529 delegation from the vault to the hot wallet.
+async fn delegate(fixture: &Fixture, vault: Address, hot: Address) {
     let call = registerDelegationAddressCall {
-        collection: town.memes,
+        collection: fixture.memes,
         delegate: hot,
         expiry: U256::from(u64::MAX),
         useCase: U256::from(USE_CASE_ALL),
         allTokens: true,
         tokenId: U256::ZERO,
     };
-    town.chain.call(vault, MAINNET, &call).await.unwrap();
+    fixture.chain.call(vault, MAINNET, &call).await.unwrap();
 }

@@ -1,5 +1,5 @@
-//! Who may ask on the private address: no page in a browser, and, where others than the machine's own programs reach its
-//! loopback, nobody without the token.
+//! Access control of the private address: no browser page, and, where clients other than the machine's own programs
+//! reach its loopback, only requests with the token.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,44 +16,44 @@ use serde_json::json;
 use service_runtime::home::{self, HomeError};
 use subtle::ConstantTimeEq;
 
-const FILE: &str = "admin.token";
-/// What monitoring asks, and tells nothing of anybody.
-const OPEN: [&str; 3] = ["/health", "/ready", "/metrics"];
+const TOKEN_FILE: &str = "admin.token";
+/// Paths for monitoring, which disclose nothing about persons.
+const OPEN_PATHS: [&str; 3] = ["/health", "/ready", "/metrics"];
 
-/// Whether the token is needed now.
-pub type Needed = Box<dyn Fn() -> bool + Send + Sync>;
+/// Returns whether the token is required now.
+pub type TokenRequirement = Box<dyn Fn() -> bool + Send + Sync>;
 
-/// The token of a home, if there is one that we may read.
-pub fn token(home: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(home.join(FILE)).ok()?;
+/// Reads the token of a home, if a readable one exists.
+pub fn read_token(home: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(home.join(TOKEN_FILE)).ok()?;
     let token = text.trim();
     let good = token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
     good.then(|| token.to_owned())
 }
 
-/// Stands before the private address.
-pub struct Private {
+/// Middleware of the private address.
+pub struct AdminGuard {
     token: String,
     file: PathBuf,
-    needed: Needed,
+    needed: TokenRequirement,
 }
 
-impl Private {
-    /// With the token of `home`, made if there is none.
-    pub fn new(home: &Path, needed: Needed) -> Result<Self, HomeError> {
-        let token = if let Some(token) = token(home) {
+impl AdminGuard {
+    /// Uses the token of `home`, created if missing.
+    pub fn new(home: &Path, needed: TokenRequirement) -> Result<Self, HomeError> {
+        let token = if let Some(token) = read_token(home) {
             token
         } else {
             let fresh = hex::encode(rand::random::<[u8; 32]>());
-            home::write(home, FILE, &fresh, true)?;
+            home::write(home, TOKEN_FILE, &fresh, true)?;
             fresh
         };
-        Ok(Self { token, file: home.join(FILE), needed })
+        Ok(Self { token, file: home.join(TOKEN_FILE), needed })
     }
 
-    /// Puts it before `routes`.
-    pub fn before(self, routes: Router) -> Router {
-        routes.layer(from_fn_with_state(Arc::new(self), look))
+    /// Adds the guard to `routes`.
+    pub fn guard_routes(self, routes: Router) -> Router {
+        routes.layer(from_fn_with_state(Arc::new(self), check_request))
     }
 
     fn has_token(&self, headers: &HeaderMap) -> bool {
@@ -63,13 +63,13 @@ impl Private {
     }
 }
 
-async fn look(State(private): State<Arc<Private>>, request: Request, next: Next) -> Response {
+async fn check_request(State(private): State<Arc<AdminGuard>>, request: Request, next: Next) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
-    // Monitoring may know the gate by a name.
-    if OPEN.contains(&uri.path()) {
+    // Monitoring may use a host name.
+    if OPEN_PATHS.contains(&uri.path()) {
         return next.run(request).await;
     }
-    if headers.contains_key(ORIGIN) || !is_plain(uri, headers) {
+    if headers.contains_key(ORIGIN) || !is_addressed_by_ip(uri, headers) {
         let why = "nothing here is for browsers: ask by address or as localhost, without Origin";
         return (StatusCode::FORBIDDEN, Json(json!({ "error": why }))).into_response();
     }
@@ -84,8 +84,8 @@ async fn look(State(private): State<Arc<Private>>, request: Request, next: Next)
     next.run(request).await
 }
 
-/// Whether whoever asks means an address, not a name that somebody has led here.
-fn is_plain(uri: &Uri, headers: &HeaderMap) -> bool {
+/// Whether the request targets an IP address or localhost. A host name may be rebound to this address by DNS.
+fn is_addressed_by_ip(uri: &Uri, headers: &HeaderMap) -> bool {
     let is_address = |authority: &Authority| {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
@@ -109,20 +109,21 @@ mod tests {
 
     use super::*;
 
-    struct Door {
+    struct AdminHarness {
         home: tempfile::TempDir,
         needed: Arc<AtomicBool>,
         routes: Router,
     }
 
-    impl Door {
+    impl AdminHarness {
         fn new() -> Self {
             let (home, needed) = (tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
             let asked = Arc::clone(&needed);
-            let private = Private::new(home.path(), Box::new(move || asked.load(Ordering::SeqCst))).unwrap();
+            let private =
+                AdminGuard::new(home.path(), Box::new(move || asked.load(Ordering::SeqCst))).unwrap();
             let paths = ["/health", "/ready", "/metrics", "/sessions", "/lockdown"];
             let routes = paths.iter().fold(Router::new(), |all, path| all.route(path, get(|| async {})));
-            Self { home, needed, routes: private.before(routes) }
+            Self { home, needed, routes: private.guard_routes(routes) }
         }
 
         async fn asked(&self, uri: &str, headers: &[(&str, &str)]) -> (u16, String) {
@@ -141,19 +142,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_token_is_asked_for_where_it_is_needed() {
-        let door = Door::new();
-        let token = token(door.home.path()).unwrap();
-        assert_eq!(door.status("/sessions", &[]).await, 200);
-        door.needed.store(true, Ordering::SeqCst);
-        for open in OPEN {
-            assert_eq!(door.status(open, &[]).await, 200, "{open}");
+    async fn requires_token_on_all_but_open_paths() {
+        let harness = AdminHarness::new();
+        let token = read_token(harness.home.path()).unwrap();
+        assert_eq!(harness.status("/sessions", &[]).await, 200);
+        harness.needed.store(true, Ordering::SeqCst);
+        for open in OPEN_PATHS {
+            assert_eq!(harness.status(open, &[]).await, 200, "{open}");
         }
         for path in ["/sessions", "/lockdown", "/sessions?x=/health", "//health", "/health/../sessions", "/x"]
         {
-            let (status, said) = door.asked(path, &[]).await;
+            let (status, answer) = harness.asked(path, &[]).await;
             assert_eq!(status, 401, "{path}");
-            assert!(said.contains("admin.token"), "{said}");
+            assert!(answer.contains("admin.token"), "{answer}");
         }
         for (value, status) in [
             (format!("Bearer {token}"), 200),
@@ -167,53 +168,53 @@ mod tests {
             ("Bearer".to_owned(), 401),
             (String::new(), 401),
         ] {
-            assert_eq!(door.status("/sessions", &[("authorization", &value)]).await, status, "{value}");
+            assert_eq!(harness.status("/sessions", &[("authorization", &value)]).await, status, "{value}");
         }
     }
 
     #[tokio::test]
-    async fn browsers_are_refused_whether_or_not_the_token_is_needed() {
-        let door = Door::new();
-        let bearer = format!("Bearer {}", token(door.home.path()).unwrap());
+    async fn refuses_browsers_with_and_without_token() {
+        let harness = AdminHarness::new();
+        let bearer = format!("Bearer {}", read_token(harness.home.path()).unwrap());
         for needed in [false, true] {
-            door.needed.store(needed, Ordering::SeqCst);
+            harness.needed.store(needed, Ordering::SeqCst);
             for good in
                 ["", "127.0.0.1:9585", "127.0.0.1", "[::1]:9585", "localhost:9585", "LocalHost", "10.1.2.3"]
             {
                 let headers = [("host", good), ("authorization", &bearer)];
-                assert_eq!(door.status("/sessions", &headers).await, 200, "{good}");
+                assert_eq!(harness.status("/sessions", &headers).await, 200, "{good}");
             }
             for bad in
                 ["evil.example", "evil.example:9585", "127.0.0.1.evil.example", "localhost.evil", "a b", "1"]
             {
                 let headers = [("host", bad), ("authorization", &bearer)];
-                assert_eq!(door.status("/sessions", &headers).await, 403, "{bad}");
+                assert_eq!(harness.status("/sessions", &headers).await, 403, "{bad}");
                 let two = [("host", "127.0.0.1"), ("host", bad)];
-                assert_eq!(door.status("/sessions", &two).await, 403, "{bad}");
-                assert_eq!(door.status("/metrics", &two).await, 200, "{bad}");
+                assert_eq!(harness.status("/sessions", &two).await, 403, "{bad}");
+                assert_eq!(harness.status("/metrics", &two).await, 200, "{bad}");
             }
             let origin = [("host", "127.0.0.1"), ("origin", "null"), ("authorization", &bearer)];
-            assert_eq!(door.status("/sessions", &origin).await, 403);
+            assert_eq!(harness.status("/sessions", &origin).await, 403);
             // As over HTTP/2, or to a proxy.
             let named = [("authorization", bearer.as_str())];
-            assert_eq!(door.status("http://evil.example/sessions", &named).await, 403);
-            assert_eq!(door.status("http://127.0.0.1:9585/sessions", &named).await, 200);
+            assert_eq!(harness.status("http://evil.example/sessions", &named).await, 403);
+            assert_eq!(harness.status("http://127.0.0.1:9585/sessions", &named).await, 200);
         }
     }
 
     #[test]
-    fn the_token_is_made_once_for_the_owner_alone() {
+    fn creates_token_once_readable_by_the_owner_only() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(token(home.path()), None);
-        let made = |home: &Path| Private::new(home, Box::new(|| true)).unwrap().token;
+        assert_eq!(read_token(home.path()), None);
+        let made = |home: &Path| AdminGuard::new(home, Box::new(|| true)).unwrap().token;
         let first = made(home.path());
         assert_eq!(made(home.path()), first);
-        let file = home.path().join(FILE);
+        let file = home.path().join(TOKEN_FILE);
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        // One that anybody could guess is none.
+        // A guessable token is not accepted.
         for odd in ["", "\n", "secret"] {
             std::fs::write(&file, odd).unwrap();
-            assert_eq!(token(home.path()), None);
+            assert_eq!(read_token(home.path()), None);
             let again = made(home.path());
             assert!(again.len() == 64 && again != first);
         }

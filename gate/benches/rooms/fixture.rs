@@ -1,4 +1,4 @@
-//! A chain with cards, and what reads it.
+//! A chain with cards, and its readers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,27 +12,27 @@ use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 use sovereign_gate::access::{Access, AccessConfig};
 
 const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
-/// As many as the Memes have.
+/// Number of cards, about that of The Memes.
 const CARDS: u64 = 350;
 pub(crate) const THIS_CARD: u64 = 7;
 pub(crate) const OTHER_CARD: u64 = 8;
 
-/// Looks at nothing.
-struct Unseen;
+/// Observer without effect.
+struct NoopObserver;
 
-impl Observer for Unseen {
+impl Observer for NoopObserver {
     fn call_ended(&self, _: &str, _: &'static str, _: &'static str, _: Duration) {}
     fn head_seen(&self, _: Duration) {}
 }
 
-pub(crate) struct Town {
+pub(crate) struct Fixture {
     anvil: Anvil,
     pub(crate) chain: DevChain,
     pub(crate) memes: Address,
 }
 
-impl Town {
-    pub(crate) async fn open() -> Self {
+impl Fixture {
+    pub(crate) async fn start() -> Self {
         let (anvil, chain) = Anvil::start_with_stand_ins(&[]).await.unwrap();
         let memes = chain.deploy_memes(DEPLOYER, CARDS).await.unwrap();
         Self { anvil, chain, memes }
@@ -42,12 +42,12 @@ impl Town {
         self.anvil.url()
     }
 
-    /// A reader of the chain itself.
+    /// Returns a reader of the chain itself.
     pub(crate) fn reader(&self) -> Arc<Reader> {
         reader(&self.url(), |_| ())
     }
 
-    /// What a gate reads cards with, through the provider at `url`.
+    /// Returns an `Access` that reads through the provider at `url`.
     pub(crate) async fn access(&self, url: &str, change: impl FnOnce(&mut ReaderConfig)) -> Arc<Access> {
         let config = AccessConfig {
             memes: self.memes,
@@ -57,14 +57,14 @@ impl Town {
         };
         let access = Arc::new(Access::new(config, reader(url, change)).unwrap());
         let ids = Arc::clone(&access);
-        tokio::spawn(async move { ids.follow_ids().await });
+        tokio::spawn(async move { ids.discover_card_ids().await });
         while access.summary(wallet_of(0), None).await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         access
     }
 
-    /// Puts a card into each of these wallets at once: a transaction each would take minutes.
+    /// Writes a card into each of these wallets: one transaction each would take minutes.
     pub(crate) async fn give(&self, wallets: &[Address], card: u64) {
         // `_balances` is the first variable of OpenZeppelin's ERC1155.
         let of_card = keccak256((U256::from(card), U256::ZERO).abi_encode());
@@ -85,7 +85,7 @@ fn reader(url: &str, change: impl FnOnce(&mut ReaderConfig)) -> Arc<Reader> {
         ..ReaderConfig::default()
     };
     change(&mut config);
-    Arc::new(Reader::new(config, Arc::new(Unseen)).unwrap())
+    Arc::new(Reader::new(config, Arc::new(NoopObserver)).unwrap())
 }
 
 /// Key number `n`.

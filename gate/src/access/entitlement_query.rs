@@ -1,14 +1,14 @@
-//! What is asked about a wallet.
+//! A query about a wallet.
 
 use alloy::primitives::Address;
 
-use super::lists;
+use super::delegation_lists;
 
-/// One question. An answer to one is never given for the other: each has its own key in the cache.
+/// A query. Each variant has its own cache key, so an answer to one is never used for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Question {
-    /// The wallet's own cards and, if one is named, those of one vault: one bounded read that no stranger can lengthen
-    /// or change.
+pub enum EntitlementQuery {
+    /// The wallet's own cards and those of the named vault: one bounded read that third parties can neither lengthen
+    /// nor change.
     Named {
         /// The wallet.
         wallet: Address,
@@ -22,20 +22,20 @@ pub enum Question {
     },
 }
 
-impl Question {
-    /// The wallet's own cards and, unless it cannot be a vault of this wallet, those of `vault`.
+impl EntitlementQuery {
+    /// Builds a query with `vault`, which is dropped if it cannot be a vault of this wallet.
     pub fn named(wallet: Address, vault: Option<Address>) -> Self {
-        Self::Named { wallet, vault: vault.filter(|vault| lists::is_vault(*vault, wallet)) }
+        Self::Named { wallet, vault: vault.filter(|vault| delegation_lists::can_be_vault(*vault, wallet)) }
     }
 
-    /// The wallet that is asked about.
+    /// The wallet.
     pub fn wallet(self) -> Address {
         match self {
             Self::Named { wallet, .. } | Self::Listed { wallet } => wallet,
         }
     }
 
-    /// The vault that is named.
+    /// The named vault.
     pub fn vault(self) -> Option<Address> {
         match self {
             Self::Named { vault, .. } => vault,

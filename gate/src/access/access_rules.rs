@@ -1,4 +1,4 @@
-//! The contracts that matter, ready for use.
+//! Rules of access: the settings with the derived contracts and scopes.
 
 use alloy::primitives::{Address, B256, U256};
 use sovereign_contracts::nft_delegation::ALL_COLLECTIONS;
@@ -6,17 +6,17 @@ use sovereign_contracts::reader::CallResult;
 
 use super::{AccessConfig, Standard};
 
-/// Configuration in the form that decisions need.
+/// Settings in the form that decisions need.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct AccessRules {
     pub(super) config: AccessConfig,
     /// The Memes and the further collections, each once.
     pub(super) contracts: Vec<Address>,
-    /// What a registration at 6529 may be for: each contract, and all.
+    /// Scopes of a 6529 registration: each contract, and all collections.
     pub(super) scopes: Vec<Address>,
 }
 
-impl World {
+impl AccessRules {
     pub(super) fn new(config: AccessConfig) -> Self {
         let mut contracts = vec![config.memes];
         for collection in &config.collections {
@@ -28,8 +28,8 @@ impl World {
         Self { config, contracts, scopes }
     }
 
-    /// Rights to ask delegate.xyz for. Asking for a right finds full delegations too.
-    pub(super) fn rights(&self) -> Vec<B256> {
+    /// Rights to query at delegate.xyz. A query for a right also finds full delegations.
+    pub(super) fn queried_rights(&self) -> Vec<B256> {
         if self.config.rights.is_empty() { vec![B256::ZERO] } else { self.config.rights.clone() }
     }
 
@@ -37,8 +37,8 @@ impl World {
         right.is_zero() || self.config.rights.contains(&right)
     }
 
-    /// Single ids that the configuration names, with their contracts.
-    pub(super) fn named_tokens(&self) -> Vec<(Address, U256)> {
+    /// Token ids in the configuration, with their contracts.
+    pub(super) fn configured_tokens(&self) -> Vec<(Address, U256)> {
         let mut tokens = vec![(self.config.memes, self.config.this_card)];
         for collection in &self.config.collections {
             if let Standard::Erc1155 { ids } = &collection.standard {
@@ -49,16 +49,16 @@ impl World {
     }
 }
 
-/// Hands out results in the order in which the calls were made.
+/// Iterator over call results in the order of the calls.
 #[derive(Debug)]
-pub(super) struct Results<'a>(std::slice::Iter<'a, CallResult>);
+pub(super) struct CallResults<'a>(std::slice::Iter<'a, CallResult>);
 
-impl<'a> Results<'a> {
+impl<'a> CallResults<'a> {
     pub(super) fn new(results: &'a [CallResult]) -> Self {
         Self(results.iter())
     }
 
-    /// The reader gives as many results as there were calls, so there is one for each call.
+    /// Returns the next result. The reader returns one result for each call.
     pub(super) fn next(&mut self) -> Option<&'a CallResult> {
         self.0.next()
     }
