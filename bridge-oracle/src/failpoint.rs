@@ -1,107 +1,107 @@
-//! Places where a test ends the program: one after each await and each use of the journal between reading standing and
-//! the last confirmation, and some between two of them where something has just become true. Nothing of it is in a build
-//! without the feature `failpoints`.
+//! Failpoints at which a test kills the program. There is one after each await and each use of the journal between
+//! reading standing and the last confirmation, and some between two of them where a state has just changed. A build
+//! without the feature `failpoints` contains none of it.
 
-/// Declares the places with their names, in the order in which a round comes by.
-macro_rules! places {
-    ($($(#[$doc:meta])* $place:ident = $name:literal,)*) => {
-        /// A place in a round.
+/// Declares the failpoints with their names, in the order in which a round passes them.
+macro_rules! failpoints {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// A failpoint of a round.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Place { $($(#[$doc])* $place,)* }
+        pub enum Failpoint { $($(#[$doc])* $variant,)* }
 
-        impl Place {
-            /// All of them, in order.
-            pub const ALL: &[Self] = &[$(Self::$place,)*];
+        impl Failpoint {
+            /// All failpoints, in order.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Its name, for [`VARIABLE`].
+            /// The name, as [`FAILPOINT_VARIABLE`] takes it.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$place => $name,)* }
+                match self { $(Self::$variant => $name,)* }
             }
         }
     };
 }
 
-places! {
-    /// Standing is read.
-    Standing = "standing",
-    /// The hub is read.
-    Ledger = "ledger",
-    /// What is remembered is written, and nothing is sent.
-    Remembered = "remembered",
-    /// The grants are read.
-    Granted = "granted",
-    /// The account's sequence is read.
-    Account = "account",
-    /// Simulated.
+failpoints! {
+    /// After standing is read.
+    StandingRead = "standing",
+    /// After the hub is read.
+    LedgerRead = "ledger",
+    /// After the state is written and before anything is sent.
+    StateSaved = "remembered",
+    /// After the grants are read.
+    GrantsRead = "granted",
+    /// After the account's sequence is read.
+    AccountRead = "account",
+    /// After a simulation.
     Simulated = "simulated",
-    /// Looked for earlier transactions that are open.
-    Listed = "listed",
-    /// Signed, and nowhere but in memory.
+    /// After earlier open transactions are listed.
+    OpenListed = "listed",
+    /// After signing; the transaction exists in memory only.
     Signed = "signed",
-    /// Written, and not sent.
-    Written = "written",
-    /// Handed to the hub, whose answer is not heard.
-    Sent = "sent",
-    /// Accepted by the hub, in no block that we know of.
+    /// After the journal write and before the broadcast.
+    Journaled = "written",
+    /// After the broadcast; the answer is not processed.
+    Broadcast = "sent",
+    /// After the hub accepted the transaction; no block is known to hold it.
     Accepted = "accepted",
-    /// Open, as the journal says.
-    Open = "open",
-    /// Asked for by its hash, whatever the answer.
-    Asked = "asked",
-    /// Seen in a block, and not written.
-    Found = "found",
-    /// In no block yet, and the account's sequence is read.
-    Polled = "polled",
-    /// Written as done, and not reported.
-    Settled = "settled",
-    /// Nothing is open, as the journal says.
-    Closed = "closed",
-    /// Handed to the hub once more.
-    Resent = "resent",
-    /// Before its effect is looked at.
-    Effects = "effects",
-    /// Links are read for the confirmation.
-    Links = "links",
-    /// Leases are read for the confirmation.
-    Leases = "leases",
-    /// Plans are read for the confirmation.
-    Plans = "plans",
-    /// The grants are looked at, after the round.
-    Upkeep = "upkeep",
+    /// After the open transactions are read from the journal.
+    OpenRead = "open",
+    /// After a transaction is queried by its hash.
+    TransactionQueried = "asked",
+    /// After a transaction is found in a block and before the journal write.
+    TransactionFound = "found",
+    /// After the account's sequence is read for a transaction that is in no block.
+    AccountPolled = "polled",
+    /// After the ends are written and before they are reported.
+    EndsWritten = "settled",
+    /// After the journal is checked for remaining open transactions.
+    ClosedChecked = "closed",
+    /// After a repeated broadcast.
+    Rebroadcast = "resent",
+    /// Before the effects are read.
+    EffectsPending = "effects",
+    /// After links are read for the confirmation.
+    LinksRead = "links",
+    /// After leases are read for the confirmation.
+    LeasesRead = "leases",
+    /// After plans are read for the confirmation.
+    PlansRead = "plans",
+    /// After the grants are checked at the end of a round.
+    GrantsChecked = "upkeep",
 }
 
-/// Names the place where the program ends, as by `kill -9`.
-pub const VARIABLE: &str = "BRIDGE_ORACLE_DIES_AT";
+/// Environment variable that names the failpoint at which the program kills itself, as by `kill -9`.
+pub const FAILPOINT_VARIABLE: &str = "BRIDGE_ORACLE_DIES_AT";
 
-/// Waits for `work`, and is at `place` then.
-pub(crate) async fn passed<T>(place: Place, work: impl Future<Output = T> + Send) -> T {
+/// Awaits `work`, then passes the failpoint.
+pub(crate) async fn hit_after<T>(failpoint: Failpoint, work: impl Future<Output = T> + Send) -> T {
     let done = work.await;
-    reach(place);
+    hit(failpoint);
     done
 }
 
-/// The program is at `place`.
+/// Kills the program if the environment names this failpoint.
 #[cfg(feature = "failpoints")]
-pub(crate) fn reach(place: Place) {
-    if std::env::var_os(VARIABLE).is_some_and(|name| name == place.name()) {
-        tracing::warn!(place = place.name(), "dying");
+pub(crate) fn hit(failpoint: Failpoint) {
+    if std::env::var_os(FAILPOINT_VARIABLE).is_some_and(|name| name == failpoint.name()) {
+        tracing::warn!(place = failpoint.name(), "dying");
         let pid = nix::unistd::Pid::this();
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-        // The signal is on its way; nothing more may happen.
+        // SIGKILL is delivered asynchronously; block until it arrives.
         std::thread::sleep(std::time::Duration::from_secs(60));
     }
 }
 
-/// The program is at `place`.
+/// Does nothing without the feature `failpoints`.
 #[cfg(not(feature = "failpoints"))]
-pub(crate) const fn reach(_: Place) {}
+pub(crate) const fn hit(_: Failpoint) {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Everything between reading standing and the last confirmation. What these files call in others only reads, or
-    /// is one write of the journal.
+    /// Sources of everything between reading standing and the last confirmation. Functions that these files call
+    /// elsewhere only read, or make one write of the journal.
     const SOURCES: [(&str, &str); 5] = [
         ("round.rs", include_str!("round.rs")),
         ("authz.rs", include_str!("submit/authz.rs")),
@@ -110,7 +110,7 @@ mod tests {
         ("upkeep.rs", include_str!("submit/upkeep.rs")),
     ];
 
-    /// The name of what is awaited at `end`: what stands before the last pair of brackets.
+    /// Returns the name of the function that is awaited at `end`: the identifier before the last pair of parentheses.
     fn awaited(text: &str, end: usize) -> &str {
         let mut depth = 0;
         let open = text[..end].rfind(|letter| {
@@ -123,35 +123,35 @@ mod tests {
     }
 
     #[test]
-    fn no_await_of_a_round_is_without_its_place() {
+    fn every_await_of_a_round_has_a_failpoint() {
         let own = |name: &str| SOURCES.iter().any(|(_, text)| text.contains(&format!("async fn {name}")));
         for (file, text) in SOURCES {
             for (at, _) in text.match_indices(".await") {
                 let name = awaited(text, at);
                 let line = text[..at].lines().count();
-                // Sleeping changes nothing anywhere.
+                // `sleep` changes no state.
                 assert!(
-                    ["passed", "sleep"].contains(&name) || own(name),
-                    "{file}:{line}: {name} is awaited without a place: wrap it into `passed`"
+                    ["hit_after", "sleep"].contains(&name) || own(name),
+                    "{file}:{line}: {name} is awaited without a failpoint: wrap it into `hit_after`"
                 );
             }
         }
     }
 
     #[test]
-    fn no_use_of_the_journal_is_without_its_place() {
+    fn every_journal_use_is_followed_by_a_failpoint() {
         for (file, text) in SOURCES {
             for (at, _) in text.match_indices("self.journal.") {
                 let (used, next) = text[at..].split_once(';').unwrap();
-                assert!(next.trim_start().starts_with("reach("), "{file}: {used}");
+                assert!(next.trim_start().starts_with("hit("), "{file}: {used}");
             }
         }
     }
 
     #[test]
-    fn every_place_is_passed_somewhere() {
-        for place in Place::ALL {
-            let name = format!("Place::{place:?}");
+    fn every_failpoint_is_used() {
+        for failpoint in Failpoint::ALL {
+            let name = format!("Failpoint::{failpoint:?}");
             assert!(SOURCES.iter().any(|(_, text)| text.contains(&name)), "{name}");
         }
     }

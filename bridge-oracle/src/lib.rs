@@ -1,8 +1,8 @@
-//! The bridge oracle: a node in good standing on Ethereum is leased and linked on the Sentinel Hub, any other is not.
+//! The bridge oracle leases and links nodes in good standing on Ethereum on the Sentinel Hub, and removes all others.
 //!
-//! One round: registry at a settled block ([`standing`]) and the hub ([`ledger`]) go through a pure function
-//! ([`reconcile`]), and its ordered actions are made true ([`submit`]). What decides is governed ([`policy`]); what
-//! is local is in [`config`]. The rooms are drawn in `docs/architecture.md`, its use in `docs/oracle.md`.
+//! One round: the registry at a settled block ([`standing`]) and the hub ([`ledger`]) go through a pure function
+//! ([`reconcile`]), and [`submit`] executes the resulting actions. [`policy`] holds the governed configuration,
+//! [`config`] the local one. `docs/architecture.md` describes the modules, `docs/oracle.md` the operation.
 
 #![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
 

@@ -1,4 +1,4 @@
-//! `bridge-oracle`: the command line. Wiring is in `run.rs`, everything else in the library.
+//! `bridge-oracle`: entry point. `run.rs` wires the program; everything else is in the library.
 
 mod cli;
 
@@ -12,5 +12,5 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return exit::usage(&error),
     };
-    cli::run(arguments).unwrap_or_else(|error| cli::failed(&error))
+    cli::run(arguments).unwrap_or_else(|error| cli::report_failure(&error))
 }

@@ -1,4 +1,4 @@
-//! One round: look at both chains, decide, act.
+//! One round: observe both chains, decide, submit.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,216 +6,222 @@ use std::time::{Duration, Instant};
 
 use sentinel_proto::address::NodeAddress;
 
-use crate::failpoint::{Place, passed, reach};
+use crate::failpoint::{Failpoint, hit, hit_after};
 use crate::ledger::{Ledger, LedgerError, ReadLedger};
-use crate::ops::health::{Health, Part};
+use crate::ops::health::{Component, Health};
 use crate::ops::metrics;
-use crate::policy::{ApprovalWatch, File, Governed, NotApproved, Verdict};
-use crate::reconcile::{Decision, Input, Memory, reconcile};
+use crate::policy::{ApprovalError, ApprovalStatus, ApprovalWatch, Governed, GovernedFile};
+use crate::reconcile::{Decision, ReconcileInput, ReconcileState, reconcile};
 use crate::standing::{Follower, StandingError, Standings};
-use crate::state::{State, StateError};
-use crate::submit::{Outcome, Submit, SubmitError};
+use crate::state::{SavedState, StateError};
+use crate::submit::{Submit, SubmitError, SubmitOutcome};
 
-/// Between two looks at the grants while nothing is submitted.
-const UPKEEP: Duration = Duration::from_secs(3600);
+/// Interval between checks of the grants while nothing is submitted.
+const GRANT_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Why a round came to nothing.
+/// Errors that end a round.
 #[derive(Debug, thiserror::Error)]
 pub enum RoundError {
-    /// Standing is not known.
+    /// Standing cannot be read.
     #[error("standing: {0}")]
     Standing(#[from] StandingError),
-    /// The hub is not known.
+    /// The hub cannot be read.
     #[error("hub: {0}")]
     Ledger(#[from] LedgerError),
     /// The governed configuration is not the approved one.
     #[error(transparent)]
-    NotApproved(#[from] NotApproved),
-    /// What is remembered cannot be written.
+    ApprovalError(#[from] ApprovalError),
+    /// The state cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The hub shows a time before our last transactions: what they did would be done again.
-    #[error("the hub is at height {height}, our last transaction is in block {acted}")]
-    Behind {
-        /// What it shows.
+    /// The hub shows a height before our last transaction: acting on it would repeat that transaction's effects.
+    #[error("the hub is at height {height}, our last transaction is in block {last_height}")]
+    HubBehind {
+        /// Height that the hub shows.
         height: u64,
-        /// What was confirmed.
-        acted: u64,
+        /// Newest block that holds a transaction of this run.
+        last_height: u64,
     },
-    /// Not everything could be submitted.
+    /// Not all actions could be submitted.
     #[error("submit: {0}")]
     Submit(#[from] SubmitError),
 }
 
-/// What a round saw and decided.
+/// The inputs and the decision of a round.
 #[derive(Debug, Clone)]
-pub struct View {
-    /// Ethereum.
+pub struct RoundSnapshot {
+    /// Standing on Ethereum.
     pub standings: Standings,
-    /// The hub.
+    /// State of the hub.
     pub ledger: Ledger,
-    /// What follows.
+    /// The decision.
     pub decision: Decision,
 }
 
-/// Looks at both chains and decides; changes nothing.
+/// Reads both chains and decides; changes nothing.
 #[derive(Debug)]
-pub struct Eyes<L> {
-    /// The policy.
+pub struct ChainView<L> {
+    /// The governed configuration.
     pub governed: Governed,
-    /// Ethereum.
+    /// Reader of Ethereum.
     pub follower: Follower,
-    /// The hub.
+    /// Reader of the hub.
     pub ledger: L,
 }
 
-impl<L: ReadLedger> Eyes<L> {
-    /// What there is, and what follows from it and from `memory`.
-    pub async fn look(&mut self, memory: &Memory, allow_removals: Option<usize>) -> Result<View, RoundError> {
-        let standings = passed(Place::Standing, self.follower.refresh()).await?.clone();
+impl<L: ReadLedger> ChainView<L> {
+    /// Reads both chains and decides from them and from `state`.
+    pub async fn observe(
+        &mut self,
+        state: &ReconcileState,
+        allow_removals: Option<usize>,
+    ) -> Result<RoundSnapshot, RoundError> {
+        let standings = hit_after(Failpoint::StandingRead, self.follower.refresh()).await?.clone();
         let wanted: BTreeSet<NodeAddress> = standings.nodes.keys().copied().collect();
-        let ledger = passed(Place::Ledger, self.ledger.read(&wanted)).await?;
-        let decision = reconcile(Input {
+        let ledger = hit_after(Failpoint::LedgerRead, self.ledger.read(&wanted)).await?;
+        let decision = reconcile(ReconcileInput {
             governed: &self.governed,
             standings: &standings,
             ledger: &ledger,
-            memory,
+            state,
             allow_removals,
         });
-        Ok(View { standings, ledger, decision })
+        Ok(RoundSnapshot { standings, ledger, decision })
     }
 }
 
-/// Makes rounds.
+/// Runs rounds.
 #[derive(Debug)]
-pub struct Rounds<L, S> {
+pub struct RoundRunner<L, S> {
     home: PathBuf,
-    eyes: Eyes<L>,
+    chain_view: ChainView<L>,
     submit: S,
-    state: State,
+    state: SavedState,
     approval: ApprovalWatch,
     health: Health,
     /// Newest block that holds a transaction of this run.
-    acted: u64,
-    /// Whether the governed file in the home is looked at in each round.
-    watches_file: bool,
-    /// When the grants are to be looked at again.
-    upkeep: Option<Instant>,
+    last_height: u64,
+    /// Whether each round checks the governed file in the home.
+    watches_governed_file: bool,
+    /// Time of the next check of the grants.
+    next_grant_check: Option<Instant>,
 }
 
-impl<L: ReadLedger, S: Submit> Rounds<L, S> {
-    /// Goes on from what `home` remembers.
-    pub fn new(home: &Path, eyes: Eyes<L>, submit: S, health: Health) -> Result<Self, StateError> {
-        let state = State::load(home)?;
-        let approval = ApprovalWatch::new(eyes.governed.hash(), eyes.governed.approval.grace);
+impl<L: ReadLedger, S: Submit> RoundRunner<L, S> {
+    /// Creates the runner from the state in `home`.
+    pub fn new(home: &Path, chain_view: ChainView<L>, submit: S, health: Health) -> Result<Self, StateError> {
+        let state = SavedState::load(home)?;
+        let approval = ApprovalWatch::new(chain_view.governed.hash(), chain_view.governed.approval.grace);
         Ok(Self {
             home: home.to_owned(),
-            eyes,
+            chain_view,
             submit,
             state,
             approval,
             health,
-            acted: 0,
-            watches_file: false,
-            upkeep: None,
+            last_height: 0,
+            watches_governed_file: false,
+            next_grant_check: None,
         })
     }
 
-    /// The same, which ends when another governed file is put into its home.
+    /// Makes every round compare the governed file in the home with the running configuration.
     #[must_use]
-    pub fn watching_file(self) -> Self {
-        Self { watches_file: true, ..self }
+    pub fn watch_governed_file(self) -> Self {
+        Self { watches_governed_file: true, ..self }
     }
 
-    /// Brings to an end what an earlier run left open.
+    /// Settles the transactions that an earlier run left open.
     pub async fn resume(&mut self) -> Result<(), RoundError> {
         let result = self.submit.resume().await;
-        self.acted = self.acted.max(self.submit.acted());
-        report(&result?);
+        self.last_height = self.last_height.max(self.submit.last_height());
+        report_outcome(&result?);
         Ok(())
     }
 
-    /// One whole round.
-    pub async fn round(&mut self, allow_removals: Option<usize>) -> Result<View, RoundError> {
+    /// Runs one round.
+    pub async fn run_round(&mut self, allow_removals: Option<usize>) -> Result<RoundSnapshot, RoundError> {
         let started = Instant::now();
-        let result = self.try_round(allow_removals).await;
+        let result = self.try_run_round(allow_removals).await;
         let outcome = match &result {
-            Ok(View { decision, .. }) if decision.halt.is_some() => "halted",
+            Ok(RoundSnapshot { decision, .. }) if decision.halt.is_some() => "halted",
             Ok(_) => "done",
             Err(_) => "failed",
         };
-        metrics::round(outcome, started.elapsed());
-        self.look_after_grants().await;
-        self.health.well(Part::Start);
+        metrics::record_round(outcome, started.elapsed());
+        self.check_grants_if_due().await;
+        self.health.clear_problem(Component::Start);
         result
     }
 
-    async fn try_round(&mut self, allow_removals: Option<usize>) -> Result<View, RoundError> {
-        let looked = self.eyes.look(&self.state.memory, allow_removals).await.and_then(|view| {
-            let (height, acted) = (view.ledger.height, self.acted);
-            if height < acted { Err(RoundError::Behind { height, acted }) } else { Ok(view) }
+    async fn try_run_round(&mut self, allow_removals: Option<usize>) -> Result<RoundSnapshot, RoundError> {
+        let snapshot = self.chain_view.observe(&self.state.state, allow_removals).await.and_then(|view| {
+            let (height, last_height) = (view.ledger.height, self.last_height);
+            if height < last_height { Err(RoundError::HubBehind { height, last_height }) } else { Ok(view) }
         });
-        self.tell_looked(&looked);
-        let view = looked?;
+        self.record_read_health(&snapshot);
+        let view = snapshot?;
         self.check_approval(&view.standings)?;
-        let newest = self.eyes.follower.newest();
-        metrics::settled(view.standings.block, newest);
-        metrics::ledger(&view.ledger);
-        metrics::decision(&view.decision);
+        let newest = self.chain_view.follower.newest();
+        metrics::set_settled_block(view.standings.block, newest);
+        metrics::set_ledger(&view.ledger);
+        metrics::set_decision(&view.decision);
         match &view.decision.halt {
-            Some(halt) => self.health.trouble(Part::Operator, halt.to_string()),
-            None => self.health.well(Part::Operator),
+            Some(halt) => self.health.report_problem(Component::Operator, halt.to_string()),
+            None => self.health.clear_problem(Component::Operator),
         }
-        // Written before anything is sent: after a crash no removal is forgotten.
+        // The state is written before anything is sent: a crash must not lose a removal.
         let round = self.state.round + u64::from(!view.decision.steps.is_empty());
-        self.remember(State { round, memory: view.decision.memory.clone() })?;
-        reach(Place::Remembered);
-        self.act(&view.decision).await?;
+        self.save_state(SavedState { round, state: view.decision.next_state.clone() })?;
+        hit(Failpoint::StateSaved);
+        self.submit_actions(&view.decision).await?;
         Ok(view)
     }
 
-    fn tell_looked(&self, looked: &Result<View, RoundError>) {
-        match looked {
-            Ok(_) => [Part::Ethereum, Part::Hub].into_iter().for_each(|part| self.health.well(part)),
-            Err(error @ (RoundError::Ledger(_) | RoundError::Behind { .. })) => {
-                self.health.well(Part::Ethereum);
-                self.health.trouble(Part::Hub, error.to_string());
+    fn record_read_health(&self, snapshot: &Result<RoundSnapshot, RoundError>) {
+        match snapshot {
+            Ok(_) => [Component::Ethereum, Component::Hub]
+                .into_iter()
+                .for_each(|part| self.health.clear_problem(part)),
+            Err(error @ (RoundError::Ledger(_) | RoundError::HubBehind { .. })) => {
+                self.health.clear_problem(Component::Ethereum);
+                self.health.report_problem(Component::Hub, error.to_string());
             }
-            Err(error) => self.health.trouble(Part::Ethereum, error.to_string()),
+            Err(error) => self.health.report_problem(Component::Ethereum, error.to_string()),
         }
     }
 
-    fn check_approval(&mut self, standings: &Standings) -> Result<(), NotApproved> {
-        let file = if self.watches_file {
-            File::Now(Governed::load(&self.home).ok().map(|governed| governed.hash()))
+    fn check_approval(&mut self, standings: &Standings) -> Result<(), ApprovalError> {
+        let file = if self.watches_governed_file {
+            GovernedFile::Hash(Governed::load(&self.home).ok().map(|governed| governed.hash()))
         } else {
-            File::Unwatched
+            GovernedFile::Unwatched
         };
         let verdict = self.approval.check(standings.parameters.config_hash, file, Instant::now());
-        metrics::approved(verdict == Verdict::Approved);
+        metrics::set_approved(verdict == ApprovalStatus::Approved);
         match verdict {
-            Verdict::Approved => self.health.well(Part::Approval),
-            Verdict::Grace(problem, left) => {
+            ApprovalStatus::Approved => self.health.clear_problem(Component::Approval),
+            ApprovalStatus::Grace(problem, left) => {
                 tracing::error!(stops_in_seconds = left.as_secs(), "{problem}");
-                self.health.trouble(Part::Approval, problem.to_string());
+                self.health.report_problem(Component::Approval, problem.to_string());
             }
-            Verdict::Stop(problem) => return Err(problem),
+            ApprovalStatus::Stop(problem) => return Err(problem),
         }
         Ok(())
     }
 
-    /// Tells of grants that run out: after each submission, and now and then.
-    async fn look_after_grants(&mut self) {
-        if self.upkeep.is_some_and(|at| Instant::now() < at) {
+    /// Warns of grants that expire: after each submission, and at an interval.
+    async fn check_grants_if_due(&mut self) {
+        if self.next_grant_check.is_some_and(|at| Instant::now() < at) {
             return;
         }
-        match self.submit.upkeep().await {
-            Ok(()) => self.upkeep = Some(Instant::now() + UPKEEP),
-            Err(error) => tracing::debug!(%error, "the grants cannot be looked at"),
+        match self.submit.check_grants().await {
+            Ok(()) => self.next_grant_check = Some(Instant::now() + GRANT_CHECK_INTERVAL),
+            Err(error) => tracing::debug!(%error, "cannot check the grants"),
         }
     }
 
-    fn remember(&mut self, state: State) -> Result<(), StateError> {
+    fn save_state(&mut self, state: SavedState) -> Result<(), StateError> {
         if state != self.state {
             state.save(&self.home)?;
             self.state = state;
@@ -223,7 +229,7 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
         Ok(())
     }
 
-    async fn act(&mut self, decision: &Decision) -> Result<(), RoundError> {
+    async fn submit_actions(&mut self, decision: &Decision) -> Result<(), RoundError> {
         if decision.steps.is_empty() {
             return Ok(());
         }
@@ -232,20 +238,20 @@ impl<L: ReadLedger, S: Submit> Rounds<L, S> {
         }
         let actions: Vec<_> = decision.steps.iter().map(|step| step.action.clone()).collect();
         let result = self.submit.submit(self.state.round, &actions).await;
-        self.upkeep = None;
-        // Also when it failed: what is in a block is not in an older ledger.
-        self.acted = self.acted.max(self.submit.acted());
+        self.next_grant_check = None;
+        // Also after a failure: an older ledger does not show transactions that are in a block.
+        self.last_height = self.last_height.max(self.submit.last_height());
         match &result {
-            Ok(_) => self.health.well(Part::Submit),
-            Err(error) => self.health.trouble(Part::Submit, error.to_string()),
+            Ok(_) => self.health.clear_problem(Component::Submit),
+            Err(error) => self.health.report_problem(Component::Submit, error.to_string()),
         }
-        report(&result?);
+        report_outcome(&result?);
         Ok(())
     }
 }
 
-fn report(outcome: &Outcome) {
-    metrics::outcome(outcome);
+fn report_outcome(outcome: &SubmitOutcome) {
+    metrics::count_outcome(outcome);
     for (action, words) in &outcome.refused {
         tracing::warn!(%action, words, "the hub refused");
     }

@@ -1,4 +1,4 @@
-//! Wiring: everything the oracle is made of, on one screen.
+//! Wiring of the program.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,42 +8,47 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+pub mod clients;
 mod error;
-pub mod parts;
 
 pub use self::error::StartError;
 use crate::config::Config;
 use crate::ledger::HubLedger;
-use crate::ops::admin::Admin;
+use crate::ops::admin::AdminState;
 use crate::ops::health::Health;
 use crate::ops::metrics;
 use crate::policy::Governed;
-use crate::round::{RoundError, Rounds};
+use crate::round::{RoundError, RoundRunner};
 use crate::submit::journal::Journal;
-use crate::submit::{Authz, Settings, Submit};
+use crate::submit::{AuthzSender, SendSettings, Submit};
 
-/// How to run.
+/// Options of a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Mode {
-    /// One round, and the end.
+pub struct RunOptions {
+    /// Run one round and exit.
     pub once: bool,
-    /// The operator's word that so many removals within the window are right; for the first round only.
+    /// Number of removals within the window to which the operator consents, for the first round only.
     pub allow_removals: Option<usize>,
 }
 
-/// Runs the oracle in `home` until it is told to stop, or may not go on.
-pub async fn start(home: &Path, config: Config, governed: Governed, mode: Mode) -> Result<(), StartError> {
+/// Runs the oracle in `home` until a signal stops it or a round must not continue.
+pub async fn start(
+    home: &Path,
+    config: Config,
+    governed: Governed,
+    mode: RunOptions,
+) -> Result<(), StartError> {
     logs::start(config.log.format, &config.log.level)?;
     let metrics = metrics::install()?;
     let health = Health::default();
     let stop = CancellationToken::new();
-    let key = parts::key(home, &config, &governed)?;
+    let key = clients::load_member_key(home, &config, &governed)?;
     let journal = Journal::open(home)?;
-    let hub = parts::hub(&config, &governed)?;
-    let eyes = parts::eyes(&config, &governed, hub.clone())?;
-    let settings = Settings::of(&config, &governed)?;
-    let submit = Authz::new(hub, key, settings, journal);
-    let mut rounds = Rounds::new(home, eyes, submit, health.clone())?.watching_file();
+    let hub = clients::build_hub_client(&config, &governed)?;
+    let chain_view = clients::build_chain_view(&config, &governed, hub.clone())?;
+    let settings = SendSettings::from_config(&config, &governed)?;
+    let submit = AuthzSender::new(hub, key, settings, journal);
+    let mut rounds = RoundRunner::new(home, chain_view, submit, health.clone())?.watch_governed_file();
 
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -55,28 +60,28 @@ pub async fn start(home: &Path, config: Config, governed: Governed, mode: Mode) 
     );
     if mode.once {
         rounds.resume().await?;
-        let view = rounds.round(mode.allow_removals).await?;
+        let view = rounds.run_round(mode.allow_removals).await?;
         return view.decision.halt.map_or(Ok(()), |halt| Err(StartError::Halted(halt)));
     }
     let private = TcpListener::bind(config.oracle.admin_addr)
         .await
         .map_err(StartError::bind(config.oracle.admin_addr))?;
-    let routes = admin::routes(Arc::new(Admin { health, metrics }));
+    let routes = admin::routes(Arc::new(AdminState { health, metrics }));
     let serving = tokio::spawn(admin::serve(private, routes, stop.clone()));
     let ended = tokio::select! {
-        ended = rounds_for_ever(&mut rounds, &config, mode) => ended,
-        asked = asked_to_stop() => asked,
+        ended = run_rounds(&mut rounds, &config, mode) => ended,
+        asked = wait_for_shutdown_signal() => asked,
     };
     stop.cancel();
-    // The private address has nothing to lose.
+    // The private address holds no state; its result does not matter.
     let _ = serving.await;
     ended
 }
 
-async fn rounds_for_ever<S: Submit>(
-    rounds: &mut Rounds<HubLedger, S>,
+async fn run_rounds<S: Submit>(
+    rounds: &mut RoundRunner<HubLedger, S>,
     config: &Config,
-    mode: Mode,
+    mode: RunOptions,
 ) -> Result<(), StartError> {
     let mut allow_removals = mode.allow_removals;
     let mut resumed = false;
@@ -88,9 +93,9 @@ async fn rounds_for_ever<S: Submit>(
             }
         }
         if resumed {
-            match rounds.round(allow_removals.take()).await {
+            match rounds.run_round(allow_removals.take()).await {
                 Ok(_) => {}
-                Err(RoundError::NotApproved(problem)) => {
+                Err(RoundError::ApprovalError(problem)) => {
                     tracing::error!("stopping: {problem}");
                     return Err(problem.into());
                 }
@@ -101,7 +106,7 @@ async fn rounds_for_ever<S: Submit>(
     }
 }
 
-async fn asked_to_stop() -> Result<(), StartError> {
+async fn wait_for_shutdown_signal() -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -1,4 +1,4 @@
-//! What is remembered between rounds, in one file of the home: whole or not at all.
+//! State between rounds, in one file of the home that is replaced atomically.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -7,45 +7,46 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::reconcile::Memory;
+use crate::reconcile::ReconcileState;
 
-const FILE: &str = "state.json";
+const STATE_FILE: &str = "state.json";
 
-/// The file's contents.
+/// Contents of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct SavedState {
     /// Number of the last round.
     pub round: u64,
-    /// What decisions rest on.
-    pub memory: Memory,
+    /// State of the reconciliation.
+    #[serde(rename = "memory")]
+    pub state: ReconcileState,
 }
 
-/// The file cannot be used.
+/// Errors of the state file.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The system refuses.
+    /// Reading or writing failed.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Cause.
         source: std::io::Error,
     },
-    /// It holds something else. Without it grace periods start anew, and the limit of removals counts from zero.
+    /// The file is not valid. Without it grace periods start again, and the removal limit counts from zero.
     #[error("{path} is damaged ({source}); move it away to start without it")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Cause.
         source: serde_json::Error,
     },
 }
 
-impl State {
-    /// Reads the file; an empty state where there is none yet.
+impl SavedState {
+    /// Reads the file; returns the default state if there is none.
     pub fn load(home: &Path) -> Result<Self, StateError> {
-        let path = home.join(FILE);
+        let path = home.join(STATE_FILE);
         match std::fs::read(&path) {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).map_err(|source| StateError::Damaged { path, source })
@@ -55,9 +56,9 @@ impl State {
         }
     }
 
-    /// Replaces the file, so that a crash leaves the old or the new one.
+    /// Replaces the file atomically: a crash leaves the old or the new contents.
     pub fn save(&self, home: &Path) -> Result<(), StateError> {
-        let path = home.join(FILE);
+        let path = home.join(STATE_FILE);
         self.replace(home, &path).map_err(|source| StateError::Io { path, source })
     }
 
@@ -76,18 +77,18 @@ mod tests {
     use sentinel_proto::address::NodeAddress;
 
     use super::*;
-    use crate::reconcile::Past;
+    use crate::reconcile::NodeHistory;
 
     #[test]
-    fn what_is_saved_is_loaded_and_damage_is_told() {
+    fn loads_saved_state_and_reports_damage() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(State::load(home.path()).unwrap(), State::default());
-        let mut state = State { round: 7, ..State::default() };
-        state.memory.nodes.insert(NodeAddress::new([1; 20]), Past::Grace { since: 5 });
-        state.memory.removals.insert(NodeAddress::new([2; 20]), 6);
+        assert_eq!(SavedState::load(home.path()).unwrap(), SavedState::default());
+        let mut state = SavedState { round: 7, ..SavedState::default() };
+        state.state.nodes.insert(NodeAddress::new([1; 20]), NodeHistory::Grace { since: 5 });
+        state.state.removals.insert(NodeAddress::new([2; 20]), 6);
         state.save(home.path()).unwrap();
-        assert_eq!(State::load(home.path()).unwrap(), state);
-        std::fs::write(home.path().join(FILE), "{").unwrap();
-        assert!(State::load(home.path()).unwrap_err().to_string().contains("damaged"));
+        assert_eq!(SavedState::load(home.path()).unwrap(), state);
+        std::fs::write(home.path().join(STATE_FILE), "{").unwrap();
+        assert!(SavedState::load(home.path()).unwrap_err().to_string().contains("damaged"));
     }
 }

@@ -1,26 +1,26 @@
-//! `bridge-oracle doctor`: whether it can work, and that its key can do no more.
+//! `bridge-oracle doctor`: checks that the oracle can work and that its key can do nothing else.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use bridge_oracle::doctor::Patient;
+use bridge_oracle::doctor::HubDoctor;
 use service_runtime::doctor;
 
-use super::parts::Parts;
+use super::context::HubContext;
 
 pub(super) async fn run(home: &Path, json: bool) -> Result<ExitCode> {
-    let parts = Parts::load(home)?;
-    let patient = Patient {
-        hub: &parts.hub,
-        key: &parts.key,
-        settings: &parts.settings,
-        plans: &parts.governed.hub.plans,
-        hours: parts.governed.lease.hours,
-        budget: parts.governed.lease.max_per_day,
+    let context = HubContext::load(home)?;
+    let patient = HubDoctor {
+        hub: &context.hub,
+        key: &context.key,
+        settings: &context.settings,
+        plans: &context.governed.hub.plans,
+        hours: context.governed.lease.hours,
+        budget: context.governed.lease.max_per_day,
     };
-    let checks = patient.examine(SystemTime::now()).await;
+    let checks = patient.run_checks(SystemTime::now()).await;
     println!("{}", doctor::report(&checks, json)?);
     Ok(doctor::code(&checks))
 }

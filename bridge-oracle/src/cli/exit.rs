@@ -1,6 +1,6 @@
-//! What an error comes to for whoever called.
+//! Maps errors to exit codes.
 
-use bridge_oracle::policy::{NotApproved, PolicyError};
+use bridge_oracle::policy::{ApprovalError, PolicyError};
 use bridge_oracle::round::RoundError;
 use bridge_oracle::run::StartError;
 use sentinel_proto::hub::HubError;
@@ -8,12 +8,12 @@ use service_runtime::exit::{CONFIGURATION, FAILED, NOT_PERMITTED, UNAVAILABLE, i
 use service_runtime::settings::ConfigError;
 use sovereign_contracts::reader::ReadError;
 
-/// The exit code for `error`.
-pub(super) fn code(error: &anyhow::Error) -> u8 {
+/// Returns the exit code for `error`.
+pub(super) fn exit_code(error: &anyhow::Error) -> u8 {
     let start = error.downcast_ref::<StartError>();
     if error.is::<ConfigError>()
         || error.is::<PolicyError>()
-        || error.is::<NotApproved>()
+        || error.is::<ApprovalError>()
         || start.is_some_and(StartError::is_configuration)
     {
         CONFIGURATION

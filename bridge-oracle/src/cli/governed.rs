@@ -1,4 +1,4 @@
-//! `config hash|diff|bundle`: what governance is asked to approve.
+//! `config hash|diff|bundle`: the governed configuration and its approval.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,16 +16,16 @@ use service_runtime::settings::Settings as _;
 pub(super) enum Command {
     /// Print the hash that the timelock has to approve
     Hash {
-        /// Print the canonical text instead, of which the hash is the keccak256
+        /// Print the canonical text whose keccak256 is the hash
         #[arg(long)]
         canonical: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show what differs from another governed file
+    /// Show the differences from another governed file
     Diff {
-        /// The other file, such as the one that is approved now
+        /// The other file, such as the approved one
         other: PathBuf,
         /// As JSON
         #[arg(long)]
@@ -33,10 +33,10 @@ pub(super) enum Command {
     },
     /// Write the approval for the multisig: schedule, execute and cancel through the timelock
     Bundle {
-        /// Where the three files go
+        /// Directory for the three files
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
-        /// Tells equal operations apart, should this hash be approved a second time
+        /// Distinguishes equal operations, for a second approval of the same hash
         #[arg(long, default_value_t = 0)]
         salt: u64,
         /// As JSON
@@ -62,7 +62,7 @@ impl Command {
 }
 
 fn diff(before: &Governed, after: &Governed, json: bool) -> anyhow::Result<()> {
-    let (old, new) = (flat(before)?, flat(after)?);
+    let (old, new) = (flatten_keys(before)?, flatten_keys(after)?);
     let keys: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
     let changed = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
     let changed: Vec<_> = changed.map(|key| (key, old.get(key), new.get(key))).collect();
@@ -82,8 +82,8 @@ fn diff(before: &Governed, after: &Governed, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `section.key` and value.
-fn flat(governed: &Governed) -> anyhow::Result<BTreeMap<String, Value>> {
+/// Flattens the configuration to `section.key` and value.
+fn flatten_keys(governed: &Governed) -> anyhow::Result<BTreeMap<String, Value>> {
     let mut flat = BTreeMap::new();
     let Value::Object(sections) = serde_json::from_str(&governed.canonical())? else { return Ok(flat) };
     for (section, value) in sections {
@@ -99,7 +99,7 @@ fn flat(governed: &Governed) -> anyhow::Result<BTreeMap<String, Value>> {
 
 fn bundle(home: &Path, governed: &Governed, out: &Path, salt: u64, json: bool) -> anyhow::Result<()> {
     let config = Config::load(home)?;
-    let reader = run::parts::reader(&config, governed)?;
+    let reader = run::clients::build_reader(&config, governed)?;
     let bundle = super::block_on(Bundle::make(governed, &reader, salt))??;
     let mut paths = Vec::new();
     for (name, content) in &bundle.files {

@@ -1,4 +1,4 @@
-//! `bridge-oracle grants`: the transactions for the governance account.
+//! `bridge-oracle grants`: the unsigned transactions for the governance account.
 
 #![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
 
@@ -6,29 +6,32 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
-use bridge_oracle::grants::{Granted, Unsigned, Wanted, grant, purpose, revoke};
+use bridge_oracle::grants::{
+    CurrentGrants, GrantRequest, UnsignedTransaction, build_grant, build_revocation, describe_grant,
+};
 use clap::Args;
 
-use super::parts::Parts;
+use super::context::HubContext;
 
-/// Setting up takes minutes; a day is generous.
-const SETUP: Duration = Duration::from_secs(24 * 3600);
+/// Lifetime of the setup grants. Setup takes minutes; one day leaves room.
+const SETUP_GRANT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug, Args)]
 pub(super) struct Grants {
-    /// How long the grants hold
+    /// Lifetime of the grants
     #[arg(long, default_value = "90days", value_name = "TIME")]
     expires: humantime::Duration,
-    /// Most that the fee grant pays, in the smallest coin
+    /// Limit of the fee grant, in the smallest coin
     #[arg(long, default_value_t = 100_000_000, value_name = "AMOUNT")]
     fee_limit: u128,
-    /// Also what registers the provider and creates its plans, for a day: for a multisig, which cannot do it itself
+    /// Add the grants that register the provider and create its plans, for one day: needed by a multisig, which cannot
+    /// send these messages itself
     #[arg(long)]
     setup: bool,
-    /// Take everything away instead: for a key that may be in other hands
+    /// Revoke all grants instead: for a key that may be compromised
     #[arg(long, conflicts_with = "setup")]
     revoke: bool,
-    /// Write the unsigned transaction here
+    /// Output file of the unsigned transaction
     #[arg(long, default_value = "grants.json", value_name = "FILE")]
     out: PathBuf,
     /// Print the unsigned transaction and write nothing
@@ -37,21 +40,21 @@ pub(super) struct Grants {
 }
 
 pub(super) async fn run(home: &Path, arguments: Grants) -> Result<()> {
-    let parts = Parts::load(home)?;
+    let context = HubContext::load(home)?;
     let now = SystemTime::now();
-    let (granter, grantee) = (parts.settings.provider.in_role(), parts.key.account());
-    let wanted = Wanted {
+    let (granter, grantee) = (context.settings.provider.in_role(), context.key.account());
+    let wanted = GrantRequest {
         granter,
         grantee,
         expires: now + *arguments.expires,
-        denom: parts.settings.denom.clone(),
+        denom: context.settings.denom.clone(),
         fee_limit: arguments.fee_limit,
-        setup_expires: arguments.setup.then(|| now + SETUP),
+        setup_expires: arguments.setup.then(|| now + SETUP_GRANT_LIFETIME),
     };
-    let grants = parts.hub.authorizations(&granter, &grantee).await?;
-    let granted = Granted::new(grants, parts.hub.fee_allowance(&granter, &grantee).await?, now);
-    let price = &parts.settings.gas_price;
-    let make = if arguments.revoke { revoke } else { grant };
+    let grants = context.hub.authorizations(&granter, &grantee).await?;
+    let granted = CurrentGrants::new(grants, context.hub.fee_allowance(&granter, &grantee).await?, now);
+    let price = &context.settings.gas_price;
+    let make = if arguments.revoke { build_revocation } else { build_grant };
     let unsigned = make(&wanted, &granted, price);
     let text = serde_json::to_string_pretty(&unsigned.json)?;
     if arguments.json {
@@ -63,22 +66,22 @@ pub(super) async fn run(home: &Path, arguments: Grants) -> Result<()> {
     if arguments.revoke {
         println!("Takes {} grants of {granter} from {grantee}.", unsigned.messages.len());
     } else {
-        tell(&wanted);
+        print_grants(&wanted);
     }
-    commands(&arguments.out, &parts.settings.chain_id, &wanted, &unsigned);
+    print_commands(&arguments.out, &context.settings.chain_id, &wanted, &unsigned);
     Ok(())
 }
 
-fn tell(wanted: &Wanted) {
+fn print_grants(wanted: &GrantRequest) {
     println!("The provider {} lets the oracle {} send", wanted.granter, wanted.grantee);
     for (name, end) in wanted.types() {
         println!("  {name:<50} until {}", humantime::format_rfc3339_seconds(end));
-        println!("  {:<50} {}", "", purpose(name));
+        println!("  {:<50} {}", "", describe_grant(name));
     }
     println!("and pays for it, and for nothing else, up to {}{}.", wanted.fee_limit, wanted.denom);
 }
 
-fn commands(file: &Path, chain_id: &str, wanted: &Wanted, unsigned: &Unsigned) {
+fn print_commands(file: &Path, chain_id: &str, wanted: &GrantRequest, unsigned: &UnsignedTransaction) {
     let (file, granter) = (file.display(), wanted.granter);
     let count = unsigned.messages.len();
     println!("\n{file} holds {count} messages, unsigned. With a single key NAME:");

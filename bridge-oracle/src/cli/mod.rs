@@ -1,14 +1,14 @@
-//! Commands. What their exit codes mean is in [`service_runtime::exit`].
+//! Subcommands. [`service_runtime::exit`] documents the exit codes.
 
-// The command line is the one room that prints.
+// The command line is the only module that prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod context;
 mod doctor;
 mod exit;
 mod governed;
 mod grants;
 mod init;
-mod parts;
 mod show;
 mod start;
 
@@ -34,17 +34,17 @@ pub(crate) struct Arguments {
 enum Command {
     /// Write both configuration files and a new key into the home
     Init(init::Init),
-    /// Make rounds until interrupted
+    /// Run rounds until interrupted
     Start(start::Start),
     /// Show what the next round would do, with a reason for each action; changes nothing
     Plan(show::Show),
-    /// Explain one node: its standing, its place on the hub, and what follows
+    /// Explain one node: its standing, its state on the hub, and the resulting actions
     Why(show::Why),
-    /// Show both chains, approval and budget in short
+    /// Show a summary of both chains, approval and budget
     Status(show::Show),
-    /// Write the transaction by which the provider's account grants this oracle what it needs
+    /// Write the transaction by which the provider's account grants the oracle's key its permissions
     Grants(grants::Grants),
-    /// Prove on the hub what the key can do and what it cannot, and warn of what ends soon
+    /// Check on the hub what the key can do and what it cannot, and warn of grants that expire soon
     Doctor {
         /// As JSON
         #[arg(long)]
@@ -90,13 +90,13 @@ fn version(json: bool) {
     }
 }
 
-/// Runs what asks the chains.
+/// Runs `work` on a new Tokio runtime.
 fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     Ok(tokio::runtime::Runtime::new()?.block_on(work))
 }
 
-/// Says what went wrong.
-pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+/// Prints the error and returns its exit code.
+pub(crate) fn report_failure(error: &anyhow::Error) -> ExitCode {
     eprintln!("bridge-oracle: {}", with_causes(error.as_ref()));
-    ExitCode::from(exit::code(error))
+    ExitCode::from(exit::exit_code(error))
 }

@@ -1,14 +1,14 @@
-//! `plan`, `why`, `status`: what the oracle sees and would do. They change nothing and need no key.
+//! `plan`, `why`, `status`: show what the oracle reads and would do. They change nothing and need no key.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use bridge_oracle::config::Config;
 use bridge_oracle::policy::Governed;
-use bridge_oracle::reconcile::{Row, Stance, Step};
-use bridge_oracle::round::View;
+use bridge_oracle::reconcile::{NodeReport, NodeStatus, Step};
+use bridge_oracle::round::RoundSnapshot;
 use bridge_oracle::run;
-use bridge_oracle::state::State;
+use bridge_oracle::state::SavedState;
 use clap::Args;
 use sentinel_proto::address::NodeAddress;
 use serde_json::{Value, json};
@@ -30,30 +30,30 @@ pub(super) struct Why {
     json: bool,
 }
 
-fn look(home: &Path) -> anyhow::Result<(Governed, State, View)> {
-    let (config, governed, state) = (Config::load(home)?, Governed::load(home)?, State::load(home)?);
+fn observe_chains(home: &Path) -> anyhow::Result<(Governed, SavedState, RoundSnapshot)> {
+    let (config, governed, state) = (Config::load(home)?, Governed::load(home)?, SavedState::load(home)?);
     let view = super::block_on(async {
-        let hub = run::parts::hub(&config, &governed)?;
-        let mut eyes = run::parts::eyes(&config, &governed, hub)?;
-        Ok::<_, anyhow::Error>(eyes.look(&state.memory, None).await?)
+        let hub = run::clients::build_hub_client(&config, &governed)?;
+        let mut chain_view = run::clients::build_chain_view(&config, &governed, hub)?;
+        Ok::<_, anyhow::Error>(chain_view.observe(&state.state, None).await?)
     })??;
     Ok((governed, state, view))
 }
 
-fn approved(governed: &Governed, view: &View) -> bool {
+fn is_approved(governed: &Governed, view: &RoundSnapshot) -> bool {
     view.standings.parameters.config_hash == governed.hash()
 }
 
 impl Show {
-    /// The next round.
+    /// Prints the next round.
     pub(super) fn plan(&self, home: &Path) -> anyhow::Result<ExitCode> {
-        let (governed, _, view) = look(home)?;
+        let (governed, _, view) = observe_chains(home)?;
         let decision = &view.decision;
         if self.json {
             let steps: Vec<_> = decision.steps.iter().map(step_json).collect();
             println!(
                 "{}",
-                json!({ "approved": approved(&governed, &view), "block": view.standings.block.number,
+                json!({ "approved": is_approved(&governed, &view), "block": view.standings.block.number,
                     "height": view.ledger.height, "actions": steps, "halt": decision.halt,
                     "deferred": decision.deferred, "spending": decision.spending, "nodes": decision.rows })
             );
@@ -64,7 +64,11 @@ impl Show {
             let plans = row.plans.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
             let lease = row.lease.map_or_else(|| "-".to_owned(), |lease| lease.to_string());
             let plans = if plans.is_empty() { "-" } else { &plans };
-            println!("{node:<48} {:<8} {plans:<10} {lease:<8} {}", row.stance.to_string(), reason(row));
+            println!(
+                "{node:<48} {:<8} {plans:<10} {lease:<8} {}",
+                row.status.to_string(),
+                describe_status(row)
+            );
         }
         println!();
         for step in &decision.steps {
@@ -78,22 +82,22 @@ impl Show {
         } else if decision.steps.is_empty() {
             println!("nothing is to be done");
         }
-        money(&governed, &view);
+        print_spending(&governed, &view);
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Everything in short.
+    /// Prints a summary.
     pub(super) fn status(&self, home: &Path) -> anyhow::Result<ExitCode> {
-        let (governed, state, view) = look(home)?;
-        let View { standings, ledger, decision } = &view;
+        let (governed, state, view) = observe_chains(home)?;
+        let RoundSnapshot { standings, ledger, decision } = &view;
         let count =
-            |wanted: fn(Stance) -> bool| decision.rows.values().filter(|row| wanted(row.stance)).count();
+            |wanted: fn(NodeStatus) -> bool| decision.rows.values().filter(|row| wanted(row.status)).count();
         let stances = [
-            ("good", count(|stance| stance == Stance::Good)),
-            ("grace", count(|stance| matches!(stance, Stance::Grace { .. }))),
-            ("waiting", count(|stance| matches!(stance, Stance::Waiting { .. }))),
-            ("remove", count(|stance| stance == Stance::Remove)),
-            ("out", count(|stance| stance == Stance::Out)),
+            ("good", count(|status| status == NodeStatus::Good)),
+            ("grace", count(|status| matches!(status, NodeStatus::Grace { .. }))),
+            ("waiting", count(|status| matches!(status, NodeStatus::Waiting { .. }))),
+            ("remove", count(|status| status == NodeStatus::Remove)),
+            ("out", count(|status| status == NodeStatus::Out)),
         ];
         let plans: Vec<_> = ledger
             .plans
@@ -116,7 +120,7 @@ impl Show {
             );
             return Ok(ExitCode::SUCCESS);
         }
-        let word = if approved(&governed, &view) { "approved" } else { "NOT APPROVED" };
+        let word = if is_approved(&governed, &view) { "approved" } else { "NOT APPROVED" };
         println!("configuration  {} {word}", governed.hash());
         println!(
             "ethereum       block {} ({} s old), {} nodes{}",
@@ -136,14 +140,14 @@ impl Show {
         if let Some(halt) = &decision.halt {
             println!("halted         {halt}");
         }
-        money(&governed, &view);
+        print_spending(&governed, &view);
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Why {
     pub(super) fn run(&self, home: &Path) -> anyhow::Result<()> {
-        let (_, _, view) = look(home)?;
+        let (_, _, view) = observe_chains(home)?;
         let node = self.node;
         let standing = view.standings.nodes.get(&node);
         let on_hub = view.ledger.nodes.get(&node);
@@ -185,7 +189,7 @@ impl Why {
             return Ok(());
         };
         println!("Linked to plans {:?}, lease {:?}.", row.plans, row.lease);
-        println!("It is wanted: {}. {}", row.stance, reason(row));
+        println!("It is wanted: {}. {}", row.status, describe_status(row));
         for step in steps {
             println!("Next: {} ({}).", step.action, step.reason);
         }
@@ -197,19 +201,19 @@ fn step_json(step: &Step) -> Value {
     json!({ "action": step.action, "text": step.action.to_string(), "reason": step.reason })
 }
 
-/// Why a node stands as it does.
-fn reason(row: &Row) -> String {
-    let until = match row.stance {
-        Stance::Grace { until } => Some(format!("removed at {until}")),
-        Stance::Waiting { until } => Some(format!("linked at {until}")),
+/// Describes why a node has its status.
+fn describe_status(row: &NodeReport) -> String {
+    let until = match row.status {
+        NodeStatus::Grace { until } => Some(format!("removed at {until}")),
+        NodeStatus::Waiting { until } => Some(format!("linked at {until}")),
         _ => None,
     };
     let fault = row.fault.as_ref().map(ToString::to_string);
-    let parts: Vec<_> = [fault, until, row.held.clone()].into_iter().flatten().collect();
-    if parts.is_empty() { "in good standing".to_owned() } else { parts.join("; ") }
+    let context: Vec<_> = [fault, until, row.held.clone()].into_iter().flatten().collect();
+    if context.is_empty() { "in good standing".to_owned() } else { context.join("; ") }
 }
 
-fn money(governed: &Governed, view: &View) {
+fn print_spending(governed: &Governed, view: &RoundSnapshot) {
     let (spending, denom) = (view.decision.spending, &governed.lease.denom);
     println!(
         "{} {denom} of {} spent within 24 hours, {} more in this round; present leases cost {} a day",

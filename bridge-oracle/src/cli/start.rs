@@ -1,19 +1,19 @@
-//! `start`: the rounds.
+//! `start`: runs the rounds.
 
 use std::path::Path;
 
 use bridge_oracle::config::Config;
 use bridge_oracle::policy::Governed;
-use bridge_oracle::run::{self, Mode};
+use bridge_oracle::run::{self, RunOptions};
 use clap::Args;
 use service_runtime::settings::Settings as _;
 
 #[derive(Debug, Args)]
 pub(super) struct Start {
-    /// One round, and the end: for cron
+    /// Run one round and exit: for cron
     #[arg(long)]
     once: bool,
-    /// In the first round, allow so many removals within the governed window although they are beyond the limit
+    /// In the first round, allow up to NODES removals within the governed window even if they exceed the limit
     #[arg(long, value_name = "NODES")]
     allow_removals: Option<usize>,
 }
@@ -21,7 +21,7 @@ pub(super) struct Start {
 impl Start {
     pub(super) fn run(&self, home: &Path) -> anyhow::Result<()> {
         let (config, governed) = (Config::load(home)?, Governed::load(home)?);
-        let mode = Mode { once: self.once, allow_removals: self.allow_removals };
+        let mode = RunOptions { once: self.once, allow_removals: self.allow_removals };
         super::block_on(run::start(home, config, governed, mode))??;
         Ok(())
     }

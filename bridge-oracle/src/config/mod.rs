@@ -1,5 +1,5 @@
-//! What is local: endpoints, keys, paths. `config.toml` in the oracle's home, overridden by
-//! `BRIDGE_ORACLE__SECTION__KEY`. Nothing here decides about a node; that is [`policy`](crate::policy)'s.
+//! Local configuration: endpoints, keys, paths. `config.toml` in the oracle's home, overridden by
+//! `BRIDGE_ORACLE__SECTION__KEY`. No key here decides about a node; [`policy`](crate::policy) holds those.
 
 mod sections;
 mod validate;
@@ -9,23 +9,23 @@ use service_runtime::settings::{Invalid, Settings};
 
 pub use sections::{Ethereum, Hub, Key, Log, Oracle, Tx};
 
-/// The file that `init` writes: every key, explained, at its default.
+/// The file that `init` writes: every key with an explanation, at its default.
 pub const TEMPLATE: &str = include_str!("template.toml");
-/// Everything local.
+/// The local configuration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The process.
+    /// Settings of the process.
     pub oracle: Oracle,
-    /// Where Ethereum is asked.
+    /// Ethereum endpoints.
     pub ethereum: Ethereum,
-    /// Where the hub is asked.
+    /// Hub endpoints.
     pub hub: Hub,
     /// The oracle's key on the hub.
     pub key: Key,
-    /// Transactions on the hub.
+    /// Settings of hub transactions.
     pub tx: Tx,
-    /// Logs.
+    /// Log settings.
     pub log: Log,
 }
 

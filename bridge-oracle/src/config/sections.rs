@@ -10,45 +10,45 @@ use service_runtime::logs::LogFormat;
 use service_runtime::section;
 
 section! {
-    /// The process.
+    /// Settings of the process.
     Oracle {
         /// Private address of `/health`, `/ready` and `/metrics`.
         admin_addr: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 9586)),
         /// Pause between two rounds.
         #[serde(with = "humantime_serde")]
         interval: Duration = Duration::from_secs(6),
-        /// How often the whole registry is read, whatever the events said.
+        /// Interval at which the whole registry is read, independent of events.
         #[serde(with = "humantime_serde")]
         audit_interval: Duration = Duration::from_secs(3600),
     }
 }
 
 section! {
-    /// Where Ethereum is asked.
+    /// Ethereum endpoints.
     Ethereum {
         /// JSON-RPC providers, in order of preference.
         rpc_addrs: Vec<String> = Vec::new(),
-        /// Longest time for one read, all attempts together.
+        /// Timeout of one read, including all attempts.
         #[serde(with = "humantime_serde")]
         timeout: Duration = Duration::from_secs(10),
-        /// Nodes of one read.
+        /// Nodes per read.
         page: u32 = 500,
     }
 }
 
 section! {
-    /// Where the hub is asked.
+    /// Hub endpoints.
     Hub {
         /// gRPC endpoints, in order of preference.
         grpc_addrs: Vec<String> = Vec::new(),
-        /// Longest time for one query, all attempts together.
+        /// Timeout of one query, including all attempts.
         #[serde(with = "humantime_serde")]
         timeout: Duration = Duration::from_secs(10),
     }
 }
 
 impl Hub {
-    /// The same for the hub client; the chain is governed.
+    /// Returns the hub client's configuration; `chain_id` is governed.
     pub fn client(&self, chain_id: &str) -> HubConfig {
         HubConfig {
             grpc_addrs: self.grpc_addrs.clone(),
@@ -61,32 +61,32 @@ impl Hub {
 section! {
     /// The oracle's key on the hub.
     Key {
-        /// File with the secp256k1 key, 64 hexadecimal digits; a relative path starts in the home.
+        /// File with the secp256k1 key as 64 hexadecimal digits; a relative path starts in the home.
         file: PathBuf = PathBuf::from("oracle.key"),
     }
 }
 
 section! {
-    /// Transactions on the hub.
+    /// Settings of hub transactions.
     Tx {
         /// Price of a unit of gas, in the governed denomination.
         gas_price: f64 = 0.1,
-        /// What a simulation's gas is multiplied with.
+        /// Factor from simulated gas to the gas limit.
         gas_adjustment: f64 = 1.1,
-        /// Messages of one transaction's `MsgExec`.
+        /// Messages in one `MsgExec`.
         batch: usize = 90,
-        /// How long a round waits for a transaction whose fate the hub does not tell.
+        /// Time that a round waits for a transaction whose result the hub does not show.
         #[serde(with = "humantime_serde")]
         confirm_timeout: Duration = Duration::from_secs(180),
     }
 }
 
 section! {
-    /// Logs.
+    /// Log settings.
     Log {
-        /// Form of the lines.
+        /// Format of log lines.
         format: LogFormat = LogFormat::Json,
-        /// Least level, or a filter such as `info,bridge_oracle=debug`.
+        /// Minimum level, or a filter such as `info,bridge_oracle=debug`.
         level: String = "info".into(),
     }
 }

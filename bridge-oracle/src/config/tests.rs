@@ -10,7 +10,7 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError>
 }
 
 #[test]
-fn the_template_holds_every_key_at_its_default() {
+fn template_contains_every_key_at_its_default() {
     let shown = load(TEMPLATE, &[]).unwrap();
     let mut wanted = Config::default();
     wanted.ethereum.rpc_addrs = vec!["http://127.0.0.1:8545".into()];
@@ -26,7 +26,7 @@ fn the_template_holds_every_key_at_its_default() {
 }
 
 #[test]
-fn the_environment_overrides_the_file() {
+fn environment_overrides_file() {
     let overrides = [
         ("BRIDGE_ORACLE__ETHEREUM__RPC_ADDRS", "https://a.example/key,https://b.example"),
         ("BRIDGE_ORACLE__ORACLE__INTERVAL", "1m"),
@@ -37,7 +37,7 @@ fn the_environment_overrides_the_file() {
 }
 
 #[test]
-fn unknown_keys_and_wrong_values_are_refused_by_name() {
+fn rejects_unknown_keys_and_wrong_values_by_name() {
     let refusal = |text: &str| load(text, &[]).unwrap_err().to_string();
     assert!(refusal("[oracle]\nintervall = 1\n").contains("intervall"));
     assert!(refusal("").contains("ethereum.rpc_addrs"));

@@ -1,4 +1,4 @@
-//! Checks between keys, without any I/O. All problems are reported at once.
+//! Checks between keys, without I/O. Reports all problems at once.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use service_runtime::settings::{Invalid, Problems};
 use super::Config;
 
 impl Config {
-    /// Every problem of this configuration.
+    /// Returns every problem of this configuration.
     pub(super) fn check(&self) -> Vec<Invalid> {
         let mut problems = Problems::default();
         let mut unless = |good, key, problem: &str| problems.unless(good, key, problem);
@@ -27,7 +27,7 @@ impl Config {
         unless(!self.hub.timeout.is_zero(), "hub.timeout", "must be above 0");
         unless(tx.gas_price.is_finite() && tx.gas_price >= 0.0, "tx.gas_price", "must be 0 or more");
         unless((1.0..=10.0).contains(&tx.gas_adjustment), "tx.gas_adjustment", "must be between 1 and 10");
-        // The hub parses 100 messages at most, and the MsgExec is one of them.
+        // The hub parses at most 100 messages, and `MsgExec` is one of them.
         unless((1..=99).contains(&tx.batch), "tx.batch", "must be between 1 and 99");
         unless(tx.confirm_timeout >= second, "tx.confirm_timeout", "must be at least 1s");
         unless(

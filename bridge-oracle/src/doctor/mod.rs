@@ -1,5 +1,5 @@
-//! Whether the oracle can work, and whether its key can do no more than that: asked of the hub itself, by trying
-//! without sending.
+//! Checks of `bridge-oracle doctor`: the oracle can work, and its key can do nothing else. Messages are simulated on
+//! the hub, never sent.
 
 mod power;
 
@@ -11,29 +11,29 @@ use sentinel_proto::tx::SigningKey;
 use sentinel_proto::wire::sentinel::types::v1::Status;
 use service_runtime::doctor::{Check, Verdict};
 
-use crate::grants::{FEE_MESSAGE, Granted};
-use crate::submit::{LOW_GAS, SOON, Settings};
+use crate::grants::{CurrentGrants, FEE_GRANT_MESSAGE};
+use crate::submit::{GRANT_EXPIRY_WARNING, MIN_FEE_GRANT_GAS, SendSettings};
 
-/// What the checks need.
+/// Inputs of the checks.
 #[derive(Debug)]
-pub struct Patient<'a> {
-    /// The hub.
+pub struct HubDoctor<'a> {
+    /// Hub client.
     pub hub: &'a HubClient,
     /// The oracle's key.
     pub key: &'a SigningKey,
-    /// How it sends.
-    pub settings: &'a Settings,
-    /// The governed plans.
+    /// Settings of transactions.
+    pub settings: &'a SendSettings,
+    /// Governed plans.
     pub plans: &'a [u64],
-    /// The governed hours of a lease.
+    /// Governed hours of a lease.
     pub hours: u32,
-    /// Most that leases may take within 24 hours.
+    /// Maximum deposits of leases within 24 hours.
     pub budget: u128,
 }
 
-impl Patient<'_> {
-    /// Looks at everything on the hub.
-    pub async fn examine(&self, now: SystemTime) -> Vec<Check> {
+impl HubDoctor<'_> {
+    /// Runs every check on the hub.
+    pub async fn run_checks(&self, now: SystemTime) -> Vec<Check> {
         let mut checks = self.endpoints().await;
         if checks.iter().all(|check| check.verdict == Verdict::Bad) {
             return checks;
@@ -60,7 +60,7 @@ impl Patient<'_> {
         states.into_iter().map(check).collect()
     }
 
-    /// Provider, plans, the bounds of leases, coins.
+    /// Checks provider, plans, lease bounds and the provider's balance.
     async fn market(&self) -> Result<Vec<Check>, sentinel_proto::hub::HubError> {
         let provider = self.settings.provider;
         let mut checks = vec![match self.hub.provider(&provider).await? {
@@ -94,11 +94,11 @@ impl Patient<'_> {
         Ok(checks)
     }
 
-    /// What is granted, for how long, and nothing besides.
+    /// Checks that the required grants exist, how long they last, and that there are no others.
     async fn grants(&self, now: SystemTime) -> Result<Vec<Check>, sentinel_proto::hub::HubError> {
         let (granter, grantee) = (self.granter(), self.key.account());
         let grants = self.hub.authorizations(&granter, &grantee).await?;
-        let granted = Granted::new(grants, self.hub.fee_allowance(&granter, &grantee).await?, now);
+        let granted = CurrentGrants::new(grants, self.hub.fee_allowance(&granter, &grantee).await?, now);
         let mut checks = Vec::new();
         for name in granted.missing() {
             checks.push(Check::new(Verdict::Bad, name, "not granted; see `bridge-oracle grants`"));
@@ -113,20 +113,24 @@ impl Patient<'_> {
         Ok(checks)
     }
 
-    fn fees(&self, granted: &Granted, now: SystemTime) -> Check {
+    fn fees(&self, granted: &CurrentGrants, now: SystemTime) -> Check {
         const NAME: &str = "fee grant";
         let Some(fees) = &granted.fees else {
             return Check::new(Verdict::Bad, NAME, "none; see `bridge-oracle grants`");
         };
-        if fees.messages.as_deref() != Some(&[FEE_MESSAGE.to_owned()]) {
-            return Check::new(Verdict::Warning, NAME, format!("not limited to {FEE_MESSAGE}: give it anew"));
+        if fees.messages.as_deref() != Some(&[FEE_GRANT_MESSAGE.to_owned()]) {
+            return Check::new(
+                Verdict::Warning,
+                NAME,
+                format!("not limited to {FEE_GRANT_MESSAGE}: give it anew"),
+            );
         }
         if fees.left.is_empty() {
             return Check::new(Verdict::Warning, NAME, "without a limit: a stolen key can burn every coin");
         }
         let price = &self.settings.gas_price;
         let left = fees.left.get(price.denom()).copied().unwrap_or_default();
-        let low: u128 = price.fee(LOW_GAS).amount.parse().unwrap_or_default();
+        let low: u128 = price.fee(MIN_FEE_GRANT_GAS).amount.parse().unwrap_or_default();
         let found = format!("{left}{} left", price.denom());
         let ends = lifetime(NAME, fees.expires, now);
         match () {
@@ -148,8 +152,8 @@ fn lifetime(name: &str, end: Option<SystemTime>, now: SystemTime) -> Check {
     if left.is_zero() {
         return Check::new(Verdict::Bad, name, format!("ended {}", humantime::format_rfc3339_seconds(end)));
     }
-    let verdict = if left < SOON { Verdict::Warning } else { Verdict::Good };
-    let advice = if left < SOON { ", soon: give it anew" } else { "" };
+    let verdict = if left < GRANT_EXPIRY_WARNING { Verdict::Warning } else { Verdict::Good };
+    let advice = if left < GRANT_EXPIRY_WARNING { ", soon: give it anew" } else { "" };
     Check::new(verdict, name, format!("{found}{advice}"))
 }
 
@@ -160,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ends_are_told_in_time() {
+    fn rates_grants_by_remaining_lifetime() {
         let day = Duration::from_secs(24 * 3600);
         let now = UNIX_EPOCH + 100 * day;
         let verdict = |end| lifetime("x", end, now).verdict;

@@ -1,5 +1,5 @@
-//! What the key can do, and what it cannot: each message is tried on the hub without being sent. authz looks for
-//! the grant before anything else, so its refusal says that there is none, and any other refusal that there is.
+//! Checks by simulation what the key can do and what it cannot. The authz module looks for the grant before anything
+//! else, so its refusal proves that there is no grant, and any other refusal proves that there is one.
 
 use prost_types::Any;
 use sentinel_proto::address::NodeAddress;
@@ -15,18 +15,18 @@ use sentinel_proto::wire::sentinel::provider::v3::{
 };
 use sentinel_proto::wire::sentinel::types::v1::Status;
 
-use super::{Check, Patient, Verdict};
+use super::{Check, HubDoctor, Verdict};
 use crate::ledger::Price;
 use crate::reconcile::Action;
 use crate::submit::messages::message;
 
-/// What authz says when there is no grant.
-const UNGRANTED: &str = "authorization not found";
-/// A plan and a lease that do not exist.
-const NOWHERE: u64 = u64::MAX;
+/// Error text of authz when there is no grant.
+const NOT_GRANTED_TEXT: &str = "authorization not found";
+/// Identifier of a plan or lease that does not exist.
+const ABSENT_ID: u64 = u64::MAX;
 
-impl Patient<'_> {
-    /// Tries every message that the oracle sends, and those that a thief would.
+impl HubDoctor<'_> {
+    /// Simulates every message that the oracle sends, and the messages that a thief of the key would send.
     pub(super) async fn power(&self) -> Result<Vec<Check>, HubError> {
         let Some(account) = self.hub.account(&self.key.account()).await?.value else {
             return Ok(vec![Check::new(
@@ -39,7 +39,7 @@ impl Patient<'_> {
         for message in self.needed() {
             let name = format!("can {}", message.type_url);
             checks.push(match self.attempt(self.wrapped(message), account).await? {
-                Simulated::Fails(words) if words.contains(UNGRANTED) => {
+                Simulated::Fails(words) if words.contains(NOT_GRANTED_TEXT) => {
                     Check::new(Verdict::Bad, name, "no: not granted")
                 }
                 Simulated::Fails(words) if !words.contains("failed to execute message") => {
@@ -51,7 +51,7 @@ impl Patient<'_> {
         for message in self.forbidden() {
             let name = format!("cannot {}", message.type_url);
             checks.push(match self.attempt(self.wrapped(message), account).await? {
-                Simulated::Fails(words) if words.contains(UNGRANTED) => {
+                Simulated::Fails(words) if words.contains(NOT_GRANTED_TEXT) => {
                     Check::new(Verdict::Good, name, "refused")
                 }
                 Simulated::Fails(words) if !words.contains("failed to execute message") => {
@@ -74,10 +74,10 @@ impl Patient<'_> {
         Ok(checks)
     }
 
-    /// One of each, about things that do not exist.
+    /// Returns one message of each granted type, about things that do not exist.
     fn needed(&self) -> Vec<Any> {
         let node = NodeAddress::new([0; 20]);
-        let (plan, lease, hours, max_price) = (NOWHERE, NOWHERE, self.hours, Price::default());
+        let (plan, lease, hours, max_price) = (ABSENT_ID, ABSENT_ID, self.hours, Price::default());
         let actions = [
             Action::StartLease { node, hours, max_price },
             Action::RenewLease { lease, node, hours, max_price },
@@ -122,7 +122,7 @@ impl Patient<'_> {
                 prices: Vec::new(),
                 private: false,
             }),
-            any(&MsgUpdatePlanDetailsRequest { from: provider, id: NOWHERE, private: true }),
+            any(&MsgUpdatePlanDetailsRequest { from: provider, id: ABSENT_ID, private: true }),
         ]
     }
 
@@ -143,7 +143,7 @@ impl Patient<'_> {
             granter: Some(self.granter()),
             timeout_height: 0,
         };
-        // Whatever it would cost: nothing is sent.
+        // The gas limit does not matter: the transaction is not sent.
         self.hub.simulate(&transaction.unsigned(self.key, account), u64::MAX).await
     }
 }

@@ -1,4 +1,4 @@
-//! What the governance account grants the oracle's key: the least that its work needs.
+//! The grants that the governance account gives the oracle's key: the minimum for its work.
 
 mod transactions;
 
@@ -14,23 +14,23 @@ use sentinel_proto::wire::sentinel::provider::v3::{
     MsgRegisterProviderRequest, MsgUpdateProviderStatusRequest,
 };
 
-pub use transactions::{Unsigned, grant, revoke};
+pub use transactions::{UnsignedTransaction, build_grant, build_revocation};
 
-use crate::submit::messages::TYPES;
+use crate::submit::messages::MESSAGE_TYPES;
 
-/// What setting up the provider needs besides, for a multisig, which cannot sign such messages itself. To be granted
-/// for a day.
-pub const SETUP_TYPES: [&str; 3] = [
+/// Additional message types for setting up the provider, for a multisig, which cannot sign such messages itself.
+/// Granted for one day.
+pub const SETUP_MESSAGE_TYPES: [&str; 3] = [
     MsgRegisterProviderRequest::TYPE_URL,
     MsgUpdateProviderStatusRequest::TYPE_URL,
     MsgCreatePlanRequest::TYPE_URL,
 ];
 
-/// What the message of the fee grant is limited to.
-pub const FEE_MESSAGE: &str = MsgExec::TYPE_URL;
+/// The only message type that the fee grant pays for.
+pub const FEE_GRANT_MESSAGE: &str = MsgExec::TYPE_URL;
 
-/// What a grant of this type is for, and what a thief of the key could do with it.
-pub fn purpose(name: &str) -> &'static str {
+/// Describes the purpose of a grant and what a thief of the key could do with it.
+pub fn describe_grant(name: &str) -> &'static str {
     let last = name.rsplit('.').next().unwrap_or(name);
     match last {
         "MsgStartLeaseRequest" => {
@@ -49,37 +49,39 @@ pub fn purpose(name: &str) -> &'static str {
     }
 }
 
-/// What is to be granted.
+/// The grants to give.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// The provider's account.
+pub struct GrantRequest {
+    /// Account of the provider.
     pub granter: AccountAddress,
-    /// The oracle's account.
+    /// Account of the oracle.
     pub grantee: AccountAddress,
-    /// End of the grants.
+    /// Expiry of the grants.
     pub expires: SystemTime,
-    /// The coin of the fee grant.
+    /// Coin of the fee grant.
     pub denom: String,
-    /// Its limit.
+    /// Limit of the fee grant.
     pub fee_limit: u128,
-    /// End of the grants for setting up, if they are wanted too.
+    /// Expiry of the setup grants; `None`: no setup grants.
     pub setup_expires: Option<SystemTime>,
 }
 
-impl Wanted {
-    /// Each type with its end.
+impl GrantRequest {
+    /// Returns each message type with its expiry.
     pub fn types(&self) -> Vec<(&'static str, SystemTime)> {
-        let running = TYPES.iter().map(|name| (*name, self.expires));
-        let setup =
-            self.setup_expires.into_iter().flat_map(|end| SETUP_TYPES.iter().map(move |name| (*name, end)));
+        let running = MESSAGE_TYPES.iter().map(|name| (*name, self.expires));
+        let setup = self
+            .setup_expires
+            .into_iter()
+            .flat_map(|end| SETUP_MESSAGE_TYPES.iter().map(move |name| (*name, end)));
         running.chain(setup).collect()
     }
 }
 
-/// What is granted now, as far as it counts.
+/// The grants that are in force.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Granted {
-    /// Ends of the generic grants by type; `None`: never.
+pub struct CurrentGrants {
+    /// Generic grants by message type with their expiry; `None`: never.
     pub types: BTreeMap<String, Option<SystemTime>>,
     /// Grants of kinds that the oracle never needs.
     pub foreign: Vec<String>,
@@ -87,8 +89,8 @@ pub struct Granted {
     pub fees: Option<FeeAllowance>,
 }
 
-impl Granted {
-    /// Sorts what the hub answered; what has ended does not count.
+impl CurrentGrants {
+    /// Sorts the hub's answer and drops expired grants.
     pub fn new(grants: Vec<Authorization>, fees: Option<FeeAllowance>, now: SystemTime) -> Self {
         let mut granted = Self { fees, ..Self::default() };
         for grant in grants.into_iter().filter(|grant| grant.expires.is_none_or(|end| end > now)) {
@@ -100,14 +102,14 @@ impl Granted {
         granted
     }
 
-    /// Types that are needed and not there.
+    /// Returns the message types that are needed and not granted.
     pub fn missing(&self) -> Vec<&'static str> {
-        TYPES.into_iter().filter(|name| !self.types.contains_key(*name)).collect()
+        MESSAGE_TYPES.into_iter().filter(|name| !self.types.contains_key(*name)).collect()
     }
 
-    /// What is there and not needed.
+    /// Returns the grants that are not needed.
     pub fn surplus(&self) -> Vec<&str> {
-        let types = self.types.keys().map(String::as_str).filter(|name| !TYPES.contains(name));
+        let types = self.types.keys().map(String::as_str).filter(|name| !MESSAGE_TYPES.contains(name));
         types.chain(self.foreign.iter().map(String::as_str)).collect()
     }
 }

@@ -1,29 +1,29 @@
-//! Unsigned transactions in the hub's JSON, for whoever holds the provider's key or keys.
+//! Unsigned transactions in the hub's JSON, for the holders of the provider's keys.
 
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::{FEE_MESSAGE, Granted, Wanted};
+use super::{CurrentGrants, FEE_GRANT_MESSAGE, GrantRequest};
 use crate::submit::gas::GasPrice;
 
-/// Gas of a message of these kinds, generously: a grant takes some 30,000.
+/// Gas of one message of these kinds; a grant takes about 30,000.
 const GAS_EACH: u64 = 60_000;
-/// Gas of the rest, with the signatures of a multisig.
+/// Base gas, including the signatures of a multisig.
 const GAS_BASE: u64 = 150_000;
 
 /// An unsigned transaction.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unsigned {
-    /// Its messages.
+pub struct UnsignedTransaction {
+    /// Messages of the transaction.
     pub messages: Vec<Value>,
-    /// As `sentinelhub tx sign` reads it.
+    /// The transaction as `sentinelhub tx sign` reads it.
     pub json: Value,
 }
 
-/// The transaction that makes `wanted` true, all or nothing. A new grant replaces one of the same type; a fee grant
-/// has to be revoked first, and giving it anew resets its limit.
-pub fn grant(wanted: &Wanted, granted: &Granted, price: &GasPrice) -> Unsigned {
+/// Builds the transaction that gives the requested grants, all or none. A new grant replaces one of the same type; a
+/// fee grant must be revoked first, and a new one resets its limit.
+pub fn build_grant(wanted: &GrantRequest, granted: &CurrentGrants, price: &GasPrice) -> UnsignedTransaction {
     let (granter, grantee) = (wanted.granter.to_string(), wanted.grantee.to_string());
     let mut messages: Vec<Value> = wanted
         .types()
@@ -43,12 +43,16 @@ pub fn grant(wanted: &Wanted, granted: &Granted, price: &GasPrice) -> Unsigned {
             "allowance": { "@type": "/cosmos.feegrant.v1beta1.BasicAllowance",
                 "spend_limit": [{ "denom": wanted.denom, "amount": wanted.fee_limit.to_string() }],
                 "expiration": time(wanted.expires) },
-            "allowed_messages": [FEE_MESSAGE] } }));
+            "allowed_messages": [FEE_GRANT_MESSAGE] } }));
     unsigned(messages, price)
 }
 
-/// The transaction that takes everything away that is granted now: for a key that may be in other hands.
-pub fn revoke(wanted: &Wanted, granted: &Granted, price: &GasPrice) -> Unsigned {
+/// Builds the transaction that revokes every current grant, for a key that may be compromised.
+pub fn build_revocation(
+    wanted: &GrantRequest,
+    granted: &CurrentGrants,
+    price: &GasPrice,
+) -> UnsignedTransaction {
     let (granter, grantee) = (wanted.granter.to_string(), wanted.grantee.to_string());
     let mut messages: Vec<Value> = granted
         .types
@@ -68,7 +72,7 @@ fn revoke_fees(granter: &str, grantee: &str) -> Value {
     json!({ "@type": "/cosmos.feegrant.v1beta1.MsgRevokeAllowance", "granter": granter, "grantee": grantee })
 }
 
-fn unsigned(messages: Vec<Value>, price: &GasPrice) -> Unsigned {
+fn unsigned(messages: Vec<Value>, price: &GasPrice) -> UnsignedTransaction {
     let count = u64::try_from(messages.len()).unwrap_or(u64::MAX);
     let gas = GAS_EACH.saturating_mul(count).saturating_add(GAS_BASE);
     let fee = price.fee(gas);
@@ -80,10 +84,10 @@ fn unsigned(messages: Vec<Value>, price: &GasPrice) -> Unsigned {
             "gas_limit": gas.to_string(), "payer": "", "granter": "" } },
         "signatures": [],
     });
-    Unsigned { messages, json }
+    UnsignedTransaction { messages, json }
 }
 
-/// Whole seconds, UTC.
+/// Formats whole seconds in UTC.
 fn time(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
@@ -96,10 +100,10 @@ mod tests {
     use sentinel_proto::hub::FeeAllowance;
 
     use super::*;
-    use crate::submit::messages::TYPES;
+    use crate::submit::messages::MESSAGE_TYPES;
 
-    fn wanted() -> Wanted {
-        Wanted {
+    fn wanted() -> GrantRequest {
+        GrantRequest {
             granter: AccountAddress::new([1; 20]),
             grantee: AccountAddress::new([2; 20]),
             expires: UNIX_EPOCH + Duration::from_secs(1_800_000_000),
@@ -119,30 +123,37 @@ mod tests {
     }
 
     #[test]
-    fn exactly_what_is_needed_is_granted_and_a_fee_grant_that_is_there_is_replaced() {
+    fn grants_needed_types_only_and_replaces_existing_fee_grant() {
         let price = "0.1udvpn".parse().unwrap();
-        let fresh = grant(&wanted(), &Granted::default(), &price);
+        let fresh = build_grant(&wanted(), &CurrentGrants::default(), &price);
         let types: Vec<_> =
             fresh.messages.iter().filter_map(|m| m["grant"]["authorization"]["msg"].as_str()).collect();
-        assert_eq!(types, TYPES);
-        assert_eq!(fresh.messages.len(), TYPES.len() + 1);
+        assert_eq!(types, MESSAGE_TYPES);
+        assert_eq!(fresh.messages.len(), MESSAGE_TYPES.len() + 1);
         assert_eq!(fresh.messages[0]["grant"]["expiration"], "2027-01-15T08:00:00Z");
-        let allowed = &fresh.messages[TYPES.len()]["allowance"]["allowed_messages"];
+        let allowed = &fresh.messages[MESSAGE_TYPES.len()]["allowance"]["allowed_messages"];
         assert_eq!(*allowed, json!(["/cosmos.authz.v1beta1.MsgExec"]));
-        let again = grant(&wanted(), &Granted { fees: Some(fees()), ..Granted::default() }, &price);
-        assert_eq!(again.messages[TYPES.len()]["@type"], "/cosmos.feegrant.v1beta1.MsgRevokeAllowance");
-        let setup = Wanted { setup_expires: Some(UNIX_EPOCH), ..wanted() };
-        assert_eq!(grant(&setup, &Granted::default(), &price).messages.len(), TYPES.len() + 4);
+        let again =
+            build_grant(&wanted(), &CurrentGrants { fees: Some(fees()), ..CurrentGrants::default() }, &price);
+        assert_eq!(
+            again.messages[MESSAGE_TYPES.len()]["@type"],
+            "/cosmos.feegrant.v1beta1.MsgRevokeAllowance"
+        );
+        let setup = GrantRequest { setup_expires: Some(UNIX_EPOCH), ..wanted() };
+        assert_eq!(
+            build_grant(&setup, &CurrentGrants::default(), &price).messages.len(),
+            MESSAGE_TYPES.len() + 4
+        );
     }
 
     #[test]
-    fn revoking_takes_all_of_it() {
+    fn revokes_every_current_grant() {
         let types = [("/a.B".to_owned(), None)].into();
-        let granted = Granted { types, foreign: Vec::new(), fees: Some(fees()) };
-        let taken = revoke(&wanted(), &granted, &"0.1udvpn".parse().unwrap());
+        let granted = CurrentGrants { types, foreign: Vec::new(), fees: Some(fees()) };
+        let taken = build_revocation(&wanted(), &granted, &"0.1udvpn".parse().unwrap());
         assert_eq!(taken.messages.len(), 2);
         assert_eq!(taken.messages[0]["msg_type_url"], "/a.B");
         assert_eq!(granted.surplus(), ["/a.B"]);
-        assert_eq!(granted.missing(), TYPES);
+        assert_eq!(granted.missing(), MESSAGE_TYPES);
     }
 }

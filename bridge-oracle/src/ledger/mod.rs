@@ -1,5 +1,5 @@
-//! The hub as the oracle sees it: provider, plans, leases, links, and the nodes that it may lease, all of one height
-//! or newer. What happens without a transaction (a node going inactive loses its leases and links) shows here.
+//! The hub as the oracle reads it: provider, plans, leases, links and leasable nodes, all of one height or newer.
+//! Changes without a transaction (an inactive node loses its leases and links) are visible here.
 
 mod hub;
 
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub use hub::HubLedger;
 
-/// Policy of our leases. Under it the hub renews a lease at its end by itself, at the price that it had or less, so
-/// that a plan outlives an oracle that is down; and the oracle may renew earlier at a higher price.
+/// Renewal policy of the oracle's leases. Under it the hub renews a lease at its end, at the same price or less, so
+/// that a plan survives an oracle that is down; the oracle may renew earlier at a higher price.
 pub const RENEWAL: RenewalPricePolicy = RenewalPricePolicy::Always;
 
 /// Price of an hour in the governed denomination. The hub compares `base` when either side has one, else `quote`.
@@ -21,32 +21,32 @@ pub struct Price {
     /// `base_value`, scaled by 10^18 as on the wire.
     #[serde(with = "crate::policy::amount")]
     pub base: u128,
-    /// `quote_value`, in the smallest coin: what is paid.
+    /// `quote_value`, in the smallest coin: the amount that is paid.
     #[serde(with = "crate::policy::amount")]
     pub quote: u128,
 }
 
 impl Price {
-    /// Whether the hub takes this price where `other` is the most that is offered.
+    /// Returns whether the hub accepts this price for an offered maximum of `other`.
     pub const fn within(&self, other: &Self) -> bool {
         if self.base > 0 || other.base > 0 { self.base <= other.base } else { self.quote <= other.quote }
     }
 }
 
-/// The hub at one height.
+/// State of the hub at one height.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ledger {
-    /// Height at which it was read; what was read later is newer.
+    /// Height of the read; parts that were read later may be newer.
     pub height: u64,
-    /// Time of that block, Unix seconds: the clock of all decisions.
+    /// Time of that block in Unix seconds: the clock of all decisions.
     pub time: u64,
     /// The provider.
     pub provider: ProviderState,
-    /// Those of the governed plans that exist and are the provider's. Another one's plan is an error of the reading.
+    /// The governed plans that exist. A plan of another provider is a read error.
     pub plans: BTreeMap<u64, PlanState>,
     /// The provider's leases; the hub allows one for each node.
     pub leases: BTreeMap<NodeAddress, LeaseState>,
-    /// Nodes that were asked for and are on the hub.
+    /// Requested nodes that are on the hub.
     pub nodes: BTreeMap<NodeAddress, NodeOnHub>,
 }
 
@@ -65,7 +65,7 @@ pub enum ProviderState {
 /// A governed plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct PlanState {
-    /// Whether subscriptions are taken.
+    /// Whether the plan takes subscriptions.
     pub active: bool,
     /// Linked nodes, whatever their state.
     pub links: BTreeSet<NodeAddress>,
@@ -74,50 +74,50 @@ pub struct PlanState {
 /// A lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LeaseState {
-    /// Its number.
+    /// Lease identifier.
     pub id: u64,
     /// Price of an hour.
     pub price: Price,
     /// Hours that were leased (`max_hours`).
     pub hours: u32,
-    /// Hours paid out so far (`hours`); the rest is refunded at an early end.
+    /// Hours paid out so far (`hours`); the rest is refunded if the lease ends early.
     pub paid: u32,
-    /// Start, or last renewal; Unix seconds.
+    /// Start or last renewal, in Unix seconds.
     pub start: u64,
-    /// Whether the hub renews it by itself (any policy but unspecified).
+    /// Whether the hub renews the lease (any policy except unspecified).
     pub renews: bool,
-    /// Whether it does so whatever became of the price, as ours do ([`RENEWAL`]); never above its own price.
+    /// Whether the policy is [`RENEWAL`]: the hub renews at any price up to the lease's own.
     pub always: bool,
 }
 
 impl LeaseState {
-    /// When it ends, if it is not renewed.
+    /// Returns the end of the lease without renewal, in Unix seconds.
     pub const fn ends(&self) -> u64 {
         self.start.saturating_add(3600 * self.hours as u64)
     }
 }
 
-/// A node as the hub knows it.
+/// State of a node on the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct NodeOnHub {
-    /// Whether it is active: an inactive one cannot be leased.
+    /// Whether the node is active: an inactive node cannot be leased.
     pub active: bool,
-    /// What an hour costs in the governed denomination; `None`: the node does not sell hours for it.
+    /// Price of an hour in the governed denomination; `None`: the node does not offer it.
     pub hourly: Option<Price>,
 }
 
-/// Why the hub could not be read.
+/// Errors of reading the hub.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The hub cannot be asked now, or is not the configured one.
+    /// The hub cannot be queried, or is not the configured chain.
     #[error(transparent)]
     Hub(#[from] sentinel_proto::hub::HubError),
-    /// The newest block cannot have the time that it is said to have, or this machine's clock is wrong.
+    /// The block time is implausible, or the local clock is wrong.
     #[error("the hub's newest block is of {time} (Unix seconds): {problem}")]
     Time {
-        /// What was said.
+        /// Block time in Unix seconds.
         time: u64,
-        /// Why it is not believed.
+        /// Why the time is rejected.
         problem: &'static str,
     },
     /// A governed plan belongs to another provider: the configuration is wrong.
@@ -125,14 +125,14 @@ pub enum LedgerError {
     ForeignPlan {
         /// The plan.
         plan: u64,
-        /// Whose it is.
+        /// Owner of the plan.
         owner: String,
     },
 }
 
-/// Where the ledger comes from.
+/// Source of the ledger.
 pub trait ReadLedger: Send + Sync {
-    /// The ledger now. `wanted` are the nodes whose state and price are needed besides those leased or linked.
+    /// Reads the ledger. `wanted` names nodes whose state and price are needed in addition to leased and linked nodes.
     fn read(
         &self,
         wanted: &BTreeSet<NodeAddress>,

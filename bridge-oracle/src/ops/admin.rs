@@ -1,20 +1,20 @@
-//! The private address: health, readiness, metrics. For the operator and his monitoring only.
+//! The private HTTP address: health, readiness, metrics. For the operator's monitoring only.
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use service_runtime::admin::Observed;
 
 use super::health::{Health, NotReady};
 
-/// What the private address shows.
+/// State that the private address shows.
 #[derive(Debug)]
-pub struct Admin {
+pub struct AdminState {
     /// Readiness.
     pub health: Health,
     /// Metrics.
     pub metrics: PrometheusHandle,
 }
 
-impl Observed for Admin {
+impl Observed for AdminState {
     type NotReady = NotReady;
 
     async fn not_ready(&self) -> Vec<NotReady> {

@@ -1,4 +1,4 @@
-//! What keeps the oracle from its work, and since when.
+//! Problems that keep the oracle from working, and since when.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,17 +6,17 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-/// The parts that can be in trouble.
+/// Components that can have a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// Reading the registry.
+pub enum Component {
+    /// Reads of the registry.
     Ethereum,
-    /// Reading the hub.
+    /// Reads of the hub.
     Hub,
     /// The approval of the governed configuration.
     Approval,
-    /// The operator's word is needed.
+    /// Waiting for the operator's consent.
     Operator,
     /// Transactions on the hub.
     Submit,
@@ -24,59 +24,59 @@ pub enum Part {
     Start,
 }
 
-/// Something that is not as it should be.
+/// A component that is not ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// The part.
-    pub what: Part,
-    /// Why, for a person.
+    /// The component.
+    pub what: Component,
+    /// Reason, for a person.
     pub why: String,
-    /// Since when, RFC 3339.
+    /// Start of the problem, RFC 3339.
     pub since: String,
 }
 
-/// What is in trouble. Cheap to clone.
+/// Current problems. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Health(Arc<Mutex<BTreeMap<Part, (String, SystemTime)>>>);
+pub struct Health(Arc<Mutex<BTreeMap<Component, (String, SystemTime)>>>);
 
 impl Default for Health {
     fn default() -> Self {
-        let start = (Part::Start, ("no round has been made yet".to_owned(), SystemTime::now()));
+        let start = (Component::Start, ("no round has been made yet".to_owned(), SystemTime::now()));
         Self(Arc::new(Mutex::new(BTreeMap::from([start]))))
     }
 }
 
 impl Health {
-    /// `part` is in trouble; the time of its beginning stays.
-    pub fn trouble(&self, part: Part, why: impl Into<String>) {
+    /// Records a problem of `part`; its start time is kept.
+    pub fn report_problem(&self, part: Component, why: impl Into<String>) {
         let why = why.into();
-        let mut parts = self.parts();
-        let (told, _) = parts.entry(part).or_insert_with(|| (String::new(), SystemTime::now()));
-        if *told != why {
+        let mut parts = self.problems();
+        let (reported, _) = parts.entry(part).or_insert_with(|| (String::new(), SystemTime::now()));
+        if *reported != why {
             tracing::warn!(part = ?part, why, "not ready");
-            *told = why;
+            *reported = why;
         }
     }
 
-    /// `part` is well.
-    pub fn well(&self, part: Part) {
-        if self.parts().remove(&part).is_some() {
+    /// Removes the problem of `part`.
+    pub fn clear_problem(&self, part: Component) {
+        if self.problems().remove(&part).is_some() {
             tracing::info!(part = ?part, "ready again");
         }
     }
 
-    /// Everything that is in trouble.
+    /// Returns all current problems.
     pub fn not_ready(&self) -> Vec<NotReady> {
-        let line = |(&what, (why, since)): (&Part, &(String, SystemTime))| NotReady {
+        let line = |(&what, (why, since)): (&Component, &(String, SystemTime))| NotReady {
             what,
             why: why.clone(),
             since: humantime::format_rfc3339_seconds(*since).to_string(),
         };
-        self.parts().iter().map(line).collect()
+        self.problems().iter().map(line).collect()
     }
 
-    fn parts(&self) -> MutexGuard<'_, BTreeMap<Part, (String, SystemTime)>> {
-        // A map is whole between two calls of its methods.
+    fn problems(&self) -> MutexGuard<'_, BTreeMap<Component, (String, SystemTime)>> {
+        // Poisoning is harmless: each map operation completes or panics before it changes the map.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,16 +86,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trouble_has_a_beginning_and_an_end() {
+    fn keeps_start_of_problem_until_cleared() {
         let health = Health::default();
-        health.well(Part::Start);
+        health.clear_problem(Component::Start);
         assert!(health.not_ready().is_empty());
-        health.trouble(Part::Hub, "gone");
+        health.report_problem(Component::Hub, "gone");
         let since = health.not_ready()[0].since.clone();
-        health.trouble(Part::Hub, "still gone");
+        health.report_problem(Component::Hub, "still gone");
         let now = health.not_ready();
         assert_eq!((now[0].why.as_str(), &now[0].since), ("still gone", &since));
-        health.well(Part::Hub);
+        health.clear_problem(Component::Hub);
         assert!(health.not_ready().is_empty());
     }
 }

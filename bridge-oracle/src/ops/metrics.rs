@@ -7,15 +7,15 @@ use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use sovereign_contracts::reader::Observer;
 
 use crate::ledger::Ledger;
-use crate::reconcile::{Decision, Stance};
-use crate::standing::Settled;
-use crate::submit::Outcome;
+use crate::reconcile::{Decision, NodeStatus};
+use crate::standing::SettledBlock;
+use crate::submit::SubmitOutcome;
 
-const SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+const DURATION_BUCKETS_SECS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// Installs the recorder and describes every metric; the handle renders them.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = service_runtime::metrics::install(SECONDS)?;
+    let handle = service_runtime::metrics::install(DURATION_BUCKETS_SECS)?;
     describe();
     Ok(handle)
 }
@@ -28,11 +28,11 @@ fn describe() {
         Unit::Seconds,
         "When the last round that failed nowhere ended, Unix time"
     );
-    describe_gauge!("bridge_oracle_ethereum_block", "Settled block that was acted on");
+    describe_gauge!("bridge_oracle_ethereum_block", "Settled block that the last round used");
     describe_gauge!("bridge_oracle_ethereum_lag_seconds", Unit::Seconds, "Age of that block");
     describe_gauge!("bridge_oracle_ethereum_lag_blocks", "Newest block seen, less the settled one");
     describe_counter!("bridge_oracle_ethereum_calls_total", "Calls to Ethereum by method and outcome");
-    describe_gauge!("bridge_oracle_hub_height", "Height of the hub that was acted on");
+    describe_gauge!("bridge_oracle_hub_height", "Hub height that the last round used");
     describe_gauge!("bridge_oracle_hub_lag_seconds", Unit::Seconds, "Age of that block");
     describe_gauge!("bridge_oracle_nodes", "Nodes by stance");
     describe_gauge!("bridge_oracle_linked_nodes", "Linked nodes by plan");
@@ -63,29 +63,29 @@ impl Observer for EthereumMetrics {
     fn head_seen(&self, _: Duration) {}
 }
 
-/// The settled block that is acted on, and the newest one that any provider showed.
-pub fn settled(block: Settled, newest: Option<u64>) {
-    gauge!("bridge_oracle_ethereum_block").set(number(block.number));
+/// Records the settled block that a round uses, and the newest block that any provider showed.
+pub fn set_settled_block(block: SettledBlock, newest: Option<u64>) {
+    gauge!("bridge_oracle_ethereum_block").set(to_f64(block.number));
     gauge!("bridge_oracle_ethereum_lag_seconds").set(block.age().as_secs_f64());
     let lag = newest.unwrap_or(block.number).saturating_sub(block.number);
-    gauge!("bridge_oracle_ethereum_lag_blocks").set(number(lag));
+    gauge!("bridge_oracle_ethereum_lag_blocks").set(to_f64(lag));
 }
 
-/// The hub that is acted on.
-pub fn ledger(ledger: &Ledger) {
-    gauge!("bridge_oracle_hub_height").set(number(ledger.height));
-    let age = Settled { number: ledger.height, timestamp: ledger.time }.age();
+/// Records the ledger that a round uses.
+pub fn set_ledger(ledger: &Ledger) {
+    gauge!("bridge_oracle_hub_height").set(to_f64(ledger.height));
+    let age = SettledBlock { number: ledger.height, timestamp: ledger.time }.age();
     gauge!("bridge_oracle_hub_lag_seconds").set(age.as_secs_f64());
     for (id, plan) in &ledger.plans {
-        gauge!("bridge_oracle_linked_nodes", "plan" => id.to_string()).set(number(plan.links.len() as u64));
+        gauge!("bridge_oracle_linked_nodes", "plan" => id.to_string()).set(to_f64(plan.links.len() as u64));
     }
 }
 
-/// What a round was decided to be.
-pub fn decision(decision: &Decision) {
+/// Records a round's decision.
+pub fn set_decision(decision: &Decision) {
     for label in ["good", "grace", "waiting", "remove", "out"] {
-        let here = decision.rows.values().filter(|row| stance(row.stance) == label).count();
-        gauge!("bridge_oracle_nodes", "stance" => label).set(number(here as u64));
+        let here = decision.rows.values().filter(|row| status_label(row.status) == label).count();
+        gauge!("bridge_oracle_nodes", "stance" => label).set(to_f64(here as u64));
     }
     let spending = decision.spending;
     gauge!("bridge_oracle_budget_limit").set(amount(spending.limit));
@@ -93,18 +93,18 @@ pub fn decision(decision: &Decision) {
     gauge!("bridge_oracle_halted").set(f64::from(u8::from(decision.halt.is_some())));
 }
 
-const fn stance(stance: Stance) -> &'static str {
-    match stance {
-        Stance::Good => "good",
-        Stance::Grace { .. } => "grace",
-        Stance::Waiting { .. } => "waiting",
-        Stance::Remove => "remove",
-        Stance::Out => "out",
+const fn status_label(status: NodeStatus) -> &'static str {
+    match status {
+        NodeStatus::Good => "good",
+        NodeStatus::Grace { .. } => "grace",
+        NodeStatus::Waiting { .. } => "waiting",
+        NodeStatus::Remove => "remove",
+        NodeStatus::Out => "out",
     }
 }
 
-/// What became of a round's actions.
-pub fn outcome(outcome: &Outcome) {
+/// Counts the results of a round's actions.
+pub fn count_outcome(outcome: &SubmitOutcome) {
     for action in &outcome.done {
         counter!("bridge_oracle_actions_total", "action" => action.label(), "outcome" => "done").increment(1);
     }
@@ -112,12 +112,12 @@ pub fn outcome(outcome: &Outcome) {
         counter!("bridge_oracle_actions_total", "action" => action.label(), "outcome" => "refused")
             .increment(1);
     }
-    gauge!("bridge_oracle_refused").set(number(outcome.refused.len() as u64));
+    gauge!("bridge_oracle_refused").set(to_f64(outcome.refused.len() as u64));
     counter!("bridge_oracle_gas_total").increment(outcome.gas);
 }
 
-/// A round has ended.
-pub fn round(outcome: &'static str, took: Duration) {
+/// Records the end of a round.
+pub fn record_round(outcome: &'static str, took: Duration) {
     counter!("bridge_oracle_rounds_total", "outcome" => outcome).increment(1);
     histogram!("bridge_oracle_round_seconds").record(took.as_secs_f64());
     if outcome != "failed" {
@@ -126,25 +126,25 @@ pub fn round(outcome: &'static str, took: Duration) {
     }
 }
 
-/// Gas that the fee grant still pays for; `None`: it has no limit.
-pub fn fee_grant(gas: Option<u64>) {
-    gauge!("bridge_oracle_fee_grant_gas").set(gas.map_or(f64::INFINITY, number));
+/// Records the gas that the fee grant still pays for; `None`: no limit.
+pub fn set_fee_grant_gas(gas: Option<u64>) {
+    gauge!("bridge_oracle_fee_grant_gas").set(gas.map_or(f64::INFINITY, to_f64));
 }
 
-/// When the first of the grants ends; `None`: never.
-pub fn grants_end(end: Option<std::time::SystemTime>) {
+/// Records the earliest expiry of the grants; `None`: never.
+pub fn set_grants_end(end: Option<std::time::SystemTime>) {
     let since = |end: std::time::SystemTime| end.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     gauge!("bridge_oracle_grants_end_timestamp_seconds")
         .set(end.map_or(f64::INFINITY, |end| since(end).as_secs_f64()));
 }
 
-/// Whether the governed configuration is the approved one.
-pub fn approved(yes: bool) {
+/// Records whether the governed configuration is approved.
+pub fn set_approved(yes: bool) {
     gauge!("bridge_oracle_approved").set(f64::from(u8::from(yes)));
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a gauge")]
-const fn number(value: u64) -> f64 {
+const fn to_f64(value: u64) -> f64 {
     value as f64
 }
 

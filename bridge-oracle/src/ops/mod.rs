@@ -1,4 +1,4 @@
-//! Operations: health, metrics, the private address.
+//! Operations: health, metrics and the private HTTP address.
 
 pub mod admin;
 pub mod health;

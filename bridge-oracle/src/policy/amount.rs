@@ -1,13 +1,13 @@
-//! Amounts of coins as decimal text: they do not fit into the numbers of TOML and JSON.
+//! Amounts of coins as decimal text: they exceed the numbers of TOML and JSON.
 
 use serde::{Deserialize, Deserializer, Serializer, de};
 
-/// Writes an amount.
+/// Serializes an amount.
 pub fn serialize<S: Serializer>(amount: &u128, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
 }
 
-/// Reads an amount; digits only, without a leading zero, so that one amount has one spelling.
+/// Deserializes an amount: digits only, without a leading zero, so that each amount has one spelling.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
     let text = String::deserialize(deserializer)?;
     let amount: u128 = text.parse().map_err(|_| de::Error::custom("not an amount of digits"))?;

@@ -1,5 +1,5 @@
-//! The approval as files for the transaction builder of Safe{Wallet}: schedule, execute, cancel. The same operation
-//! as `npm run bundle -- --sig "approveConfig(string,bytes32)"` of the contracts makes.
+//! The approval as files for the transaction builder of Safe{Wallet}: schedule, execute, cancel. Makes the same
+//! operation as `npm run bundle -- --sig "approveConfig(string,bytes32)"` in `contracts/`.
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
@@ -10,22 +10,22 @@ use sovereign_contracts::system::{ParameterRegistry, TieredTimelock};
 use super::Governed;
 
 /// Scope of the approval in the `ParameterRegistry`.
-pub const SCOPE: &str = "BRIDGE_ORACLE";
-const ACTION: &str = "approveConfig";
+pub const APPROVAL_SCOPE: &str = "BRIDGE_ORACLE";
+const APPROVE_ACTION: &str = "approveConfig";
 
 /// The three steps of an approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
-    /// Name of a file, without its ending, and what is in it.
+    /// File names without extension, with their contents.
     pub files: [(String, Value); 3],
     /// The timelock.
     pub timelock: Address,
-    /// Seconds between schedule and execution.
+    /// Seconds from schedule to execution.
     pub delay: u64,
 }
 
 impl Bundle {
-    /// For the approval of `governed`, as the contracts ask for it. `salt` tells equal operations apart.
+    /// Builds the approval of `governed` as the contracts require it. `salt` distinguishes equal operations.
     pub async fn make(governed: &Governed, reader: &Reader, salt: u64) -> Result<Self, ReadError> {
         let registry = governed.ethereum.parameter_registry;
         let payload = approve(governed.hash());
@@ -38,7 +38,7 @@ impl Bundle {
     }
 
     fn of(chain: u64, timelock: Address, registry: Address, payload: Bytes, delay: U256, salt: u64) -> Self {
-        let salt = keccak256((ACTION, U256::from(salt)).abi_encode_params());
+        let salt = keccak256((APPROVE_ACTION, U256::from(salt)).abi_encode_params());
         let (targets, values, payloads) = (vec![registry], vec![U256::ZERO], vec![payload]);
         let id = keccak256(
             (targets.clone(), values.clone(), payloads.clone(), B256::ZERO, salt).abi_encode_params(),
@@ -56,7 +56,7 @@ impl Bundle {
         let cancel = TieredTimelock::cancelCall { id };
         let delay = u64::try_from(delay).unwrap_or(u64::MAX);
         let file = |step: &str, data: Vec<u8>| {
-            let name = format!("{ACTION}.{step}");
+            let name = format!("{APPROVE_ACTION}.{step}");
             let json = json!({
                 "version": "1.0",
                 "chainId": chain.to_string(),
@@ -82,7 +82,9 @@ impl Bundle {
 }
 
 fn approve(hash: B256) -> Bytes {
-    ParameterRegistry::approveConfigCall { scope: keccak256(SCOPE), configHash: hash }.abi_encode().into()
+    ParameterRegistry::approveConfigCall { scope: keccak256(APPROVAL_SCOPE), configHash: hash }
+        .abi_encode()
+        .into()
 }
 
 async fn answer<C: SolCall>(reader: &Reader, call: Call) -> Result<C::Return, ReadError> {

@@ -1,14 +1,14 @@
-//! The canonical form: JSON without white space, keys in byte order, so that comments, order and layout of the file
-//! do not count and everything else does.
+//! The canonical form: JSON without white space, keys in byte order. Comments, order and layout of the file do not
+//! change the hash; every value does.
 
 use serde_json::Value;
 
 use super::Governed;
 
-/// The text that is hashed.
+/// Returns the text that is hashed.
 pub(super) fn text(governed: &Governed) -> String {
     let mut out = String::with_capacity(2048);
-    // Nothing in the struct can fail to become JSON; were it so, the hash would be nobody's.
+    // Serialization of this struct cannot fail; if it did, the resulting hash would match no approval.
     write(&serde_json::to_value(governed).unwrap_or_default(), &mut out);
     out
 }

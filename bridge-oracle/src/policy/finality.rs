@@ -12,7 +12,7 @@ pub enum Finality {
     Finalized,
     /// The chain's safe head.
     Safe,
-    /// So many blocks below the head, for chains without finality.
+    /// This many blocks below the head, for chains without finality.
     Depth(u64),
 }
 
@@ -35,7 +35,7 @@ impl FromStr for Finality {
             "safe" => Some(Self::Safe),
             _ => text.strip_prefix("depth:").and_then(|depth| depth.parse().ok()).map(Self::Depth),
         };
-        // "depth:012" would be a second spelling of the same.
+        // "depth:012" would be a second spelling of the same value.
         parsed
             .filter(|finality| finality.to_string() == text)
             .ok_or_else(|| format!("{text:?} is none of finalized, safe, depth:N"))

@@ -1,4 +1,4 @@
-//! Sections of `governed.toml`. Every key is required: a default would decide without having been approved.
+//! Sections of `governed.toml`. Every key is required: a default would decide without approval.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use serde::{Deserialize, Serialize};
 use super::Finality;
 use super::amount;
 
-/// Everything that decides.
+/// The governed configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Governed {
-    /// Form of this file; 1.
+    /// Format version; 1.
     pub version: u32,
-    /// Where standing is read.
+    /// Ethereum contracts and finality.
     pub ethereum: Ethereum,
-    /// Where it becomes true.
+    /// Hub chain, provider and plans.
     pub hub: Hub,
-    /// Who is in good standing, beyond what the contracts say.
+    /// Requirements of good standing in addition to the contracts.
     pub standing: Standing,
-    /// How much may change at once.
+    /// Limits of changes.
     pub limits: Limits,
-    /// Leases and what they may cost.
+    /// Terms and budget of leases.
     pub lease: Lease,
     /// The approval of this file.
     pub approval: Approval,
 }
 
-/// Where standing is read.
+/// Ethereum contracts and finality.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ethereum {
@@ -39,80 +39,80 @@ pub struct Ethereum {
     pub node_registry: Address,
     /// `ParameterRegistry`.
     pub parameter_registry: Address,
-    /// Which block counts.
+    /// Finality rule.
     pub finality: Finality,
-    /// Providers that must give the same answer.
+    /// Providers that must return the same answer.
     pub quorum: usize,
-    /// Oldest settled block that is acted on.
+    /// Maximum age of the settled block.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
 }
 
-/// Where standing becomes true.
+/// Hub chain, provider and plans.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hub {
     /// Chain id.
     pub chain_id: String,
-    /// The provider in whose name the oracle acts.
+    /// Provider in whose name the oracle acts.
     pub provider: ProviderAddress,
-    /// Its plans whose links the oracle keeps.
+    /// Plans of the provider whose links the oracle manages.
     pub plans: Vec<u64>,
     /// Accounts that may act as the oracle.
     pub members: Vec<AccountAddress>,
 }
 
-/// Who is in good standing, beyond what the contracts say.
+/// Requirements of good standing in addition to the contracts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Standing {
-    /// Least score, should the contracts ask for less.
+    /// Minimum score; the contracts' minimum applies if it is higher.
     pub min_score: u16,
-    /// What a removed node's score must be above the least to be linked again.
+    /// Margin above the minimum score that a removed node needs to be linked again.
     pub score_margin: u16,
-    /// How long a linked node may be below the least score.
+    /// Time that a linked node may stay below the minimum score.
     #[serde(with = "humantime_serde")]
     pub score_grace: Duration,
-    /// How long a removed node must be in good standing again before it is linked.
+    /// Time that a removed node must be in good standing before it is linked again.
     #[serde(with = "humantime_serde")]
     pub min_dwell: Duration,
     /// Nodes that are never linked.
     pub blacklist: Vec<NodeAddress>,
 }
 
-/// How much may change at once.
+/// Limits of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Part of the linked nodes that may be removed within `removal_window`, in percent.
+    /// Maximum percentage of linked nodes that may be removed within `removal_window`.
     pub max_removed_percent: u8,
-    /// So many may be removed within the window however few are linked.
+    /// Number of nodes that may be removed within the window, whatever the percentage.
     pub max_removed_always: u32,
-    /// The window.
+    /// Window of the removal limit.
     #[serde(with = "humantime_serde")]
     pub removal_window: Duration,
-    /// Actions of one round.
+    /// Maximum actions in one round.
     pub max_actions: usize,
 }
 
-/// Leases and what they may cost.
+/// Terms and budget of leases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lease {
     /// Denomination of prices and budget.
     pub denom: String,
-    /// Hours that a lease is started or renewed for.
+    /// Hours for which a lease is started or renewed.
     pub hours: u32,
-    /// How long before its end a lease is renewed that the hub would not renew by itself.
+    /// Time before its end at which the oracle renews a lease that the hub would not renew.
     #[serde(with = "humantime_serde")]
     pub renew_before: Duration,
-    /// Most that an hour may cost.
+    /// Maximum price of an hour.
     #[serde(with = "amount")]
     pub max_hourly_price: u128,
-    /// Most that its `base_value` may be, scaled by 10^18; 0: nodes with a base price are not leased.
+    /// Maximum `base_value` of the price, scaled by 10^18; 0: nodes with a base price are not leased.
     #[serde(with = "amount")]
     pub max_hourly_base: u128,
-    /// Most that leases may take as deposit within 24 hours; refunds are not counted back.
+    /// Maximum deposits of leases within 24 hours; refunds are not subtracted.
     #[serde(with = "amount")]
     pub max_per_day: u128,
 }
@@ -121,7 +121,7 @@ pub struct Lease {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// How long a running oracle goes on once another hash, or none, is approved.
+    /// Time that a running oracle continues after another hash, or none, is approved.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
 }

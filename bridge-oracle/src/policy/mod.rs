@@ -1,4 +1,4 @@
-//! Governed configuration: everything that decides, in one file whose hash the timelock has approved on Ethereum.
+//! Governed configuration: every value that decides, in one file whose hash the timelock approves on Ethereum.
 
 pub mod amount;
 mod approval;
@@ -13,17 +13,17 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 
-pub use approval::{ApprovalWatch, File, NotApproved, Verdict};
-pub use bundle::{Bundle, SCOPE};
+pub use approval::{ApprovalError, ApprovalStatus, ApprovalWatch, GovernedFile};
+pub use bundle::{APPROVAL_SCOPE, Bundle};
 pub use finality::Finality;
 pub use governed::{Approval, Ethereum, Governed, Hub, Lease, Limits, Standing};
 pub use template::TEMPLATE;
 pub use validate::Invalid;
 
 /// Name of the file in the oracle's home.
-pub const FILE: &str = "governed.toml";
+pub const GOVERNED_FILE: &str = "governed.toml";
 
-/// Why there is no usable governed configuration.
+/// Errors of loading the governed configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The file is missing or cannot be read.
@@ -31,15 +31,15 @@ pub enum PolicyError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Cause.
         source: std::io::Error,
     },
-    /// The file does not parse, or lacks a key: nothing that decides has a default.
+    /// The file does not parse, or lacks a key: no governed key has a default.
     #[error("{path}: {source}")]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with the key.
+        /// Cause, with the key.
         source: Box<toml::de::Error>,
     },
     /// The values contradict each other or a bound.
@@ -47,7 +47,7 @@ pub enum PolicyError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Every problem found.
+        /// All problems.
         problems: Vec<Invalid>,
     },
 }
@@ -59,7 +59,7 @@ fn join(problems: &[Invalid]) -> String {
 impl Governed {
     /// Reads `governed.toml` in `home`.
     pub fn load(home: &Path) -> Result<Self, PolicyError> {
-        Self::read(&home.join(FILE))
+        Self::read(&home.join(GOVERNED_FILE))
     }
 
     /// Reads the file at `path`.
@@ -76,12 +76,12 @@ impl Governed {
         }
     }
 
-    /// The text that is hashed; see `docs/oracle.md`.
+    /// Returns the text that is hashed; see `docs/oracle.md`.
     pub fn canonical(&self) -> String {
         canonical::text(self)
     }
 
-    /// What the timelock approves: keccak256 of [`Governed::canonical`].
+    /// Returns the hash that the timelock approves: keccak256 of [`Governed::canonical`].
     pub fn hash(&self) -> B256 {
         alloy::primitives::keccak256(self.canonical())
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A governed configuration that is valid.
+/// Returns a valid governed configuration.
 fn governed() -> Governed {
     let text = TEMPLATE
         .replace("0x0000000000000000000000000000000000000000", "0x5FbDB2315678afecb367f032d93F642f64180aa3");
@@ -8,7 +8,7 @@ fn governed() -> Governed {
 }
 
 #[test]
-fn the_template_parses_and_names_what_is_missing() {
+fn template_parses_and_names_missing_values() {
     let template: Governed = toml::from_str(TEMPLATE).unwrap();
     let keys: Vec<_> = template.problems().into_iter().map(|problem| problem.key).collect();
     assert_eq!(keys, ["ethereum.node_registry", "ethereum.parameter_registry"]);
@@ -16,7 +16,7 @@ fn the_template_parses_and_names_what_is_missing() {
 }
 
 #[test]
-fn layout_does_not_count_for_the_hash_and_every_value_does() {
+fn hash_depends_on_every_value_and_not_on_layout() {
     let one = governed();
     let text = toml::to_string(&one).unwrap();
     let again: Governed = toml::from_str(&format!("# a remark\n{text}")).unwrap();
@@ -30,9 +30,9 @@ fn layout_does_not_count_for_the_hash_and_every_value_does() {
     assert_ne!(one.hash(), other.hash());
 }
 
-/// The form is a promise to whoever computes the hash with other tools.
+/// The form is stable: other tools compute the hash from it.
 #[test]
-fn the_canonical_form_is_fixed() {
+fn canonical_form_is_fixed() {
     let text = governed().canonical();
     assert!(text.starts_with(r#"{"approval":{"grace":"1h"},"ethereum":{"chain_id":1,"finality":"finalized","max_age":"1h","node_registry":"0x5fbdb2315678afecb367f032d93f642f64180aa3","#), "{text}");
     assert!(text.ends_with(r#""version":1}"#), "{text}");
@@ -40,7 +40,7 @@ fn the_canonical_form_is_fixed() {
 }
 
 #[test]
-fn nothing_has_a_default_and_nothing_unknown_passes() {
+fn rejects_missing_and_unknown_keys() {
     let text = toml::to_string(&governed()).unwrap();
     for line in text.lines().filter(|line| line.contains(" = ")) {
         let without = text.replacen(line, "", 1);
@@ -50,7 +50,7 @@ fn nothing_has_a_default_and_nothing_unknown_passes() {
 }
 
 #[test]
-fn bounds_are_told() {
+fn reports_values_out_of_bounds() {
     let mut bad = governed();
     bad.version = 2;
     bad.hub.plans = vec![1, 1];

@@ -1,28 +1,28 @@
-//! Checks between keys. All problems are reported at once.
+//! Checks between keys. Reports all problems at once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Governed;
 
-/// One problem: where, and what to do.
+/// One problem of one key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem}")]
 pub struct Invalid {
     /// The key.
     pub key: &'static str,
-    /// What is wrong and what would be right.
+    /// The problem and the allowed values.
     pub problem: &'static str,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
-const MOST_SCORE: u16 = 1000;
-/// A canonical form that nobody can read is approved unread.
-const MOST_ENTRIES: usize = 1000;
+const MAX_SCORE: u16 = 1000;
+/// Bound of lists: a person must be able to read the canonical form before approving it.
+const MAX_LIST_ENTRIES: usize = 1000;
 
 impl Governed {
-    /// Every problem of this configuration.
+    /// Returns every problem of this configuration.
     pub(super) fn problems(&self) -> Vec<Invalid> {
         let mut problems = Vec::new();
         let mut unless = |good: bool, key, problem| {
@@ -49,20 +49,20 @@ impl Governed {
         unless(unique(&hub.plans), "hub.plans", "give each plan once, and 1 to 16 of them");
         unless(hub.plans.len() <= 16 && !hub.plans.contains(&0), "hub.plans", "give 1 to 16 plans above 0");
         unless(unique(&hub.members), "hub.members", "give each member once, and at least one");
-        unless(hub.members.len() <= MOST_ENTRIES, "hub.members", "too many");
-        unless(standing.min_score <= MOST_SCORE, "standing.min_score", "must be between 0 and 1000");
-        unless(standing.score_margin <= MOST_SCORE, "standing.score_margin", "must be between 0 and 1000");
+        unless(hub.members.len() <= MAX_LIST_ENTRIES, "hub.members", "too many");
+        unless(standing.min_score <= MAX_SCORE, "standing.min_score", "must be between 0 and 1000");
+        unless(standing.score_margin <= MAX_SCORE, "standing.score_margin", "must be between 0 and 1000");
         unless(standing.score_grace <= MONTH, "standing.score_grace", "must be at most a month");
         unless(standing.min_dwell <= MONTH, "standing.min_dwell", "must be at most a month");
         unless(
             (standing.blacklist.is_empty() || unique(&standing.blacklist))
-                && standing.blacklist.len() <= MOST_ENTRIES,
+                && standing.blacklist.len() <= MAX_LIST_ENTRIES,
             "standing.blacklist",
             "give each node once, and at most 1000",
         );
         unless(limits.max_removed_percent <= 100, "limits.max_removed_percent", "must be between 0 and 100");
         unless(limits.removal_window <= DAY, "limits.removal_window", "must be at most a day");
-        // A lease and its links are never torn apart.
+        // A lease and its links must fit into one round.
         unless(
             limits.max_actions >= hub.plans.len() + 2,
             "limits.max_actions",

@@ -1,4 +1,4 @@
-//! What can be done on the hub, and why it is.
+//! Actions on the hub and their reasons.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::Price;
 
-/// One message of the provider. Prices and hours are exact: the hub refuses a lease that got dearer meanwhile.
+/// One message of the provider. Prices and hours are exact: the hub refuses a lease whose price has risen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
@@ -20,30 +20,31 @@ pub enum Action {
     StartLease {
         /// The node.
         node: NodeAddress,
-        /// For so long; paid in advance.
+        /// Hours, paid in advance.
         hours: u32,
         /// `max_price`, in the governed denomination.
         max_price: Price,
     },
-    /// `MsgRenewLeaseRequest`: the lease starts anew from now, what was not used is refunded.
+    /// `MsgRenewLeaseRequest`: the lease starts again from now; unused hours are refunded.
     RenewLease {
         /// The lease.
         lease: u64,
         /// Its node.
         node: NodeAddress,
-        /// For so long from now.
+        /// Hours from now.
         hours: u32,
         /// `max_price`, in the governed denomination.
         max_price: Price,
     },
-    /// `MsgUpdateLeaseRequest`: whether the hub renews the lease by itself at its end (policy
-    /// [`RENEWAL`](crate::ledger::RENEWAL), else unspecified). A lease that does not cannot be renewed either.
+    /// `MsgUpdateLeaseRequest`: sets whether the hub renews the lease at its end (policy
+    /// [`RENEWAL`](crate::ledger::RENEWAL), else unspecified). A lease that the hub does not renew cannot be renewed by
+    /// the oracle either.
     SetRenewal {
         /// The lease.
         lease: u64,
         /// Its node.
         node: NodeAddress,
-        /// Whether it renews.
+        /// Whether the hub renews it.
         renews: bool,
     },
     /// `MsgEndLeaseRequest`: refunds unused hours, unlinks the node from every plan.
@@ -53,7 +54,7 @@ pub enum Action {
         /// Its node.
         node: NodeAddress,
     },
-    /// `MsgLinkNodeRequest`. Needs a lease.
+    /// `MsgLinkNodeRequest`. Requires a lease.
     Link {
         /// The plan.
         plan: u64,
@@ -70,7 +71,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The node that it is about; none for a plan.
+    /// Returns the node of the action; `None` for a plan.
     pub const fn node(&self) -> Option<NodeAddress> {
         match self {
             Self::ActivatePlan { .. } => None,
@@ -121,14 +122,14 @@ impl fmt::Display for Action {
 /// An action with its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// What.
+    /// The action.
     #[serde(flatten)]
     pub action: Action,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// Why something is done.
+/// Reason of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Reason(pub String);

@@ -1,19 +1,19 @@
-//! (standing, ledger, policy) in, ordered actions out. Pure: no clock, no network, no randomness. The same input
-//! gives the same actions, and once they are done there are none.
+//! Pure reconciliation: standing, ledger and policy in, ordered actions out. No clock, no network, no randomness. The
+//! same input gives the same actions, and after they are done there are none.
 
 mod action;
 mod budget;
 mod decide;
-mod judge;
-mod memory;
+mod fault;
 mod removal;
 mod report;
+mod state;
 
 pub use action::{Action, Reason, Step};
-pub use decide::{Input, reconcile};
-pub use judge::Fault;
-pub use memory::{Memory, Past};
-pub use report::{Decision, Halt, Row, Spending, Stance};
+pub use decide::{ReconcileInput, reconcile};
+pub use fault::Fault;
+pub use report::{Decision, Halt, NodeReport, NodeStatus, Spending};
+pub use state::{NodeHistory, ReconcileState};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What a round comes to, for those who carry it out and those who read it.
+//! Result of a round's decision.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,67 +6,68 @@ use std::fmt;
 use sentinel_proto::address::NodeAddress;
 use serde::Serialize;
 
-use super::judge::Fault;
-use super::{Memory, Step};
+use super::fault::Fault;
+use super::{ReconcileState, Step};
 
-/// What one round comes to.
+/// Result of a round's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// What is to be done, in this order. Empty when halted.
+    /// Actions in order. Empty when halted.
     pub steps: Vec<Step>,
-    /// Why nothing is done although something would have to be.
+    /// Why the round does nothing although actions are due.
     pub halt: Option<Halt>,
     /// Every node that is registered, linked or leased.
-    pub rows: BTreeMap<NodeAddress, Row>,
-    /// What it costs.
+    pub rows: BTreeMap<NodeAddress, NodeReport>,
+    /// Budget use.
     pub spending: Spending,
-    /// Actions that wait for a later round because this one is full.
+    /// Actions left for a later round because this one is full.
     pub deferred: usize,
-    /// What the next round is to be given.
+    /// State for the next round.
     #[serde(skip)]
-    pub memory: Memory,
+    pub next_state: ReconcileState,
 }
 
-/// Where a node stands, and what is made of it.
+/// Status of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
-    /// What is wrong with it.
+pub struct NodeReport {
+    /// Fault of the node.
     pub fault: Option<Fault>,
-    /// What follows from that and from its past.
-    pub stance: Stance,
+    /// Status that follows from the fault and the history.
+    #[serde(rename = "stance")]
+    pub status: NodeStatus,
     /// Governed plans that link it.
     pub plans: Vec<u64>,
     /// Its lease.
     pub lease: Option<u64>,
     /// When the lease ends, Unix seconds.
     pub lease_ends: Option<u64>,
-    /// What keeps it from what its stance asks for.
+    /// Why the node does not get what its status asks for.
     pub held: Option<String>,
 }
 
-/// What follows from a node's standing.
+/// Status of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "stance", rename_all = "snake_case")]
-pub enum Stance {
+pub enum NodeStatus {
     /// In good standing: belongs into the plans.
     Good,
-    /// Linked and faulty, stays until then.
+    /// Linked with a fault; removed at `until`.
     Grace {
-        /// Unix seconds of the hub.
+        /// Unix seconds, clock of the hub.
         until: u64,
     },
-    /// Removed once, good again, is linked then.
+    /// Removed before, in good standing again; linked at `until`.
     Waiting {
-        /// Unix seconds of the hub.
+        /// Unix seconds, clock of the hub.
         until: u64,
     },
-    /// Linked or leased, and may not be.
+    /// Linked or leased, and to be removed.
     Remove,
-    /// Neither linked nor allowed to be.
+    /// Neither linked nor eligible.
     Out,
 }
 
-impl fmt::Display for Stance {
+impl fmt::Display for NodeStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Good => f.write_str("good"),
@@ -78,17 +79,17 @@ impl fmt::Display for Stance {
     }
 }
 
-/// Why nothing is done.
+/// Why a round does nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "halt", rename_all = "snake_case")]
 pub enum Halt {
-    /// More nodes would be removed than may be.
+    /// The removals exceed the limit of the window.
     Removals {
-        /// Removed within the window, this round included.
+        /// Removals within the window, including this round.
         wanted: usize,
-        /// May be.
+        /// Allowed removals.
         allowed: usize,
-        /// Linked at the beginning of the window, as far as it is known.
+        /// Nodes linked at the start of the window, as far as known.
         linked: usize,
     },
 }
@@ -104,19 +105,19 @@ impl fmt::Display for Halt {
     }
 }
 
-/// Money, in the governed denomination.
+/// Budget use, in the governed denomination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Spending {
     /// Deposits of the last 24 hours.
     #[serde(with = "crate::policy::amount", rename = "spent_last_day")]
     pub spent: u128,
-    /// What this round's leases and renewals take.
+    /// Cost of this round's leases and renewals.
     #[serde(with = "crate::policy::amount")]
     pub this_round: u128,
-    /// Most within 24 hours.
+    /// Maximum within 24 hours.
     #[serde(with = "crate::policy::amount")]
     pub limit: u128,
-    /// What a day of all present leases costs.
+    /// Cost of all present leases per day.
     #[serde(with = "crate::policy::amount")]
     pub present_per_day: u128,
 }

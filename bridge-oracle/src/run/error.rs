@@ -1,4 +1,4 @@
-//! Why the oracle does not start, or does not go on.
+//! Errors of starting and running the oracle.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use sentinel_proto::address::AccountAddress;
 
 use crate::ledger::LedgerError;
-use crate::policy::NotApproved;
+use crate::policy::ApprovalError;
 use crate::reconcile::Halt;
 use crate::round::RoundError;
 use crate::state::StateError;
-use crate::submit::gas::NoGasPrice;
+use crate::submit::gas::GasPriceParseError;
 use crate::submit::journal::JournalError;
 use crate::submit::{KeyFileError, SubmitError};
 
-/// Why the oracle does not start, or does not go on, with what to do about it where that is known.
+/// Why the oracle does not start or stops, with the remedy where it is known.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The log filter does not parse.
@@ -23,37 +23,37 @@ pub enum StartError {
     /// The metrics recorder cannot be installed.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
-    /// Ethereum cannot be read as configured.
+    /// The Ethereum configuration is invalid.
     #[error("ethereum: {0}")]
     Ethereum(#[from] sovereign_contracts::reader::ReadError),
-    /// The hub cannot be asked as configured.
+    /// The hub configuration is invalid.
     #[error("hub: {0}")]
     Hub(#[from] sentinel_proto::hub::HubConfigError),
-    /// Not a price of gas.
+    /// The gas price is invalid.
     #[error("tx.gas_price and lease.denom: {0}")]
-    GasPrice(#[from] NoGasPrice),
-    /// The key cannot be used.
+    GasPrice(#[from] GasPriceParseError),
+    /// The key file is unusable.
     #[error("key.file: {0}")]
     Key(#[from] KeyFileError),
-    /// The key is nobody's.
+    /// The key belongs to no governed member.
     #[error("the key's account {0} is not among the governed hub.members")]
     NotAMember(AccountAddress),
     /// The journal cannot be opened: another instance runs on this home, or the file is damaged.
     #[error("journal: {0}")]
     Journal(#[from] JournalError),
-    /// What is remembered cannot be read.
+    /// The state file cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
     /// The governed configuration is not the approved one.
     #[error(transparent)]
-    NotApproved(#[from] NotApproved),
-    /// The operator's word is needed.
+    ApprovalError(#[from] ApprovalError),
+    /// The operator's consent is required.
     #[error("{0}")]
     Halted(Halt),
-    /// The only round came to nothing.
+    /// The only round failed.
     #[error(transparent)]
     Round(RoundError),
-    /// An address cannot be listened on.
+    /// The private address cannot be bound.
     #[error("cannot listen on {address}: {source}")]
     Bind {
         /// The address.
@@ -61,7 +61,7 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// Signals cannot be waited for.
+    /// Signal handlers cannot be installed.
     #[error("signals: {0}")]
     Signals(#[from] io::Error),
 }
@@ -69,19 +69,19 @@ pub enum StartError {
 impl From<RoundError> for StartError {
     fn from(error: RoundError) -> Self {
         match error {
-            RoundError::NotApproved(problem) => Self::NotApproved(problem),
+            RoundError::ApprovalError(problem) => Self::ApprovalError(problem),
             error => Self::Round(error),
         }
     }
 }
 
 impl StartError {
-    /// For `map_err` where `address` is bound.
+    /// Returns a `map_err` closure for binding `address`.
     pub(super) fn bind(address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Bind { address, source }
     }
 
-    /// Whether another configuration would help.
+    /// Returns whether the configuration causes the error.
     pub const fn is_configuration(&self) -> bool {
         matches!(
             self,
@@ -90,12 +90,12 @@ impl StartError {
                 | Self::Hub(_)
                 | Self::GasPrice(_)
                 | Self::NotAMember(_)
-                | Self::NotApproved(_)
+                | Self::ApprovalError(_)
                 | Self::Round(RoundError::Ledger(LedgerError::ForeignPlan { .. }))
         )
     }
 
-    /// Whether something that the oracle needs is taken or gone.
+    /// Returns whether a resource that the oracle needs is unavailable.
     pub const fn is_unavailable(&self) -> bool {
         matches!(
             self,
@@ -107,7 +107,7 @@ impl StartError {
         )
     }
 
-    /// Whether somebody's permission is missing.
+    /// Returns whether a permission is missing.
     pub const fn is_not_permitted(&self) -> bool {
         matches!(
             self,

@@ -1,30 +1,30 @@
-//! Why standing is not known.
+//! Errors of reading standing.
 
 use std::time::Duration;
 
 use sovereign_contracts::reader::ReadError;
 
-/// Why standing is not known. Nothing is decided then.
+/// Why standing cannot be read. No decision is made then.
 #[derive(Debug, thiserror::Error)]
 pub enum StandingError {
-    /// Ethereum cannot be asked, or its providers disagree.
+    /// Ethereum cannot be queried, or its providers disagree.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The settled block is too old to act on.
-    #[error("the newest settled block {number} is {} old, allowed is {}", show(*.age), show(*.most))]
+    /// The settled block is too old.
+    #[error("the newest settled block {number} is {} old, allowed is {}", format_duration(*.age), format_duration(*.max_age))]
     Stale {
         /// The block.
         number: u64,
-        /// Its age.
+        /// Age of the block.
         age: Duration,
-        /// What is allowed.
-        most: Duration,
+        /// Maximum age.
+        max_age: Duration,
     },
-    /// The contracts answered what they cannot mean.
+    /// The contracts returned contradictory data.
     #[error("the contracts contradict themselves: {0}")]
     Inconsistent(&'static str),
 }
 
-fn show(duration: Duration) -> humantime::FormattedDuration {
+fn format_duration(duration: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(duration.as_secs()))
 }

@@ -1,5 +1,5 @@
-//! Keeps standing up to date: events name the nodes that changed, those are read anew, and from time to time
-//! everything is. Events are a saving, never the truth: what they say of values is not used.
+//! Keeps standing up to date: events name the changed nodes, which are read again, and at an interval the whole
+//! registry is read. Events only save reads; their values are not used.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,98 +10,103 @@ use sentinel_proto::address::NodeAddress;
 use sovereign_contracts::reader::{Block, LogFilter, Reader};
 use sovereign_contracts::system::NodeRegistry;
 
-use super::registry::{Head, Registry, settled};
-use super::{Settled, StandingError, Standings};
+use super::registry::{RegistryHead, RegistryReader, settled};
+use super::{SettledBlock, StandingError, Standings};
 use crate::policy::{Ethereum, Finality};
 
-/// Blocks of one question for events; providers allow few.
-const MOST_BLOCKS: u64 = 1000;
+/// Maximum blocks of one log query; providers allow few.
+const MAX_LOG_BLOCKS: u64 = 1000;
 
-/// Standing, kept up to date.
+/// Reads standing incrementally.
 #[derive(Debug)]
 pub struct Follower {
-    registry: Registry,
+    registry: RegistryReader,
     finality: Finality,
     max_age: Duration,
     audit_interval: Duration,
-    known: Option<Known>,
+    cached: Option<CachedStandings>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct CachedStandings {
     standings: Standings,
-    audited: Instant,
+    last_audit: Instant,
 }
 
 impl Follower {
-    /// Follows the governed contracts through `reader`, reading `page` nodes at once.
+    /// Creates a follower of the governed contracts that reads `page` nodes per call.
     pub fn new(reader: Reader, ethereum: &Ethereum, page: usize, audit_interval: Duration) -> Self {
         Self {
-            registry: Registry::new(reader, ethereum, page),
+            registry: RegistryReader::new(reader, ethereum, page),
             finality: ethereum.finality,
             max_age: ethereum.max_age,
             audit_interval,
-            known: None,
+            cached: None,
         }
     }
 
-    /// The newest block that any provider showed, settled or not.
+    /// Returns the newest block that any provider showed, settled or not.
     pub fn newest(&self) -> Option<u64> {
         let heads = self.registry.reader.status().into_iter().filter_map(|provider| provider.head);
         heads.map(|block| block.number).max()
     }
 
-    /// Standing at the newest settled block.
+    /// Returns standing at the newest settled block.
     pub async fn refresh(&mut self) -> Result<&Standings, StandingError> {
-        let fresh = match self.known.take_if(|known| known.audited.elapsed() < self.audit_interval) {
-            // A chain without finality may undo what the events of a block were: it is read whole each time.
-            Some(known) if !matches!(self.finality, Finality::Depth(_)) => self.follow(known).await,
-            _ => self.audit().await,
+        let fresh = match self.cached.take_if(|cached| cached.last_audit.elapsed() < self.audit_interval) {
+            // A chain without finality may undo the blocks of earlier events: the registry is read whole each time.
+            Some(cached) if !matches!(self.finality, Finality::Depth(_)) => self.apply_events(cached).await,
+            _ => self.read_registry().await,
         };
-        // After a failure everything is read: cheaper than to think about what may be missing.
-        let known = fresh?;
-        self.check_age(known.standings.block)?;
-        Ok(&self.known.insert(known).standings)
+        // After a failure the whole registry is read: the cache is dropped.
+        let cached = fresh?;
+        self.check_age(cached.standings.block)?;
+        Ok(&self.cached.insert(cached).standings)
     }
 
-    async fn audit(&self) -> Result<Known, StandingError> {
-        let standings = self.registry.all().await?;
+    async fn read_registry(&self) -> Result<CachedStandings, StandingError> {
+        let standings = self.registry.read_all().await?;
         tracing::debug!(block = standings.block.number, nodes = standings.nodes.len(), "read the registry");
-        Ok(Known { standings, audited: Instant::now() })
+        Ok(CachedStandings { standings, last_audit: Instant::now() })
     }
 
-    async fn follow(&self, mut known: Known) -> Result<Known, StandingError> {
-        let head = self.registry.head().await?;
-        let from = known.standings.block.number;
+    async fn apply_events(&self, mut cached: CachedStandings) -> Result<CachedStandings, StandingError> {
+        let head = self.registry.read_head().await?;
+        let from = cached.standings.block.number;
         if head.block.number <= from {
-            // The same block, or a provider that is a little behind the one before.
-            return Ok(known);
+            // The same block, or a provider slightly behind the previous one.
+            return Ok(cached);
         }
-        let changed = !alike(&known.standings, &head);
-        let Some(touched) = self.touched(from + 1, head.block).await?.filter(|_| !changed) else {
-            return self.audit().await;
+        let parameters_changed = !has_same_parameters(&cached.standings, &head);
+        let Some(changed) = self.changed_nodes(from + 1, head.block).await?.filter(|_| !parameters_changed)
+        else {
+            return self.read_registry().await;
         };
-        if !touched.is_empty() {
-            let mut now = self.registry.some(head.block, &touched).await?;
-            for node in touched {
+        if !changed.is_empty() {
+            let mut now = self.registry.read_nodes(head.block, &changed).await?;
+            for node in changed {
                 match now.remove(&node) {
-                    Some(standing) => known.standings.nodes.insert(node, standing),
-                    None => known.standings.nodes.remove(&node),
+                    Some(standing) => cached.standings.nodes.insert(node, standing),
+                    None => cached.standings.nodes.remove(&node),
                 };
             }
         }
-        if known.standings.nodes.len() != head.count {
+        if cached.standings.nodes.len() != head.count {
             tracing::warn!("events were missing: reading the whole registry");
-            return self.audit().await;
+            return self.read_registry().await;
         }
-        known.standings.block = settled(head.block);
-        known.standings.parameters = head.parameters;
-        Ok(known)
+        cached.standings.block = settled(head.block);
+        cached.standings.parameters = head.parameters;
+        Ok(cached)
     }
 
-    /// Nodes that events of these blocks name; nothing when they are too many to be worth it.
-    async fn touched(&self, from: u64, to: Block) -> Result<Option<BTreeSet<NodeAddress>>, StandingError> {
-        if to.number - from >= MOST_BLOCKS {
+    /// Returns the nodes that events of these blocks name; `None` if there are too many to read one by one.
+    async fn changed_nodes(
+        &self,
+        from: u64,
+        to: Block,
+    ) -> Result<Option<BTreeSet<NodeAddress>>, StandingError> {
+        if to.number - from >= MAX_LOG_BLOCKS {
             return Ok(None);
         }
         let filter = LogFilter {
@@ -111,28 +116,28 @@ impl Follower {
             to: to.number,
         };
         let logs = self.registry.reader.logs(&filter).await?;
-        let touched: BTreeSet<_> =
-            logs.iter().filter_map(|log| log.topics.get(1)).map(|topic| node_of(*topic)).collect();
-        Ok((touched.len() <= self.registry.page).then_some(touched))
+        let changed: BTreeSet<_> =
+            logs.iter().filter_map(|log| log.topics.get(1)).map(|topic| node_from_topic(*topic)).collect();
+        Ok((changed.len() <= self.registry.page).then_some(changed))
     }
 
-    fn check_age(&self, block: Settled) -> Result<(), StandingError> {
+    fn check_age(&self, block: SettledBlock) -> Result<(), StandingError> {
         let age = block.age();
         if age > self.max_age {
-            return Err(StandingError::Stale { number: block.number, age, most: self.max_age });
+            return Err(StandingError::Stale { number: block.number, age, max_age: self.max_age });
         }
         Ok(())
     }
 }
 
-/// Whether what holds for all nodes is as it was: a change of it has no event for each of them.
-fn alike(standings: &Standings, head: &Head) -> bool {
+/// Returns whether the parameters of all nodes are unchanged: their change emits no event per node.
+fn has_same_parameters(standings: &Standings, head: &RegistryHead) -> bool {
     let (before, now) = (&standings.parameters, &head.parameters);
     (before.revision, before.min_stake) == (now.revision, now.min_stake)
 }
 
-/// `bytes20` stands at the left of its topic.
-fn node_of(topic: B256) -> NodeAddress {
+/// `bytes20` is left-aligned in its topic.
+fn node_from_topic(topic: B256) -> NodeAddress {
     let mut bytes = [0; 20];
     bytes.copy_from_slice(&topic[..20]);
     NodeAddress::new(bytes)

@@ -1,4 +1,4 @@
-//! Ethereum at a settled block: which nodes there are, and the governed numbers that go with them.
+//! Ethereum at a settled block: the registered nodes and the governance parameters.
 
 mod error;
 mod follow;
@@ -18,8 +18,8 @@ pub use follow::Follower;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standings {
     /// The block.
-    pub block: Settled,
-    /// The governed numbers at that block.
+    pub block: SettledBlock,
+    /// Governance parameters at that block.
     pub parameters: Parameters,
     /// Every registered node.
     pub nodes: BTreeMap<NodeAddress, NodeStanding>,
@@ -27,47 +27,47 @@ pub struct Standings {
 
 /// A settled block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Settled {
-    /// Its number.
+pub struct SettledBlock {
+    /// Block number.
     pub number: u64,
-    /// Its time, Unix seconds.
+    /// Block time, Unix seconds.
     pub timestamp: u64,
 }
 
-impl Settled {
-    /// Time since this block by the local clock; zero for a block of the future.
+impl SettledBlock {
+    /// Returns the block's age by the local clock; zero for a block in the future.
     pub fn age(&self) -> Duration {
         let time = UNIX_EPOCH.checked_add(Duration::from_secs(self.timestamp));
         time.and_then(|time| SystemTime::now().duration_since(time).ok()).unwrap_or_default()
     }
 }
 
-/// What the `ParameterRegistry` says.
+/// Values of the `ParameterRegistry`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Parameters {
-    /// The emergency brake: nothing new is started while it is on.
+    /// Emergency pause: nothing new is started.
     pub paused: bool,
-    /// Least stake of a registered node, in wei.
+    /// Minimum stake of a registered node, in wei.
     pub min_stake: U256,
-    /// Least score.
+    /// Minimum score.
     pub min_score: u16,
-    /// Hash of the approved configuration; zero without one.
+    /// Hash of the approved configuration; zero: none.
     pub config_hash: B256,
-    /// Grows with every change of the parameters.
+    /// Increases with every change of the parameters.
     pub revision: u64,
 }
 
-/// What the `NodeRegistry` says of a node.
+/// Record of a node in the `NodeRegistry`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct NodeStanding {
-    /// Not leaving, and at least the least stake.
+    /// Not leaving, with at least the minimum stake.
     pub active: bool,
     /// Bonded stake, in wei.
     pub stake: U256,
-    /// 0 to 1000.
+    /// Score from 0 to 1000.
     pub score: u16,
-    /// On either blacklist.
+    /// Whether either blacklist holds the node.
     pub blacklisted: bool,
-    /// Registered since, Unix seconds.
+    /// Registration time, Unix seconds.
     pub since: u64,
 }

@@ -1,4 +1,4 @@
-//! The two contracts, asked at one block.
+//! Reads the two contracts at one block.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,15 @@ use sentinel_proto::address::NodeAddress;
 use sovereign_contracts::reader::{At, Block, Call, CallResult, Reader, Snapshot};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
-use super::{NodeStanding, Parameters, Settled, StandingError, Standings};
+use super::{NodeStanding, Parameters, SettledBlock, StandingError, Standings};
 use crate::policy::{Ethereum, Finality};
 
-/// More than the hub could ever link; a list without an end is a lie.
-const MOST_NODES: usize = 100_000;
+/// Bound of the registry's length: more nodes than the hub can link. A longer list is rejected as false.
+const MAX_NODES: usize = 100_000;
 
 /// Reads both contracts.
 #[derive(Debug)]
-pub(super) struct Registry {
+pub(super) struct RegistryReader {
     pub(super) reader: Reader,
     pub(super) nodes: Address,
     parameters: Address,
@@ -23,37 +23,37 @@ pub(super) struct Registry {
     pub(super) page: usize,
 }
 
-/// The head of a reading: which block, the governed numbers, how many nodes.
+/// Block, parameters and node count.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct RegistryHead {
     pub(super) block: Block,
     pub(super) parameters: Parameters,
     pub(super) count: usize,
 }
 
-impl Registry {
+impl RegistryReader {
     pub(super) fn new(reader: Reader, ethereum: &Ethereum, page: usize) -> Self {
         let (nodes, parameters) = (ethereum.node_registry, ethereum.parameter_registry);
         Self { reader, nodes, parameters, finality: ethereum.finality, page }
     }
 
-    /// The newest settled block, and what stands there beside the nodes.
-    pub(super) async fn head(&self) -> Result<Head, StandingError> {
-        let snapshot = self.reader.read(&self.head_calls(), self.settled().await?).await?;
-        head(&snapshot)
+    /// Reads the newest settled block, the parameters and the node count.
+    pub(super) async fn read_head(&self) -> Result<RegistryHead, StandingError> {
+        let snapshot = self.reader.read(&self.head_calls(), self.settled_position().await?).await?;
+        decode_head(&snapshot)
     }
 
-    /// Everything at the newest settled block.
-    pub(super) async fn all(&self) -> Result<Standings, StandingError> {
+    /// Reads the whole registry at the newest settled block.
+    pub(super) async fn read_all(&self) -> Result<Standings, StandingError> {
         let mut calls = self.head_calls();
         calls.push(self.page_call(0));
-        let snapshot = self.reader.read(&calls, self.settled().await?).await?;
-        let head = head(&snapshot)?;
+        let snapshot = self.reader.read(&calls, self.settled_position().await?).await?;
+        let head = decode_head(&snapshot)?;
         let mut nodes = BTreeMap::new();
-        let mut next = self.take_page(&mut nodes, result(&snapshot, 2)?, 0)?;
+        let mut next = self.insert_page(&mut nodes, result(&snapshot, 2)?, 0)?;
         while let Some(cursor) = next {
-            let snapshot = self.at(head.block, &[self.page_call(cursor)]).await?;
-            next = self.take_page(&mut nodes, result(&snapshot, 0)?, cursor)?;
+            let snapshot = self.read_at(head.block, &[self.page_call(cursor)]).await?;
+            next = self.insert_page(&mut nodes, result(&snapshot, 0)?, cursor)?;
         }
         if nodes.len() != head.count {
             return Err(StandingError::Inconsistent("the pages do not hold as many nodes as there are"));
@@ -61,19 +61,19 @@ impl Registry {
         Ok(Standings { block: settled(head.block), parameters: head.parameters, nodes })
     }
 
-    /// Standing of `touched` at `block`; nodes that are not registered are left out.
-    pub(super) async fn some(
+    /// Reads the standing of `changed` at `block`; unregistered nodes are left out.
+    pub(super) async fn read_nodes(
         &self,
         block: Block,
-        touched: &BTreeSet<NodeAddress>,
+        changed: &BTreeSet<NodeAddress>,
     ) -> Result<BTreeMap<NodeAddress, NodeStanding>, StandingError> {
         let call = |node: &NodeAddress| {
             Call::new(self.nodes, &NodeRegistry::standingCall { node: FixedBytes(*node.as_bytes()) })
         };
-        let calls: Vec<_> = touched.iter().map(call).collect();
-        let snapshot = self.at(block, &calls).await?;
+        let calls: Vec<_> = changed.iter().map(call).collect();
+        let snapshot = self.read_at(block, &calls).await?;
         let mut nodes = BTreeMap::new();
-        for (node, result) in touched.iter().zip(&snapshot.results) {
+        for (node, result) in changed.iter().zip(&snapshot.results) {
             let answer = result.decode::<NodeRegistry::standingCall>()?;
             if answer.registered {
                 let standing = NodeStanding {
@@ -89,7 +89,7 @@ impl Registry {
         Ok(nodes)
     }
 
-    async fn settled(&self) -> Result<At, StandingError> {
+    async fn settled_position(&self) -> Result<At, StandingError> {
         Ok(match self.finality {
             Finality::Finalized => At::Finalized,
             Finality::Safe => At::Safe,
@@ -100,8 +100,8 @@ impl Registry {
         })
     }
 
-    /// A further read of the same block: number, time and parent must be those of the first.
-    async fn at(&self, block: Block, calls: &[Call]) -> Result<Snapshot, StandingError> {
+    /// Reads again at the same block: number, time and parent must match the first read.
+    async fn read_at(&self, block: Block, calls: &[Call]) -> Result<Snapshot, StandingError> {
         let snapshot = self.reader.read(calls, At::Block(block.number)).await?;
         if snapshot.block == block {
             Ok(snapshot)
@@ -122,8 +122,8 @@ impl Registry {
         Call::new(self.nodes, &call)
     }
 
-    /// Adds a page; tells where the next one starts.
-    fn take_page(
+    /// Inserts a page; returns the cursor of the next one.
+    fn insert_page(
         &self,
         nodes: &mut BTreeMap<NodeAddress, NodeStanding>,
         result: &CallResult,
@@ -131,7 +131,7 @@ impl Registry {
     ) -> Result<Option<usize>, StandingError> {
         let answer = result.decode::<NodeRegistry::standingsCall>()?;
         let wrong = StandingError::Inconsistent;
-        if answer.page.len() > self.page || nodes.len() + answer.page.len() > MOST_NODES {
+        if answer.page.len() > self.page || nodes.len() + answer.page.len() > MAX_NODES {
             return Err(wrong("a page is longer than asked for"));
         }
         for line in answer.page {
@@ -155,26 +155,26 @@ impl Registry {
     }
 }
 
-fn head(snapshot: &Snapshot) -> Result<Head, StandingError> {
+fn decode_head(snapshot: &Snapshot) -> Result<RegistryHead, StandingError> {
     let policy = result(snapshot, 0)?.decode::<ParameterRegistry::policyForOracleCall>()?;
     let count = result(snapshot, 1)?.decode::<NodeRegistry::nodeCountCall>()?;
     let parameters = Parameters {
         paused: policy.paused,
         min_stake: policy.minStakeToStay,
-        // A least score that no node can have is what the registry asks for then.
+        // A minimum above the type's range is unreachable for every node; the largest value keeps that meaning.
         min_score: u16::try_from(policy.minScore).unwrap_or(u16::MAX),
         config_hash: policy.configHash,
         revision: policy.revision,
     };
-    let count = usize::try_from(count).ok().filter(|&count| count <= MOST_NODES);
+    let count = usize::try_from(count).ok().filter(|&count| count <= MAX_NODES);
     let count = count.ok_or(StandingError::Inconsistent("more nodes than there can be"))?;
-    Ok(Head { block: snapshot.block, parameters, count })
+    Ok(RegistryHead { block: snapshot.block, parameters, count })
 }
 
 fn result(snapshot: &Snapshot, index: usize) -> Result<&CallResult, StandingError> {
     snapshot.results.get(index).ok_or(StandingError::Inconsistent("an answer is missing"))
 }
 
-pub(super) const fn settled(block: Block) -> Settled {
-    Settled { number: block.number, timestamp: block.timestamp }
+pub(super) const fn settled(block: Block) -> SettledBlock {
+    SettledBlock { number: block.number, timestamp: block.timestamp }
 }

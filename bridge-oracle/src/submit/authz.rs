@@ -10,93 +10,97 @@ use sentinel_proto::hub::{AccountState, HubClient, Simulated};
 use sentinel_proto::tx::{SigningKey, Transaction, Typed as _, any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec};
 
-use super::batch::{Unit, transactions, units};
-use super::failure::{Failure, short};
-use super::gas::most;
+use super::batch::{ActionGroup, group_actions, pack_batches};
+use super::failure::{Failure, shorten_error};
+use super::gas::max_credible_gas;
 use super::journal::Journal;
 use super::messages::message;
-use super::send::Sent;
-use super::{Outcome, Settings, Submit, SubmitError};
-use crate::failpoint::{Place, passed};
+use super::send::SendResult;
+use super::{SendSettings, Submit, SubmitError, SubmitOutcome};
+use crate::failpoint::{Failpoint, hit_after};
 use crate::reconcile::Action;
 
-/// Attempts at one set of actions before it is given up for this round.
-const ATTEMPTS: u32 = 4;
-/// Grants that end within this time are warned of.
-pub(crate) const SOON: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Attempts at one batch before it is split.
+const MAX_SEND_ATTEMPTS: u32 = 4;
+/// Remaining lifetime below which a grant is warned of.
+pub(crate) const GRANT_EXPIRY_WARNING: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Submits in the provider's name.
+/// Sends actions in the provider's name.
 #[derive(Debug)]
-pub struct Authz {
+pub struct AuthzSender {
     pub(super) hub: HubClient,
     pub(super) key: SigningKey,
-    pub(super) settings: Settings,
+    pub(super) settings: SendSettings,
     pub(super) journal: Journal,
     /// Newest block that holds a transaction of this run.
-    pub(super) acted: AtomicU64,
+    pub(super) last_height: AtomicU64,
 }
 
-impl Submit for Authz {
-    async fn resume(&self) -> Result<Outcome, SubmitError> {
-        let mut outcome = Outcome::default();
-        for (open, end) in self.settle_shortly().await? {
+impl Submit for AuthzSender {
+    async fn resume(&self) -> Result<SubmitOutcome, SubmitError> {
+        let mut outcome = SubmitOutcome::default();
+        for (open, end) in self.settle_on_startup().await? {
             outcome.add(&open, &end);
         }
         self.confirm(&mut outcome).await?;
         Ok(outcome)
     }
 
-    async fn submit(&self, round: u64, actions: &[Action]) -> Result<Outcome, SubmitError> {
-        let mut outcome = Outcome::default();
+    async fn submit(&self, round: u64, actions: &[Action]) -> Result<SubmitOutcome, SubmitError> {
+        let mut outcome = SubmitOutcome::default();
         if actions.is_empty() {
             return Ok(outcome);
         }
-        let granted = self.granted(actions, &mut outcome).await?;
-        let mut queue: VecDeque<_> = transactions(units(&granted), self.settings.max_messages).into();
-        // What was decided is not true for ever.
-        let patience = u32::try_from(queue.len() + 1).unwrap_or(u32::MAX);
-        let until = Instant::now() + self.settings.patience.saturating_mul(patience);
+        let granted = self.filter_granted(actions, &mut outcome).await?;
+        let mut queue: VecDeque<_> = pack_batches(group_actions(&granted), self.settings.max_messages).into();
+        // A decision is valid for a limited time only.
+        let batch_count = u32::try_from(queue.len() + 1).unwrap_or(u32::MAX);
+        let deadline = Instant::now() + self.settings.confirm_timeout.saturating_mul(batch_count);
         while let Some(batch) = queue.pop_front() {
-            if Instant::now() > until {
+            if Instant::now() > deadline {
                 return Err(SubmitError::Late);
             }
-            self.attempt(round, batch, until, &mut queue, &mut outcome).await?;
+            self.send_batch(round, batch, deadline, &mut queue, &mut outcome).await?;
         }
         self.confirm(&mut outcome).await?;
         Ok(outcome)
     }
 
-    fn acted(&self) -> u64 {
-        self.acted.load(Ordering::Relaxed)
+    fn last_height(&self) -> u64 {
+        self.last_height.load(Ordering::Relaxed)
     }
 
-    async fn upkeep(&self) -> Result<(), SubmitError> {
-        self.look_at_grants().await
+    async fn check_grants(&self) -> Result<(), SubmitError> {
+        self.check_grant_expiry().await
     }
 }
 
-impl Authz {
-    /// Prepares; asks nobody yet.
-    pub const fn new(hub: HubClient, key: SigningKey, settings: Settings, journal: Journal) -> Self {
-        Self { hub, key, settings, journal, acted: AtomicU64::new(0) }
+impl AuthzSender {
+    /// Creates the sender; makes no network call.
+    pub const fn new(hub: HubClient, key: SigningKey, settings: SendSettings, journal: Journal) -> Self {
+        Self { hub, key, settings, journal, last_height: AtomicU64::new(0) }
     }
 
-    /// The journal.
+    /// Returns the journal.
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// The provider's account, which grants.
+    /// Returns the provider's account, which is the granter.
     pub(super) const fn granter(&self) -> AccountAddress {
         self.settings.provider.in_role()
     }
 
-    /// The actions that the key may do now. The others are refused at once: one missing grant holds back nothing
-    /// else. Without any, an operator must act.
-    async fn granted(&self, actions: &[Action], outcome: &mut Outcome) -> Result<Vec<Action>, SubmitError> {
+    /// Returns the actions that the grants allow now. The others are refused at once, so that one missing grant does
+    /// not block the rest. Fails if none is allowed.
+    async fn filter_granted(
+        &self,
+        actions: &[Action],
+        outcome: &mut SubmitOutcome,
+    ) -> Result<Vec<Action>, SubmitError> {
         let now = SystemTime::now();
         let (granter, grantee) = (self.granter(), self.key.account());
-        let grants = passed(Place::Granted, self.hub.authorizations(&granter, &grantee)).await?;
+        let grants = hit_after(Failpoint::GrantsRead, self.hub.authorizations(&granter, &grantee)).await?;
         let live = grants.into_iter().filter(|grant| {
             grant.kind == GenericAuthorization::TYPE_URL && grant.expires.is_none_or(|end| end > now)
         });
@@ -120,40 +124,40 @@ impl Authz {
         Ok(granted)
     }
 
-    /// Sends a set of units; those that cannot go together go back into the queue, smaller.
-    async fn attempt(
+    /// Sends one batch; parts that cannot be sent together go back into the queue.
+    async fn send_batch(
         &self,
         round: u64,
-        batch: Vec<Unit>,
-        until: Instant,
-        queue: &mut VecDeque<Vec<Unit>>,
-        outcome: &mut Outcome,
+        batch: Vec<ActionGroup>,
+        deadline: Instant,
+        queue: &mut VecDeque<Vec<ActionGroup>>,
+        outcome: &mut SubmitOutcome,
     ) -> Result<(), SubmitError> {
-        let actions = flat(&batch);
-        // Below one it could never grow.
+        let actions = flatten_actions(&batch);
+        // A value below one could not grow by multiplication.
         let (mut adjustment, mut last) = (self.settings.gas_adjustment.max(1.0), String::new());
         let mut attempts = 0;
-        while attempts < ATTEMPTS {
+        while attempts < MAX_SEND_ATTEMPTS {
             let (account, height) = self.account().await?;
             let failure = match self.simulate(&actions, account).await? {
                 Ok(gas) => {
-                    let gas = adjusted(gas, adjustment);
+                    let gas = adjust_gas(gas, adjustment);
                     match self.send(round, &actions, gas, account, height, outcome).await? {
-                        Sent::Done => return Ok(()),
-                        Sent::Failed(failure) => failure,
-                        Sent::Never(words) => Failure::Message(words),
+                        SendResult::Done => return Ok(()),
+                        SendResult::Failed(failure) => failure,
+                        SendResult::Void(words) => Failure::Message(words),
                     }
                 }
                 Err(Failure::Message(words) | Failure::OutOfGas(words)) => {
-                    return self.divide(batch, account, &words, until, queue, outcome).await;
+                    return self.isolate_failing(batch, account, &words, deadline, queue, outcome).await;
                 }
                 Err(failure) => failure,
             };
             match failure {
-                Failure::Fees(words) => return Err(SubmitError::NotPermitted(short(&words))),
-                // No unit's fault, so it is no attempt.
+                Failure::Fees(words) => return Err(SubmitError::NotPermitted(shorten_error(&words))),
+                // No action causes this failure, so it does not count as an attempt.
                 Failure::Sequence(_) => {
-                    self.wait_for_turn(until, outcome).await?;
+                    self.wait_for_sequence(deadline, outcome).await?;
                     continue;
                 }
                 Failure::OutOfGas(words) => {
@@ -164,51 +168,51 @@ impl Authz {
             }
             attempts += 1;
         }
-        // What the simulation likes and the block does not is halved too, until it is one.
-        halve(batch, &last, queue, outcome);
+        // A batch that passes simulation and fails in the block is split until single actions remain.
+        split_or_refuse(batch, &last, queue, outcome);
         Ok(())
     }
 
-    /// Finds the units at fault by simulation, and puts the others back as one.
-    async fn divide(
+    /// Finds the failing groups by simulation and puts the others back as one batch.
+    async fn isolate_failing(
         &self,
-        batch: Vec<Unit>,
+        batch: Vec<ActionGroup>,
         mut account: AccountState,
         words: &str,
-        until: Instant,
-        queue: &mut VecDeque<Vec<Unit>>,
-        outcome: &mut Outcome,
+        deadline: Instant,
+        queue: &mut VecDeque<Vec<ActionGroup>>,
+        outcome: &mut SubmitOutcome,
     ) -> Result<(), SubmitError> {
         if batch.len() < 2 {
-            halve(batch, words, queue, outcome);
+            split_or_refuse(batch, words, queue, outcome);
             return Ok(());
         }
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
-            match self.simulate(&flat(&part), account).await? {
+            match self.simulate(&flatten_actions(&part), account).await? {
                 Ok(_) => good.extend(part),
-                Err(Failure::Fees(words)) => return Err(SubmitError::NotPermitted(short(&words))),
+                Err(Failure::Fees(words)) => return Err(SubmitError::NotPermitted(shorten_error(&words))),
                 Err(Failure::Sequence(_)) => {
-                    self.wait_for_turn(until, outcome).await?;
+                    self.wait_for_sequence(deadline, outcome).await?;
                     (account, _) = self.account().await?;
                     parts.push(part);
                 }
                 Err(_) if part.len() > 1 => {
-                    let (first, second) = halves(part);
+                    let (first, second) = split_in_half(part);
                     parts.extend([second, first]);
                 }
                 Err(Failure::Message(words) | Failure::OutOfGas(words)) => bad.push((part, words)),
             }
         }
-        // In the end the good ones stand first, so that nobody waits for the bad.
+        // Good groups go to the front of the queue, so that failing ones do not delay them.
         let all_good = bad.is_empty();
         for (part, words) in bad.into_iter().rev() {
-            halve(part, &words, queue, outcome);
+            split_or_refuse(part, &words, queue, outcome);
         }
         if all_good {
-            // Each is good alone, and together they are not: they share something, such as the provider's coins.
-            let (first, second) = halves(good);
+            // Each group passes alone but not together: they share a resource, such as the provider's coins.
+            let (first, second) = split_in_half(good);
             queue.push_front(second);
             queue.push_front(first);
         } else if !good.is_empty() {
@@ -223,15 +227,19 @@ impl Authz {
         account: AccountState,
     ) -> Result<Result<u64, Failure>, SubmitError> {
         let transaction = self.transaction(actions, 1, 0).unsigned(&self.key, account);
-        Ok(match passed(Place::Simulated, self.hub.simulate(&transaction, most(actions))).await? {
-            Simulated::Gas(gas) => Ok(gas),
-            Simulated::Fails(words) => Err(Failure::of_text(&words)),
-        })
+        Ok(
+            match hit_after(Failpoint::Simulated, self.hub.simulate(&transaction, max_credible_gas(actions)))
+                .await?
+            {
+                Simulated::Gas(gas) => Ok(gas),
+                Simulated::Fails(words) => Err(Failure::from_text(&words)),
+            },
+        )
     }
 
     pub(super) fn transaction(&self, actions: &[Action], gas_limit: u64, timeout_height: u64) -> Transaction {
         let grantee = self.key.account().to_string();
-        let execs = actions.chunks(self.settings.batch.max(1)).map(|chunk| {
+        let execs = actions.chunks(self.settings.exec_messages.max(1)).map(|chunk| {
             let msgs = chunk.iter().map(|action| self.message(action)).collect();
             any(&MsgExec { grantee: grantee.clone(), msgs })
         });
@@ -249,17 +257,22 @@ impl Authz {
     }
 }
 
-/// Makes less of what failed: halves, the actions of one unit, or a refusal.
-fn halve(mut batch: Vec<Unit>, words: &str, queue: &mut VecDeque<Vec<Unit>>, outcome: &mut Outcome) {
+/// Splits a failed batch into halves or single actions, or refuses a single action.
+fn split_or_refuse(
+    mut batch: Vec<ActionGroup>,
+    words: &str,
+    queue: &mut VecDeque<Vec<ActionGroup>>,
+    outcome: &mut SubmitOutcome,
+) {
     if batch.len() > 1 {
-        let (first, second) = halves(batch);
+        let (first, second) = split_in_half(batch);
         queue.push_front(second);
         queue.push_front(first);
         return;
     }
     let Some(unit) = batch.pop() else { return };
-    if unit.alone || unit.actions.len() == 1 {
-        let words = short(words);
+    if unit.is_single || unit.actions.len() == 1 {
+        let words = shorten_error(words);
         outcome.refused.extend(unit.actions.into_iter().map(|action| (action, words.clone())));
         return;
     }
@@ -268,11 +281,11 @@ fn halve(mut batch: Vec<Unit>, words: &str, queue: &mut VecDeque<Vec<Unit>>, out
     }
 }
 
-fn flat(batch: &[Unit]) -> Vec<Action> {
+fn flatten_actions(batch: &[ActionGroup]) -> Vec<Action> {
     batch.iter().flat_map(|unit| unit.actions.iter().cloned()).collect()
 }
 
-fn halves(mut units: Vec<Unit>) -> (Vec<Unit>, Vec<Unit>) {
+fn split_in_half(mut units: Vec<ActionGroup>) -> (Vec<ActionGroup>, Vec<ActionGroup>) {
     let second = units.split_off(units.len().div_ceil(2));
     (units, second)
 }
@@ -283,6 +296,6 @@ fn halves(mut units: Vec<Unit>) -> (Vec<Unit>, Vec<Unit>) {
     clippy::cast_precision_loss,
     reason = "gas is far below 2^52"
 )]
-fn adjusted(gas: u64, adjustment: f64) -> u64 {
+fn adjust_gas(gas: u64, adjustment: f64) -> u64 {
     (gas as f64 * adjustment).ceil() as u64
 }

@@ -1,54 +1,54 @@
-//! Which actions go together.
+//! Groups actions into transactions.
 
 use crate::reconcile::Action;
 
-/// Messages in one `MsgExec` by default: beyond 99 the hub does not parse it.
-pub const MOST_IN_EXEC: usize = 90;
+/// Default maximum of messages in one `MsgExec`: the hub does not parse more than 99.
+pub const MAX_EXEC_MESSAGES: usize = 90;
 
-/// Actions that belong together, in their order: those of one node, of which a later one may need an earlier one.
-/// What is about no node is a unit of its own.
+/// Ordered actions of one node, of which a later one may need an earlier one. An action without a node is a group of
+/// its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unit {
+pub(super) struct ActionGroup {
     pub(super) actions: Vec<Action>,
-    /// Whether the whole unit is tried as one; a unit that failed is tried action by action.
-    pub(super) alone: bool,
+    /// Whether the group is one action of a failed group, tried separately.
+    pub(super) is_single: bool,
 }
 
-impl Unit {
-    /// Each action for itself, in order.
+impl ActionGroup {
+    /// Splits the group into single actions, in order.
     pub(super) fn split(self) -> Vec<Self> {
-        self.actions.into_iter().map(|action| Self { actions: vec![action], alone: true }).collect()
+        self.actions.into_iter().map(|action| Self { actions: vec![action], is_single: true }).collect()
     }
 }
 
-/// The actions as units, ordered by the first action of each.
-pub(super) fn units(actions: &[Action]) -> Vec<Unit> {
-    let mut units: Vec<Unit> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+/// Groups the actions by node, ordered by the first action of each group.
+pub(super) fn group_actions(actions: &[Action]) -> Vec<ActionGroup> {
+    let mut units: Vec<ActionGroup> = Vec::new();
+    let mut index_by_node = std::collections::HashMap::new();
     for action in actions {
-        let place = action.node().and_then(|node| places.get(&node).copied());
-        if let Some(unit) = place.and_then(|place: usize| units.get_mut(place)) {
+        let index = action.node().and_then(|node| index_by_node.get(&node).copied());
+        if let Some(unit) = index.and_then(|index: usize| units.get_mut(index)) {
             unit.actions.push(action.clone());
             continue;
         }
         if let Some(node) = action.node() {
-            places.insert(node, units.len());
+            index_by_node.insert(node, units.len());
         }
-        units.push(Unit { actions: vec![action.clone()], alone: false });
+        units.push(ActionGroup { actions: vec![action.clone()], is_single: false });
     }
     units
 }
 
-/// Units by the transaction that they go into, `most` messages in each unless one unit alone has more. What is
-/// about no node is not mixed with what comes before or after it: the later may need it.
-pub(super) fn transactions(units: Vec<Unit>, most: usize) -> Vec<Vec<Unit>> {
-    let mut all: Vec<Vec<Unit>> = Vec::new();
+/// Packs groups into transactions of at most `max_messages` messages, unless one group has more. Actions without a node
+/// are not mixed with those before or after: the later ones may need them.
+pub(super) fn pack_batches(units: Vec<ActionGroup>, max_messages: usize) -> Vec<Vec<ActionGroup>> {
+    let mut all: Vec<Vec<ActionGroup>> = Vec::new();
     for unit in units {
-        let general = |unit: &Unit| unit.actions.iter().any(|action| action.node().is_none());
-        let fits = |batch: &Vec<Unit>| {
+        let is_planwide = |unit: &ActionGroup| unit.actions.iter().any(|action| action.node().is_none());
+        let fits = |batch: &Vec<ActionGroup>| {
             let count: usize = batch.iter().map(|unit| unit.actions.len()).sum();
-            count + unit.actions.len() <= most
-                && batch.last().is_some_and(|last| general(last) == general(&unit))
+            count + unit.actions.len() <= max_messages
+                && batch.last().is_some_and(|last| is_planwide(last) == is_planwide(&unit))
         };
         match all.last_mut().filter(|batch| fits(batch)) {
             Some(batch) => batch.push(unit),
@@ -70,21 +70,21 @@ mod tests {
     }
 
     #[test]
-    fn one_nodes_actions_stay_together_and_plans_apart() {
+    fn keeps_actions_of_node_together_and_plan_actions_apart() {
         let actions = [link(1, 1), Action::ActivatePlan { plan: 1 }, link(1, 2), link(2, 1), link(2, 2)];
-        let units = units(&actions);
+        let units = group_actions(&actions);
         assert_eq!(units[0].actions, [link(1, 1), link(2, 1)]);
         assert_eq!(units[2].actions, [link(1, 2), link(2, 2)]);
-        let batches = transactions(units, 90);
+        let batches = pack_batches(units, 90);
         let sizes: Vec<_> = batches.iter().map(Vec::len).collect();
         assert_eq!(sizes, [1, 1, 1]);
     }
 
     proptest! {
         #[test]
-        fn nothing_is_lost_doubled_or_reordered_for_a_node(nodes in prop::collection::vec((0u64..3, 0u8..9), 0..200), most in 1usize..20) {
+        fn packs_each_action_once_in_order_per_node(nodes in prop::collection::vec((0u64..3, 0u8..9), 0..200), max_messages in 1usize..20) {
             let actions: Vec<_> = nodes.iter().map(|(plan, node)| link(*plan, *node)).collect();
-            let batches = transactions(units(&actions), most);
+            let batches = pack_batches(group_actions(&actions), max_messages);
             let flat: Vec<_> = batches.iter().flatten().flat_map(|unit| unit.actions.clone()).collect();
             prop_assert_eq!(flat.len(), actions.len());
             for node in 0..9u8 {
@@ -95,7 +95,7 @@ mod tests {
             }
             for batch in &batches {
                 let count: usize = batch.iter().map(|unit| unit.actions.len()).sum();
-                prop_assert!(count <= most || batch.len() == 1);
+                prop_assert!(count <= max_messages || batch.len() == 1);
             }
         }
     }

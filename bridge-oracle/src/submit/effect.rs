@@ -1,4 +1,4 @@
-//! Whether what was executed is so: asked of the hub, not hoped.
+//! Confirms the effects of executed actions by queries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -6,34 +6,34 @@ use std::time::Instant;
 use sentinel_proto::hub::Seen;
 use sentinel_proto::wire::sentinel::types::v1::{RenewalPricePolicy, Status};
 
-use super::authz::Authz;
-use super::{Outcome, SubmitError};
-use crate::failpoint::{Place, passed, reach};
+use super::authz::AuthzSender;
+use super::{SubmitError, SubmitOutcome};
+use crate::failpoint::{Failpoint, hit, hit_after};
 use crate::reconcile::Action;
 
-/// The hub after a round, as far as the round touched it.
+/// State of the hub after a round, limited to what the round touched.
 #[derive(Default)]
-struct Facts {
+struct HubFacts {
     links: BTreeMap<u64, BTreeSet<String>>,
-    /// Node and policy by number.
+    /// Node and renewal policy by lease.
     leases: BTreeMap<u64, (String, i32)>,
     active: BTreeMap<u64, bool>,
 }
 
-impl Authz {
-    /// Moves what is done but has no effect to the refused. A later action of the same round may have undone an
-    /// earlier one: only the last word on a thing counts.
-    pub(super) async fn confirm(&self, outcome: &mut Outcome) -> Result<(), SubmitError> {
+impl AuthzSender {
+    /// Moves executed actions without effect to the refused ones. A later action of the round may undo an earlier one:
+    /// only the last action on a subject is checked.
+    pub(super) async fn confirm(&self, outcome: &mut SubmitOutcome) -> Result<(), SubmitError> {
         if outcome.done.is_empty() {
             return Ok(());
         }
-        reach(Place::Effects);
+        hit(Failpoint::EffectsPending);
         let facts = self.facts(&outcome.done, outcome.height).await?;
-        let mut said = BTreeSet::new();
+        let mut seen_subjects = BTreeSet::new();
         let mut done = Vec::with_capacity(outcome.done.len());
         for action in std::mem::take(&mut outcome.done).into_iter().rev() {
-            let last = said.insert(subject(&action));
-            if !last || facts.hold(&action) {
+            let last = seen_subjects.insert(subject(&action));
+            if !last || facts.reflects(&action) {
                 done.push(action);
             } else {
                 outcome.refused.push((action, "executed, but without effect when looked at".to_owned()));
@@ -44,8 +44,8 @@ impl Authz {
         Ok(())
     }
 
-    async fn facts(&self, actions: &[Action], height: u64) -> Result<Facts, SubmitError> {
-        let mut facts = Facts::default();
+    async fn facts(&self, actions: &[Action], height: u64) -> Result<HubFacts, SubmitError> {
+        let mut facts = HubFacts::default();
         let (mut linked, mut activated, mut leased) = (BTreeSet::new(), BTreeSet::new(), false);
         for action in actions {
             match action {
@@ -57,8 +57,8 @@ impl Authz {
         let begin = Instant::now();
         for plan in linked {
             let nodes = loop {
-                let seen = passed(Place::Links, self.hub.nodes_for_plan_seen(plan)).await?;
-                if self.is_new(&seen, height, begin).await? {
+                let seen = hit_after(Failpoint::LinksRead, self.hub.nodes_for_plan_seen(plan)).await?;
+                if self.is_fresh(&seen, height, begin).await? {
                     break seen.value;
                 }
             };
@@ -67,8 +67,9 @@ impl Authz {
         if leased {
             let leases = loop {
                 let provider = &self.settings.provider;
-                let seen = passed(Place::Leases, self.hub.leases_for_provider_seen(provider)).await?;
-                if self.is_new(&seen, height, begin).await? {
+                let seen =
+                    hit_after(Failpoint::LeasesRead, self.hub.leases_for_provider_seen(provider)).await?;
+                if self.is_fresh(&seen, height, begin).await? {
                     break seen.value;
                 }
             };
@@ -76,14 +77,14 @@ impl Authz {
             facts.leases = known.collect();
         }
         for plan in activated {
-            let status = passed(Place::Plans, self.hub.plan(plan)).await?.map(|plan| plan.status);
+            let status = hit_after(Failpoint::PlansRead, self.hub.plan(plan)).await?.map(|plan| plan.status);
             facts.active.insert(plan, status == Some(Status::Active.into()));
         }
         Ok(facts)
     }
 
-    /// Whether an answer is not older than this height; waits a little if it is.
-    async fn is_new<T: Sync>(
+    /// Returns whether an answer is at least of this height; waits one poll interval if it is not.
+    async fn is_fresh<T: Sync>(
         &self,
         seen: &Seen<T>,
         height: u64,
@@ -92,16 +93,16 @@ impl Authz {
         if seen.height.is_none_or(|at| at >= height) {
             return Ok(true);
         }
-        if begin.elapsed() > self.settings.patience {
+        if begin.elapsed() > self.settings.confirm_timeout {
             return Err(SubmitError::Unconfirmed);
         }
-        tokio::time::sleep(self.settings.poll).await;
+        tokio::time::sleep(self.settings.poll_interval).await;
         Ok(false)
     }
 }
 
-impl Facts {
-    fn hold(&self, action: &Action) -> bool {
+impl HubFacts {
+    fn reflects(&self, action: &Action) -> bool {
         let linked = |plan, node: &dyn ToString| {
             self.links.get(plan).is_some_and(|links| links.contains(&node.to_string()))
         };
@@ -123,7 +124,7 @@ impl Facts {
     }
 }
 
-/// What an action is about.
+/// Returns the subject of an action.
 fn subject(action: &Action) -> (u8, u64, Option<sentinel_proto::address::NodeAddress>) {
     match action {
         Action::ActivatePlan { plan } => (0, *plan, None),

@@ -1,4 +1,4 @@
-//! The oracle's key, read from a file that only its owner can read.
+//! Reads the oracle's key from a file that only its owner can read.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -7,32 +7,32 @@ use std::path::{Path, PathBuf};
 
 use sentinel_proto::tx::{KeyError, SigningKey};
 
-/// A key has 64 digits; a longer file is none.
-const LONGEST: u64 = 128;
+/// Maximum size of a key file: a key has 64 digits.
+const MAX_KEY_FILE_BYTES: u64 = 128;
 
-/// Why there is no key. Nothing of the file is repeated.
+/// Errors of the key file. No message repeats its contents.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// Missing, or not readable.
+    /// Missing or unreadable.
     #[error("cannot read the key {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The cause.
+        /// Cause.
         source: std::io::Error,
     },
-    /// Others on this machine can read it.
+    /// Other users of this machine can read it.
     #[error("{}: others can read the key (chmod 600 it; if they may have, make a new one)", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
     },
-    /// No key in it.
+    /// The file holds no valid key.
     #[error("{}: {source}", path.display())]
     NoKey {
         /// The file.
         path: PathBuf,
-        /// The cause.
+        /// Cause.
         source: KeyError,
     },
 }
@@ -45,7 +45,7 @@ pub fn read_key(path: &Path) -> Result<SigningKey, KeyFileError> {
         return Err(KeyFileError::Exposed { path: path.to_owned() });
     }
     let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text).map_err(io)?;
+    file.take(MAX_KEY_FILE_BYTES).read_to_string(&mut text).map_err(io)?;
     text.trim().parse().map_err(|source| KeyFileError::NoKey { path: path.to_owned(), source })
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_others_can_read_is_refused() {
+    fn rejects_key_readable_by_others() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("key");
         std::fs::write(&path, format!("{}\n", "01".repeat(32))).unwrap();

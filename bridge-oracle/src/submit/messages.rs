@@ -1,4 +1,4 @@
-//! Actions as messages of the provider.
+//! Encodes actions as messages of the provider.
 
 use prost_types::Any;
 use sentinel_proto::address::ProviderAddress;
@@ -14,8 +14,8 @@ use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, RenewalPrice
 use crate::ledger::{Price, RENEWAL};
 use crate::reconcile::Action;
 
-/// All types that actions become: what the oracle's key must be granted while it runs.
-pub const TYPES: [&str; 7] = [
+/// Message types of all actions: the grants that the oracle's key needs.
+pub const MESSAGE_TYPES: [&str; 7] = [
     MsgStartLeaseRequest::TYPE_URL,
     MsgRenewLeaseRequest::TYPE_URL,
     MsgUpdateLeaseRequest::TYPE_URL,
@@ -25,7 +25,7 @@ pub const TYPES: [&str; 7] = [
     MsgUpdatePlanStatusRequest::TYPE_URL,
 ];
 
-/// The message of an action.
+/// Encodes an action.
 pub fn message(action: &Action, provider: &ProviderAddress, denom: &str) -> Any {
     let from = provider.to_string();
     match *action {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_action_has_a_type_that_is_granted() {
+    fn every_action_has_granted_message_type() {
         let node = NodeAddress::new([1; 20]);
         let (plan, lease, hours, max_price) = (1, 2, 3, Price { base: 4, quote: 5 });
         let actions = [
@@ -88,6 +88,6 @@ mod tests {
         ];
         let provider = ProviderAddress::new([2; 20]);
         let types = actions.map(|action| message(&action, &provider, "udvpn").type_url);
-        assert_eq!(types, TYPES);
+        assert_eq!(types, MESSAGE_TYPES);
     }
 }

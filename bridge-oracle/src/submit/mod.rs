@@ -1,4 +1,4 @@
-//! The last step: actions become true on the hub. Replaceable, so that a quorum can stand here.
+//! Submission of actions to the hub. A trait, so that a quorum can replace the single key.
 
 mod authz;
 mod batch;
@@ -14,37 +14,37 @@ mod settings;
 mod tests;
 mod upkeep;
 
-pub use authz::Authz;
-pub(crate) use authz::SOON;
-pub use batch::MOST_IN_EXEC;
+pub use authz::AuthzSender;
+pub(crate) use authz::GRANT_EXPIRY_WARNING;
+pub use batch::MAX_EXEC_MESSAGES;
 pub use keyfile::{KeyFileError, read_key};
-pub use settings::Settings;
-pub(crate) use upkeep::LOW_GAS;
+pub use settings::SendSettings;
+pub(crate) use upkeep::MIN_FEE_GRANT_GAS;
 
 use crate::reconcile::Action;
-use journal::{End, JournalError, Open};
+use journal::{JournalError, OpenTransaction, TransactionEnd};
 
-/// What became of a round's actions.
+/// Results of a round's actions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Confirmed by query.
+pub struct SubmitOutcome {
+    /// Actions confirmed by query.
     pub done: Vec<Action>,
-    /// Refused by the hub, with its words; each alone, so that one bad node holds back nobody.
+    /// Actions that the hub refused, with the reason; each separately, so that one bad node does not block others.
     pub refused: Vec<(Action, String)>,
     /// Gas that was paid for.
     pub gas: u64,
-    /// Gas that was used of it.
+    /// Gas that was used.
     pub gas_used: u64,
-    /// The newest block that one of the transactions is in.
+    /// Newest block that holds one of the transactions.
     pub height: u64,
     /// Hashes of the transactions, in order.
     pub transactions: Vec<String>,
 }
 
-impl Outcome {
-    /// Adds a transaction that has ended. One that failed in a block cost its fee; its actions are tried anew.
-    fn add(&mut self, open: &Open, end: &End) {
-        let End::Executed(executed) = end else { return };
+impl SubmitOutcome {
+    /// Adds an ended transaction. One that failed in a block cost its fee; its actions are tried again.
+    fn add(&mut self, open: &OpenTransaction, end: &TransactionEnd) {
+        let TransactionEnd::Executed(executed) = end else { return };
         self.gas += executed.gas_wanted;
         self.gas_used += executed.gas_used;
         self.height = self.height.max(executed.height);
@@ -55,45 +55,45 @@ impl Outcome {
     }
 }
 
-/// Why a round's actions were not, or not all, brought to an end. The next round starts from what the hub says.
+/// Why not all actions of a round have ended. The next round starts from the hub's state.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The hub cannot be asked now.
+    /// The hub cannot be queried.
     #[error(transparent)]
     Hub(#[from] sentinel_proto::hub::HubError),
-    /// The hub answers, and does not show what became of a transaction; the next start or round finds out.
+    /// The hub answers but does not show the result of a transaction; the next start or round settles it.
     #[error("the hub does not show what became of a transaction")]
     Unconfirmed,
-    /// An earlier transaction had its effect after the ledger was read: what was decided might do the same again.
+    /// An earlier transaction took effect after the ledger was read: the decision might repeat it.
     #[error("an earlier transaction had its effect meanwhile; the next round decides anew")]
     Overtaken,
-    /// Not everything could be sent while the decision was fresh.
+    /// Not all actions could be sent while the decision was fresh.
     #[error("not everything could be sent in time; the next round decides anew")]
     Late,
     /// The grants do not suffice: an operator must act.
     #[error("not permitted on the hub: {0}")]
     NotPermitted(String),
-    /// The journal cannot be written; nothing is sent that is not written.
+    /// The journal cannot be written; nothing is sent without a journal entry.
     #[error("journal: {0}")]
     Journal(#[from] JournalError),
 }
 
-/// Makes actions true.
+/// Executes actions on the hub.
 pub trait Submit: Send + Sync {
-    /// Brings to an end what an earlier run left open. Called once, before the first ledger is read.
-    fn resume(&self) -> impl Future<Output = Result<Outcome, SubmitError>> + Send;
+    /// Settles the transactions that an earlier run left open. Called once, before the first ledger is read.
+    fn resume(&self) -> impl Future<Output = Result<SubmitOutcome, SubmitError>> + Send;
 
-    /// Submits the actions of round `round` in their order and waits until each is confirmed or refused. For one
-    /// node, a later action may need an earlier one of the same call.
+    /// Submits the actions of round `round` in order and waits until each is confirmed or refused. For one node, a
+    /// later action may need an earlier one of the same call.
     fn submit(
         &self,
         round: u64,
         actions: &[Action],
-    ) -> impl Future<Output = Result<Outcome, SubmitError>> + Send;
+    ) -> impl Future<Output = Result<SubmitOutcome, SubmitError>> + Send;
 
-    /// Newest block that is known to hold a transaction of this run, whatever became of the rest.
-    fn acted(&self) -> u64;
+    /// Returns the newest block that is known to hold a transaction of this run, whatever the results of the others.
+    fn last_height(&self) -> u64;
 
-    /// Tells, by logs and metrics, what will keep it from submitting soon.
-    fn upkeep(&self) -> impl Future<Output = Result<(), SubmitError>> + Send;
+    /// Reports, by logs and metrics, grants that will soon prevent submission.
+    fn check_grants(&self) -> impl Future<Output = Result<(), SubmitError>> + Send;
 }

@@ -1,46 +1,46 @@
-//! How to send.
+//! Settings of sending.
 
 use std::time::Duration;
 
 use sentinel_proto::address::ProviderAddress;
 
-use super::MOST_IN_EXEC;
-use super::gas::{GasPrice, NoGasPrice};
+use super::MAX_EXEC_MESSAGES;
+use super::gas::{GasPrice, GasPriceParseError};
 use crate::config::Config;
 use crate::policy::Governed;
 
-/// `MsgExec`s in one transaction.
-const EXECS: usize = 4;
+/// `MsgExec` messages in one transaction.
+const EXECS_PER_TRANSACTION: usize = 4;
 /// Two minutes on the live hub.
 const TIMEOUT_BLOCKS: u64 = 20;
 
-/// How to send.
+/// Settings of sending.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// The hub's chain.
+pub struct SendSettings {
+    /// Chain id of the hub.
     pub chain_id: String,
-    /// In whose name.
+    /// The provider in whose name actions are sent.
     pub provider: ProviderAddress,
-    /// The coin that leases are paid in.
+    /// Denomination of leases.
     pub denom: String,
-    /// What gas costs.
+    /// Gas price.
     pub gas_price: GasPrice,
-    /// Gas limit for each unit of gas that the simulation used; the limit is what is paid for.
+    /// Factor from simulated gas to the gas limit; the limit is paid.
     pub gas_adjustment: f64,
-    /// Messages of the provider in one `MsgExec`.
-    pub batch: usize,
-    /// Messages of the provider in one transaction.
+    /// Provider messages in one `MsgExec`.
+    pub exec_messages: usize,
+    /// Provider messages in one transaction.
     pub max_messages: usize,
-    /// Blocks after which a transaction that is in none has lapsed.
+    /// Blocks after which a transaction in no block has expired.
     pub timeout_blocks: u64,
-    /// How long to wait for a transaction whose fate the hub does not tell.
-    pub patience: Duration,
-    /// Time between two looks.
-    pub poll: Duration,
+    /// Time to wait for a transaction whose result the hub does not show.
+    pub confirm_timeout: Duration,
+    /// Interval between polls.
+    pub poll_interval: Duration,
 }
 
-impl Settings {
-    /// The usual ones.
+impl SendSettings {
+    /// Creates the default settings.
     pub fn new(chain_id: &str, provider: ProviderAddress, gas_price: GasPrice) -> Self {
         Self {
             chain_id: chain_id.to_owned(),
@@ -48,22 +48,22 @@ impl Settings {
             denom: gas_price.denom().to_owned(),
             gas_price,
             gas_adjustment: 1.1,
-            batch: MOST_IN_EXEC,
-            max_messages: EXECS * MOST_IN_EXEC,
+            exec_messages: MAX_EXEC_MESSAGES,
+            max_messages: EXECS_PER_TRANSACTION * MAX_EXEC_MESSAGES,
             timeout_blocks: TIMEOUT_BLOCKS,
-            patience: Duration::from_secs(180),
-            poll: Duration::from_millis(500),
+            confirm_timeout: Duration::from_secs(180),
+            poll_interval: Duration::from_millis(500),
         }
     }
 
-    /// Those of the two files.
-    pub fn of(config: &Config, governed: &Governed) -> Result<Self, NoGasPrice> {
+    /// Creates the settings from both configuration files.
+    pub fn from_config(config: &Config, governed: &Governed) -> Result<Self, GasPriceParseError> {
         let price = format!("{}{}", config.tx.gas_price, governed.lease.denom).parse()?;
         Ok(Self {
             gas_adjustment: config.tx.gas_adjustment,
-            batch: config.tx.batch,
-            max_messages: EXECS * config.tx.batch,
-            patience: config.tx.confirm_timeout,
+            exec_messages: config.tx.batch,
+            max_messages: EXECS_PER_TRANSACTION * config.tx.batch,
+            confirm_timeout: config.tx.confirm_timeout,
             ..Self::new(&governed.hub.chain_id, governed.hub.provider, price)
         })
     }

@@ -1,4 +1,4 @@
-//! Submission to a hub that does as it is told.
+//! Tests of submission to a stub hub.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use sentinel_proto::tx::{SigningKey, any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, Grant};
 
 use super::journal::Journal;
-use super::{Authz, Settings, Submit as _, SubmitError};
+use super::{AuthzSender, SendSettings, Submit as _, SubmitError};
 use crate::ledger::Price;
 use crate::reconcile::Action;
 
 const CHAIN: &str = "chain-1";
 
-struct Town {
+struct SenderFixture {
     hub: Arc<StubHub>,
-    oracle: Authz,
+    oracle: AuthzSender,
     _home: tempfile::TempDir,
 }
 
-/// An oracle with every grant, and a hub where nothing gets into a block by itself.
-fn town() -> Town {
+/// Creates an oracle with every grant, and a hub that puts nothing into a block by itself.
+fn fixture() -> SenderFixture {
     let hub = Arc::new(StubHub::start(State::new(CHAIN)).unwrap());
-    hub.state().grants = super::messages::TYPES
+    hub.state().grants = super::messages::MESSAGE_TYPES
         .iter()
         .map(|name| Grant {
             authorization: Some(any(&GenericAuthorization { msg: (*name).to_owned() })),
@@ -39,13 +39,13 @@ fn town() -> Town {
         timeout: Duration::from_secs(5),
     };
     let key: SigningKey = "07".repeat(32).parse().unwrap();
-    let mut settings = Settings::new(CHAIN, key.account().in_role(), "0.1udvpn".parse().unwrap());
-    settings.poll = Duration::from_millis(10);
-    settings.patience = Duration::from_millis(500);
+    let mut settings = SendSettings::new(CHAIN, key.account().in_role(), "0.1udvpn".parse().unwrap());
+    settings.poll_interval = Duration::from_millis(10);
+    settings.confirm_timeout = Duration::from_millis(500);
     let home = tempfile::tempdir().unwrap();
     let journal = Journal::open(home.path()).unwrap();
-    let oracle = Authz::new(HubClient::new(config).unwrap(), key, settings, journal);
-    Town { hub, oracle, _home: home }
+    let oracle = AuthzSender::new(HubClient::new(config).unwrap(), key, settings, journal);
+    SenderFixture { hub, oracle, _home: home }
 }
 
 fn renewals(count: u8) -> Vec<Action> {
@@ -58,12 +58,12 @@ fn renewals(count: u8) -> Vec<Action> {
     (1..=count).map(renewal).collect()
 }
 
-/// Transactions that came, each once: what is not heard of is sent again as it is.
+/// Counts the distinct transactions received: unanswered ones are broadcast again unchanged.
 fn different(hub: &StubHub) -> usize {
     hub.state().sent.iter().map(|sent| sent.hash().to_string()).collect::<BTreeSet<_>>().len()
 }
 
-/// Does something to the hub once so many transactions have come.
+/// Changes the hub once this many transactions have arrived.
 fn after(hub: &Arc<StubHub>, sent: usize, what: impl FnOnce(&mut State) + Send + 'static) {
     let hub = Arc::clone(hub);
     tokio::spawn(async move {
@@ -75,24 +75,24 @@ fn after(hub: &Arc<StubHub>, sent: usize, what: impl FnOnce(&mut State) + Send +
 }
 
 #[tokio::test]
-async fn what_an_earlier_round_sent_and_was_executed_since_is_not_sent_again() {
-    let Town { hub, oracle, _home } = town();
-    // No block comes, and the endpoints answer all the same.
+async fn does_not_resend_transaction_executed_since_earlier_round() {
+    let SenderFixture { hub, oracle, _home } = fixture();
+    // No block comes, but the endpoints answer.
     let stalled = oracle.submit(1, &renewals(1)).await;
     assert!(matches!(stalled, Err(SubmitError::Unconfirmed)), "{stalled:?}");
-    // The next round was decided before the block that came then.
+    // The next round was decided before the following block.
     hub.state().execute(0);
     let again = oracle.submit(2, &renewals(1)).await;
     assert_eq!(different(&hub), 1, "the lease would be renewed a second time");
     assert!(matches!(again, Err(SubmitError::Overtaken)), "{again:?}");
-    assert_eq!(oracle.acted(), 2, "older ledgers do not count");
+    assert_eq!(oracle.last_height(), 2, "older ledgers do not count");
     assert!(oracle.journal().open_transactions().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn what_was_refused_and_is_executed_all_the_same_is_not_sent_again() {
-    let Town { hub, oracle, _home } = town();
-    // One endpoint took it and was not heard, the next one refused.
+async fn does_not_resend_rejected_transaction_that_executes_later() {
+    let SenderFixture { hub, oracle, _home } = fixture();
+    // One endpoint accepted it without an answer, the next one rejected it.
     hub.state().refusal = 18;
     after(&hub, 1, |state| {
         state.refusal = 0;
@@ -112,19 +112,19 @@ async fn what_was_refused_and_is_executed_all_the_same_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn what_a_start_finds_executed_counts_though_its_effect_cannot_be_read() {
-    let Town { hub, oracle, _home } = town();
+async fn resume_counts_executed_transaction_with_unreadable_effect() {
+    let SenderFixture { hub, oracle, _home } = fixture();
     oracle.submit(1, &renewals(1)).await.unwrap_err();
     hub.state().execute(0);
-    // The stub knows no leases.
+    // The stub serves no leases.
     let resumed = oracle.resume().await;
     assert!(matches!(resumed, Err(SubmitError::Hub(_))), "{resumed:?}");
-    assert_eq!(oracle.acted(), 2);
+    assert_eq!(oracle.last_height(), 2);
 }
 
 #[tokio::test]
-async fn a_transaction_of_ours_that_waits_is_the_fault_of_nothing_that_is_tried_beside_it() {
-    let Town { hub, oracle, _home } = town();
+async fn pending_own_transaction_refuses_no_action() {
+    let SenderFixture { hub, oracle, _home } = fixture();
     let stalled = oracle.submit(1, &renewals(1)).await;
     assert!(matches!(stalled, Err(SubmitError::Unconfirmed)), "{stalled:?}");
     hub.state().simulated = Err("account sequence mismatch, expected 1, got 0".to_owned());
@@ -134,8 +134,8 @@ async fn a_transaction_of_ours_that_waits_is_the_fault_of_nothing_that_is_tried_
 }
 
 #[tokio::test]
-async fn somebody_elses_transaction_that_waits_is_waited_for_but_not_for_ever() {
-    let Town { hub, oracle, _home } = town();
+async fn waits_for_foreign_pending_transaction_until_deadline() {
+    let SenderFixture { hub, oracle, _home } = fixture();
     hub.state().simulated = Err("account sequence mismatch, expected 1, got 0".to_owned());
     let never = tokio::time::timeout(Duration::from_secs(5), oracle.submit(1, &renewals(8))).await.unwrap();
     assert!(matches!(never, Err(SubmitError::Late)), "{never:?}");
@@ -151,8 +151,8 @@ async fn somebody_elses_transaction_that_waits_is_waited_for_but_not_for_ever() 
 }
 
 #[tokio::test]
-async fn a_sequence_that_is_taken_while_units_are_looked_through_is_no_units_fault() {
-    let Town { hub, oracle, _home } = town();
+async fn sequence_conflict_during_isolation_refuses_no_action() {
+    let SenderFixture { hub, oracle, _home } = fixture();
     hub.state().simulated = Err("failed to execute message; message index: 0: no".to_owned());
     let state = Arc::clone(&hub);
     tokio::spawn(async move {
@@ -169,8 +169,8 @@ async fn a_sequence_that_is_taken_while_units_are_looked_through_is_no_units_fau
 }
 
 #[tokio::test]
-async fn no_fee_is_paid_for_gas_that_nothing_uses() {
-    let Town { hub, oracle, _home } = town();
+async fn rejects_simulation_with_incredible_gas() {
+    let SenderFixture { hub, oracle, _home } = fixture();
     hub.state().simulated = Ok(2_000_001);
     let refused = oracle.submit(1, &renewals(1)).await;
     assert!(

@@ -1,4 +1,4 @@
-//! What changes is seen, at the price that it should have.
+//! The follower sees every change, at the expected number of calls.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use alloy::primitives::{FixedBytes, keccak256};
 use sovereign_contracts::dev::ether;
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
-use super::town::{LATER, Town, key, node, operator};
+use super::fixture::{EthereumFixture, LATER, key, node, operator};
 
 #[tokio::test]
-async fn the_registry_is_read_page_by_page_at_one_settled_block() {
-    let town = Town::open().await;
-    town.register(0..7).await;
-    let (mut follower, calls) = town.follower(LATER).await;
+async fn reads_registry_by_page_at_one_settled_block() {
+    let fixture = EthereumFixture::open().await;
+    fixture.register(0..7).await;
+    let (mut follower, calls) = fixture.follower(LATER).await;
     let before = follower.refresh().await.unwrap().nodes.len();
     assert!(before < 7, "the last two are not settled yet");
-    town.settle().await;
-    let (mut follower, calls_of_all) = town.follower(LATER).await;
+    fixture.settle().await;
+    let (mut follower, calls_of_all) = fixture.follower(LATER).await;
     let standings = follower.refresh().await.unwrap().clone();
     assert_eq!(calls_of_all.take(), 3, "seven nodes in pages of three");
     assert_eq!(standings.nodes.len(), 7);
@@ -30,36 +30,36 @@ async fn the_registry_is_read_page_by_page_at_one_settled_block() {
 }
 
 #[tokio::test]
-async fn a_round_without_change_costs_two_calls_and_one_with_changes_a_third() {
-    let town = Town::open().await;
-    town.register(0..4).await;
-    town.settle().await;
-    let (mut follower, calls) = town.follower(LATER).await;
+async fn refresh_costs_two_calls_and_a_third_for_changes() {
+    let fixture = EthereumFixture::open().await;
+    fixture.register(0..4).await;
+    fixture.settle().await;
+    let (mut follower, calls) = fixture.follower(LATER).await;
     follower.refresh().await.unwrap();
     calls.take();
     follower.refresh().await.unwrap();
     assert_eq!(calls.take(), 1, "the same block");
-    town.mine(5).await;
+    fixture.mine(5).await;
     follower.refresh().await.unwrap();
     assert_eq!(calls.take(), 2, "new blocks, nothing in them");
 
-    town.score(2, 640).await;
+    fixture.score(2, 640).await;
     assert_eq!(follower.refresh().await.unwrap().nodes[&node(2)].score, 0, "not settled yet");
-    town.settle().await;
+    fixture.settle().await;
     calls.take();
     let standings = follower.refresh().await.unwrap();
     assert_eq!((calls.take(), standings.nodes[&node(2)].score), (3, 640));
 }
 
 #[tokio::test]
-async fn every_kind_of_change_is_seen_without_an_audit() {
-    let town = Town::open().await;
-    town.register(0..4).await;
-    town.settle().await;
-    let (mut follower, _) = town.follower(LATER).await;
+async fn sees_every_kind_of_change_without_audit() {
+    let fixture = EthereumFixture::open().await;
+    fixture.register(0..4).await;
+    fixture.settle().await;
+    let (mut follower, _) = fixture.follower(LATER).await;
     follower.refresh().await.unwrap();
 
-    let (chain, system) = (&town.chain, town.system.system);
+    let (chain, system) = (&fixture.chain, fixture.system.system);
     let call = NodeRegistry::deregisterNodeCall { node: key(0).node() };
     chain.call(operator(0).address(), system.nodes, &call).await.unwrap();
     let call = NodeRegistry::blacklistCall { node: key(1).node() };
@@ -72,9 +72,9 @@ async fn every_kind_of_change_is_seen_without_an_audit() {
     chain.call(system.slashing, system.nodes, &call).await.unwrap();
     let reason = FixedBytes::ZERO;
     let call = ParameterRegistry::blacklistNodeCall { node: key(3).node(), reason };
-    chain.call(town.system.plan.guardian, system.parameters, &call).await.unwrap();
-    town.register(4..5).await;
-    town.settle().await;
+    chain.call(fixture.system.plan.guardian, system.parameters, &call).await.unwrap();
+    fixture.register(4..5).await;
+    fixture.settle().await;
 
     let standings = follower.refresh().await.unwrap();
     assert!(!standings.nodes[&node(0)].active, "leaving");
@@ -86,43 +86,43 @@ async fn every_kind_of_change_is_seen_without_an_audit() {
 }
 
 #[tokio::test]
-async fn parameters_that_concern_all_nodes_have_all_read_anew() {
-    let town = Town::open().await;
-    town.register(0..1).await;
-    town.settle().await;
-    let (mut follower, _) = town.follower(LATER).await;
+async fn changed_global_parameters_reread_registry() {
+    let fixture = EthereumFixture::open().await;
+    fixture.register(0..1).await;
+    fixture.settle().await;
+    let (mut follower, _) = fixture.follower(LATER).await;
     follower.refresh().await.unwrap();
-    town.set_min_stake(ether("3")).await;
-    town.settle().await;
+    fixture.set_min_stake(ether("3")).await;
+    fixture.settle().await;
     let standings = follower.refresh().await.unwrap();
     assert!(standings.nodes[&node(0)].active, "within the grace of the raise");
-    town.chain.mine_after(400 * 24 * 3600).await.unwrap();
-    town.settle().await;
+    fixture.chain.mine_after(400 * 24 * 3600).await.unwrap();
+    fixture.settle().await;
     let standings = follower.refresh().await.unwrap();
     assert_eq!(standings.parameters.min_stake, ether("3"));
     assert!(!standings.nodes[&node(0)].active, "the grace has no event of its own");
 }
 
 #[tokio::test]
-async fn the_pause_is_seen_and_its_end() {
-    let town = Town::open().await;
-    let (mut follower, _) = town.follower(LATER).await;
-    let guardian = town.system.plan.guardian;
-    let parameters = town.system.system.parameters;
-    town.chain.call(guardian, parameters, &ParameterRegistry::pauseCall {}).await.unwrap();
-    town.settle().await;
+async fn sees_pause_and_its_end() {
+    let fixture = EthereumFixture::open().await;
+    let (mut follower, _) = fixture.follower(LATER).await;
+    let guardian = fixture.system.plan.guardian;
+    let parameters = fixture.system.system.parameters;
+    fixture.chain.call(guardian, parameters, &ParameterRegistry::pauseCall {}).await.unwrap();
+    fixture.settle().await;
     assert!(follower.refresh().await.unwrap().parameters.paused);
-    town.chain.call(guardian, parameters, &ParameterRegistry::unpauseCall {}).await.unwrap();
-    town.settle().await;
+    fixture.chain.call(guardian, parameters, &ParameterRegistry::unpauseCall {}).await.unwrap();
+    fixture.settle().await;
     assert!(!follower.refresh().await.unwrap().parameters.paused);
 }
 
 #[tokio::test]
-async fn an_audit_reads_everything_whatever_the_events_said() {
-    let town = Town::open().await;
-    town.register(0..4).await;
-    town.settle().await;
-    let (mut follower, calls) = town.follower(Duration::ZERO).await;
+async fn audit_reads_whole_registry() {
+    let fixture = EthereumFixture::open().await;
+    fixture.register(0..4).await;
+    fixture.settle().await;
+    let (mut follower, calls) = fixture.follower(Duration::ZERO).await;
     follower.refresh().await.unwrap();
     calls.take();
     follower.refresh().await.unwrap();

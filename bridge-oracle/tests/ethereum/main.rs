@@ -1,8 +1,8 @@
-//! Standing and approval, read from the real contracts on a real anvil.
+//! Tests of standing and approval with the real contracts on a real anvil.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod approval;
 mod finality;
+mod fixture;
 mod follow;
 mod providers;
-mod town;

@@ -5,7 +5,7 @@ pub(crate) use sentinel_stack::{DENOM, Solo as Chain};
 
 pub(crate) const CHAIN: &str = "oracle-test-1";
 
-/// Starts a chain where these accounts have coins. `node_timeout`: how long a node stays active unasked.
+/// Starts a chain where these accounts have coins. `node_timeout`: time that a node stays active without an update.
 pub(crate) fn start(accounts: &[AccountAddress], node_timeout: &str) -> Chain {
     let accounts: Vec<_> = accounts.iter().map(ToString::to_string).collect();
     let mut chain = Chain::init(CHAIN).unwrap();

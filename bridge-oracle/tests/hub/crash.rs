@@ -1,35 +1,35 @@
-//! Killed in a transaction's life, by a real SIGKILL: exactly one effect, and what the next start knows of it. Every
-//! await of a whole round is in `tests/whole/crash.rs`.
+//! Kills the process by SIGKILL during a transaction's life: there is exactly one effect, and the next start finds it.
+//! `tests/whole/crash.rs` covers every await of a round.
 
 use std::process::Command;
 
-use bridge_oracle::failpoint::{Place, VARIABLE};
+use bridge_oracle::failpoint::{FAILPOINT_VARIABLE, Failpoint};
 use bridge_oracle::submit::journal::Journal;
-use bridge_oracle::submit::{Authz, Submit as _};
+use bridge_oracle::submit::{AuthzSender, Submit as _};
 use sentinel_proto::address::NodeAddress;
 use sentinel_proto::hub::{HubClient, HubConfig};
 use sentinel_stack::FUNDS;
 
 use crate::chain::{CHAIN, DENOM};
-use crate::town::{HOURLY, HOURS, PLAN, Town, key, wish};
+use crate::fixture::{HOURLY, HOURS, HubFixture, PLAN, key, wish};
 
 const HUB: &str = "CRASH_TEST_HUB";
 const HOME: &str = "CRASH_TEST_HOME";
 const NODES: &str = "CRASH_TEST_NODES";
 
-/// Where something has just become true.
-const PLACES: [Place; 8] = [
-    Place::Signed,
-    Place::Written,
-    Place::Sent,
-    Place::Accepted,
-    Place::Found,
-    Place::Settled,
-    Place::Resent,
-    Place::Effects,
+/// Failpoints just after a change of state.
+const PLACES: [Failpoint; 8] = [
+    Failpoint::Signed,
+    Failpoint::Journaled,
+    Failpoint::Broadcast,
+    Failpoint::Accepted,
+    Failpoint::TransactionFound,
+    Failpoint::EndsWritten,
+    Failpoint::Rebroadcast,
+    Failpoint::EffectsPending,
 ];
 
-/// The program that dies: one round of another process.
+/// The process to kill: one round in a child process.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by the test below"]
 async fn child() {
@@ -40,13 +40,16 @@ async fn child() {
         timeout: std::time::Duration::from_secs(10),
     })
     .unwrap();
-    let mut settings =
-        bridge_oracle::submit::Settings::new(CHAIN, key(0).account().in_role(), "0.1udvpn".parse().unwrap());
-    // Ten looks within a block lead to the second sending.
-    let resends = std::env::var(VARIABLE).is_ok_and(|place| place == Place::Resent.name());
-    settings.poll = std::time::Duration::from_millis(if resends { 10 } else { 100 });
+    let mut settings = bridge_oracle::submit::SendSettings::new(
+        CHAIN,
+        key(0).account().in_role(),
+        "0.1udvpn".parse().unwrap(),
+    );
+    // Ten polls within a block lead to the second broadcast.
+    let resends = std::env::var(FAILPOINT_VARIABLE).is_ok_and(|place| place == Failpoint::Rebroadcast.name());
+    settings.poll_interval = std::time::Duration::from_millis(if resends { 10 } else { 100 });
     let journal = Journal::open(value(HOME).as_ref()).unwrap();
-    let oracle = Authz::new(hub, key(1), settings, journal);
+    let oracle = AuthzSender::new(hub, key(1), settings, journal);
     let nodes = value(NODES);
     let actions: Vec<_> = nodes.split(',').flat_map(|node| wish(node.parse().unwrap())).collect();
     let outcome = oracle.submit(1, &actions).await.unwrap();
@@ -54,60 +57,64 @@ async fn child() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_anywhere_there_is_exactly_one_effect() {
+async fn crash_at_any_failpoint_has_exactly_one_effect() {
     const EACH: usize = 2;
-    let town = Town::start(u16::try_from(EACH * PLACES.len()).unwrap(), "86400s").await;
+    let fixture = HubFixture::start(u16::try_from(EACH * PLACES.len()).unwrap(), "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let before = town.hub.balance(&town.provider.account(), DENOM).await.unwrap();
+    let before = fixture.hub.balance(&fixture.provider.account(), DENOM).await.unwrap();
     assert!(before < FUNDS);
     let mut paid = 0;
     for (index, place) in PLACES.into_iter().enumerate() {
         let range = index * EACH..(index + 1) * EACH;
-        let nodes: Vec<_> = range.clone().map(|node| town.node(node)).collect();
-        die(&town, home.path(), place, &nodes);
-        // The next start: what was left open is settled, and what is missing then is done.
-        let oracle = town.oracle(home.path());
+        let nodes: Vec<_> = range.clone().map(|node| fixture.node(node)).collect();
+        die(&fixture, home.path(), place, &nodes);
+        // The next start settles open transactions and submits what is missing.
+        let oracle = fixture.oracle(home.path());
         let resumed = oracle.resume().await.unwrap();
-        let ledger = town.ledger().await;
-        let missing: Vec<_> = range.filter(|node| !ledger.leases.contains_key(&town.node(*node))).collect();
-        let known = matches!(place, Place::Sent | Place::Accepted | Place::Found | Place::Resent);
+        let ledger = fixture.ledger().await;
+        let missing: Vec<_> =
+            range.filter(|node| !ledger.leases.contains_key(&fixture.node(*node))).collect();
+        let known = matches!(
+            place,
+            Failpoint::Broadcast | Failpoint::Accepted | Failpoint::TransactionFound | Failpoint::Rebroadcast
+        );
         assert_eq!(resumed.done.len(), if known { 2 * EACH } else { 0 }, "{place:?}: {resumed:?}");
-        let unsent = matches!(place, Place::Signed | Place::Written);
+        let unsent = matches!(place, Failpoint::Signed | Failpoint::Journaled);
         assert_eq!(missing.len(), if unsent { EACH } else { 0 }, "{place:?}");
-        let outcome = oracle.submit(2, &town.wish(missing)).await.unwrap();
+        let outcome = oracle.submit(2, &fixture.wish(missing)).await.unwrap();
         assert!(outcome.refused.is_empty(), "{place:?}: {outcome:?}");
         paid += resumed.gas + outcome.gas;
-        if matches!(place, Place::Settled | Place::Effects) {
-            // Reported to nobody; the journal has it.
+        if matches!(place, Failpoint::EndsWritten | Failpoint::EffectsPending) {
+            // The process died before reporting; the journal holds the result.
             assert!(resumed.transactions.is_empty());
         }
-        let ledger = town.ledger().await;
+        let ledger = fixture.ledger().await;
         for node in &nodes {
             assert!(ledger.plans[&PLAN].links.contains(node), "{place:?}");
         }
         let open = oracle.journal().open_transactions().unwrap();
         assert!(open.is_empty(), "{place:?}: {open:?}");
     }
-    let ledger = town.ledger().await;
+    let ledger = fixture.ledger().await;
     let count = EACH * PLACES.len();
-    // No lease was ever started twice: their numbers have no gap.
+    // No lease was started twice: the identifiers have no gap.
     let last = ledger.leases.values().map(|lease| lease.id).max().unwrap();
     assert_eq!((ledger.leases.len(), last), (count, count as u64));
-    let after = town.hub.balance(&town.provider.account(), DENOM).await.unwrap();
+    let after = fixture.hub.balance(&fixture.provider.account(), DENOM).await.unwrap();
     let deposits = count as u128 * u128::from(HOURS) * HOURLY;
     let fees = before - after - deposits;
-    // One transaction each, two of which died unreported.
+    // One transaction each; two processes died before reporting.
     let each = u128::from(paid) / 10 / (PLACES.len() as u128 - 2);
     assert!(fees < each * (PLACES.len() as u128 + 1), "{fees} in fees, {each} each");
 }
 
-fn die(town: &Town, home: &std::path::Path, place: Place, nodes: &[NodeAddress]) {
+fn die(fixture: &HubFixture, home: &std::path::Path, place: Failpoint, nodes: &[NodeAddress]) {
     use std::os::unix::process::ExitStatusExt as _;
     let nodes: Vec<_> = nodes.iter().map(ToString::to_string).collect();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--ignored", "--nocapture"])
-        .env(VARIABLE, place.name())
-        .env(HUB, town.chain.grpc_addr())
+        .env(FAILPOINT_VARIABLE, place.name())
+        .env(HUB, fixture.chain.grpc_addr())
         .env(HOME, home)
         .env(NODES, nodes.join(","))
         .output()

@@ -1,4 +1,4 @@
-//! A hub that stops, is set back, or meets a second user of the key.
+//! A hub that stops, is rolled back, or serves a second user of the key.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,67 +9,67 @@ use sentinel_proto::tx::any;
 use sentinel_proto::wire::cosmos::authz::v1beta1::MsgExec;
 use sentinel_proto::wire::sentinel::plan::v3::MsgLinkNodeRequest;
 
-use crate::town::{HOURLY, PLAN, Town, until};
+use crate::fixture::{HOURLY, HubFixture, PLAN, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice() {
-    let mut town = Town::start(4, "86400s").await;
+async fn follows_stopped_or_rolled_back_hub_without_paying_twice() {
+    let mut fixture = HubFixture::start(4, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let mut oracle = town.oracle(home.path());
+    let mut oracle = fixture.oracle(home.path());
     let second = bridge_oracle::submit::journal::Journal::open(home.path());
     assert!(matches!(second, Err(JournalError::InUse { .. })), "{second:?}");
-    assert_eq!(oracle.submit(1, &town.wish(0..1)).await.unwrap().done.len(), 2);
+    assert_eq!(oracle.submit(1, &fixture.wish(0..1)).await.unwrap().done.len(), 2);
 
-    // Stopped: nothing is reached, nothing is lost.
-    town.chain.halt();
-    let (data, saved) = (town.chain.data(), town.chain.home().join("saved"));
+    // The hub is stopped: the submission fails and loses nothing.
+    fixture.chain.halt();
+    let (data, saved) = (fixture.chain.data(), fixture.chain.home().join("saved"));
     copy(&data, &saved);
-    let stopped = oracle.submit(2, &town.wish(1..2)).await;
+    let stopped = oracle.submit(2, &fixture.wish(1..2)).await;
     assert!(matches!(stopped, Err(SubmitError::Hub(_))), "{stopped:?}");
-    town.chain.resume().unwrap();
-    up(&town).await;
-    assert_eq!(oracle.submit(3, &town.wish(1..2)).await.unwrap().done.len(), 2);
-    assert_eq!(town.ledger().await.leases.len(), 2);
+    fixture.chain.resume().unwrap();
+    up(&fixture).await;
+    assert_eq!(oracle.submit(3, &fixture.wish(1..2)).await.unwrap().done.len(), 2);
+    assert_eq!(fixture.ledger().await.leases.len(), 2);
 
-    // Stopped while a transaction is on its way: the same bytes are sent again.
+    // The hub is stopped while a transaction is pending: the same bytes are sent again.
     let waiting = {
-        let (wish, home) = (town.wish(2..3), home.path().to_owned());
+        let (wish, home) = (fixture.wish(2..3), home.path().to_owned());
         drop(oracle);
-        let slow = town.oracle(&home);
+        let slow = fixture.oracle(&home);
         let task = tokio::spawn(async move { (slow.submit(4, &wish).await, slow) });
         tokio::time::sleep(Duration::from_millis(40)).await;
-        town.chain.halt();
+        fixture.chain.halt();
         tokio::time::sleep(Duration::from_secs(2)).await;
-        town.chain.resume().unwrap();
+        fixture.chain.resume().unwrap();
         task
     };
     let (outcome, same) = waiting.await.unwrap();
     oracle = same;
-    up(&town).await;
+    up(&fixture).await;
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        // It had not been signed yet.
-        Err(SubmitError::Hub(_)) => oracle.submit(5, &town.wish(2..3)).await.unwrap(),
+        // The transaction had not been signed yet.
+        Err(SubmitError::Hub(_)) => oracle.submit(5, &fixture.wish(2..3)).await.unwrap(),
         Err(error) => panic!("{error}"),
     };
     assert_eq!(outcome.done.len(), 2, "{outcome:?}");
-    assert_eq!(town.ledger().await.leases.len(), 3);
+    assert_eq!(fixture.ledger().await.leases.len(), 3);
 
-    // Set back to before round 3: what was done is undone, and is done again, once.
-    town.chain.halt();
+    // The hub is rolled back to before round 3: undone actions are done again, once.
+    fixture.chain.halt();
     std::fs::remove_dir_all(&data).unwrap();
     copy(&saved, &data);
-    town.chain.resume().unwrap();
-    let hub = crate::town::client(&town.chain);
-    town.hub = hub;
-    up(&town).await;
+    fixture.chain.resume().unwrap();
+    let hub = crate::fixture::client(&fixture.chain);
+    fixture.hub = hub;
+    up(&fixture).await;
     drop(oracle);
-    let oracle = town.oracle(home.path());
+    let oracle = fixture.oracle(home.path());
     assert!(oracle.resume().await.unwrap().done.is_empty());
-    assert_eq!(town.ledger().await.leases.len(), 1);
-    let outcome = oracle.submit(6, &town.wish(1..4)).await.unwrap();
+    assert_eq!(fixture.ledger().await.leases.len(), 1);
+    let outcome = oracle.submit(6, &fixture.wish(1..4)).await.unwrap();
     assert_eq!(outcome.done.len(), 6, "{outcome:?}");
-    let ledger = town.ledger().await;
+    let ledger = fixture.ledger().await;
     let mut ids: Vec<_> = ledger.leases.values().map(|lease| lease.id).collect();
     ids.sort_unstable();
     assert_eq!(ids, [1, 2, 3, 4]);
@@ -77,14 +77,14 @@ async fn a_hub_that_stops_or_is_set_back_is_followed_and_no_money_is_spent_twice
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_user_of_the_key_and_a_limit_that_is_too_low_are_survived() {
-    let town = Town::start(30, "86400s").await;
+async fn survives_second_key_user_and_low_gas_limit() {
+    let fixture = HubFixture::start(30, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = std::sync::Arc::new(town.oracle(home.path()));
-    assert_eq!(oracle.submit(1, &town.wish(0..1)).await.unwrap().done.len(), 2);
-    // Somebody else uses the same key all the time: sequences are taken away again and again.
+    let oracle = std::sync::Arc::new(fixture.oracle(home.path()));
+    assert_eq!(oracle.submit(1, &fixture.wish(0..1)).await.unwrap().done.len(), 2);
+    // A second user of the key consumes sequences all the time.
     let rounds = {
-        let (oracle, wishes) = (std::sync::Arc::clone(&oracle), [town.wish(1..10), town.wish(10..20)]);
+        let (oracle, wishes) = (std::sync::Arc::clone(&oracle), [fixture.wish(1..10), fixture.wish(10..20)]);
         tokio::spawn(async move {
             let mut outcomes = Vec::new();
             for (round, wish) in wishes.iter().enumerate() {
@@ -95,12 +95,12 @@ async fn a_second_user_of_the_key_and_a_limit_that_is_too_low_are_survived() {
     };
     let mut disturbances = 0;
     while !rounds.is_finished() && disturbances < 12 {
-        let from = town.provider_address().to_string();
-        let link = MsgLinkNodeRequest { from, id: PLAN, node_address: town.node(0).to_string() };
-        let exec = MsgExec { grantee: town.oracle.account().to_string(), msgs: vec![any(&link)] };
-        let granter = Some(town.provider.account());
-        // Refused in its block, as it is linked; it takes its sequence all the same.
-        if town.offer_as(&town.oracle, vec![any(&exec)], 200_000, granter).await.is_ok() {
+        let from = fixture.provider_address().to_string();
+        let link = MsgLinkNodeRequest { from, id: PLAN, node_address: fixture.node(0).to_string() };
+        let exec = MsgExec { grantee: fixture.oracle.account().to_string(), msgs: vec![any(&link)] };
+        let granter = Some(fixture.provider.account());
+        // The message fails in its block because the node is linked; it consumes its sequence all the same.
+        if fixture.offer_as(&fixture.oracle, vec![any(&exec)], 200_000, granter).await.is_ok() {
             disturbances += 1;
         }
         tokio::time::sleep(Duration::from_millis(150)).await;
@@ -110,27 +110,32 @@ async fn a_second_user_of_the_key_and_a_limit_that_is_too_low_are_survived() {
         assert!(outcome.refused.is_empty(), "{outcome:?}");
     }
     assert!(disturbances > 0);
-    let ledger = town.ledger().await;
+    let ledger = fixture.ledger().await;
     assert_eq!((ledger.leases.len(), ledger.plans[&PLAN].links.len()), (20, 20));
     drop(oracle);
 
-    // A limit below what is used: out of gas in the block, then more.
-    let mut settings = town.settings();
+    // The limit is below the used gas: out of gas in the block, then a higher limit.
+    let mut settings = fixture.settings();
     settings.gas_adjustment = 0.0;
     let journal = bridge_oracle::submit::journal::Journal::open(home.path()).unwrap();
-    let tight = bridge_oracle::submit::Authz::new(town.hub.clone(), town.oracle.clone(), settings, journal);
-    let before = town.hub.balance(&town.provider.account(), "udvpn").await.unwrap();
-    let outcome = tight.submit(9, &town.wish(20..30)).await.unwrap();
+    let tight = bridge_oracle::submit::AuthzSender::new(
+        fixture.hub.clone(),
+        fixture.oracle.clone(),
+        settings,
+        journal,
+    );
+    let before = fixture.hub.balance(&fixture.provider.account(), "udvpn").await.unwrap();
+    let outcome = tight.submit(9, &fixture.wish(20..30)).await.unwrap();
     assert_eq!(outcome.done.len(), 20, "{outcome:?}");
-    let after = town.hub.balance(&town.provider.account(), "udvpn").await.unwrap();
-    let deposits = 10 * u128::from(crate::town::HOURS) * HOURLY;
+    let after = fixture.hub.balance(&fixture.provider.account(), "udvpn").await.unwrap();
+    let deposits = 10 * u128::from(crate::fixture::HOURS) * HOURLY;
     let fees = before - after - deposits;
     assert!(fees < 1_000_000, "{fees}");
 }
 
-async fn up(town: &Town) {
-    let height = until("the hub's return", async || town.hub.latest_height().await.ok()).await;
-    until("a new block", async || town.hub.latest_height().await.ok().filter(|now| *now > height)).await;
+async fn up(fixture: &HubFixture) {
+    let height = until("the hub's return", async || fixture.hub.latest_height().await.ok()).await;
+    until("a new block", async || fixture.hub.latest_height().await.ok().filter(|now| *now > height)).await;
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

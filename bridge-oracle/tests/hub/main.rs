@@ -1,4 +1,4 @@
-//! Submission against the real hub program: `cargo test -p bridge-oracle --features hub --test hub`.
+//! Tests of submission with the real hub: `cargo test -p bridge-oracle --features hub --test hub`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
@@ -7,6 +7,6 @@ mod chain;
 mod commands;
 mod crash;
 mod faults;
+mod fixture;
 mod power;
 mod rounds;
-mod town;

@@ -1,12 +1,12 @@
-//! The grants table both ways, and what a thief of the key can do: nothing else.
+//! Every grant works and is needed, and a thief of the key can do nothing else.
 
 use std::time::{Duration, SystemTime};
 
-use bridge_oracle::doctor::Patient;
-use bridge_oracle::grants::{Granted, SETUP_TYPES, Wanted, grant};
+use bridge_oracle::doctor::HubDoctor;
+use bridge_oracle::grants::{CurrentGrants, GrantRequest, SETUP_MESSAGE_TYPES, build_grant};
 use bridge_oracle::ledger::Price;
 use bridge_oracle::reconcile::Action;
-use bridge_oracle::submit::messages::TYPES;
+use bridge_oracle::submit::messages::MESSAGE_TYPES;
 use bridge_oracle::submit::{Submit as _, SubmitError};
 use prost_types::Any;
 use sentinel_proto::tx::{Typed as _, any};
@@ -24,48 +24,49 @@ use sentinel_proto::wire::sentinel::types::v1::{Price as WirePrice, Status};
 use service_runtime::doctor::{Check, Verdict};
 
 use crate::chain::{CHAIN, DENOM};
-use crate::town::{HOURLY, HOURS, PLAN, Town, key};
+use crate::fixture::{HOURLY, HOURS, HubFixture, PLAN, key};
 
-async fn examine(town: &Town) -> Vec<Check> {
-    let settings = town.settings();
-    let patient = Patient {
-        hub: &town.hub,
-        key: &town.oracle,
+async fn run_checks(fixture: &HubFixture) -> Vec<Check> {
+    let settings = fixture.settings();
+    let patient = HubDoctor {
+        hub: &fixture.hub,
+        key: &fixture.oracle,
         settings: &settings,
         plans: &[PLAN],
         hours: HOURS,
         budget: 1,
     };
-    patient.examine(SystemTime::now()).await
+    patient.run_checks(SystemTime::now()).await
 }
 
 fn bad(checks: &[Check]) -> Vec<&str> {
     checks.iter().filter(|check| check.verdict == Verdict::Bad).map(|check| check.name.as_str()).collect()
 }
 
-/// Sends a message as a thief of the key would; the hub's words if it refuses.
-async fn steal(town: &Town, message: Any) -> Result<(), String> {
-    let exec = MsgExec { grantee: town.oracle.account().to_string(), msgs: vec![message] };
-    let sent = town.offer_as(&town.oracle, vec![any(&exec)], 400_000, Some(town.provider.account())).await;
+/// Sends a message as a thief of the key would; returns the hub's refusal.
+async fn steal(fixture: &HubFixture, message: Any) -> Result<(), String> {
+    let exec = MsgExec { grantee: fixture.oracle.account().to_string(), msgs: vec![message] };
+    let sent =
+        fixture.offer_as(&fixture.oracle, vec![any(&exec)], 400_000, Some(fixture.provider.account())).await;
     let hash = sent.map_err(|refused| refused.to_string())?;
-    town.executed(&hash).await.outcome.map_err(|refused| refused.to_string())
+    fixture.executed(&hash).await.outcome.map_err(|refused| refused.to_string())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_granted_message_works_and_each_other_is_refused() {
-    let town = Town::start(3, "86400s").await;
+async fn hub_accepts_granted_messages_only() {
+    let fixture = HubFixture::start(3, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path());
-    let outcome = oracle.submit(1, &town.wish(0..3)).await.unwrap();
+    let oracle = fixture.oracle(home.path());
+    let outcome = oracle.submit(1, &fixture.wish(0..3)).await.unwrap();
     assert_eq!(outcome.done.len(), 6, "{outcome:?}");
-    let checks = examine(&town).await;
+    let checks = run_checks(&fixture).await;
     assert!(bad(&checks).is_empty(), "{checks:#?}");
     assert!(checks.iter().any(|check| check.name == "cannot /cosmos.bank.v1beta1.MsgSend"), "{checks:#?}");
     assert!(checks.iter().all(|check| !check.found.contains("not proven")), "{checks:#?}");
 
-    // One type after the other is taken away: that one is refused, the others work.
-    let lease = town.ledger().await.leases[&town.node(0)].id;
-    let (node, hours, max_price) = (town.node(0), HOURS, Price { base: 0, quote: HOURLY });
+    // Each type is revoked in turn: its message is refused, the others work.
+    let lease = fixture.ledger().await.leases[&fixture.node(0)].id;
+    let (node, hours, max_price) = (fixture.node(0), HOURS, Price { base: 0, quote: HOURLY });
     let table = [
         Action::ActivatePlan { plan: PLAN },
         Action::SetRenewal { lease, node, renews: true },
@@ -77,30 +78,31 @@ async fn each_granted_message_works_and_each_other_is_refused() {
     ];
     let year = SystemTime::now() + Duration::from_secs(365 * 24 * 3600);
     for (round, action) in table.iter().enumerate() {
-        let name = TYPES.iter().find(|name| matches_type(name, action)).unwrap();
-        town.revoke(name).await;
+        let name = MESSAGE_TYPES.iter().find(|name| matches_type(name, action)).unwrap();
+        fixture.revoke(name).await;
         let refused = oracle.submit(10 + round as u64, std::slice::from_ref(action)).await;
         assert!(
             matches!(&refused, Err(SubmitError::NotPermitted(words)) if words.contains(name)),
             "{refused:?}"
         );
-        let names = bad(&examine(&town).await).join(" ");
+        let names = bad(&run_checks(&fixture).await).join(" ");
         assert!(names.contains(name) && names.contains(&format!("can {name}")), "{names}");
-        // With something that is granted beside it, only this one is refused.
-        let beside = Action::Unlink { plan: PLAN, node: town.node(2) };
+        // Beside a granted action, only the other one is refused.
+        let beside = Action::Unlink { plan: PLAN, node: fixture.node(2) };
         if matches!(action, Action::ActivatePlan { .. }) {
             let outcome = oracle.submit(20, &[action.clone(), beside]).await.unwrap();
             assert_eq!((outcome.done.len(), outcome.refused.len()), (1, 1), "{outcome:?}");
         }
-        town.grant(&[name], year).await;
+        fixture.grant(&[name], year).await;
         let outcome = oracle.submit(30 + round as u64, std::slice::from_ref(action)).await.unwrap();
         assert_eq!(outcome.done, std::slice::from_ref(action), "{outcome:?}");
     }
 
-    // What a thief would try.
-    let (account, provider) = (town.provider.account().to_string(), town.provider_address().to_string());
+    // Messages that a thief would send.
+    let (account, provider) =
+        (fixture.provider.account().to_string(), fixture.provider_address().to_string());
     let coins = vec![Coin { denom: DENOM.to_owned(), amount: "1".to_owned() }];
-    let to_address = town.oracle.account().to_string();
+    let to_address = fixture.oracle.account().to_string();
     let create = MsgCreatePlanRequest {
         from: provider.clone(),
         bytes: "1".to_owned(),
@@ -120,23 +122,28 @@ async fn each_granted_message_works_and_each_other_is_refused() {
         any(&MsgUpdateProviderStatusRequest { from: provider, status: Status::Inactive.into() }),
     ] {
         let name = message.type_url.clone();
-        let words = steal(&town, message).await.unwrap_err();
+        let words = steal(&fixture, message).await.unwrap_err();
         assert!(words.contains("authorization not found"), "{name}: {words}");
     }
-    // Granted types about what is somebody else's: another provider's lease and plan.
+    // Granted types about another provider's lease and plan.
     let stranger = key(2).account().in_role::<sentinel_proto::address::Provider>().to_string();
     let foreign = [
         any(&MsgEndLeaseRequest { from: stranger.clone(), id: lease }),
-        any(&MsgLinkNodeRequest { from: stranger.clone(), id: PLAN, node_address: town.node(1).to_string() }),
-        any(&MsgUnlinkNodeRequest { from: stranger, id: PLAN, node_address: town.node(1).to_string() }),
+        any(&MsgLinkNodeRequest {
+            from: stranger.clone(),
+            id: PLAN,
+            node_address: fixture.node(1).to_string(),
+        }),
+        any(&MsgUnlinkNodeRequest { from: stranger, id: PLAN, node_address: fixture.node(1).to_string() }),
     ];
     for message in foreign {
-        let words = steal(&town, message).await.unwrap_err();
+        let words = steal(&fixture, message).await.unwrap_err();
         assert!(words.contains("authorization not found"), "{words}");
     }
-    // The fee grant pays for nothing else.
+    // The fee grant pays for no other message.
     let gift = MsgSend { from_address: to_address.clone(), to_address, amount: coins };
-    let paid = town.offer_as(&town.oracle, vec![any(&gift)], 200_000, Some(town.provider.account())).await;
+    let paid =
+        fixture.offer_as(&fixture.oracle, vec![any(&gift)], 200_000, Some(fixture.provider.account())).await;
     let words = paid.unwrap_err().to_string();
     assert!(words.contains("message not allowed"), "{words}");
 }
@@ -155,33 +162,33 @@ fn matches_type(name: &str, action: &Action) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
-    let town = Town::start(1, "86400s").await;
+async fn reports_expired_and_exhausted_grants_and_multisig_can_grant() {
+    let fixture = HubFixture::start(1, "86400s").await;
     let home = tempfile::tempdir().unwrap();
-    let oracle = town.oracle(home.path());
-    // Expired: the hub itself forgets it, and so does the preflight.
-    town.grant(&TYPES, SystemTime::now() + Duration::from_secs(8)).await;
-    let soon = examine(&town).await;
+    let oracle = fixture.oracle(home.path());
+    // Expired grants: the hub removes them, and the preflight check sees it.
+    fixture.grant(&MESSAGE_TYPES, SystemTime::now() + Duration::from_secs(8)).await;
+    let soon = run_checks(&fixture).await;
     assert!(soon.iter().any(|c| c.verdict == Verdict::Warning && c.found.contains("soon")), "{soon:#?}");
     tokio::time::sleep(Duration::from_secs(10)).await;
-    let refused = oracle.submit(1, &town.wish(0..1)).await;
+    let refused = oracle.submit(1, &fixture.wish(0..1)).await;
     assert!(matches!(refused, Err(SubmitError::NotPermitted(_))), "{refused:?}");
-    town.grant(&TYPES, SystemTime::now() + Duration::from_secs(86_400)).await;
-    // Dry: enough for no transaction.
-    town.take_fees().await;
-    let refused = oracle.submit(2, &town.wish(0..1)).await;
+    fixture.grant(&MESSAGE_TYPES, SystemTime::now() + Duration::from_secs(86_400)).await;
+    // The fee grant pays for no transaction.
+    fixture.take_fees().await;
+    let refused = oracle.submit(2, &fixture.wish(0..1)).await;
     assert!(matches!(&refused, Err(SubmitError::NotPermitted(w)) if w.contains("not found")), "{refused:?}");
-    town.give_fees(1000).await;
-    let refused = oracle.submit(3, &town.wish(0..1)).await;
+    fixture.give_fees(1000).await;
+    let refused = oracle.submit(3, &fixture.wish(0..1)).await;
     assert!(matches!(&refused, Err(SubmitError::NotPermitted(w)) if w.contains("fee limit")), "{refused:?}");
-    let checks = examine(&town).await;
+    let checks = run_checks(&fixture).await;
     assert!(checks.iter().any(|c| c.name == "fee grant" && c.found.contains("runs dry")), "{checks:#?}");
-    town.take_fees().await;
-    town.give_fees(1_000_000_000).await;
-    assert_eq!(oracle.submit(4, &town.wish(0..1)).await.unwrap().done.len(), 2);
+    fixture.take_fees().await;
+    fixture.give_fees(1_000_000_000).await;
+    assert_eq!(oracle.submit(4, &fixture.wish(0..1)).await.unwrap().done.len(), 2);
 
-    // What `grants` prints is what a multisig of two of three signs with the hub's own command.
-    let chain = &town.chain;
+    // A multisig of two of three signs the output of `grants` with the hub's own command.
+    let chain = &fixture.chain;
     let backend = ["--keyring-backend", "test"];
     for name in ["one", "two", "three"] {
         chain.run(&[&["keys", "add", name], backend.as_slice()].concat()).unwrap();
@@ -192,16 +199,16 @@ async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
     let board: sentinel_proto::address::AccountAddress = board.trim().parse().unwrap();
     let amount = vec![Coin { denom: DENOM.to_owned(), amount: "1000000000".to_owned() }];
     let (from_address, to_address) = (key(2).account().to_string(), board.to_string());
-    town.send(&key(2), vec![any(&MsgSend { from_address, to_address, amount })]).await.unwrap();
-    let wanted = Wanted {
+    fixture.send(&key(2), vec![any(&MsgSend { from_address, to_address, amount })]).await.unwrap();
+    let wanted = GrantRequest {
         granter: board,
-        grantee: town.oracle.account(),
+        grantee: fixture.oracle.account(),
         expires: SystemTime::now() + Duration::from_secs(30 * 24 * 3600),
         denom: DENOM.to_owned(),
         fee_limit: 5_000_000,
         setup_expires: Some(SystemTime::now() + Duration::from_secs(86_400)),
     };
-    let unsigned = grant(&wanted, &Granted::default(), &"0.1udvpn".parse().unwrap());
+    let unsigned = build_grant(&wanted, &CurrentGrants::default(), &"0.1udvpn".parse().unwrap());
     let path = |name: &str| home.path().join(name).display().to_string();
     std::fs::write(path("grants.json"), serde_json::to_vec(&unsigned.json).unwrap()).unwrap();
     let rpc = chain.rpc();
@@ -218,17 +225,17 @@ async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
     let sent = chain.run(&["tx", "broadcast", &out, "--node", &rpc, "--output", "json"]).unwrap();
     let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
     assert_eq!(sent["code"], 0, "{sent}");
-    town.executed(&sent["txhash"].as_str().unwrap().parse().unwrap()).await.outcome.unwrap();
-    let grants = town.hub.authorizations(&wanted.granter, &wanted.grantee).await.unwrap();
-    let fees = town.hub.fee_allowance(&wanted.granter, &wanted.grantee).await.unwrap();
-    let granted = Granted::new(grants, fees, SystemTime::now());
+    fixture.executed(&sent["txhash"].as_str().unwrap().parse().unwrap()).await.outcome.unwrap();
+    let grants = fixture.hub.authorizations(&wanted.granter, &wanted.grantee).await.unwrap();
+    let fees = fixture.hub.fee_allowance(&wanted.granter, &wanted.grantee).await.unwrap();
+    let granted = CurrentGrants::new(grants, fees, SystemTime::now());
     assert!(granted.missing().is_empty(), "{granted:?}");
-    assert_eq!(granted.surplus().len(), SETUP_TYPES.len(), "not needed to run: {granted:?}");
+    assert_eq!(granted.surplus().len(), SETUP_MESSAGE_TYPES.len(), "not needed to run: {granted:?}");
     let fees = granted.fees.unwrap();
     assert_eq!(fees.left[DENOM], 5_000_000);
     assert_eq!(fees.messages.unwrap(), [MsgExec::TYPE_URL]);
 
-    // So the oracle sets the board's provider up, which the board cannot sign itself.
+    // The oracle sets up the multisig's provider, because the multisig cannot sign these messages.
     let from = wanted.granter.in_role::<sentinel_proto::address::Provider>();
     let price =
         WirePrice { denom: DENOM.to_owned(), base_value: "0".to_owned(), quote_value: "0".to_owned() };
@@ -243,9 +250,10 @@ async fn expired_and_dry_grants_are_told_and_a_multisig_can_give_them() {
             private: false,
         }),
     ];
-    let exec = MsgExec { grantee: town.oracle.account().to_string(), msgs: setup.to_vec() };
-    let hash = town.offer_as(&town.oracle, vec![any(&exec)], 1_000_000, Some(wanted.granter)).await.unwrap();
-    town.executed(&hash).await.outcome.unwrap();
-    assert_eq!(town.hub.provider(&from).await.unwrap().unwrap().status(), Status::Active);
-    assert_eq!(town.hub.plan(PLAN + 1).await.unwrap().unwrap().prov_address, from.to_string());
+    let exec = MsgExec { grantee: fixture.oracle.account().to_string(), msgs: setup.to_vec() };
+    let hash =
+        fixture.offer_as(&fixture.oracle, vec![any(&exec)], 1_000_000, Some(wanted.granter)).await.unwrap();
+    fixture.executed(&hash).await.outcome.unwrap();
+    assert_eq!(fixture.hub.provider(&from).await.unwrap().unwrap().status(), Status::Active);
+    assert_eq!(fixture.hub.plan(PLAN + 1).await.unwrap().unwrap().prov_address, from.to_string());
 }

@@ -1,11 +1,11 @@
-//! The program itself.
+//! Tests of the command line.
 
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::world::World;
+use crate::fixture::BridgeFixture;
 
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -30,7 +30,7 @@ pub(crate) async fn oracle(home: &Path, arguments: &[&str]) -> Ended {
     }
 }
 
-impl World {
+impl BridgeFixture {
     pub(crate) fn write_home(&self) {
         let home = self.home.path();
         let config = bridge_oracle::config::TEMPLATE
@@ -55,44 +55,44 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_say_what_is_and_what_would_be_and_start_does_it() {
-    let mut world = World::open(2).await;
-    world.write_home();
-    let home = world.home.path().to_owned();
+async fn commands_show_state_and_plan_and_start_executes_it() {
+    let mut fixture = BridgeFixture::open(2).await;
+    fixture.write_home();
+    let home = fixture.home.path().to_owned();
     let hash = oracle(&home, &["config", "hash"]).await;
-    assert_eq!(hash.out.trim(), world.ethereum.governed.hash().to_string(), "{}", hash.err);
-    world.register(0).await;
-    world.ethereum.settle().await;
-    let node = world.node(0).to_string();
+    assert_eq!(hash.out.trim(), fixture.ethereum.governed.hash().to_string(), "{}", hash.err);
+    fixture.register(0).await;
+    fixture.ethereum.settle().await;
+    let node = fixture.node(0).to_string();
 
     let plan = oracle(&home, &["plan", "--json"]).await;
     assert_eq!(plan.code, 0, "{}", plan.err);
     let plan = plan.json();
     assert_eq!((plan["approved"].as_bool(), plan["actions"].as_array().unwrap().len()), (Some(true), 2));
     assert_eq!(plan["actions"][0]["reason"], "in good standing on Ethereum");
-    assert!(world.links().await.is_empty(), "a plan changes nothing");
+    assert!(fixture.links().await.is_empty(), "a plan changes nothing");
     let text = oracle(&home, &["plan"]).await.out;
     assert!(text.contains(&format!("lease {node} for 10 h")) && text.contains("good"), "{text}");
 
     let once = oracle(&home, &["start", "--once"]).await;
     assert_eq!(once.code, 0, "{}", once.err);
-    assert!(world.is_linked(0).await);
+    assert!(fixture.is_linked(0).await);
     let lines: Vec<Value> = once.err.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().any(|line| line["message"] == "decided"), "{}", once.err);
 
     let why = oracle(&home, &["why", &node]).await;
     assert!(why.out.contains("It is wanted: good."), "{} {}", why.out, why.err);
-    let why = oracle(&home, &["why", &world.node(1).to_string(), "--json"]).await.json();
+    let why = oracle(&home, &["why", &fixture.node(1).to_string(), "--json"]).await.json();
     assert!(why["ethereum"].is_null() && why["decision"].is_null());
     let status = oracle(&home, &["status", "--json"]).await.json();
     assert_eq!((status["nodes"]["good"].as_u64(), status["round"].as_u64()), (Some(1), Some(1)));
     assert_eq!(status["hub"]["plans"][0]["links"], 1);
     assert_eq!(oracle(&home, &["why", "nonsense"]).await.code, 64);
 
-    // Another configuration: what differs is told, it does not start, the bundle is written.
+    // Another configuration: `config diff` shows the difference, `start` fails, `config bundle` writes the approval.
     std::fs::copy(home.join("governed.toml"), home.join("before.toml")).unwrap();
-    world.ethereum.governed.lease.max_per_day = 7;
-    world.write_home();
+    fixture.ethereum.governed.lease.max_per_day = 7;
+    fixture.write_home();
     let before = home.join("before.toml");
     let diff = oracle(&home, &["config", "diff", before.to_str().unwrap()]).await;
     assert!(diff.out.contains("lease.max_per_day: \"1000000000\" -> \"7\""), "{}", diff.out);
@@ -103,13 +103,13 @@ async fn the_commands_say_what_is_and_what_would_be_and_start_does_it() {
     assert_eq!(bundle.code, 0, "{}", bundle.err);
     assert!(home.join("approveConfig.schedule.json").exists());
 
-    // Nobody there.
-    world.hub.chain.halt();
+    // The hub is down.
+    fixture.hub.chain.halt();
     assert_eq!(oracle(&home, &["status"]).await.code, 69);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_home_is_made_once_and_its_key_never_replaced() {
+async fn init_creates_home_once_and_never_replaces_key() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path().join("oracle");
     let first = oracle(&home, &["init"]).await;

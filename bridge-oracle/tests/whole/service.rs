@@ -1,4 +1,4 @@
-//! The program as a service: it follows, tells how it is, and ends when asked.
+//! The program as a service: it follows Ethereum, reports its state, and stops on a signal.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::commands::oracle;
-use crate::world::World;
+use crate::fixture::BridgeFixture;
 
-/// Status line, headers and body.
+/// Returns status line, headers and body.
 async fn get(address: &str, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
@@ -21,7 +21,7 @@ async fn get(address: &str, path: &str) -> Option<String> {
     Some(answer)
 }
 
-/// Each metric that an alert or the guide names is there.
+/// Asserts that every metric named in the alerts and the guide exists.
 fn named_metrics_exist(metrics: &str) {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let shown = |name: &str| {
@@ -42,11 +42,11 @@ fn named_metrics_exist(metrics: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_follows_tells_and_ends_when_asked() {
-    let mut world = World::open(1).await;
+async fn service_follows_reports_and_stops_on_signal() {
+    let mut fixture = BridgeFixture::open(1).await;
     let admin = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    world.write_home();
-    let home = world.home.path().to_owned();
+    fixture.write_home();
+    let home = fixture.home.path().to_owned();
     let mut service = tokio::process::Command::new(env!("CARGO_BIN_EXE_bridge-oracle"))
         .arg("--home")
         .arg(&home)
@@ -73,12 +73,12 @@ async fn a_service_follows_tells_and_ends_when_asked() {
     assert_eq!(second.code, 69, "{}", second.err);
     assert_eq!(oracle(&home, &["plan"]).await.code, 0, "looking takes no turn");
 
-    world.register(0).await;
-    world.ethereum.settle().await;
-    // Confirmed, so that the hub is asked by rounds again and no longer for a transaction.
+    fixture.register(0).await;
+    fixture.ethereum.settle().await;
+    // The action is confirmed: from here the hub is queried by rounds only.
     let done = "bridge_oracle_actions_total{action=\"link\",outcome=\"done\"} 1";
     let metrics = shows("/metrics", done).await;
-    assert!(world.is_linked(0).await);
+    assert!(fixture.is_linked(0).await);
     assert!(get(&admin, "/health").await.unwrap().contains("true"));
     for line in ["bridge_oracle_approved 1", "bridge_oracle_halted 0", "bridge_oracle_refused 0"] {
         assert!(metrics.contains(line), "{line}: {metrics}");
@@ -88,10 +88,10 @@ async fn a_service_follows_tells_and_ends_when_asked() {
     let metrics = shows("/metrics", "bridge_oracle_grants_end_timestamp_seconds ").await;
     named_metrics_exist(&metrics);
 
-    world.hub.chain.halt();
+    fixture.hub.chain.halt();
     let trouble = shows("/ready", "503 Service Unavailable").await;
     assert!(trouble.contains("\"hub\""), "{trouble}");
-    world.hub.chain.resume().unwrap();
+    fixture.hub.chain.resume().unwrap();
     shows("/ready", "200 OK").await;
     let id = i32::try_from(service.id().unwrap()).unwrap();
     kill(Pid::from_raw(id), Signal::SIGTERM).unwrap();

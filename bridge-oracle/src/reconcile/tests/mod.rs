@@ -1,5 +1,5 @@
-//! The pure function against a model of the hub.
+//! Tests of the pure function against a model of the hub.
 
-mod model;
+mod fixture;
 mod properties;
-mod stories;
+mod scenarios;

@@ -1,28 +1,28 @@
-//! What can go wrong with the journal.
+//! Errors of the journal.
 
 use std::path::PathBuf;
 
-/// Why the journal cannot be opened, read or written. What could not be written did not happen.
+/// Why the journal cannot be opened, read or written. A write that failed has no effect.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// Another instance runs on this home.
+    /// Another instance uses this home.
     #[error("{}: another instance runs on this home", home.display())]
     InUse {
         /// The home directory.
         home: PathBuf,
     },
-    /// Anybody on this machine could replace the files.
+    /// Other users of this machine could replace the files.
     #[error("{}: the home directory can be written by others (chmod go-w it)", home.display())]
     Exposed {
         /// The home directory.
         home: PathBuf,
     },
-    /// The file is there and is not a journal.
+    /// The file is not a journal.
     #[error("{}: not a journal of this program ({why})", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Cause.
         why: String,
     },
     /// A newer version of this program wrote the file.
@@ -31,7 +31,7 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
-    /// The file system refused.
+    /// A file operation failed.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or directory.
@@ -39,7 +39,7 @@ pub enum JournalError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The database refused.
+    /// A database operation failed.
     #[error("{}: {source}", path.display())]
     Database {
         /// The file.
@@ -47,12 +47,12 @@ pub enum JournalError {
         /// The cause.
         source: rusqlite::Error,
     },
-    /// A row that this program did not write.
+    /// A row has an unknown form.
     #[error("{}: {what} in the journal", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Cause.
         what: &'static str,
     },
 }

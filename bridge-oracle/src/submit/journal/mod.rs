@@ -1,5 +1,5 @@
-//! What was signed, on disk before it is sent. One instance has it at a time. A write returns when it is on the
-//! disk; it waits for that in the task of the rounds, which has nothing else to do.
+//! Journal of signed transactions, written before they are sent. One instance uses it at a time. A write returns when
+//! it is durable; it blocks the task of the rounds, which has nothing else to do.
 
 mod error;
 mod schema;
@@ -19,88 +19,89 @@ pub use error::JournalError;
 use crate::reconcile::Action;
 
 /// Name of the database in the home directory.
-pub const FILE: &str = "journal.db";
-const LOCK: &str = "journal.lock";
+pub const JOURNAL_FILE: &str = "journal.db";
+const LOCK_FILE: &str = "journal.lock";
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
-/// Settled transactions are kept for a quarter of a year.
-const KEPT: i64 = 92 * 24 * 3600;
+/// Retention of settled transactions: a quarter of a year.
+const SETTLED_RETENTION_SECS: i64 = 92 * 24 * 3600;
 
-/// The journal of a home directory that this process alone uses.
+/// The journal of a home directory, locked by this process.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     connection: Mutex<Connection>,
-    /// The kernel releases it even if the process is killed.
+    /// The kernel releases the lock even if the process is killed.
     _lock: File,
 }
 
 /// A transaction before it is sent.
 #[derive(Debug, Clone)]
-pub struct Entry<'a> {
-    /// The round that it is of.
+pub struct JournalEntry<'a> {
+    /// Round of the transaction.
     pub round: u64,
-    /// The account's sequence that it uses up.
+    /// Account sequence of the transaction.
     pub sequence: u64,
-    /// In no block after this one.
+    /// Last block that may hold the transaction.
     pub timeout_height: u64,
     /// The fee, as `12udvpn`.
     pub fee: String,
-    /// What it does.
+    /// Actions of the transaction.
     pub actions: &'a [Action],
-    /// As it will be sent.
+    /// The signed transaction.
     pub transaction: &'a SignedTransaction,
 }
 
-/// A transaction whose end is not known.
+/// A transaction whose end is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Open {
-    /// The round that it is of.
+pub struct OpenTransaction {
+    /// Round of the transaction.
     pub round: u64,
-    /// The account's sequence that it uses up.
+    /// Account sequence of the transaction.
     pub sequence: u64,
-    /// In no block after this one.
+    /// Last block that may hold the transaction.
     pub timeout_height: u64,
-    /// What it does.
+    /// Actions of the transaction.
     pub actions: Vec<Action>,
-    /// As it was, or would have been, sent.
+    /// The signed transaction.
     pub transaction: SignedTransaction,
 }
 
-/// How a transaction ended.
+/// End of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    /// In a block, with its effect or without.
+pub enum TransactionEnd {
+    /// In a block, successful or failed.
     Executed(Executed),
-    /// In no block, and never will be; why.
+    /// In no block, now or later; the reason.
     Void(String),
 }
 
-impl End {
-    /// Whether it did what it was to do.
+impl TransactionEnd {
+    /// Returns whether the transaction succeeded.
     pub(super) const fn had_effect(&self) -> bool {
         matches!(self, Self::Executed(Executed { outcome: Ok(()), .. }))
     }
 }
 
 impl Journal {
-    /// Opens the journal of a home directory; both are created if they are not there.
+    /// Opens the journal of a home directory; creates both if they are missing.
     pub fn open(home: &Path) -> Result<Self, JournalError> {
-        let lock = lock(home)?;
-        let path = home.join(FILE);
+        let lock = lock_home(home)?;
+        let path = home.join(JOURNAL_FILE);
         let connection = Mutex::new(schema::open(&path)?);
         let journal = Self { path, connection, _lock: lock };
         journal.with(|connection| {
-            connection.execute("DELETE FROM transactions WHERE settled_at < ?1", [now() - KEPT])
+            connection
+                .execute("DELETE FROM transactions WHERE settled_at < ?1", [now() - SETTLED_RETENTION_SECS])
         })?;
         Ok(journal)
     }
 
-    /// Writes a transaction that is about to be sent.
-    pub fn begin(&self, entry: &Entry<'_>) -> Result<(), JournalError> {
+    /// Writes a transaction before it is sent.
+    pub fn begin(&self, entry: &JournalEntry<'_>) -> Result<(), JournalError> {
         let actions =
             serde_json::to_string(entry.actions).map_err(|_| self.corrupt("actions that are no JSON"))?;
-        // The same bytes again are the same transaction.
+        // The same bytes are the same transaction.
         self.with(|connection| {
             connection.execute(
                 "INSERT INTO transactions \
@@ -122,18 +123,18 @@ impl Journal {
         Ok(())
     }
 
-    /// What has no end yet, oldest first.
-    pub fn open_transactions(&self) -> Result<Vec<Open>, JournalError> {
+    /// Returns the transactions without an end, oldest first.
+    pub fn open_transactions(&self) -> Result<Vec<OpenTransaction>, JournalError> {
         let rows = self.with(|connection| {
-            let mut question = connection.prepare(
+            let mut statement = connection.prepare(
                 "SELECT round, sequence, timeout_height, bytes, actions FROM transactions \
                  WHERE state = 'open' ORDER BY id",
             )?;
-            let rows = question.query_map((), |row| row.try_into())?;
+            let rows = statement.query_map((), |row| row.try_into())?;
             rows.collect::<rusqlite::Result<Vec<(i64, i64, i64, Vec<u8>, String)>>>()
         })?;
         let read = |(round, sequence, timeout_height, bytes, actions): (_, _, _, _, String)| {
-            Ok(Open {
+            Ok(OpenTransaction {
                 round: unsigned(round),
                 sequence: unsigned(sequence),
                 timeout_height: unsigned(timeout_height),
@@ -145,17 +146,17 @@ impl Journal {
         rows.into_iter().map(read).collect()
     }
 
-    /// Writes how these transactions ended, all or none.
-    pub fn settle(&self, ends: &[(Hash, End)]) -> Result<(), JournalError> {
+    /// Writes the ends of these transactions, all or none.
+    pub fn settle(&self, ends: &[(Hash, TransactionEnd)]) -> Result<(), JournalError> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             for (hash, end) in ends {
                 let (state, executed, log) = match end {
-                    End::Executed(executed) => {
+                    TransactionEnd::Executed(executed) => {
                         let log = executed.outcome.as_ref().err().map(ToString::to_string);
                         (if log.is_none() { "done" } else { "failed" }, Some(executed), log)
                     }
-                    End::Void(why) => ("void", None, Some(why.clone())),
+                    TransactionEnd::Void(why) => ("void", None, Some(why.clone())),
                 };
                 transaction.execute(
                     "UPDATE transactions SET state = ?1, settled_at = ?2, height = ?3, gas_used = ?4, \
@@ -175,12 +176,12 @@ impl Journal {
         })
     }
 
-    /// How many transactions are in each state, by its name.
+    /// Returns the number of transactions by state.
     pub fn counts(&self) -> Result<Vec<(String, u64)>, JournalError> {
         self.with(|connection| {
-            let mut question = connection
+            let mut statement = connection
                 .prepare("SELECT state, COUNT(*) FROM transactions GROUP BY state ORDER BY state")?;
-            let rows = question.query_map((), |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
+            let rows = statement.query_map((), |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
             rows.collect()
         })
     }
@@ -195,8 +196,8 @@ impl Journal {
     }
 }
 
-/// Creates the home if it is not there, and takes its lock.
-fn lock(home: &Path) -> Result<File, JournalError> {
+/// Creates the home if it is missing, and locks it.
+fn lock_home(home: &Path) -> Result<File, JournalError> {
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| JournalError::Io { path, source }
@@ -206,7 +207,7 @@ fn lock(home: &Path) -> Result<File, JournalError> {
     if mode & 0o022 != 0 {
         return Err(JournalError::Exposed { home: home.to_owned() });
     }
-    let path = home.join(LOCK);
+    let path = home.join(LOCK_FILE);
     let lock = OpenOptions::new()
         .write(true)
         .create(true)
@@ -226,7 +227,7 @@ fn now() -> i64 {
     signed(seconds)
 }
 
-/// Numbers of the hub are unsigned; no real one is beyond this.
+/// Numbers of the hub are unsigned; no real one exceeds this range.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Opening the database: creation, migration, the settings of a connection.
+//! Opens the database: creation, migration, connection settings.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -12,12 +12,12 @@ use service_runtime::schema::Schema;
 
 use super::{JournalError, PRIVATE_FILE};
 
-/// The mark is `BOra`.
+/// The application id is `BOra`.
 const SCHEMA: Schema =
     Schema { application_id: 0x424f_7261, steps: &[include_str!("migrations/0001_start.sql")] };
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens the database for writing, after creating or migrating it where needed.
+/// Opens the database for writing; creates or migrates it where needed.
 pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     let created = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path);
     if let Err(source) = created
@@ -31,7 +31,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     if !ours {
         return Err(foreign("the mark of another program".to_owned()));
     }
-    let verdict: String = one(&connection, "PRAGMA quick_check(1)").map_err(database)?;
+    let verdict: String = query_one(&connection, "PRAGMA quick_check(1)").map_err(database)?;
     if verdict != "ok" {
         return Err(foreign(format!("damaged: {verdict}")));
     }
@@ -41,21 +41,22 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// A connection, and whether the file is ours, or empty. Another program's is not changed.
+/// Opens a connection and returns whether the file is a journal of this program, or empty. A foreign file is not
+/// changed.
 fn connect(path: &Path) -> rusqlite::Result<(Connection, bool)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    let mark: i64 = one(&connection, "PRAGMA application_id")?;
-    let tables: i64 = one(&connection, "SELECT COUNT(*) FROM sqlite_schema")?;
+    let mark: i64 = query_one(&connection, "PRAGMA application_id")?;
+    let tables: i64 = query_one(&connection, "SELECT COUNT(*) FROM sqlite_schema")?;
     let ours = mark == i64::from(SCHEMA.application_id) || (mark == 0 && tables == 0);
     if ours {
-        // Durable means: the commit waits until the log is on the disk.
+        // Durability: a commit waits until the log is on the disk.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
     }
     Ok((connection, ours))
 }
 
-fn one<T: FromSql>(connection: &Connection, question: &str) -> rusqlite::Result<T> {
-    connection.query_row(question, (), |row| row.get(0))
+fn query_one<T: FromSql>(connection: &Connection, statement: &str) -> rusqlite::Result<T> {
+    connection.query_row(statement, (), |row| row.get(0))
 }

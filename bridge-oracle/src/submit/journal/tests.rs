@@ -2,13 +2,13 @@ use sentinel_proto::hub::Refused;
 
 use super::*;
 
-fn entry(transaction: &SignedTransaction, sequence: u64) -> Entry<'_> {
+fn entry(transaction: &SignedTransaction, sequence: u64) -> JournalEntry<'_> {
     let actions = &[Action::ActivatePlan { plan: 7 }];
-    Entry { round: 1, sequence, timeout_height: 50, fee: "1udvpn".to_owned(), actions, transaction }
+    JournalEntry { round: 1, sequence, timeout_height: 50, fee: "1udvpn".to_owned(), actions, transaction }
 }
 
 #[test]
-fn what_was_begun_is_there_after_the_next_start_until_it_is_settled() {
+fn keeps_open_transactions_across_restart_until_settled() {
     let home = tempfile::tempdir().unwrap();
     let (first, second) = (SignedTransaction::from_bytes(vec![1]), SignedTransaction::from_bytes(vec![2]));
     {
@@ -25,7 +25,10 @@ fn what_was_begun_is_there_after_the_next_start_until_it_is_settled() {
     assert_eq!(open[1].transaction, second);
     let outcome = Err(Refused { codespace: "sdk".to_owned(), code: 11, log: "out of gas".to_owned() });
     let executed = Executed { height: 9, gas_used: 5, gas_wanted: 6, outcome };
-    let ends = [(*first.hash(), End::Executed(executed)), (*second.hash(), End::Void("replaced".to_owned()))];
+    let ends = [
+        (*first.hash(), TransactionEnd::Executed(executed)),
+        (*second.hash(), TransactionEnd::Void("replaced".to_owned())),
+    ];
     journal.settle(&ends).unwrap();
     assert!(journal.open_transactions().unwrap().is_empty());
     let counts = journal.counts().unwrap();
@@ -33,7 +36,7 @@ fn what_was_begun_is_there_after_the_next_start_until_it_is_settled() {
 }
 
 #[test]
-fn one_instance_at_a_time() {
+fn rejects_second_instance() {
     let home = tempfile::tempdir().unwrap();
     let journal = Journal::open(home.path()).unwrap();
     let second = Journal::open(home.path());
@@ -43,14 +46,14 @@ fn one_instance_at_a_time() {
 }
 
 #[test]
-fn foreign_and_exposed_homes_are_refused() {
+fn rejects_foreign_and_exposed_homes() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = tempfile::tempdir().unwrap();
-    std::fs::write(home.path().join(FILE), [0x55; 4096]).unwrap();
+    std::fs::write(home.path().join(JOURNAL_FILE), [0x55; 4096]).unwrap();
     let opened = Journal::open(home.path());
     assert!(matches!(opened, Err(JournalError::Foreign { .. })), "{opened:?}");
     let other = tempfile::tempdir().unwrap();
-    let connection = Connection::open(other.path().join(FILE)).unwrap();
+    let connection = Connection::open(other.path().join(JOURNAL_FILE)).unwrap();
     connection.execute_batch("CREATE TABLE a (b)").unwrap();
     drop(connection);
     let opened = Journal::open(other.path());
@@ -62,11 +65,11 @@ fn foreign_and_exposed_homes_are_refused() {
 }
 
 #[test]
-fn torn_files_are_refused() {
+fn rejects_torn_files() {
     for tear in [|file: &mut Vec<u8>| file.truncate(4096), |file: &mut Vec<u8>| file[4096..].fill(0x55)] {
         let home = tempfile::tempdir().unwrap();
         drop(Journal::open(home.path()).unwrap());
-        let path = home.path().join(FILE);
+        let path = home.path().join(JOURNAL_FILE);
         let mut file = std::fs::read(&path).unwrap();
         tear(&mut file);
         std::fs::write(path, file).unwrap();
@@ -76,7 +79,7 @@ fn torn_files_are_refused() {
 }
 
 #[test]
-fn a_write_waits_for_the_disk_and_the_files_are_private() {
+fn writes_are_durable_and_files_private() {
     let home = tempfile::tempdir().unwrap();
     let journal = Journal::open(home.path()).unwrap();
     let settings = journal.with(|connection| {
@@ -85,16 +88,16 @@ fn a_write_waits_for_the_disk_and_the_files_are_private() {
         Ok((log, ask("synchronous")?, ask("busy_timeout")?))
     });
     assert_eq!(settings.unwrap(), ("wal".to_owned(), 2, 5000));
-    for file in [FILE, "journal.db-wal", "journal.db-shm", LOCK] {
+    for file in [JOURNAL_FILE, "journal.db-wal", "journal.db-shm", LOCK_FILE] {
         let mode = std::fs::metadata(home.path().join(file)).unwrap().mode();
         assert_eq!(mode & 0o777, PRIVATE_FILE, "{file}");
     }
 }
 
-/// A home as programs left it that counted in a table, with one open transaction.
+/// Creates a home of an earlier version, which counted migrations in a table, with one open transaction.
 fn former(version: i64) -> (tempfile::TempDir, Connection) {
     let home = tempfile::tempdir().unwrap();
-    let connection = Connection::open(home.path().join(FILE)).unwrap();
+    let connection = Connection::open(home.path().join(JOURNAL_FILE)).unwrap();
     connection.execute_batch(FORMER).unwrap();
     connection.execute_batch(include_str!("migrations/0001_start.sql")).unwrap();
     connection
@@ -112,26 +115,26 @@ const FORMER: &str = "PRAGMA application_id = 1112502881; PRAGMA journal_mode = 
                       checksum BLOB NOT NULL, execution_time BIGINT NOT NULL);";
 
 #[test]
-fn a_home_of_a_former_program_opens_with_its_rows() {
+fn opens_home_of_earlier_version_with_its_rows() {
     let (home, connection) = former(1);
-    // As after `kill -9`: the log is not moved into the file.
+    // As after `kill -9`: the log is not merged into the file.
     let opened = Journal::open(home.path()).unwrap();
     drop(connection);
     let open = opened.open_transactions().unwrap();
     assert_eq!((open.len(), open[0].round, open[0].transaction.bytes()), (1, 3, &[2][..]));
     drop(opened);
-    let connection = Connection::open(home.path().join(FILE)).unwrap();
+    let connection = Connection::open(home.path().join(JOURNAL_FILE)).unwrap();
     let mark = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
     assert_eq!((mark("application_id"), mark("user_version")), (0x424f_7261, 1));
     assert!(!connection.table_exists(None, "_sqlx_migrations").unwrap());
-    // Tried once more, the former program makes its table anew and fails at its first step.
+    // An earlier version that runs again recreates its table and fails at its first migration.
     connection.execute_batch(FORMER).unwrap();
     drop(connection);
     assert_eq!(Journal::open(home.path()).unwrap().open_transactions().unwrap(), open);
 }
 
 #[test]
-fn homes_of_newer_programs_are_refused_as_they_are() {
+fn rejects_homes_of_newer_versions_unchanged() {
     let (home, connection) = former(2);
     let refused = Journal::open(home.path());
     assert!(matches!(refused, Err(JournalError::Newer { .. })), "{refused:?}");

@@ -1,4 +1,4 @@
-//! A world: registry, hub and clock, with the hub's own rules for what a message does.
+//! Fixture: registry, hub and clock, with the hub's rules for each message.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use sentinel_proto::address::NodeAddress;
 
 use crate::ledger::{LeaseState, Ledger, NodeOnHub, PlanState, Price, ProviderState};
 use crate::policy::{Governed, TEMPLATE};
-use crate::reconcile::{Action, Decision, Input, Memory, reconcile};
-use crate::standing::{NodeStanding, Parameters, Settled, Standings};
+use crate::reconcile::{Action, Decision, ReconcileInput, ReconcileState, reconcile};
+use crate::standing::{NodeStanding, Parameters, SettledBlock, Standings};
 
 pub(super) const HOUR: u64 = 3600;
 pub(super) const START: u64 = 1_800_000_000;
@@ -21,24 +21,24 @@ pub(super) fn price(quote: u128) -> Price {
     Price { base: 0, quote }
 }
 
-/// A standing without fault.
+/// Returns a standing without fault.
 pub(super) fn good() -> NodeStanding {
     NodeStanding { active: true, stake: U256::from(10), score: 500, blacklisted: false, since: 1 }
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct World {
+pub(super) struct ReconcileFixture {
     pub(super) governed: Governed,
     pub(super) standings: Standings,
     pub(super) ledger: Ledger,
-    pub(super) memory: Memory,
+    pub(super) state: ReconcileState,
     /// Deposits that the hub took, with their time.
     pub(super) paid: Vec<(u64, u128)>,
     last_lease: u64,
 }
 
-impl World {
-    /// Plan 1, an empty registry, generous limits, patience of an hour and a dwell time of ten minutes.
+impl ReconcileFixture {
+    /// Creates plan 1, an empty registry, generous limits, a grace period of one hour and a dwell time of ten minutes.
     pub(super) fn new() -> Self {
         let mut governed: Governed = toml::from_str(TEMPLATE).unwrap();
         governed.standing.score_grace = std::time::Duration::from_secs(HOUR);
@@ -53,7 +53,7 @@ impl World {
             config_hash: B256::ZERO,
             revision: 1,
         };
-        let block = Settled { number: 1, timestamp: START };
+        let block = SettledBlock { number: 1, timestamp: START };
         let ledger = Ledger {
             height: 1,
             time: START,
@@ -66,20 +66,20 @@ impl World {
             governed,
             standings: Standings { block, parameters, nodes: BTreeMap::new() },
             ledger,
-            memory: Memory::default(),
+            state: ReconcileState::default(),
             paid: Vec::new(),
             last_lease: 0,
         }
     }
 
-    /// With so many good nodes on both sides, numbered from 1.
+    /// Creates a fixture with `count` good nodes on both sides, numbered from 1.
     pub(super) fn with_nodes(count: u8) -> Self {
-        let mut world = Self::new();
+        let mut fixture = Self::new();
         for number in 1..=count {
-            world.standings.nodes.insert(node(number), good());
-            world.on_hub(number, 10);
+            fixture.standings.nodes.insert(node(number), good());
+            fixture.on_hub(number, 10);
         }
-        world
+        fixture
     }
 
     pub(super) fn on_hub(&mut self, number: u8, quote: u128) {
@@ -95,25 +95,25 @@ impl World {
     }
 
     pub(super) fn decide(&self, allow_removals: Option<usize>) -> Decision {
-        let Self { governed, standings, ledger, memory, .. } = self;
-        reconcile(Input { governed, standings, ledger, memory, allow_removals })
+        let Self { governed, standings, ledger, state, .. } = self;
+        reconcile(ReconcileInput { governed, standings, ledger, state, allow_removals })
     }
 
-    /// One round, carried out.
+    /// Runs one round and applies its actions.
     pub(super) fn round(&mut self) -> Decision {
         self.round_with(None)
     }
 
     pub(super) fn round_with(&mut self, allow_removals: Option<usize>) -> Decision {
         let decision = self.decide(allow_removals);
-        self.memory = decision.memory.clone();
+        self.state = decision.next_state.clone();
         for step in &decision.steps {
             self.apply(&step.action);
         }
         decision
     }
 
-    /// What the hub does with a message; what it would refuse fails the test.
+    /// Applies a message as the hub does; a message that the hub would refuse fails the test.
     pub(super) fn apply(&mut self, action: &Action) {
         let now = self.ledger.time;
         match *action {
@@ -174,7 +174,7 @@ impl World {
         }
     }
 
-    /// Time passes on the hub: leases that end renew themselves at the same price or less, or go.
+    /// Advances the hub's time: ended leases renew at the same price or less, or are dropped.
     pub(super) fn pass(&mut self, seconds: u64) {
         self.ledger.time += seconds;
         self.ledger.height += seconds / 6;
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    /// The node goes inactive on the hub, which ends its leases without a transaction.
+    /// Makes the node inactive on the hub, which ends its leases without a transaction.
     pub(super) fn goes_inactive(&mut self, number: u8) {
         self.ledger.nodes.get_mut(&node(number)).unwrap().active = false;
         self.drop_lease(node(number));
@@ -209,7 +209,7 @@ impl World {
         self.ledger.plans[&1].links.contains(&node(number))
     }
 
-    /// Deposits within the 24 hours before `now`.
+    /// Returns the deposits of the last 24 hours.
     pub(super) fn paid_last_day(&self) -> u128 {
         let since = self.ledger.time.saturating_sub(24 * HOUR);
         self.paid.iter().filter(|(at, _)| *at > since).map(|(_, amount)| amount).sum()

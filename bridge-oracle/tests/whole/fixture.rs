@@ -1,13 +1,13 @@
-//! Both chains, an oracle between them, and a holder with a subscription.
+//! Fixture: both chains, an oracle between them, and a holder with a subscription.
 
 use std::time::Duration;
 
 use alloy::primitives::{U256, keccak256};
 use bridge_oracle::ops::health::Health;
-use bridge_oracle::policy::{Governed, SCOPE};
-use bridge_oracle::round::{Eyes, Rounds, View};
+use bridge_oracle::policy::{APPROVAL_SCOPE, Governed};
+use bridge_oracle::round::{ChainView, RoundRunner, RoundSnapshot};
 use bridge_oracle::standing::Follower;
-use bridge_oracle::submit::Authz;
+use bridge_oracle::submit::AuthzSender;
 use prost_types::Any;
 use sentinel_proto::address::NodeAddress;
 use sentinel_proto::hub::Refused;
@@ -15,19 +15,19 @@ use sovereign_contracts::dev::{Key, ether};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
 use crate::chain::{CHAIN, DENOM};
-use crate::contracts::{self, LATER};
-use crate::town::{HOURS, PLAN, Town, key};
+use crate::ethereum_fixture::{self, LATER};
+use crate::hub_fixture::{HOURS, HubFixture, PLAN, key};
 
-/// Long enough to be seen, short enough to wait for.
+/// Long enough to observe, short enough to wait for.
 pub(crate) const GRACE: Duration = Duration::from_secs(6);
 
-pub(crate) struct World {
-    pub(crate) ethereum: contracts::Town,
-    pub(crate) hub: Town,
+pub(crate) struct BridgeFixture {
+    pub(crate) ethereum: ethereum_fixture::EthereumFixture,
+    pub(crate) hub: HubFixture,
     pub(crate) home: tempfile::TempDir,
 }
 
-pub(crate) type Oracle = Rounds<bridge_oracle::ledger::HubLedger, Authz>;
+pub(crate) type Oracle = RoundRunner<bridge_oracle::ledger::HubLedger, AuthzSender>;
 
 /// `sentinel.plan.v3.MsgStartSessionRequest`, as a client sends it.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -44,11 +44,11 @@ struct StartSession {
     node_address: String,
 }
 
-impl World {
-    /// So many nodes, active on the hub, unknown to Ethereum; an approved configuration.
+impl BridgeFixture {
+    /// Starts `nodes` nodes, active on the hub and unknown to Ethereum, with an approved configuration.
     pub(crate) async fn open(nodes: u16) -> Self {
-        let mut ethereum = contracts::Town::open().await;
-        let hub = Town::start(nodes, "86400s").await;
+        let mut ethereum = ethereum_fixture::EthereumFixture::open().await;
+        let hub = HubFixture::start(nodes, "86400s").await;
         let governed = &mut ethereum.governed;
         CHAIN.clone_into(&mut governed.hub.chain_id);
         governed.hub.provider = hub.provider_address();
@@ -61,12 +61,12 @@ impl World {
         governed.lease.hours = HOURS;
         governed.lease.max_per_day = 1_000_000_000;
         governed.approval.grace = Duration::from_secs(3);
-        let world = Self { ethereum, hub, home: tempfile::tempdir().unwrap() };
-        world.approve().await;
-        world
+        let fixture = Self { ethereum, hub, home: tempfile::tempdir().unwrap() };
+        fixture.approve().await;
+        fixture
     }
 
-    /// The timelock's word on the configuration, without its delay.
+    /// Approves the configuration as the timelock, without its delay.
     pub(crate) async fn approve(&self) {
         approve(&self.ethereum).await;
     }
@@ -75,29 +75,29 @@ impl World {
         self.oracle_of(&[self.ethereum.anvil.url()]).await
     }
 
-    /// With these providers of Ethereum.
+    /// Creates an oracle with these providers of Ethereum.
     pub(crate) async fn oracle_of(&self, urls: &[String]) -> Oracle {
         let governed: Governed = self.ethereum.governed.clone();
         let (follower, _): (Follower, _) = self.ethereum.follower_of(urls, LATER).await;
         let (provider, plans) = (governed.hub.provider, &governed.hub.plans);
         let ledger = bridge_oracle::ledger::HubLedger::new(self.hub.hub.clone(), provider, plans, DENOM);
         let submit = self.hub.oracle(self.home.path());
-        let eyes = Eyes { governed, follower, ledger };
-        Rounds::new(self.home.path(), eyes, submit, Health::default()).unwrap()
+        let chain_view = ChainView { governed, follower, ledger };
+        RoundRunner::new(self.home.path(), chain_view, submit, Health::default()).unwrap()
     }
 
     pub(crate) fn node(&self, index: usize) -> NodeAddress {
         self.hub.node(index)
     }
 
-    /// The node's key, as Ethereum's side needs it.
+    /// Returns the node's key as Ethereum's side needs it.
     pub(crate) fn node_key(index: u16) -> Key {
         let mut secret = [7; 32];
         secret[..2].copy_from_slice(&(100 + index).to_be_bytes());
         Key::from_secret(secret.into()).unwrap()
     }
 
-    /// Registers with the node's proof, with a good score; not settled yet.
+    /// Registers a node with its proof and a good score; not settled yet.
     pub(crate) async fn register(&self, index: u16) {
         register(&self.ethereum, index).await;
     }
@@ -106,7 +106,7 @@ impl World {
         self.ethereum.system.score(Self::node_key(index).node(), score).await.unwrap();
     }
 
-    /// Takes `percent` of a node's stake, in the slashing manager's place.
+    /// Slashes `percent` of a node's stake, as the slashing manager.
     pub(crate) async fn slash(&self, index: u16, percent: u64) {
         let call = NodeRegistry::slashCall {
             node: Self::node_key(index).node(),
@@ -117,13 +117,13 @@ impl World {
         self.ethereum.chain.call(system.slashing, system.nodes, &call).await.unwrap();
     }
 
-    /// What happened on Ethereum is settled, and one round is made.
-    pub(crate) async fn settled_round(&self, oracle: &mut Oracle) -> View {
+    /// Settles Ethereum and runs one round.
+    pub(crate) async fn settled_round(&self, oracle: &mut Oracle) -> RoundSnapshot {
         self.ethereum.settle().await;
-        oracle.round(None).await.unwrap()
+        oracle.run_round(None).await.unwrap()
     }
 
-    /// A stranger with coins subscribes to the plan and starts a session on a node.
+    /// Subscribes to the plan from another account and starts a session on a node.
     pub(crate) async fn session(&self, index: usize) -> Result<(), Refused> {
         let holder = key(2);
         let message = StartSession {
@@ -149,25 +149,26 @@ impl World {
     }
 }
 
-/// The timelock's word on the configuration, without its delay.
-pub(crate) async fn approve(town: &contracts::Town) {
-    let config_hash = town.governed.hash();
-    let call = ParameterRegistry::approveConfigCall { scope: keccak256(SCOPE), configHash: config_hash };
-    let system = town.system.system;
-    town.chain.call(system.timelock, system.parameters, &call).await.unwrap();
-    town.settle().await;
+/// Approves the configuration as the timelock, without its delay.
+pub(crate) async fn approve(fixture: &ethereum_fixture::EthereumFixture) {
+    let config_hash = fixture.governed.hash();
+    let call =
+        ParameterRegistry::approveConfigCall { scope: keccak256(APPROVAL_SCOPE), configHash: config_hash };
+    let system = fixture.system.system;
+    fixture.chain.call(system.timelock, system.parameters, &call).await.unwrap();
+    fixture.settle().await;
 }
 
-/// Registers with the node's proof, with a good score; not settled yet.
-pub(crate) async fn register(town: &contracts::Town, index: u16) {
-    register_without_score(town, index).await;
-    town.system.score(World::node_key(index).node(), 500).await.unwrap();
+/// Registers a node with its proof and a good score; not settled yet.
+pub(crate) async fn register(fixture: &ethereum_fixture::EthereumFixture, index: u16) {
+    register_without_score(fixture, index).await;
+    fixture.system.score(BridgeFixture::node_key(index).node(), 500).await.unwrap();
 }
 
-pub(crate) async fn register_without_score(town: &contracts::Town, index: u16) {
-    let operator = contracts::operator(index.into());
+pub(crate) async fn register_without_score(fixture: &ethereum_fixture::EthereumFixture, index: u16) {
+    let operator = ethereum_fixture::operator(index.into());
     let wealth = serde_json::json!([operator.address(), format!("{:#x}", ether("100"))]);
-    town.chain.rpc("anvil_setBalance", wealth).await.unwrap();
-    let key = World::node_key(index);
-    town.system.register(&key, &operator, ether("1")).await.unwrap();
+    fixture.chain.rpc("anvil_setBalance", wealth).await.unwrap();
+    let key = BridgeFixture::node_key(index);
+    fixture.system.register(&key, &operator, ether("1")).await.unwrap();
 }

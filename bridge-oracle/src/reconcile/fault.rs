@@ -1,4 +1,4 @@
-//! Is a node in good standing?
+//! Faults: the reasons against good standing.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use alloy::primitives::U256;
 use sentinel_proto::address::NodeAddress;
 use serde::Serialize;
 
-use super::memory::Past;
+use super::state::NodeHistory;
 use crate::policy::Governed;
 use crate::standing::Standings;
 
@@ -14,30 +14,30 @@ use crate::standing::Standings;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Fault {
-    /// Not in the registry.
+    /// The registry does not hold the node.
     NotRegistered,
-    /// On the blacklist of the governed configuration.
+    /// The blacklist of the governed configuration holds the node.
     Banned,
-    /// On a blacklist of the contracts.
+    /// A blacklist of the contracts holds the node.
     Blacklisted,
-    /// Leaving, or with less than the least stake, as after a slash.
+    /// The node is leaving, or its stake is below the minimum, as after a slash.
     Inactive {
-        /// What is staked, in wei.
+        /// Stake in wei.
         stake: U256,
-        /// What has to be, in wei.
+        /// Minimum stake in wei.
         least: U256,
     },
-    /// The score is too low.
+    /// The score is below the minimum.
     Score {
-        /// What it is.
+        /// Score of the node.
         score: u16,
-        /// What it has to be.
+        /// Minimum score.
         least: u16,
     },
 }
 
 impl Fault {
-    /// Whether it waits for the grace period; all else removes at once.
+    /// Returns whether the grace period applies; all other faults remove the node at once.
     pub const fn has_grace(&self) -> bool {
         matches!(self, Self::Score { .. })
     }
@@ -52,19 +52,19 @@ impl fmt::Display for Fault {
             Self::Inactive { stake, least } if stake < least => {
                 write!(f, "stake {stake} wei below {least} wei")
             }
-            Self::Inactive { .. } => f.write_str("leaving the registry"),
+            Self::Inactive { .. } => f.write_str("unlinked the registry"),
             Self::Score { score, least } => write!(f, "score {score} below {least}"),
         }
     }
 }
 
-/// What is wrong with `node`. One that was removed has to be better by the margin, until it is `present` again; one that
-/// is still `linked` was not removed after all.
-pub(super) fn fault(
+/// Returns the fault of `node`. A removed node needs the score margin until it is `present` again; a node that is still
+/// `linked` was not removed.
+pub(super) fn find_fault(
     node: &NodeAddress,
     standings: &Standings,
     governed: &Governed,
-    past: Option<&Past>,
+    past: Option<&NodeHistory>,
     present: bool,
     linked: bool,
 ) -> Option<Fault> {
@@ -80,12 +80,12 @@ pub(super) fn fault(
     }
     let least = governed.standing.min_score.max(standings.parameters.min_score);
     let margin = match past {
-        Some(Past::Removed { .. }) if !linked => governed.standing.score_margin,
-        // Back already: to fall by the margin now would be a fault that the next round does not see.
-        Some(Past::Recovering { .. }) if !present => governed.standing.score_margin,
+        Some(NodeHistory::Removed { .. }) if !linked => governed.standing.score_margin,
+        // The node is linked again: a margin here would be a fault that the next round does not see.
+        Some(NodeHistory::Recovering { .. }) if !present => governed.standing.score_margin,
         Some(_) | None => 0,
     };
-    // A least score near the top must not become unreachable by the margin.
+    // The margin must not raise a minimum near the top out of reach.
     let least = least.saturating_add(margin).min(1000.max(least));
     (standing.score < least).then_some(Fault::Score { score: standing.score, least })
 }

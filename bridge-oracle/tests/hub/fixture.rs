@@ -1,13 +1,13 @@
-//! Provider, plan, nodes and an oracle with its grants on a chain.
+//! Fixture: provider, plan, nodes and an oracle with its grants on a chain.
 
 use std::time::{Duration, Instant, SystemTime};
 
-use bridge_oracle::grants::FEE_MESSAGE;
+use bridge_oracle::grants::FEE_GRANT_MESSAGE;
 use bridge_oracle::ledger::{HubLedger, Ledger, Price, ReadLedger as _};
 use bridge_oracle::reconcile::Action;
 use bridge_oracle::submit::journal::Journal;
-use bridge_oracle::submit::messages::TYPES;
-use bridge_oracle::submit::{Authz, Settings};
+use bridge_oracle::submit::messages::MESSAGE_TYPES;
+use bridge_oracle::submit::{AuthzSender, SendSettings};
 use prost_types::{Any, Timestamp};
 use sentinel_proto::address::{AccountAddress, NodeAddress, ProviderAddress};
 use sentinel_proto::hub::{Executed, HubClient, HubConfig, Refused};
@@ -30,10 +30,10 @@ use crate::chain::{self, CHAIN, Chain, DENOM};
 pub(crate) const HOURLY: u128 = 1_000_000;
 /// Hours of a lease.
 pub(crate) const HOURS: u32 = 10;
-/// The plan.
+/// Identifier of the plan.
 pub(crate) const PLAN: u64 = 1;
 
-pub(crate) struct Town {
+pub(crate) struct HubFixture {
     pub(crate) chain: Chain,
     pub(crate) hub: HubClient,
     pub(crate) provider: SigningKey,
@@ -41,18 +41,18 @@ pub(crate) struct Town {
     pub(crate) nodes: Vec<SigningKey>,
 }
 
-/// A key that is always the same.
+/// Returns a deterministic key.
 pub(crate) fn key(number: u16) -> SigningKey {
     secret(number).parse().unwrap()
 }
 
-/// The same as a key file has it.
+/// Returns the key as a key file holds it.
 pub(crate) fn secret(number: u16) -> String {
     format!("{number:04x}{}", "07".repeat(30))
 }
 
-impl Town {
-    /// A provider with an active plan, active nodes, and an oracle with all its grants.
+impl HubFixture {
+    /// Starts a provider with an active plan, active nodes, and an oracle with all its grants.
     pub(crate) async fn start(nodes: u16, node_timeout: &str) -> Self {
         let (provider, oracle) = (key(0), key(1));
         let nodes: Vec<_> = (0..nodes).map(|number| key(100 + number)).collect();
@@ -61,11 +61,13 @@ impl Town {
             [&provider, &key(2)].into_iter().chain(&nodes).map(SigningKey::account).collect();
         let chain = chain::start(&accounts, node_timeout);
         let hub = client(&chain);
-        let town = Self { chain, hub, provider, oracle, nodes };
-        until("the first block", async || town.hub.latest_height().await.ok().filter(|height| *height > 1))
-            .await;
-        town.settle().await;
-        town
+        let fixture = Self { chain, hub, provider, oracle, nodes };
+        until("the first block", async || {
+            fixture.hub.latest_height().await.ok().filter(|height| *height > 1)
+        })
+        .await;
+        fixture.settle().await;
+        fixture
     }
 
     async fn settle(&self) {
@@ -90,7 +92,11 @@ impl Town {
         let (account, from) = (self.provider.account().to_string(), self.provider_address().to_string());
         let active = Status::Active.into();
         let messages = vec![
-            any(&MsgRegisterProviderRequest { from: account, name: "town".to_owned(), ..Default::default() }),
+            any(&MsgRegisterProviderRequest {
+                from: account,
+                name: "fixture".to_owned(),
+                ..Default::default()
+            }),
             any(&MsgUpdateProviderStatusRequest { from: from.clone(), status: active }),
             any(&MsgCreatePlanRequest {
                 from: from.clone(),
@@ -103,7 +109,7 @@ impl Town {
         ];
         self.send(&self.provider, messages).await.unwrap();
         let year = Duration::from_secs(365 * 24 * 3600);
-        self.grant(&TYPES, SystemTime::now() + year).await;
+        self.grant(&MESSAGE_TYPES, SystemTime::now() + year).await;
         self.give_fees(1_000_000_000_000).await;
         for hash in sent {
             self.executed(&hash).await.outcome.unwrap();
@@ -140,7 +146,7 @@ impl Town {
         let (granter, grantee) = self.parties();
         let spend_limit = vec![coin(limit)];
         let basic = any(&BasicAllowance { spend_limit, expiration: None });
-        let allowed_messages = vec![FEE_MESSAGE.to_owned()];
+        let allowed_messages = vec![FEE_GRANT_MESSAGE.to_owned()];
         let allowance = Some(any(&AllowedMsgAllowance { allowance: Some(basic), allowed_messages }));
         let message = MsgGrantAllowance { granter, grantee, allowance };
         self.send(&self.provider, vec![any(&message)]).await.unwrap();
@@ -155,7 +161,7 @@ impl Town {
         (self.provider.account().to_string(), self.oracle.account().to_string())
     }
 
-    /// Sends messages of a key that pays for itself, and waits for the block.
+    /// Sends messages paid by their signer, and waits for the block.
     pub(crate) async fn send(&self, key: &SigningKey, messages: Vec<Any>) -> Result<Executed, Refused> {
         let gas = 200_000 + 150_000 * u64::try_from(messages.len()).unwrap();
         let executed = self.executed(&self.offer(key, messages, gas).await?).await;
@@ -167,7 +173,7 @@ impl Town {
         self.offer_as(key, messages, gas_limit, None).await
     }
 
-    /// The same, paid by somebody else.
+    /// Broadcasts messages paid by `granter`.
     pub(crate) async fn offer_as(
         &self,
         key: &SigningKey,
@@ -187,16 +193,16 @@ impl Town {
         until("a transaction's block", async || self.hub.transaction(hash).await.unwrap().value).await
     }
 
-    pub(crate) fn settings(&self) -> Settings {
-        let mut settings = Settings::new(CHAIN, self.provider_address(), "0.1udvpn".parse().unwrap());
-        settings.poll = Duration::from_millis(100);
-        settings.patience = Duration::from_secs(60);
+    pub(crate) fn settings(&self) -> SendSettings {
+        let mut settings = SendSettings::new(CHAIN, self.provider_address(), "0.1udvpn".parse().unwrap());
+        settings.poll_interval = Duration::from_millis(100);
+        settings.confirm_timeout = Duration::from_secs(60);
         settings
     }
 
-    pub(crate) fn oracle(&self, home: &std::path::Path) -> Authz {
+    pub(crate) fn oracle(&self, home: &std::path::Path) -> AuthzSender {
         let journal = Journal::open(home).unwrap();
-        Authz::new(self.hub.clone(), self.oracle.clone(), self.settings(), journal)
+        AuthzSender::new(self.hub.clone(), self.oracle.clone(), self.settings(), journal)
     }
 
     pub(crate) async fn ledger(&self) -> Ledger {
@@ -204,13 +210,13 @@ impl Town {
         HubLedger::new(self.hub.clone(), self.provider_address(), &[PLAN], DENOM).read(&wanted).await.unwrap()
     }
 
-    /// What leases and links these nodes.
+    /// Returns the actions that lease and link these nodes.
     pub(crate) fn wish(&self, nodes: impl IntoIterator<Item = usize>) -> Vec<Action> {
         nodes.into_iter().flat_map(|index| wish(self.node(index))).collect()
     }
 }
 
-/// What leases and links a node.
+/// Returns the actions that lease and link a node.
 pub(crate) fn wish(node: NodeAddress) -> [Action; 2] {
     let max_price = Price { base: 0, quote: HOURLY };
     [Action::StartLease { node, hours: HOURS, max_price }, Action::Link { plan: PLAN, node }]

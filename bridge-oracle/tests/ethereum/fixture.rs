@@ -1,4 +1,4 @@
-//! The contracts on an anvil whose finality is two blocks behind its head, and operators with nodes.
+//! Fixture: the contracts on an anvil whose finality is two blocks behind its head, and operators with nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use sovereign_contracts::dev::{Anvil, Deployment, DevChain, Key, Plan, ether};
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 
 const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
-/// Far from the next audit.
+/// Audit interval that no test reaches.
 pub(crate) const LATER: Duration = Duration::from_secs(3600);
 
 /// Counts calls to providers.
@@ -21,7 +21,7 @@ pub(crate) const LATER: Duration = Duration::from_secs(3600);
 pub(crate) struct Calls(AtomicUsize);
 
 impl Calls {
-    /// How many there were since the last time.
+    /// Returns the number of calls since the last call of this function.
     pub(crate) fn take(&self) -> usize {
         self.0.swap(0, Ordering::Relaxed)
     }
@@ -35,14 +35,14 @@ impl Observer for Calls {
     fn head_seen(&self, _: Duration) {}
 }
 
-pub(crate) struct Town {
+pub(crate) struct EthereumFixture {
     pub(crate) anvil: Anvil,
     pub(crate) chain: DevChain,
     pub(crate) system: Deployment,
     pub(crate) governed: Governed,
 }
 
-impl Town {
+impl EthereumFixture {
     pub(crate) async fn open() -> Self {
         Self::open_with(&[]).await
     }
@@ -60,7 +60,7 @@ impl Town {
         Self { anvil, chain, system, governed }
     }
 
-    /// The same anvil under two names, which are two providers.
+    /// Returns one anvil under two names, which count as two providers.
     pub(crate) fn urls(&self) -> [String; 2] {
         [self.anvil.url(), self.anvil.url().replace("127.0.0.1", "localhost")]
     }
@@ -78,7 +78,8 @@ impl Town {
         Reader::new(config, calls).unwrap()
     }
 
-    /// A follower with pages of three, and its calls. The chain is asked for beforehand, as that is one call more.
+    /// Creates a follower with pages of three, and its call counter. The chain id is queried in advance, because that
+    /// costs one call.
     pub(crate) async fn follower(&self, audit: Duration) -> (Follower, Arc<Calls>) {
         self.follower_of(&[self.anvil.url()], audit).await
     }
@@ -106,7 +107,7 @@ impl Town {
         self.chain.rpc("anvil_mine", json!([format!("{blocks:#x}")])).await.unwrap();
     }
 
-    /// What has happened so far is settled.
+    /// Settles everything so far.
     pub(crate) async fn settle(&self) {
         self.mine(2).await;
     }
