@@ -24,7 +24,7 @@ pub(crate) async fn gate(profile: Profile) -> Result<PathBuf> {
     if let Some(program) = std::env::var_os(PROGRAM).filter(|path| !path.is_empty()) {
         return Ok(program.into());
     }
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::from(crate::cargo::command());
     cargo.args(["build", "--package", "sovereign-gate", "--target-dir"]).arg(paths::target());
     let directory = match profile {
         Profile::Debug => "debug",

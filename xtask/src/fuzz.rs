@@ -141,7 +141,7 @@ fn work(name: &str) -> Result<PathBuf> {
 
 /// With the features of all tests, so that nothing but our own crates is built for it.
 async fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::from(crate::cargo::command());
     cargo
         .args(["test", "--workspace", "--all-features", "--test", "fuzzer", "--no-run"])
         .args(["--message-format", "json-render-diagnostics", "--target-dir"])

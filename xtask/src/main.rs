@@ -1,9 +1,11 @@
-//! Development tasks: `cargo xtask demo | test | bench | fuzz | stack`.
+//! Development tasks: `cargo xtask demo | deps | test | bench | fuzz | stack`.
 #![allow(clippy::print_stdout, reason = "what these tasks print is what they are for")]
 
 mod bench;
 mod build;
+mod cargo;
 mod demo;
+mod deps;
 #[cfg(test)]
 mod docker_tests;
 mod failures;
@@ -39,6 +41,8 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Print the crate and module graphs; fail on a cycle or a forbidden edge.
+    Deps,
     /// Install what the other tasks need, and build the stock side.
     Prepare,
     /// Run every test.
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
 async fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Demo { keep } => demo::run(keep).await,
+        Task::Deps => deps::run(),
         Task::Prepare => test::prepare().await.map(|()| ExitCode::SUCCESS),
         Task::Test => test::run().await,
         Task::Bench { name, minutes } => bench::run(name, minutes).await,

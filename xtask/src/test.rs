@@ -80,7 +80,11 @@ fn steps() -> Vec<Step> {
 async fn execute(step: &Step) -> Result<Option<String>> {
     let (program, args) = step.command.split_first().context("an empty command")?;
     require_directory(&step.directory)?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    for name in crate::cargo::run_variables(std::env::vars_os().map(|(name, _)| name)) {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(args)
         .current_dir(&step.directory)
         .env("CARGO_TARGET_DIR", paths::target())

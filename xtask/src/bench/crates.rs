@@ -11,7 +11,7 @@ use super::report;
 
 /// Runs the bench `name` of `package` with these features.
 pub(super) async fn run(package: &str, name: &str, features: &[&str]) -> Result<()> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::from(crate::cargo::command());
     cargo.args(["bench", "--quiet", "--package", package, "--bench", name, "--target-dir"]);
     cargo.arg(paths::target()).args(["--features", &features.join(",")]).current_dir(paths::repository());
     cargo.env("SENTINELHUB_BIN", paths::stock_program("sentinelhub"));
