@@ -107,7 +107,7 @@ mod tests {
         ("authz.rs", include_str!("submit/authz.rs")),
         ("send.rs", include_str!("submit/send.rs")),
         ("effect.rs", include_str!("submit/effect.rs")),
-        ("upkeep.rs", include_str!("submit/upkeep.rs")),
+        ("upkeep.rs", include_str!("grants/upkeep.rs")),
     ];
 
     /// Returns the name of the function that is awaited at `end`: the identifier before the last pair of parentheses.

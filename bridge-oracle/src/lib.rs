@@ -9,8 +9,10 @@
 pub mod config;
 pub mod doctor;
 pub mod failpoint;
+pub mod gas;
 pub mod grants;
 pub mod ledger;
+pub mod messages;
 pub mod ops;
 pub mod policy;
 pub mod reconcile;

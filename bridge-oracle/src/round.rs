@@ -251,7 +251,7 @@ impl<L: ReadLedger, S: Submit> RoundRunner<L, S> {
 }
 
 fn report_outcome(outcome: &SubmitOutcome) {
-    metrics::count_outcome(outcome);
+    metrics::count_outcome(&outcome.done, &outcome.refused, outcome.gas);
     for (action, words) in &outcome.refused {
         tracing::warn!(%action, words, "the hub refused");
     }

@@ -1,11 +1,10 @@
 //! State between rounds, in one file of the home that is replaced atomically.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use service_runtime::atomic_file::{self, PRIVATE_FILE_MODE};
 
 use crate::reconcile::ReconcileState;
 
@@ -31,7 +30,7 @@ pub enum StateError {
         /// The file.
         path: PathBuf,
         /// Cause.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file is not valid. Without it grace periods start again, and the removal limit counts from zero.
     #[error("{path} is damaged ({source}); move it away to start without it")]
@@ -59,16 +58,9 @@ impl SavedState {
     /// Replaces the file atomically: a crash leaves the old or the new contents.
     pub fn save(&self, home: &Path) -> Result<(), StateError> {
         let path = home.join(STATE_FILE);
-        self.replace(home, &path).map_err(|source| StateError::Io { path, source })
-    }
-
-    fn replace(&self, home: &Path, path: &Path) -> std::io::Result<()> {
-        let draft = home.join("state.json.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(&serde_json::to_vec(self)?)?;
-        file.sync_all()?;
-        std::fs::rename(&draft, path)?;
-        File::open(home)?.sync_all()
+        let bytes = serde_json::to_vec(self).map_err(io::Error::from);
+        let written = bytes.and_then(|bytes| atomic_file::write(&path, &bytes, PRIVATE_FILE_MODE));
+        written.map_err(|source| StateError::Io { path, source })
     }
 }
 

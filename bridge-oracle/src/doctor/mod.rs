@@ -11,8 +11,8 @@ use sentinel_proto::tx::SigningKey;
 use sentinel_proto::wire::sentinel::types::v1::Status;
 use service_runtime::doctor::{Check, Verdict};
 
-use crate::grants::{CurrentGrants, FEE_GRANT_MESSAGE};
-use crate::submit::{GRANT_EXPIRY_WARNING, MIN_FEE_GRANT_GAS, SendSettings};
+use crate::grants::{CurrentGrants, FEE_GRANT_MESSAGE, GRANT_EXPIRY_WARNING, MIN_FEE_GRANT_GAS};
+use crate::submit::SendSettings;
 
 /// Inputs of the checks.
 #[derive(Debug)]

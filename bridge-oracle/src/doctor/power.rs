@@ -17,8 +17,8 @@ use sentinel_proto::wire::sentinel::types::v1::Status;
 
 use super::{Check, HubDoctor, Verdict};
 use crate::ledger::Price;
+use crate::messages::message;
 use crate::reconcile::Action;
-use crate::submit::messages::message;
 
 /// Error text of authz when there is no grant.
 const NOT_GRANTED_TEXT: &str = "authorization not found";

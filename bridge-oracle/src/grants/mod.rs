@@ -1,6 +1,7 @@
 //! The grants that the governance account gives the oracle's key: the minimum for its work.
 
 mod transactions;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -15,8 +16,9 @@ use sentinel_proto::wire::sentinel::provider::v3::{
 };
 
 pub use transactions::{UnsignedTransaction, build_grant, build_revocation};
+pub(crate) use upkeep::{GRANT_EXPIRY_WARNING, MIN_FEE_GRANT_GAS, check_grant_expiry};
 
-use crate::submit::messages::MESSAGE_TYPES;
+use crate::messages::MESSAGE_TYPES;
 
 /// Additional message types for setting up the provider, for a multisig, which cannot sign such messages itself.
 /// Granted for one day.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::{CurrentGrants, FEE_GRANT_MESSAGE, GrantRequest};
-use crate::submit::gas::GasPrice;
+use crate::gas::GasPrice;
 
 /// Gas of one message of these kinds; a grant takes about 30,000.
 const GAS_EACH: u64 = 60_000;
@@ -100,7 +100,7 @@ mod tests {
     use sentinel_proto::hub::FeeAllowance;
 
     use super::*;
-    use crate::submit::messages::MESSAGE_TYPES;
+    use crate::messages::MESSAGE_TYPES;
 
     fn wanted() -> GrantRequest {
         GrantRequest {

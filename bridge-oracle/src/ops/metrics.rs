@@ -7,9 +7,8 @@ use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 use sovereign_contracts::reader::Observer;
 
 use crate::ledger::Ledger;
-use crate::reconcile::{Decision, NodeStatus};
+use crate::reconcile::{Action, Decision, NodeStatus};
 use crate::standing::SettledBlock;
-use crate::submit::SubmitOutcome;
 
 const DURATION_BUCKETS_SECS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
@@ -104,16 +103,16 @@ const fn status_label(status: NodeStatus) -> &'static str {
 }
 
 /// Counts the results of a round's actions.
-pub fn count_outcome(outcome: &SubmitOutcome) {
-    for action in &outcome.done {
+pub fn count_outcome(done: &[Action], refused: &[(Action, String)], gas: u64) {
+    for action in done {
         counter!("bridge_oracle_actions_total", "action" => action.label(), "outcome" => "done").increment(1);
     }
-    for (action, _) in &outcome.refused {
+    for (action, _) in refused {
         counter!("bridge_oracle_actions_total", "action" => action.label(), "outcome" => "refused")
             .increment(1);
     }
-    gauge!("bridge_oracle_refused").set(to_f64(outcome.refused.len() as u64));
-    counter!("bridge_oracle_gas_total").increment(outcome.gas);
+    gauge!("bridge_oracle_refused").set(to_f64(refused.len() as u64));
+    counter!("bridge_oracle_gas_total").increment(gas);
 }
 
 /// Records the end of a round.

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 
 use sentinel_proto::address::AccountAddress;
 
+use crate::gas::GasPriceParseError;
 use crate::ledger::LedgerError;
 use crate::policy::ApprovalError;
 use crate::reconcile::Halt;
 use crate::round::RoundError;
 use crate::state::StateError;
-use crate::submit::gas::GasPriceParseError;
 use crate::submit::journal::JournalError;
 use crate::submit::{KeyFileError, SubmitError};
 

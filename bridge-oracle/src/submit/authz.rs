@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::{AccountState, HubClient, Simulated};
@@ -12,18 +12,17 @@ use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec
 
 use super::batch::{ActionGroup, group_actions, pack_batches};
 use super::failure::{Failure, shorten_error};
-use super::gas::max_credible_gas;
 use super::journal::Journal;
-use super::messages::message;
 use super::send::SendResult;
 use super::{SendSettings, Submit, SubmitError, SubmitOutcome};
 use crate::failpoint::{Failpoint, hit_after};
+use crate::gas::max_credible_gas;
+use crate::grants::check_grant_expiry;
+use crate::messages::message;
 use crate::reconcile::Action;
 
 /// Attempts at one batch before it is split.
 const MAX_SEND_ATTEMPTS: u32 = 4;
-/// Remaining lifetime below which a grant is warned of.
-pub(crate) const GRANT_EXPIRY_WARNING: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Sends actions in the provider's name.
 #[derive(Debug)]
@@ -71,7 +70,8 @@ impl Submit for AuthzSender {
     }
 
     async fn check_grants(&self) -> Result<(), SubmitError> {
-        self.check_grant_expiry().await
+        let price = &self.settings.gas_price;
+        Ok(check_grant_expiry(&self.hub, self.granter(), self.key.account(), price).await?)
     }
 }
 

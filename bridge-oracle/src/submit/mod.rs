@@ -4,22 +4,17 @@ mod authz;
 mod batch;
 mod effect;
 mod failure;
-pub mod gas;
 pub mod journal;
 mod keyfile;
-pub mod messages;
 mod send;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod upkeep;
 
 pub use authz::AuthzSender;
-pub(crate) use authz::GRANT_EXPIRY_WARNING;
 pub use batch::MAX_EXEC_MESSAGES;
 pub use keyfile::{KeyFileError, read_key};
 pub use settings::SendSettings;
-pub(crate) use upkeep::MIN_FEE_GRANT_GAS;
 
 use crate::reconcile::Action;
 use journal::{JournalError, OpenTransaction, TransactionEnd};

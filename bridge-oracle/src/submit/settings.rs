@@ -5,8 +5,8 @@ use std::time::Duration;
 use sentinel_proto::address::ProviderAddress;
 
 use super::MAX_EXEC_MESSAGES;
-use super::gas::{GasPrice, GasPriceParseError};
 use crate::config::Config;
+use crate::gas::{GasPrice, GasPriceParseError};
 use crate::policy::Governed;
 
 /// `MsgExec` messages in one transaction.

@@ -26,7 +26,7 @@ struct SenderFixture {
 /// Creates an oracle with every grant, and a hub that puts nothing into a block by itself.
 fn fixture() -> SenderFixture {
     let hub = Arc::new(StubHub::start(State::new(CHAIN)).unwrap());
-    hub.state().grants = super::messages::MESSAGE_TYPES
+    hub.state().grants = crate::messages::MESSAGE_TYPES
         .iter()
         .map(|name| Grant {
             authorization: Some(any(&GenericAuthorization { msg: (*name).to_owned() })),

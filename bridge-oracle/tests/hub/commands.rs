@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use bridge_oracle::messages::MESSAGE_TYPES;
 use bridge_oracle::policy::{Governed, TEMPLATE};
-use bridge_oracle::submit::messages::MESSAGE_TYPES;
 use serde_json::Value;
 
 use crate::chain::CHAIN;

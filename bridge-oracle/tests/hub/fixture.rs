@@ -4,9 +4,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bridge_oracle::grants::FEE_GRANT_MESSAGE;
 use bridge_oracle::ledger::{HubLedger, Ledger, Price, ReadLedger as _};
+use bridge_oracle::messages::MESSAGE_TYPES;
 use bridge_oracle::reconcile::Action;
 use bridge_oracle::submit::journal::Journal;
-use bridge_oracle::submit::messages::MESSAGE_TYPES;
 use bridge_oracle::submit::{AuthzSender, SendSettings};
 use prost_types::{Any, Timestamp};
 use sentinel_proto::address::{AccountAddress, NodeAddress, ProviderAddress};

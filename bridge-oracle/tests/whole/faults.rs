@@ -3,12 +3,12 @@
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use bridge_oracle::messages::MESSAGE_TYPES;
 use bridge_oracle::policy::Finality;
 use bridge_oracle::reconcile::Action;
 use bridge_oracle::round::RoundError;
 use bridge_oracle::standing::StandingError;
 use bridge_oracle::submit::SubmitError;
-use bridge_oracle::submit::messages::MESSAGE_TYPES;
 use sentinel_proto::tx::Typed as _;
 use sentinel_proto::wire::sentinel::plan::v3::MsgLinkNodeRequest;
 use serde_json::json;

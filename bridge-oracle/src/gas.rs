@@ -20,7 +20,7 @@ const MAX_UNLINK_GAS: u64 = 30_000_000;
 const MAX_TRANSACTION_GAS: u64 = 300_000_000;
 
 /// Returns the gas above which a simulation of these actions is rejected as false.
-pub(super) fn max_credible_gas(actions: &[Action]) -> u64 {
+pub(crate) fn max_credible_gas(actions: &[Action]) -> u64 {
     let each = actions.iter().map(|action| match action {
         Action::Unlink { .. } | Action::EndLease { .. } => MAX_UNLINK_GAS,
         _ => MAX_MESSAGE_GAS,
