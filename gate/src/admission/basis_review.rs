@@ -1,7 +1,7 @@
-//! Whether an admitted session still has a right to its tunnel.
+//! Re-evaluation of the right of an admitted session.
 //!
-//! The work for one look is bounded whatever strangers did: first one question about the wallet and the vault that the
-//! session rests on, then a few others for a short time. What more there is to ask is asked after the eviction.
+//! The work of one re-evaluation is bounded whatever strangers add: one inquiry about the wallet and the vault of the
+//! session's basis, then a few others for a short time. Further inquiries follow after the eviction.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
 use crate::store::{EvictionCause, SessionRecord};
 
-/// What becomes of a session.
+/// Result of a re-evaluation.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// It may rest on any of these, as far as their holders have places.
+    /// The session may rest on any of these grants, as far as their holders have free device slots.
     Keep {
         /// The nearest to what it rests on first.
         grants: Vec<Grant>,
@@ -49,7 +49,7 @@ pub(super) enum HubStatus {
     Cancelled,
 }
 
-/// What a look at a session goes by.
+/// Inputs of a re-evaluation.
 pub(super) struct Reevaluation<'a> {
     pub(super) record: &'a SessionRecord,
     /// What there is to ask for the account, in the order of choice.

@@ -1,4 +1,5 @@
-//! Places and tunnel keys: taking them, finding out whether what stands in the way still lives, and making room.
+//! Claims of device slots and tunnel keys: claiming, clearing conflicting sessions that have ended, and displacing
+//! sessions.
 
 use std::time::Duration;
 
@@ -13,18 +14,18 @@ use super::{Admission, Grant};
 use crate::refusal::Refusal;
 use crate::store::{Claim, ClaimError, EvictionCause, HolderLimits, Reservation};
 
-/// What may be done for a place.
+/// Whether a claim may displace other sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClaimMode {
-    /// Only a free one is rejection.
+    /// Claims a free device slot only.
     FreeOnly,
-    /// Another session of the holder is moved to another basis or, where policy says so, the oldest is evicted.
+    /// Moves another session of the holder to another basis or, where policy says so, evicts the oldest.
     Displace,
 }
 
-/// Why there is no place.
+/// Rejected claim.
 pub(super) struct ClaimRejected {
-    /// What to tell.
+    /// Refusal for the client.
     pub(super) refusal: Refusal,
     /// The holder's own sessions are the reason, so another holder may have a place.
     pub(super) by_holder: bool,
@@ -38,8 +39,8 @@ impl ClaimRejected {
     }
 }
 
-/// Takes key and place for a handshake, until `deadline`; a probe takes no place. Sessions in the way that have ended on
-/// the hub are cleared first.
+/// Claims tunnel key and device slot for a handshake until `deadline`; a probe takes no device slot. Conflicting
+/// sessions that have ended on the hub are cleared first.
 pub(super) async fn claim_slot(
     admission: &Admission,
     verified: &Verified,
@@ -59,7 +60,7 @@ async fn try_claim(
 ) -> Result<Reservation, ClaimRejected> {
     let claim = claim(admission, verified, grant);
     let account = verified.account();
-    // A place may have to be freed before a key that is in the way is seen: at most one round for each.
+    // A device slot may have to be freed before a key conflict shows: at most one round for each.
     for _ in 0..2 {
         match admission.store.claim(claim.clone()) {
             Ok(place) => return Ok(place),
@@ -72,10 +73,10 @@ async fn try_claim(
     }
     match admission.store.claim(claim.clone()) {
         Err(conflict) if room == ClaimMode::Displace => {
-            // No session is touched for a handshake that is refused all the same.
+            // No session is displaced for a handshake that is refused anyway.
             let user = admission.store.session_using_peer(&claim.service, &claim.peer_id);
             if let Some(session_id) = user.filter(|session| *session != claim.session_id) {
-                // Without a free place the limit is told first, unless policy would have made room.
+                // Without a free device slot the limit is reported first, unless policy would displace a session.
                 let has_room = matches!(grant, Grant::Card { choice, .. }
                     if admission.policy().drops_oldest(choice.basis.tier));
                 let told = if has_room { ClaimError::PeerInUse { session_id } } else { conflict };
@@ -120,7 +121,7 @@ async fn make_room(admission: &Admission, grant: &Grant, conflict: &ClaimError) 
     let records: Vec<_> = recorded.iter().filter_map(|id| admission.store.session(*id)).collect();
     let holder = choice.holder();
     let mut moved = Vec::new();
-    // The ones that would have to go are moved first; else any that can be.
+    // Sessions that would be evicted are moved first; else any that can be moved.
     for session in sessions_to_evict(&records, 0, true) {
         if moved.len() == too_many {
             return;
@@ -140,7 +141,7 @@ async fn make_room(admission: &Admission, grant: &Grant, conflict: &ClaimError) 
     }
 }
 
-/// Clears those of the sessions in the way that are no longer in use on the hub; whether that made room.
+/// Clears conflicting sessions that are no longer active on the hub; returns whether that freed anything.
 async fn evict_ended_sessions(admission: &Admission, conflict: &ClaimError) -> Result<bool, ClaimRejected> {
     let (in_the_way, frees_place) = match conflict {
         ClaimError::PeerInUse { session_id } => (std::slice::from_ref(session_id), false),
@@ -148,15 +149,15 @@ async fn evict_ended_sessions(admission: &Admission, conflict: &ClaimError) -> R
         ClaimError::SlotLimit { sessions, .. } => (sessions.as_slice(), false),
         ClaimError::AdmissionLimit { .. } => return Ok(false),
     };
-    // After a failure the hub's client lets one question through to see: the others wait for the first one's answer.
+    // After a failure the hub's client lets one query through as a probe: the others wait for its answer.
     let (first, others) = in_the_way.split_at(in_the_way.len().min(1));
     let mut room = false;
     for at_once in [first, others] {
         for (session, status) in try_join_all(at_once.iter().map(|id| status(admission, *id))).await? {
             match status {
                 Some(SessionStatus::Active) => {}
-                // Its key stays its own until it has left the hub, and its slot until the node has removed it; the
-                // place is free at once.
+                // The key stays reserved until the session has left the hub, and the peer slot until the node has
+                // removed the peer; the device slot is free at once.
                 Some(_) => {
                     admission
                         .evictor
@@ -165,7 +166,7 @@ async fn evict_ended_sessions(admission: &Admission, conflict: &ClaimError) -> R
                     room |= frees_place;
                 }
                 None => {
-                    admission.evictor.end(session).await;
+                    admission.evictor.end_session(session).await;
                     room = true;
                 }
             }
@@ -209,7 +210,7 @@ fn rejection(admission: &Admission, account: AccountAddress, conflict: ClaimErro
     ClaimRejected { refusal, by_holder: true, own_sessions }
 }
 
-/// What to do about places or slots that are rejection. Names sessions of the asking account only.
+/// Advice for a holder without a free slot. Names sessions of the asking account only.
 fn suggest_session_to_end(own: &[u64], others: usize, too_many: usize) -> String {
     let named = own.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let count = if too_many <= 1 { "one".to_owned() } else { too_many.to_string() };

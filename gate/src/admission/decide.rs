@@ -9,7 +9,7 @@ use sentinel_proto::hub::SessionKind;
 use super::basis_choice::Inquiry;
 use super::policy::AdmissionPolicy;
 use crate::access::{Basis, Entitlement};
-use crate::ops::redact::ShortAddress;
+use crate::redact::ShortAddress;
 use crate::refusal::Refusal;
 use crate::store::BindingKey;
 

@@ -1,4 +1,4 @@
-//! Whether a decision was made from what is known already, or had to ask Ethereum or the hub.
+//! Tracks whether a decision used cached data only, or had to query Ethereum or the hub.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ tokio::task_local! {
     static CACHE_MISSED: Cell<bool>;
 }
 
-/// Makes a decision and tells its path, `warm` or `cold`.
+/// Runs a decision and returns its path, `warm` (cached data only) or `cold`.
 pub async fn record_path<F: Future>(decision: F) -> (F::Output, &'static str) {
     let watched = async {
         let made = decision.await;
@@ -15,7 +15,7 @@ pub async fn record_path<F: Future>(decision: F) -> (F::Output, &'static str) {
     CACHE_MISSED.scope(Cell::new(false), watched).await
 }
 
-/// The decision under way mark_cache_miss somebody. Nothing happens outside of one.
+/// Marks the running decision as one that queried Ethereum or the hub. No effect outside of [`record_path`].
 pub(super) fn mark_cache_miss() {
     let _ = CACHE_MISSED.try_with(|asked| asked.set(true));
 }

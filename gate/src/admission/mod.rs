@@ -40,7 +40,7 @@ use crate::standing::Standing;
 use crate::store::clock::{Clock, UnixTime};
 use crate::store::{Binding, EvictionCause, SessionRecord, Store};
 
-/// The tier of those who pass by the operator's list, in records and metrics.
+/// Tier label of accounts on the operator's probe list, in records and metrics.
 pub const PROBE_TIER: &str = "probe";
 
 /// Decides on handshakes.
@@ -56,17 +56,18 @@ pub struct Admission {
     standing: Standing,
 }
 
-/// What an admission says and how long it lasts.
+/// Settings of [`Admission`].
 #[derive(Debug, Clone)]
 pub struct AdmissionSettings {
-    /// Where to sign in, for the sentence that says so.
+    /// Sign-in page that refusals name.
     pub sign_in_url: String,
-    /// How long an admission without a sign-in lasts, by the key's own address or as a probe, unless governed.
+    /// Lifetime of an admission without a sign-in (by the handshake's own key, or as a probe), unless governance sets
+    /// one.
     pub unbound_ttl: Duration,
 }
 
 impl Admission {
-    /// A decision maker on these sources.
+    /// Creates an admission on these sources, without governance or standing.
     pub fn new(
         access: Arc<Access>,
         sessions: Arc<Sessions>,
@@ -81,13 +82,13 @@ impl Admission {
         Self { access, sessions, store, policy, evictor, clock, settings, governance, standing }
     }
 
-    /// The same, where the contracts have a say.
+    /// Applies the policy of the contracts.
     #[must_use]
     pub fn governed(self, governance: Governance) -> Self {
         Self { governance, ..self }
     }
 
-    /// The same, where the node's own standing has one.
+    /// Applies the node's own standing.
     #[must_use]
     pub fn standing(self, standing: Standing) -> Self {
         Self { standing, ..self }
@@ -98,7 +99,7 @@ impl Admission {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The operator's policy is this one from now on.
+    /// Replaces the operator's policy.
     pub fn set_policy(&self, policy: AdmissionPolicy) {
         *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
     }
@@ -117,12 +118,12 @@ impl Admission {
         let denied = policy.denies_account(&verified.account());
         let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
         let is_live = record.as_ref().is_some_and(|record| record.is_live());
-        // Probes are not business: the node is measured by them, whether it takes holders now or not.
+        // Probes measure the node, so they pass also while governance refuses holders.
         let is_probe = policy.is_probe(&verified.account());
         if let Some(refusal) = self.governance.refusal(self.clock.unix()).filter(|_| denied || !is_probe) {
             return Err(refusal);
         }
-        // Read from the record: a repeat takes no place, and what ends the right is enforcement's to find out.
+        // A repeat takes no device slot; enforcement finds out what ends the right.
         if is_live && !denied {
             return Ok(Outcome::Repeated(Box::new(Repeated::new(verified))));
         }
@@ -132,7 +133,7 @@ impl Admission {
         if self.store.pause().is_some() && !is_live {
             return Err(Refusal::Paused);
         }
-        // Nothing more is asked for one that cannot come back.
+        // A session that cannot be restored needs no further query.
         let cause = record.as_ref().filter(|record| !record.is_live()).and_then(|record| record.cause);
         if let Some(why) = cause.and_then(EvictionCause::permanent_reason) {
             return Err(Refusal::TunnelOver(why));
@@ -150,11 +151,11 @@ impl Admission {
         }
     }
 
-    /// What a handshake may do, given the record of the same handshake if there is one.
+    /// Returns what a handshake may do, given the record of the same handshake if there is one.
     ///
-    /// A repeat is not a request of the owner: bytes that somebody recorded look the same. So it moves and evicts no
-    /// other session, and what a device limit or a lockdown took comes back only by a sign-in that is newer than the
-    /// eviction.
+    /// A repeat does not prove a request of the owner: recorded bytes look the same. So it moves and evicts no other
+    /// session, and a session evicted by a device limit or a lockdown is restored only by a sign-in that is newer than
+    /// the eviction.
     fn handshake_rights(record: Option<&SessionRecord>) -> HandshakeRights {
         let Some(record) = record else { return HandshakeRights::first() };
         match record.cause {
@@ -165,7 +166,7 @@ impl Admission {
         }
     }
 
-    /// Devices at a time for a holder of `tier` whose session is of `plan`, if of any.
+    /// Maximum devices of a holder of `tier`, for a session of `plan` if there is one.
     pub fn devices(&self, tier: Tier, plan: Option<u64>) -> u32 {
         let policy = self.policy();
         match plan.and_then(|plan| policy.plan_devices(tier, plan)) {
@@ -174,7 +175,7 @@ impl Admission {
         }
     }
 
-    /// Why a session of this kind is not let in by this node now, if so.
+    /// Refusal for a session of this kind because of the node's standing, if any.
     fn standing_refusal(&self, kind: SessionKind) -> Option<Refusal> {
         match kind {
             SessionKind::Plan(plan) if self.policy().requires_standing() => self.standing.refusal(plan),
@@ -182,18 +183,18 @@ impl Admission {
         }
     }
 
-    /// What keeps the node from taking sessions of a plan, and since when; if so, and if policy mark_cache_miss for it.
+    /// Problem of the node's standing and its start, if policy requires standing.
     pub fn standing_problem(&self) -> Option<(String, SystemTime)> {
         let policy = self.policy();
         policy.requires_standing().then(|| self.standing.problem(&policy.plans())).flatten()
     }
 
-    /// Whether the hub answers, as far as is known without asking.
+    /// Whether the hub answered the last poll.
     pub fn is_hub_up(&self) -> bool {
         self.sessions.health().is_up()
     }
 
-    /// Notes that the node has taken a handshake: the binding behind it comes first from now on.
+    /// Records that the node accepted a handshake: its binding is tried first from then on.
     pub fn touch_binding(&self, grant: &Grant) {
         if let Grant::Card { choice, .. } = grant
             && let AccountLink::Binding(key) = &choice.candidate.link
@@ -202,8 +203,8 @@ impl Admission {
         }
     }
 
-    /// What to ask for an account, in the order of choice, and what to say if no wallet speaks for it. Only sign-ins
-    /// issued after `signed_in_after` count, if that is given; the handshake's own key is no sign-in.
+    /// Inquiries for an account in the order of choice, and the refusal if no wallet speaks for it. With
+    /// `signed_in_after`, only sign-ins issued after that time count; the handshake's own key is no sign-in.
     fn inquiries(
         &self,
         account: &AccountAddress,
@@ -213,7 +214,7 @@ impl Admission {
         self.inquiries_of(self.store.bindings_of(account), account, own_key, signed_in_after)
     }
 
-    /// The same for the bindings of the account that were read already.
+    /// Inquiries for bindings of the account that were read already.
     fn inquiries_of(
         &self,
         bindings: Vec<Binding>,
@@ -238,7 +239,7 @@ impl Admission {
         (inquiries, unbound)
     }
 
-    /// What Ethereum says to an inquiry.
+    /// Queries Ethereum for an inquiry, or takes the answer from the cache.
     async fn finding(&self, inquiry: Inquiry) -> Finding {
         if let Some(known) = self.access.cached_entitlement(inquiry.question).await {
             return Some(known);
@@ -253,7 +254,7 @@ impl Admission {
         }
     }
 
-    /// What the hub says of a session that a handshake of `account` is for.
+    /// Queries the hub for the session of a handshake of `account`.
     async fn session(&self, id: u64, account: &AccountAddress) -> SessionFinding {
         match self.sessions.get(id).await {
             Ok(Some(session)) if session.account != *account => SessionFinding::Foreign,
@@ -266,7 +267,7 @@ impl Admission {
         }
     }
 
-    /// Bindings that hold nothing are tried after the others from now on.
+    /// Marks bindings that hold nothing, so that they are tried after the others.
     fn mark_refused_bindings(&self, findings: &[(Inquiry, Finding)]) {
         for (inquiry, _) in findings {
             let of_candidate = findings.iter().filter(|(other, _)| other.candidate == inquiry.candidate);

@@ -1,4 +1,4 @@
-//! What the operator allows: which sessions each tier may use, and who passes or never passes.
+//! The operator's policy: sessions allowed to each tier, probe accounts and deny lists.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl AdmissionPolicy {
         self.tier(tier).is_some_and(|tier| tier.sessions.contains(&rule))
     }
 
-    /// Session kinds of `tier`, for people.
+    /// Describes the session kinds of `tier`, for refusals.
     pub fn allowed(&self, tier: Tier) -> String {
         let rules = self.tier(tier).map(|tier| tier.sessions.as_slice()).unwrap_or_default();
         if rules.is_empty() {
@@ -73,17 +73,17 @@ impl AdmissionPolicy {
         rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
     }
 
-    /// Devices at a time for a holder of `tier`.
+    /// Maximum devices of a holder of `tier`.
     pub fn devices(&self, tier: Tier) -> u32 {
         self.tier(tier).map_or(0, |tier| tier.devices)
     }
 
-    /// The same for sessions of a plan, if it has a figure of its own.
+    /// Maximum devices for sessions of a plan, if the plan has a limit of its own.
     pub fn plan_devices(&self, tier: Tier, plan: u64) -> Option<u32> {
         self.tier(tier)?.plan_devices.of(plan)
     }
 
-    /// Whether a holder of `tier` whose devices are all in use loses the oldest one to a new one.
+    /// Whether a new device of a holder of `tier` replaces the oldest one when all are in use.
     pub fn drops_oldest(&self, tier: Tier) -> bool {
         self.tier(tier).is_some_and(|tier| tier.when_full == WhenFull::DropOldest)
     }
@@ -124,7 +124,7 @@ impl AdmissionPolicy {
         self.deny_wallets.contains(&wallet) || vault.is_some_and(|vault| self.deny_wallets.contains(&vault))
     }
 
-    /// Slots of the node that a holder may take beyond its places, by evicted sessions that the node has not removed.
+    /// Peer slots that a holder may use beyond its devices, by evicted sessions whose peers the node has not removed.
     pub const fn slot_allowance(&self) -> usize {
         self.slot_allowance
     }
@@ -134,7 +134,7 @@ impl AdmissionPolicy {
         self.admissions_per_hour
     }
 
-    /// How long a session stays whose right may have ended while Ethereum cannot be asked whether it has.
+    /// Time for which a session stays after its right may have ended, while Ethereum does not answer.
     pub const fn unverified_grace(&self) -> Duration {
         self.unverified_grace
     }

@@ -1,4 +1,4 @@
-//! Looks again at admitted sessions: see [`look`](super::basis_review) for how.
+//! Re-evaluates admitted sessions: see [`basis_review`](super::basis_review) for the algorithm.
 
 use alloy::primitives::Address;
 use sentinel_proto::hub::SessionStatus;
@@ -59,7 +59,7 @@ impl RecordedBasis {
 }
 
 impl Admission {
-    /// Whether a live session may stay: its own basis first and alone, then a few others.
+    /// Decides whether a live session may stay: first by its own basis alone, then by a few others.
     pub async fn reevaluate(&self, record: &SessionRecord) -> Verdict {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
@@ -69,8 +69,8 @@ impl Admission {
             .await
     }
 
-    /// Whether an evicted session may come back: everything is asked, in the order of choice. `searches`: looks
-    /// before this one that did not end with an answer.
+    /// Decides whether an evicted session may be restored: all inquiries run, in the order of choice. `searches`:
+    /// number of earlier searches without a result.
     pub async fn search_basis(&self, record: &SessionRecord, searches: u32) -> Verdict {
         if let Some(verdict) = self.verdict_on_account(record) {
             return verdict;
@@ -108,7 +108,7 @@ impl Admission {
         })
     }
 
-    /// Not waited for longer than a right may stay in doubt: without an answer the recorded tier counts.
+    /// The wait is bounded; without an answer the recorded tier counts.
     async fn hub_status(&self, record: &SessionRecord) -> HubStatus {
         match timeout(OTHER_BASES_TIMEOUT, self.sessions.get(record.session_id)).await {
             Ok(Ok(Some(session))) if session.status != SessionStatus::Active => HubStatus::Cancelled,

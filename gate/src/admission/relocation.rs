@@ -1,4 +1,5 @@
-//! Moving a live session to another basis, so that it keeps its tunnel while its place is needed or gone.
+//! Moves a live session to another basis, so that it keeps its tunnel while its device slot is needed or its basis is
+//! gone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +15,12 @@ use super::{Admission, Grant, PROBE_TIER};
 use crate::access::Tier;
 use crate::store::{Claim, HolderLimits, SessionRecord};
 
-/// For finding another basis, all inquiries together.
+/// Time limit for finding another basis, all inquiries together.
 pub(super) const OTHER_BASES_TIMEOUT: Duration = Duration::from_millis(300);
 
 impl Admission {
-    /// Lets a live session rest on a basis of another holder than `holder`, if one has a free place; whether it does.
+    /// Moves a live session to a basis of another holder than `holder` that has a free device slot; returns whether it
+    /// moved.
     pub(crate) async fn move_to_other_holder(&self, record: &SessionRecord, holder: Address) -> bool {
         if record.tier == PROBE_TIER {
             return false;
@@ -42,7 +44,7 @@ impl Admission {
         false
     }
 
-    /// Takes a place for a live session and writes that it rests on `grant`; whether that succeeded.
+    /// Claims a device slot for a live session and writes that it rests on `grant`; returns whether both succeeded.
     async fn move_session_to(&self, record: &SessionRecord, grant: &Grant) -> bool {
         let recorded = self.recorded_basis(grant);
         if recorded.expires_at <= self.clock.unix() {
@@ -51,7 +53,7 @@ impl Admission {
         let Ok(place) = self.store.claim(self.claim_for(record, grant)) else { return false };
         let (evictor, looked_at, new) =
             (Arc::clone(&self.evictor), record.clone(), recorded.apply_to(record));
-        // To its end also if the caller leaves: what is written is looked at once more.
+        // Runs to completion even if the caller is dropped; the written basis is evaluated again later.
         let write = tokio::spawn(async move {
             let _place = place;
             let session = looked_at.session_id;
@@ -93,8 +95,9 @@ impl Admission {
         }
     }
 
-    /// Devices that a holder keeps. Each session was within the figure of its own plan when it came; the largest of
-    /// these figures counts for all, or one that began with a small plan would lose its place to later ones.
+    /// Device limit of a holder with sessions of several plans. Each session was within the limit of its own plan at
+    /// admission; the largest limit counts for all, or a session that began with a small plan would lose its slot to
+    /// later ones.
     fn max_device_limit(&self, holder: Address, tier: Tier, plan: Option<u64>) -> usize {
         let others = self.store.sessions_in_device_slots(holder);
         let others = others.into_iter().filter_map(|id| self.store.session(id)).map(|record| record.plan);
@@ -102,7 +105,7 @@ impl Admission {
         figures.max().unwrap_or(0) as usize
     }
 
-    /// What a holder may have who may have so many devices.
+    /// Limits of a holder with this many devices.
     pub(super) fn limits(&self, devices: usize) -> HolderLimits {
         let policy = self.policy();
         HolderLimits {
@@ -113,7 +116,7 @@ impl Admission {
     }
 }
 
-/// What is found out until `deadline`, in the order of the inquiries; the rest counts as unanswered.
+/// Collects findings until `deadline`, in the order of the inquiries; the rest counts as unanswered.
 pub(super) async fn collect_findings<F: Future<Output = Finding>>(
     ask: &impl Fn(Inquiry) -> F,
     inquiries: impl Iterator<Item = Inquiry>,

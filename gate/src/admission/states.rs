@@ -1,5 +1,5 @@
-//! The states of a handshake. Each arrow consumes the former state, and only [`Admitted`], which nothing
-//! outside this room can make, may be forwarded: the compiler refuses a path that lets somebody in unchecked.
+//! Type states of a handshake. Each transition consumes the former state, and only [`Admitted`], which nothing outside
+//! this module can construct, may be forwarded: a path that forwards an unchecked handshake does not compile.
 
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ use crate::refusal::Refusal;
 use crate::store::clock::UnixTime;
 use crate::store::{Reservation, SessionRecord};
 
-/// Inquiries made at the same time, after the first alone did not settle it.
+/// Maximum concurrent inquiries, after the first one alone gave no decision.
 pub(super) const MAX_CONCURRENT_INQUIRIES: usize = 8;
-/// For Ethereum and the hub together; stock clients give up after 5 s and the node needs its part.
+/// Time limit for Ethereum and the hub together. Stock clients give up after 5 s, and the node needs its share.
 pub(super) const MAX_DECISION_TIME: Duration = Duration::from_millis(2800);
-/// Why a repeat does not bring back what a device limit or a lockdown took.
+/// Refusal reason for a repeat that cannot restore a session evicted by a device limit or a lockdown.
 const NO_SIGN_IN_SINCE_EVICTION: &str =
     "it was evicted for a newer device or by a lockdown, and no wallet has signed in since";
 
@@ -45,12 +45,12 @@ pub struct Verified {
     signer: Signer,
 }
 
-/// What a handshake may do beyond using a free place.
+/// What a handshake may do beyond using a free device slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HandshakeRights {
     /// Only sign-ins issued after this time count.
     signed_in_after: Option<UnixTime>,
-    /// Another session may be moved or evicted for it.
+    /// Whether another session may be moved or evicted for it.
     may_displace_sessions: bool,
 }
 
@@ -76,15 +76,15 @@ impl HandshakeRights {
 pub struct Bound {
     verified: Verified,
     inquiries: Vec<Inquiry>,
-    /// What was found out so far, about the first inquiries in order.
+    /// Findings so far, for the first inquiries in order.
     findings: Vec<(Inquiry, Finding)>,
     session: Option<SessionFinding>,
     /// Choices that allow the session and have no free place, in order.
     full: Vec<Full>,
-    /// How many of those were tried again with room made for them.
+    /// Number of full choices that were tried again with displacement.
     displacement_attempts: usize,
     terms: HandshakeRights,
-    /// What to say if none of them holds anything and there is no sign-in.
+    /// Refusal if no inquiry finds a card and there is no sign-in.
     unbound: Refusal,
     deadline: Instant,
 }
@@ -314,7 +314,7 @@ impl Bound {
             self.displacement_attempts += 1;
             return Ok(Entitled { bound: self, choice, make_room: true });
         }
-        // The one that the asking account can do most about.
+        // The refusal about which the asking account can do most.
         let best = self.full.iter().rev().max_by_key(|full| full.own_sessions);
         Err(best.map_or_else(
             || decide::nearest_refusal(policy, &self.findings, session, &self.unbound),
@@ -322,7 +322,7 @@ impl Bound {
         ))
     }
 
-    /// The session, and the first inquiry at the same time; the others only if that does not settle it.
+    /// Queries the session and the first inquiry concurrently; further inquiries run only if these give no decision.
     async fn begin(&mut self, admission: &Admission) -> SessionFinding {
         if let Some(session) = self.session {
             return session;
@@ -344,7 +344,7 @@ impl Bound {
         session
     }
 
-    /// The first choice whose holder was not found without a free place for its tier.
+    /// First choice whose holder has not been found to be full for its tier.
     fn next_choice(
         &self,
         policy: &AdmissionPolicy,

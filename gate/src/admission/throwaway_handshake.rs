@@ -1,9 +1,9 @@
-//! Asking the node about a session that is not on the hub.
+//! A handshake that makes the node refuse a session that is not on the hub.
 //!
-//! That refusal is the node's to give, in its own words. But forwarding the client's own bytes would open the
-//! session unchecked if it appeared on the hub in that very moment. So the node gets the same session and the
-//! same peer request, signed by a key that was made for this one question and owns nothing: the node compares
-//! the account of the session with the key before it touches its tunnel service, and refuses either way.
+//! That refusal is the node's to give, in its own words. But forwarding the client's own bytes would open the session
+//! unchecked if it appeared on the hub at that moment. So the node gets the same session and the same peer request,
+//! signed by a throwaway key that owns nothing: the node compares the account of the session with the key before it
+//! touches its tunnel service, and refuses either way.
 
 use alloy::hex;
 use bytes::Bytes;
@@ -16,9 +16,9 @@ use sha2::{Digest, Sha256};
 #[derive(Debug)]
 pub struct ThrowawayHandshake {
     body: Bytes,
-    /// The account of the key that was made for it.
+    /// Account of the throwaway key.
     signer: AccountAddress,
-    /// The account that really mark_cache_miss.
+    /// Account of the client.
     account: AccountAddress,
 }
 
@@ -34,7 +34,7 @@ impl ThrowawayHandshake {
         self.body.clone()
     }
 
-    /// The node's answer, as it would be to the account itself: the node names the account that signed.
+    /// Rewrites the node's answer to name the client's account instead of the throwaway account.
     pub fn rewrite_signer(&self, answer: Bytes) -> Bytes {
         let Ok(text) = std::str::from_utf8(&answer) else { return answer };
         let hexadecimal = |account: &AccountAddress| hex::encode_upper(account.as_bytes());

@@ -1,27 +1,27 @@
-//! What the operator did: written with its reason, kept for a while, survives restarts.
+//! Audit log: operator actions with their reasons, kept for a while and over restarts.
 
 use super::clock::UnixTime;
 
-/// Longest text of a reason.
+/// Maximum characters of a reason.
 pub const MAX_REASON_CHARS: usize = 500;
 
-/// One deed of the operator.
+/// One operator action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// When.
+    /// Time of the action.
     pub at: UnixTime,
-    /// What: `drop`, `pause`, `resume`, `lockdown`, `reload`, `erase`, `export`.
+    /// Action: `drop`, `pause`, `resume`, `lockdown`, `reload`, `erase`, `export`.
     pub action: String,
-    /// To whom: sessions, a wallet, or `all`.
+    /// Subject: sessions, a wallet, or `all`.
     pub subject: String,
     /// Why, in the operator's words.
     pub reason: String,
 }
 
-/// No new admissions, since when and why.
+/// Pause of new admissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
-    /// Since when.
+    /// Start of the pause.
     pub since: UnixTime,
     /// Why, in the operator's words.
     pub reason: String,
@@ -39,20 +39,20 @@ impl Pause {
     }
 }
 
-/// Everything that is kept of one wallet.
+/// All stored data of one wallet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WalletExport {
     /// Its bindings, with the signed texts.
     pub bindings: Vec<ExportedBinding>,
     /// Sessions that rest or rested on it, as wallet or as vault.
     pub sessions: Vec<ExportedSession>,
-    /// Handshakes for it that the node has, and of which nobody knows yet whether it took them.
+    /// Handshakes for the wallet that were sent to the node and have no known result.
     pub open: Vec<ExportedHandshake>,
-    /// Deeds of the operator about it.
+    /// Operator actions on the wallet.
     pub audit: Vec<AuditEntry>,
 }
 
-/// A binding as it is kept.
+/// A stored binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedBinding {
     /// The account, as text.
@@ -69,7 +69,7 @@ pub struct ExportedBinding {
     pub message: String,
 }
 
-/// A handshake as it is kept while it is with the node.
+/// A stored handshake that is with the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedHandshake {
     /// The session on the hub.
@@ -80,7 +80,7 @@ pub struct ExportedHandshake {
     pub admitted_at: UnixTime,
 }
 
-/// A session as it is kept.
+/// A stored session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedSession {
     /// The session on the hub.

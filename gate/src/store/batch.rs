@@ -1,4 +1,5 @@
-//! What one transaction does: decided on the view in memory before, applied to it after the commit.
+//! Batches of writes: planned against the state in memory, executed in one transaction, applied to the state after the
+//! commit.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -23,10 +24,10 @@ use super::session::{SessionRecord, SessionState};
 use super::session_table::{SessionTable, lock};
 use super::{sql, sql_intents, sql_privacy, sql_sessions};
 
-/// Where the answer goes. Nobody may be there any more: the write counts all the same.
+/// Channel for the result of a write. The write counts even if the receiver was dropped.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// One wish of a caller.
+/// Write requested by a caller.
 #[derive(Debug)]
 pub(super) enum WriteRequest {
     Redeem {
@@ -89,7 +90,7 @@ pub(super) enum WriteRequest {
     },
 }
 
-/// What is in memory. Only the writer changes which entries there are.
+/// State of the store in memory. Only the writer adds and removes entries.
 #[derive(Debug)]
 pub(super) struct StoreState {
     pub(super) view: Mutex<BindingIndex>,
@@ -101,17 +102,17 @@ pub(super) struct StoreState {
     pub(super) trouble: Mutex<Option<WriteOutage>>,
 }
 
-/// Why nothing can be written, and since when.
+/// Cause and start of a period in which no write succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteOutage {
-    /// What the database said.
+    /// Message of the database.
     pub why: String,
     /// Since when.
     pub since: SystemTime,
 }
 
 impl StoreState {
-    /// A transaction ended so. An error of one write alone says nothing about the next one.
+    /// Records the result of a transaction. An error that concerns one write only says nothing about the next one.
     pub(super) fn note(&self, ended: &Result<(), StoreError>) {
         let mut trouble = lock(&self.trouble);
         match ended {
@@ -125,7 +126,7 @@ impl StoreState {
     }
 }
 
-/// A wish that will be done: the binding that a redemption becomes, and those that it replaces.
+/// Write that is part of the batch: with the binding that a redemption creates, and the bindings that it replaces.
 #[derive(Debug)]
 pub(super) struct PlannedWrite {
     write: WriteRequest,
@@ -134,7 +135,7 @@ pub(super) struct PlannedWrite {
 }
 
 impl PlannedWrite {
-    /// One that neither is nor replaces a binding.
+    /// Creates a write that neither creates nor replaces a binding.
     pub(super) fn of(write: WriteRequest) -> Self {
         Self { write, binding: None, gone: Vec::new() }
     }
@@ -149,8 +150,8 @@ impl PlannedWrite {
 }
 
 impl WriteRequest {
-    /// It says nothing but which peer was let in. What the operator or a holder did is not of this kind, nor is an
-    /// eviction, which must not be forgotten.
+    /// Whether the write only says which peer was admitted. Actions of the operator or of a holder are not of this
+    /// kind, nor is an eviction, which must not be lost.
     pub(super) fn is_peer_write(&self) -> bool {
         match self {
             Self::Intend { .. } | Self::Settle { .. } => true,
@@ -177,8 +178,8 @@ impl WriteRequest {
     }
 }
 
-/// Takes what can go into one transaction. Answers what is refused at once, and leaves in `writes` what
-/// depends on another one of this batch: the same wallet or nonce, whose view is only right after it.
+/// Plans one transaction. Answers refused writes immediately, and leaves in `writes` those that depend on another
+/// write of this batch (same wallet or nonce): the state is right for them only after it.
 pub(super) fn plan(
     writes: &mut Vec<WriteRequest>,
     memory: &StoreState,
@@ -187,7 +188,7 @@ pub(super) fn plan(
 ) -> Vec<PlannedWrite> {
     let (view, nonces, live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
     let mut wallets: HashSet<Address> = HashSet::new();
-    // The bounds of one account and of one holder are checked against the view, so once in a batch.
+    // The bounds of an account and of a holder are checked against the state, so once in a batch.
     let mut accounts: HashSet<AccountAddress> = HashSet::new();
     let mut holders: HashSet<Address> = HashSet::new();
     let mut taken: HashSet<Nonce> = HashSet::new();
@@ -241,7 +242,7 @@ pub(super) fn plan(
             vault: new.vault,
             issued_at: new.issued_at,
             expires_at: new.expires_at,
-            // What its owner has used stays what he has used, or a crowd of strangers could push it out.
+            // The last use survives a new signature, or a crowd of strangers could displace the owner's binding.
             last_used_at: before.as_ref().and_then(|before| before.last_used_at),
             refused_at: None,
         };
@@ -271,7 +272,7 @@ fn allowed(
     Ok(())
 }
 
-/// Writes all steps into the open transaction.
+/// Executes all writes in the open transaction.
 pub(super) fn execute(
     connection: &Connection,
     steps: &[PlannedWrite],
@@ -317,7 +318,7 @@ pub(super) fn execute(
     Ok(())
 }
 
-/// What a caller is to be told.
+/// Reply to a caller after the commit.
 #[derive(Debug)]
 pub(super) enum PendingReply {
     Bound(Reply<Binding>, Result<Binding, StoreError>),
@@ -333,7 +334,7 @@ impl PendingReply {
     }
 }
 
-/// Shows the committed steps to everybody. The callers are told by whoever gets what is returned.
+/// Applies the committed writes to the state in memory. The caller of this function sends the returned replies.
 #[must_use]
 pub(super) fn apply(steps: impl IntoIterator<Item = PlannedWrite>, memory: &StoreState) -> Vec<PendingReply> {
     let (mut view, mut nonces, mut live) = (lock(&memory.view), lock(&memory.nonces), lock(&memory.live));
@@ -395,11 +396,11 @@ pub(super) fn apply(steps: impl IntoIterator<Item = PlannedWrite>, memory: &Stor
     steps.into_iter().map(show).collect()
 }
 
-/// Tells every caller that nothing was done.
+/// Answers every caller with the error.
 pub(super) fn fail(steps: impl IntoIterator<Item = PlannedWrite>, error: &StoreError) {
     for step in steps {
-        // The writer knows all nonces; one that only the database knew was written by a transaction
-        // whose commit had been reported as failed.
+        // All nonces are in memory; one that only the database has was written by a transaction whose commit was
+        // reported as failed.
         let error = match (&step.write, error) {
             (WriteRequest::Redeem { .. }, StoreError::Duplicate) => StoreError::NonceUsed,
             _ => error.clone(),

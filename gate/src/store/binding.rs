@@ -1,4 +1,4 @@
-//! Bindings as the rest of the gate sees them.
+//! Bindings and their redemption.
 
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
@@ -9,13 +9,13 @@ use super::nonces::Nonce;
 /// A wallet lets an account use the network until a time. Small: there may be hundreds of thousands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Binding {
-    /// Number of this signature; a newer one of the same wallet and account has a higher number.
+    /// Row number; a newer binding of the same wallet and account has a higher one.
     pub id: i64,
     /// Who may use the network.
     pub account: AccountAddress,
     /// Who signed.
     pub wallet: Address,
-    /// Where the signer says that the card is. A hint: it is checked like any other.
+    /// Vault named by the signer. A hint: it is checked like any other vault.
     pub vault: Option<Address>,
     /// When it was signed.
     pub issued_at: UnixTime,
@@ -33,7 +33,7 @@ impl Binding {
         now >= self.expires_at
     }
 
-    /// What it is found by.
+    /// Key of the binding.
     pub fn key(&self) -> BindingKey {
         BindingKey { account: self.account, wallet: self.wallet }
     }
@@ -53,7 +53,7 @@ impl BindingKey {
     pub(super) const FIRST: Self = Self { account: AccountAddress::new([0; 20]), wallet: Address::ZERO };
 }
 
-/// What proves a binding to anybody: the signed text and the signature.
+/// Signed text and signature, which prove a binding to any gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     /// The EIP-4361 text.
@@ -62,7 +62,7 @@ pub struct Proof {
     pub signature: Vec<u8>,
 }
 
-/// How a binding came here.
+/// Origin of a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// Signed in at this gate.
@@ -83,13 +83,13 @@ impl Source {
 /// A signed challenge that was found good and is to be turned into a binding, once.
 #[derive(Debug, Clone)]
 pub struct Redemption {
-    /// The challenge's nonce. None for a relayed message, whose nonce another gate used up.
+    /// Nonce of the challenge. `None` for a relayed message: another gate has used the nonce.
     pub nonce: Option<Nonce>,
     /// Who may use the network.
     pub account: AccountAddress,
     /// Who signed.
     pub wallet: Address,
-    /// Where the signer says that the card is.
+    /// Vault named by the signer.
     pub vault: Option<Address>,
     /// The addresses that hold the cards behind it, at most five; none stands for the wallet itself.
     pub holders: Vec<Address>,
@@ -99,7 +99,7 @@ pub struct Redemption {
     pub issued_at: UnixTime,
     /// When it ends.
     pub expires_at: UnixTime,
-    /// How many live bindings the wallet may have, this one included.
+    /// Maximum live bindings of the wallet, this one included.
     pub max_accounts: usize,
 }
 

@@ -1,26 +1,26 @@
-//! The bindings in memory: what a handshake asks, without any I/O.
+//! Bindings in memory, so that a handshake needs no I/O.
 //!
-//! # Why strangers cannot crowd the owner out
-//! Anybody with a card can bind anybody's public account, so an account may collect bindings that its
-//! owner never made. The order of [`BindingIndex::of_account`] and the cap use only what a stranger cannot
-//! forge: a handshake is signed with the account's own key.
-//! 1. First come bindings through which a handshake was admitted, the latest use first. Only the owner
-//!    of the account gets one into this class, so no number of strangers moves it back.
-//! 2. Then those that no handshake has tried, the newest signature first: a holder signs in and then
-//!    connects. To come between, a stranger would have to sign in again and again in that very minute.
-//! 3. Then those that the last handshake tried in vain, once useful ones before the others and the
-//!    longest ago first, so that each gets another turn. A stranger's binding whose card was sold or
-//!    whose devices are used up ends here after one try.
-//! 4. Expired ones last; they only tell "sign in again" from "never signed in".
+//! # Why strangers cannot displace the owner's binding
+//! Any holder of a card can bind any public account, so an account may collect bindings that its owner never made. The
+//! order of [`BindingIndex::of_account`] and the cap use only what a stranger cannot forge: a handshake is signed with
+//! the account's own key.
+//! 1. First: bindings through which a handshake was admitted, latest use first. Only the owner of the account moves
+//! one into this class, so no number of strangers moves it back.
+//! 2. Then: bindings that no handshake has tried, newest signature first: a holder signs in and then connects. To come
+//! between, a stranger would have to sign in again and again within that minute.
+//! 3. Then: bindings that the last handshake tried in vain, once useful ones first and the longest ago first, so that
+//! each gets another turn. A stranger's binding without a card or a free device slot ends here after one try.
+//! 4. Last: expired bindings; they only distinguish "sign in again" from "never signed in".
 //!
 //! # Bounds
-//! An account has at most [`MAX_PER_ACCOUNT`] bindings. The cards behind a binding belong to its *holders*; bindings
-//! whose holders are all among those of a newcomer are its group, and of a group at most [`MAX_PER_ACCOUNT_AND_HOLDER`]
-//! for each holder bind one account and [`MAX_PER_HOLDER`] for each holder bind any. So a crowd of wallets with one
-//! card displaces only itself. Beyond a bound the first of these goes: an expired binding, one that no longer entitled
-//! and was never of use, one that no handshake tried (those in the middle by age first), the one that was of use longest ago. One on which a live
-//! session rests never goes: then the newcomer is refused. So is, from [`MIXED_HOLDERS_THRESHOLD`] bindings on, one of
-//! several holders none of which has less than [`MAX_PER_ACCOUNT_AND_HOLDER`] bindings there.
+//! An account has at most [`MAX_PER_ACCOUNT`] bindings. The cards behind a binding belong to its *holders*. The group
+//! of a newcomer consists of the bindings that have no holder outside the newcomer's holders. Of a group, at most
+//! [`MAX_PER_ACCOUNT_AND_HOLDER`] for each holder bind one account, and [`MAX_PER_HOLDER`] for each holder bind any.
+//! So a crowd of wallets with one card displaces only itself. Beyond a bound the first of these is replaced: an
+//! expired binding, one that no longer entitles and was never used, one that no handshake tried (the middle ones by
+//! age first), the one used longest ago. A binding of a live session is never replaced: then the newcomer is refused.
+//! So is, from [`MIXED_HOLDERS_THRESHOLD`] bindings on, a newcomer of several holders none of which has fewer than
+//! [`MAX_PER_ACCOUNT_AND_HOLDER`] bindings there.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::RandomState;
@@ -47,19 +47,20 @@ pub const MAX_PER_HOLDER: usize = 16;
 /// Holders that are remembered of one binding.
 pub(crate) const MAX_HOLDERS: usize = 5;
 
-/// All bindings, found by account and by wallet. Two tables of numbers: trees of keys took twice the room.
+/// All bindings, indexed by account and by wallet. Two hash tables of slab indexes: trees of keys took twice the
+/// memory.
 #[derive(Debug, Default)]
 pub(super) struct BindingIndex {
     slots: Slab<Slot>,
     by_account: HashTable<u32>,
     by_wallet: HashTable<u32>,
     hasher: RandomState,
-    /// What few of them name.
+    /// Vaults, kept apart because few bindings name one.
     vaults: BTreeMap<BindingKey, Address>,
-    /// Holders of the cards, where that is not just the wallet: what few of them have.
+    /// Holders of the cards, where that is not the wallet alone; few bindings have an entry.
     holders: BTreeMap<BindingKey, Box<[Address]>>,
     by_holder: BTreeSet<(Address, BindingKey)>,
-    /// Whose last use is not yet on the disk.
+    /// Bindings with a last use that is not on the disk yet.
     touched: BTreeSet<BindingKey>,
 }
 
@@ -80,8 +81,8 @@ impl BindingIndex {
         self.number(key).map(|number| self.whole(self.slots.at(number)))
     }
 
-    /// Puts a binding in the place of the older one of the same wallet and account. `holders`: the addresses that hold
-    /// the cards behind it; none stands for the wallet itself.
+    /// Inserts a binding and replaces the older one of the same wallet and account. `holders`: the addresses that hold
+    /// the cards behind it; empty stands for the wallet itself.
     pub(super) fn put(&mut self, binding: &Binding, holders: &[Address]) {
         let key = binding.key();
         self.forget_holders(&key);
@@ -169,8 +170,8 @@ impl BindingIndex {
         accounts
     }
 
-    /// The bindings that give way to a newcomer whose cards belong to `holders`. `None`: there is no room, since live
-    /// sessions rest on those in the way.
+    /// Bindings that a newcomer with cards of `holders` replaces. `None`: there is no room, since live sessions rest
+    /// on the bindings in the way.
     pub(super) fn bindings_to_replace(
         &self,
         newcomer: &BindingKey,
@@ -228,7 +229,7 @@ impl BindingIndex {
             && holders.iter().all(|holder| bindings_of(holder) >= MAX_PER_ACCOUNT_AND_HOLDER)
     }
 
-    /// The bindings whose holders are all among `holders`, in the order in which to try them.
+    /// Bindings without a holder outside `holders`, in the order in which to try them.
     fn group(&self, holders: &[Address], now: UnixTime) -> Vec<Binding> {
         let mut group = BTreeMap::new();
         for holder in holders {
@@ -248,7 +249,7 @@ impl BindingIndex {
         group
     }
 
-    /// A handshake was admitted through it.
+    /// Records that a handshake was admitted through the binding.
     pub(super) fn touch(&mut self, key: &BindingKey, now: UnixTime) {
         let Some(number) = self.number(key) else { return };
         let slot = self.slots.at_mut(number);
@@ -259,30 +260,30 @@ impl BindingIndex {
         }
     }
 
-    /// A handshake tried it in vain.
+    /// Records that a handshake tried the binding in vain.
     pub(super) fn refuse(&mut self, key: &BindingKey, now: UnixTime) {
         if let Some(number) = self.number(key) {
             self.slots.at_mut(number).refused_at = seconds(now);
         }
     }
 
-    /// Takes the list of those whose last use is to be written.
+    /// Takes the bindings with a last use that is to be written.
     pub(super) fn take_used(&mut self) -> Vec<Binding> {
         let touched = std::mem::take(&mut self.touched);
         touched.iter().filter_map(|key| self.get(key)).collect()
     }
 
-    /// The numbers of those that ended before `limit`.
+    /// Row numbers of the bindings that expired before `limit`.
     pub(super) fn ended(&self, limit: UnixTime) -> Vec<i64> {
         self.all().filter(|(_, slot)| slot.ended(limit)).map(|(_, slot)| slot.id).collect()
     }
 
-    /// Removes those that ended before `limit`.
+    /// Removes the bindings that expired before `limit`.
     pub(super) fn forget(&mut self, limit: UnixTime) {
         self.remove_where(|slot| slot.ended(limit));
     }
 
-    /// Forgets a wallet: its bindings, and that others named it as their vault or rest on its cards.
+    /// Erases a wallet: its bindings, and its role as vault or holder in others.
     pub(super) fn erase(&mut self, wallet: Address) {
         self.remove_where(|slot| slot.wallet == wallet);
         self.vaults.retain(|_, vault| *vault != wallet);
@@ -309,7 +310,7 @@ impl BindingIndex {
         }
     }
 
-    /// Gives back the room of those that are gone.
+    /// Rebuilds the tables to release the memory of removed bindings.
     fn shrink(&mut self) {
         let mut kept = Self::default();
         for (_, slot) in self.all() {
@@ -366,8 +367,8 @@ impl Slot {
 /// The class of bindings that no handshake has tried.
 const UNTRIED: u8 = 2;
 
-/// Puts the outermost first and the middle last: of untried bindings the oldest and the newest stay, so that an owner
-/// who signed in before a crowd is as safe as one who signed in after it.
+/// Orders untried bindings from the outside to the middle: the oldest and the newest stay, so that an owner's sign-in
+/// before a crowd is as safe as one after it.
 fn order_middle_last(bindings: &mut [Binding]) {
     let ordered = bindings.to_vec();
     let (mut ends, mut from_front) = (ordered.as_slice(), true);
@@ -388,7 +389,7 @@ fn seconds(time: UnixTime) -> u32 {
     u32::try_from(time.max(0)).unwrap_or(u32::MAX)
 }
 
-/// Class, then the order in it, then the number so that the order is total.
+/// Sort key: class, order within the class, then the row number for a total order.
 fn rank(binding: &Binding, now: UnixTime) -> (u8, Reverse<UnixTime>, Reverse<i64>) {
     let (class, order) = match (binding.refused_at, binding.last_used_at) {
         _ if binding.expired(now) => (4, binding.expires_at),

@@ -88,7 +88,7 @@ fn expired_ones_do_not_count_and_go_in_the_end() {
     assert_eq!(view.by_wallet.len(), 2);
 }
 
-/// Puts a binding whose cards belong to `holders` as the writer does: with what gives way to it; whether there was room.
+/// Binds as the writer does, replacing the bindings that give way; returns whether there was room.
 fn bind_with(
     view: &mut BindingIndex,
     new: &Binding,
@@ -203,7 +203,7 @@ fn a_crowd_with_many_cards_never_displaces_what_the_owner_used() {
         bind(&mut view, &binding(stranger, 1, stranger.unsigned_abs(), NOW - 300));
     }
     assert!(ids(&view, 1).contains(&1));
-    // And what he signs now is tried before all of them.
+    // A new signature of the owner is tried before all of them.
     bind(&mut view, &binding(5000, 1, 1, NOW));
     assert_eq!(ids(&view, 1)[0], 5000);
 }

@@ -1,6 +1,6 @@
-//! Why a peer was taken out of the tunnel.
+//! Causes of evictions.
 
-/// Why a peer was taken out of the tunnel, and so what brings it back.
+/// Cause of an eviction; it determines what restores the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EvictionCause {
     /// Neither the wallet nor a vault holds a card any more.
@@ -19,7 +19,7 @@ pub enum EvictionCause {
     DeviceLimit,
     /// The operator dropped it.
     Dropped,
-    /// The operator dropped everybody.
+    /// The operator dropped all sessions.
     Lockdown,
     /// It was cancelled on the hub and leaves it soon.
     Cancelled,
@@ -64,7 +64,7 @@ impl EvictionCause {
         }
     }
 
-    /// Whether the peer comes back by itself once the holder is entitled again.
+    /// Whether the peer is restored automatically once the holder is entitled again.
     pub fn is_self_restoring(self) -> bool {
         matches!(
             self,
@@ -77,12 +77,12 @@ impl EvictionCause {
         )
     }
 
-    /// Whether an entitled holder may bring the peer back with the same handshake.
+    /// Whether the same handshake of an entitled holder restores the peer.
     pub fn allows_repeat(self) -> bool {
         self.is_self_restoring() || matches!(self, Self::DeviceLimit | Self::Lockdown)
     }
 
-    /// Why no handshake brings the peer back, if none does.
+    /// Reason why no handshake restores the peer, if none does.
     pub fn permanent_reason(self) -> Option<&'static str> {
         match self {
             Self::Lost => Some("the node has forgotten it"),

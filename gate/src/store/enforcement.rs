@@ -1,4 +1,4 @@
-//! What enforcement keeps in the store: states of sessions, the place in Ethereum's events, the operator's deeds.
+//! State of enforcement in the store: session states, the cursor in Ethereum's events, operator actions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with the store.
+//! Errors of the store.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 use sentinel_proto::address::AccountAddress;
 
-/// What tells that a row is there already.
+/// SQLite codes for a row that exists already.
 const UNIQUE: [i32; 2] = [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE];
 
 /// A write or a read that did not happen. After any of these nothing of it is kept.
@@ -54,7 +54,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the failure is of the whole database, so that neighbours in a batch fail alike.
+    /// Whether the failure concerns the whole database, so that other writes of a batch fail too.
     pub(super) fn affects_all_writes(&self) -> bool {
         matches!(self, Self::Locked | Self::Full | Self::Disk(_) | Self::Closed)
     }
@@ -86,7 +86,7 @@ pub enum OpenError {
         /// The home directory.
         home: PathBuf,
     },
-    /// Anybody on this machine could replace the files.
+    /// Other users of this machine can write to the home directory.
     #[error("{}: the home directory can be written by others (chmod go-w it)", home.display())]
     Exposed {
         /// The home directory.

@@ -1,6 +1,6 @@
-//! Handshakes that are with the node: written before they are forwarded, so that the end of the process between the
-//! node's answer and the record loses nothing. What a create_at_version process left open, or a node that never answered, waits
-//! here until somebody has looked at the tunnel.
+//! Handshake intents: written before a handshake is forwarded to the node, so that a crash between the node's answer
+//! and the record loses nothing. Intents that a former process left, or without an answer of the node, stay unresolved
+//! until the tunnel was inspected.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,12 +14,12 @@ use super::session::{Claim, SessionRecord};
 use super::session_table::{self, Reservation, SessionTable, lock};
 use super::{Store, sql_intents};
 
-/// A handshake of which nobody knows whether the node took it.
+/// A handshake with an unknown result at the node.
 #[derive(Debug, Clone)]
 pub struct UnresolvedIntent {
-    /// The session as it would have been recorded, without what only the node's answer tells.
+    /// The session record, without the fields that only the node's answer contains.
     pub record: Arc<SessionRecord>,
-    /// How long this process has known that it is open.
+    /// Time since this process found it unresolved.
     pub age: Duration,
 }
 
@@ -27,7 +27,7 @@ pub struct UnresolvedIntent {
 struct Entry {
     record: Arc<SessionRecord>,
     since: Instant,
-    /// Its key and its device's place. None where a record has them.
+    /// Claim on its key and device slot. `None` where a record has them.
     _place: Option<Reservation>,
 }
 
@@ -50,7 +50,7 @@ impl UnresolvedIntents {
         let key = (record.session_id, record.peer_id.clone());
         let entry = Entry { record: Arc::new(record), since: Instant::now(), _place: place };
         let before = lock(&self.0).insert(key, entry);
-        // Outside of the lock: a place that is given back takes another one.
+        // Outside of the lock: dropping a reservation takes another lock.
         drop(before);
     }
 
@@ -68,14 +68,14 @@ impl UnresolvedIntents {
 }
 
 impl Store {
-    /// Writes, before the node is asked, what a session would rest on.
+    /// Writes an intent before the handshake is forwarded.
     pub async fn record_intent(&self, record: SessionRecord) -> Result<(), StoreError> {
         let record = Arc::new(record);
         self.write(|reply| WriteRequest::Intend { record, reply }).await
     }
 
-    /// The node refused it, or it came to nothing. Nobody has to wait for that to be written: after the end of the
-    /// process the tunnel would say the same.
+    /// Discards an intent: the node refused the handshake, or it was not sent. The caller does not wait for the write:
+    /// after a crash the tunnel would show the same.
     pub fn discard_intent(&self, record: &SessionRecord) {
         let (session_id, peer_id) = (record.session_id, record.peer_id.clone());
         self.inner.memory.intents.close(session_id, &peer_id);
@@ -85,12 +85,12 @@ impl Store {
         }
     }
 
-    /// Nobody knows whether the node took it.
+    /// Keeps an intent as unresolved: the result at the node is unknown.
     pub fn keep_unresolved_intent(&self, record: SessionRecord) {
         self.inner.memory.intents.open(&self.inner.memory.live, record);
     }
 
-    /// Those of which nobody knows whether the node took them.
+    /// Unresolved intents.
     pub fn unresolved_intents(&self) -> Vec<UnresolvedIntent> {
         let entries = lock(&self.inner.memory.intents.0);
         let intent = |entry: &Entry| UnresolvedIntent {
@@ -100,7 +100,7 @@ impl Store {
         entries.values().map(intent).collect()
     }
 
-    /// Whether there is one of this session with this tunnel key.
+    /// Whether there is an unresolved intent of this session with this tunnel key.
     pub fn has_unresolved_intent(&self, session_id: u64, peer_id: &str) -> bool {
         lock(&self.inner.memory.intents.0).contains_key(&(session_id, peer_id.to_owned()))
     }

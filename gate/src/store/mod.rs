@@ -1,8 +1,8 @@
-//! What the gate remembers: bindings, used nonces, sessions. The only room that knows SQL.
+//! Persistent state of the gate: bindings, used nonces, sessions. The only module that knows SQL.
 //!
-//! One process has one store, and one writer is in it; so the view in memory is always right, and
-//! what a handshake asks is answered from it without any I/O. A write is confirmed when it is on the
-//! disk, never before. A failing disk is an error to the caller; the service goes on.
+//! One process has one store with one writer, so the state in memory is always current, and a handshake is answered
+//! from it without I/O. A write is confirmed after its commit, never before. A failing disk is an error to the caller;
+//! the service continues.
 
 mod audit;
 mod batch;
@@ -67,10 +67,10 @@ use self::secret::{BearerToken, TokenKey};
 use self::session_table::{SessionTable, lock};
 use self::writer::{WriteConnection, Writer, WriterCell};
 
-/// How many writes may wait.
+/// Maximum queued writes.
 const MAX_QUEUED_WRITES: usize = 4096;
 
-/// How long things are remembered, and how often the house is kept.
+/// Retention times and maintenance interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Used nonces. At least the time in which a challenge can be redeemed; a challenge that is older
@@ -82,9 +82,10 @@ pub struct Options {
     pub session_retention: Duration,
     /// What the operator did.
     pub audit_retention: Duration,
-    /// How often last uses, which only order bindings, are written, and the log is moved into the database.
+    /// Time between two maintenance runs: last uses, which only order bindings, are written, and the log is
+    /// checkpointed.
     pub checkpoint_interval: Duration,
-    /// Plays a disk of so many pages.
+    /// Simulates a disk of this many pages.
     #[cfg(test)]
     pub(crate) max_pages: Option<u32>,
 }
@@ -129,7 +130,7 @@ impl Store {
         Self::open_with(home, Options::default(), Arc::new(SystemClock)).await
     }
 
-    /// The same with other times to remember and another clock.
+    /// Opens the store with these options and this clock.
     pub async fn open_with(home: &Path, options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let path = home.to_owned();
         let opened = tokio::task::spawn_blocking(move || Self::open_now(&path, options, clock)).await;
@@ -293,14 +294,13 @@ impl Store {
         lock(&self.inner.memory.live).session_using_peer(service, peer_id, None)
     }
 
-    /// The sessions that take places of a holder: live ones whose card this address holds, and those whose handshake
-    /// is being worked on.
+    /// Sessions in the device slots of a holder: live ones with a card of this address, and pending claims.
     pub fn sessions_in_device_slots(&self, holder: Address) -> Vec<u64> {
         lock(&self.inner.memory.live).sessions_in_device_slots(holder).into_iter().collect()
     }
 
-    /// The sessions of a holder whose peers hold a slot of the node: those with a place, and evicted ones that the node
-    /// has not removed yet.
+    /// Sessions in the peer slots of a holder: those with a device slot, and evicted ones that the node has not
+    /// removed yet.
     pub fn sessions_in_peer_slots(&self, holder: Address) -> Vec<u64> {
         lock(&self.inner.memory.live).sessions_in_peer_slots(holder).into_iter().collect()
     }
@@ -342,7 +342,7 @@ impl Store {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Does it, or has it done.
+    /// Executes or queues a write.
     fn put(&self, write: WriteRequest) -> Result<(), StoreError> {
         let Err(write) = self.write_inline(write) else { return Ok(()) };
         let Inner { queue, waiting, .. } = &*self.inner;
@@ -358,7 +358,7 @@ impl Store {
         Err(StoreError::Closed)
     }
 
-    /// Does it while the writer is free and nothing waits for it, which would have come before this one.
+    /// Executes a write inline while the writer is free and the queue is empty; a queued write would have come first.
     fn write_inline(&self, write: WriteRequest) -> Result<(), WriteRequest> {
         let Ok(mut writer) = self.inner.writer.try_lock() else { return Err(write) };
         match writer.as_mut() {

@@ -67,8 +67,8 @@ fn minute(time: UnixTime) -> UnixTime {
     time.div_euclid(60)
 }
 
-/// Half of the random part is enough here: two equal halves refuse a sign-in that can be repeated,
-/// and nobody but us chooses them.
+/// Half of the random part is enough: two equal halves refuse a sign-in that can be repeated, and only this gate
+/// chooses them.
 fn short(nonce: &Nonce) -> u64 {
     nonce.random.iter().take(8).fold(0, |header_u32, byte| header_u32 << 8 | u64::from(*byte))
 }

@@ -1,4 +1,4 @@
-//! Reads of single rows that are rarely asked for, beside the writer and without waiting for it.
+//! Rare reads of single rows, beside the writer.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use tokio::sync::Semaphore;
 use super::error::StoreError;
 use super::schema;
 
-/// How many at once.
+/// Maximum concurrent reads.
 const MAX_CONCURRENT_READS: u32 = 2;
-/// For a place among them.
+/// Time limit for a read permit.
 const READ_PERMIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens a connection for each read: that is a tenth of a millisecond, and what stays open keeps memory.
@@ -41,7 +41,7 @@ impl Readers {
         done.await.map_err(|error| StoreError::Database(error.to_string()))?
     }
 
-    /// Waits for those that read; after that nobody does.
+    /// Waits for running reads and refuses new ones.
     pub(super) async fn close(&self) {
         if let Ok(all) = self.places.acquire_many(MAX_CONCURRENT_READS).await {
             self.places.close();

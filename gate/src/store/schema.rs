@@ -21,14 +21,14 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0006_basis.sql"),
     ],
 };
-/// A caller has about three seconds in all: a lock that is held longer is an error to him.
+/// Time limit for a lock of another program. A caller has about three seconds in all.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this size the start does not wait for a check of every page.
 const MAX_CHECKED_BYTES: u64 = 16 << 20;
 
 /// A connection to a database that is there. Durable means: the commit waits until the log is on the disk.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
-    // Nobody else has this connection, so it needs no lock of its own.
+    // The connection is not shared, so it needs no mutex.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -44,10 +44,10 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// The connection of the writer, who moves the log into the database when nobody waits for that.
+/// Opens the write connection. The writer checkpoints the log while no caller waits.
 pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path)?;
-    // After a burst the log gives its space back; what is deleted is overwritten, so that who is erased is gone.
+    // The log shrinks after a burst; deleted data is overwritten, so that erased data is gone.
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216; \
          PRAGMA secure_delete = ON",
@@ -112,7 +112,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
         return Err(newer(path, found));
     }
     if found < SCHEMA.newest() {
-        // Who looks at the file's own bytes finds the version there.
+        // [`read_schema_version`] reads the version from the file itself.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(database)?;
     }
     Ok(())

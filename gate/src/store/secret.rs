@@ -15,7 +15,7 @@ use super::clock::UnixTime;
 use super::error::StoreError;
 use super::sql;
 
-/// What is kept of a bearer's secret.
+/// Stored hash of a bearer's secret.
 pub(super) type TokenHash = [u8; 32];
 
 const NONCE_KEY: &str = "nonce_key";
@@ -47,7 +47,7 @@ impl fmt::Debug for NonceKey {
     }
 }
 
-/// Lets the bearer see and end his binding. Shown once; only a hash of its secret is kept.
+/// Bearer token that shows and ends its binding. Shown once; only a hash of its secret is stored.
 #[derive(Clone)]
 pub(super) struct BearerToken {
     id: i64,
@@ -70,8 +70,8 @@ impl fmt::Debug for BearerToken {
     }
 }
 
-/// Writes and reads tokens. A token leads to its row by the row's number, so that no index of random
-/// hashes is needed; the number is masked, so that nobody can count sign-ins by it.
+/// Encodes and decodes tokens. A token contains the row number, so that no index of hashes is needed; the number is
+/// masked, so that sign-ins cannot be counted by it.
 pub(super) struct TokenKey([u8; 32]);
 
 impl fmt::Debug for TokenKey {

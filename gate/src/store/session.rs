@@ -6,12 +6,12 @@ use sentinel_proto::address::AccountAddress;
 use super::cause::EvictionCause;
 use super::clock::UnixTime;
 
-/// What the gate remembers of an admitted handshake until the session leaves the hub.
+/// Record of an admitted handshake until the session leaves the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRecord {
     /// The session on the hub.
     pub session_id: u64,
-    /// Whose handshake it was.
+    /// Account of the handshake.
     pub account: AccountAddress,
     /// The wallet it rests on. None for a probe account.
     pub wallet: Option<Address>,
@@ -118,7 +118,7 @@ impl SessionState {
     }
 }
 
-/// A request to use a tunnel key and a place for a session, before the node is asked.
+/// Claim of a tunnel key and a device slot for a session, before the node is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The session on the hub.
@@ -140,8 +140,8 @@ pub struct Claim {
 pub struct HolderLimits {
     /// SessionTable sessions, the one of the claim included. A live session on the same holder and tier already has its place.
     pub devices: usize,
-    /// Peers in the node's table, the one of the claim included: live sessions and those evicted ones that the node
-    /// has not removed yet. A session whose slot counts for this holder needs no other one.
+    /// Entries in the node's peer table, the one of the claim included: live sessions and evicted ones with a peer
+    /// that the node has not removed yet. A session with a peer slot of this holder needs no other one.
     pub peer_slots: usize,
     /// New sessions within an hour, the one of the claim included. None: the session is not new.
     pub admissions_per_hour: Option<usize>,
@@ -159,7 +159,7 @@ pub enum ClaimError {
     /// The holder has as many sessions as one may.
     #[error("{} of {limit} devices are connected", sessions.len())]
     DeviceLimit {
-        /// The sessions that count: recorded ones and those whose handshake is being worked on.
+        /// Sessions that count: recorded ones and pending claims.
         sessions: Vec<u64>,
         /// The recorded ones of them.
         recorded: Vec<u64>,
@@ -169,7 +169,7 @@ pub enum ClaimError {
     /// The holder's peers hold as many slots of the node as one may.
     #[error("{} of {limit} slots are held", sessions.len())]
     SlotLimit {
-        /// The sessions whose peers hold them.
+        /// Sessions that use the slots.
         sessions: Vec<u64>,
         /// How many there may be.
         limit: usize,

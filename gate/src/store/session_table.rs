@@ -1,8 +1,8 @@
-//! The sessions in memory: places, slots and tunnel keys, claimed before the node is asked so that two handshakes at the
-//! same moment cannot both take the last place or the same key.
+//! Sessions in memory: device slots, peer slots and tunnel keys, claimed before the node is asked so that two
+//! concurrent handshakes cannot both take the last slot or the same key.
 //!
-//! A *place* is one of the devices that a holder may have live at a time. A *slot* is an entry of the node's peer table:
-//! an evicted peer keeps its slot until the node removes it.
+//! A *device slot* is one of the devices that a holder may have live at a time. A *peer slot* is an entry of the
+//! node's peer table: an evicted peer keeps its slot until the node removes it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use super::session::{Claim, ClaimError, HolderLimits, SessionRecord};
 /// The time in which new sessions of a holder are counted, in seconds.
 pub(super) const ADMISSION_WINDOW: UnixTime = 3600;
 
-/// Sessions that live on the hub, and claims whose answer is awaited.
+/// Sessions on the hub, and pending claims.
 #[derive(Debug, Default)]
 pub(super) struct SessionTable {
     sessions: BTreeMap<u64, Arc<SessionRecord>>,
@@ -26,17 +26,16 @@ pub(super) struct SessionTable {
     next_claim: u64,
     /// Sessions that use a key, by service and key; several if a session's handshakes overlap.
     by_peer: HashMap<(String, String), Vec<u64>>,
-    /// Recorded and claimed sessions of a holder, evicted ones too: those that rest on it and those whose slot counts
-    /// for it.
+    /// Recorded and claimed sessions of a holder, evicted ones included: by current basis and by peer slot.
     by_holder: BTreeSet<(Address, u64)>,
     by_account: BTreeSet<(AccountAddress, u64)>,
-    /// Evicted sessions whose peer the node has removed.
+    /// Evicted sessions with a peer that the node has removed.
     released_peer_slots: BTreeSet<u64>,
     /// When sessions of a holder were admitted, oldest first.
     admissions: HashMap<Address, VecDeque<UnixTime>>,
 }
 
-/// A key and a place, kept for one handshake. Dropped unused, it gives them back.
+/// Claimed key and device slot of one handshake; dropping it releases the claim.
 #[derive(Debug)]
 pub struct Reservation {
     live: Arc<Mutex<SessionTable>>,
@@ -49,7 +48,7 @@ impl Drop for Reservation {
     }
 }
 
-/// A poisoned lock only means that a thread died while it read or wrote whole entries.
+/// Locks a mutex. Poisoning is harmless: entries are written whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -89,12 +88,12 @@ impl SessionTable {
         Service::ALL.iter().any(|service| self.session_using_peer(service.name(), peer_id, None).is_some())
     }
 
-    /// Sessions of a holder that are live, or whose handshake is being worked on.
+    /// Sessions of a holder that are live or claimed.
     pub(super) fn sessions_in_device_slots(&self, holder: Address) -> BTreeSet<u64> {
         self.of_holder(holder).filter(|id| self.takes_device_slot(holder, *id)).collect()
     }
 
-    /// Sessions of a holder whose peers hold a slot of the node, or are about to.
+    /// Sessions of a holder that hold or claim a peer slot.
     pub(super) fn sessions_in_peer_slots(&self, holder: Address) -> BTreeSet<u64> {
         self.of_holder(holder).filter(|id| self.takes_peer_slot(holder, *id)).collect()
     }

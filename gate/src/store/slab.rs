@@ -1,4 +1,4 @@
-//! Entries by number, in chunks that never move: growing takes neither the time nor the room of a copy.
+//! Slab of entries in chunks that never move: growth needs neither the time nor the memory of a copy.
 
 /// Entries of one piece.
 const CHUNK_LEN: usize = 1024;

@@ -13,13 +13,13 @@ use super::secret::TokenHash;
 
 pub(super) type Done = Result<(), StoreError>;
 
-/// One statement, which stays prepared.
+/// Runs one statement and keeps it prepared.
 pub(super) fn run(connection: &Connection, statement: &str, parameters: impl Params) -> Done {
     connection.prepare_cached(statement)?.execute(parameters)?;
     Ok(())
 }
 
-/// Hands over what a query finds, row by row.
+/// Calls `each` for every row of a query.
 pub(super) fn each(
     connection: &Connection,
     query: &str,
@@ -34,7 +34,7 @@ pub(super) fn each(
     Ok(())
 }
 
-/// All that a query finds.
+/// Collects the rows of a query.
 pub(super) fn all<T>(
     connection: &Connection,
     query: &str,
@@ -49,19 +49,19 @@ pub(super) fn all<T>(
     Ok(found)
 }
 
-/// As it is kept.
+/// Encodes an address for a column.
 pub(super) fn bytes(address: Option<&Address>) -> Option<&[u8]> {
     address.map(|address| address.as_slice())
 }
 
-/// Whether commits wait for the disk; outside of a transaction. The log stays whole either way.
+/// Sets whether commits wait for the disk; call it outside of a transaction. The log stays consistent either way.
 pub(super) fn synchronous(connection: &Connection, disk: bool) -> Done {
     let mode = if disk { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
     Ok(connection.execute_batch(mode)?)
 }
 
 pub(super) fn begin(connection: &Connection) -> Done {
-    // At once, so that a foreign lock shows before anything is done.
+    // Immediate, so that a foreign lock shows before any work.
     run(connection, "BEGIN IMMEDIATE", [])
 }
 
@@ -73,17 +73,17 @@ pub(super) fn rollback(connection: &Connection) -> Done {
     run(connection, "ROLLBACK", [])
 }
 
-/// Moves what the log has into the database, as far as no reader is in the way.
+/// Checkpoints the log into the database, as far as readers allow.
 pub(super) fn checkpoint(connection: &Connection) -> Done {
     Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
-/// The same, and nothing of it stays in the log; whether no reader was in the way.
+/// Checkpoints and truncates the log; returns whether no reader prevented it.
 pub(super) fn empty_log(connection: &Connection) -> Result<bool, StoreError> {
     Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))?)
 }
 
-/// A nonce that is there already fails the statement.
+/// Inserts a used nonce; fails if it exists.
 pub(super) fn use_nonce(connection: &Connection, nonce: &Nonce) -> Done {
     let statement = "INSERT INTO used_nonces (issued_at, nonce) VALUES ($1, $2)";
     run(connection, statement, params![nonce.issued_at, nonce.random])
@@ -126,7 +126,7 @@ pub(super) fn touch_binding(connection: &Connection, touched: &Binding) -> Done 
     run(connection, statement, params![touched.last_used_at, touched.id])
 }
 
-/// Hands over those that end after `limit`, oldest first.
+/// Loads bindings that expire after `limit`, oldest first.
 pub(super) fn load_bindings(
     connection: &Connection,
     limit: UnixTime,
@@ -153,7 +153,7 @@ pub(super) fn load_bindings(
     })
 }
 
-/// Drops those that ended before `limit`. Reads the whole table.
+/// Deletes bindings that expired before `limit`. Scans the whole table.
 pub(super) fn forget_bindings(connection: &Connection, limit: UnixTime) -> Done {
     run(connection, "DELETE FROM bindings WHERE expires_at <= $1", [limit])
 }
@@ -169,7 +169,7 @@ pub(super) fn proof(connection: &Connection, id: i64) -> Result<Option<Proof>, S
     Ok(connection.query_row(query, [id], proof).optional()?)
 }
 
-/// Whose binding it is, and the hash of the bearer's secret.
+/// Key of the binding, and the hash of the bearer's secret.
 pub(super) fn token(connection: &Connection, id: i64) -> Result<Option<(BindingKey, Vec<u8>)>, StoreError> {
     let mut found = None;
     let query = "SELECT account, wallet, token_hash FROM bindings WHERE id = $1";

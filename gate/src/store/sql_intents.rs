@@ -1,4 +1,4 @@
-//! The statements on handshakes that are with the node.
+//! SQL of handshake intents.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 

@@ -1,4 +1,4 @@
-//! The statements on the audit log and on what is kept of one wallet.
+//! SQL of the audit log, the export and the erasure of a wallet.
 
 use alloy::primitives::Address;
 use rusqlite::{Connection, Row, params};

@@ -1,4 +1,4 @@
-//! The statements on sessions.
+//! SQL of sessions.
 
 use alloy::primitives::Address;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};

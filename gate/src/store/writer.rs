@@ -1,11 +1,11 @@
-//! The one writer: it drains what waits, puts it into one transaction, commits, then answers. It has a thread of its
-//! own, because a commit that waits for the disk holds up whatever is on the thread.
+//! The writer: it drains the queue into one transaction, commits, then replies. It has a thread of its own, because a
+//! commit that waits for the disk blocks its thread.
 //!
-//! Invariant: nobody is told "done", and nothing shows in memory, before the commit: for what people rely on that
-//! means the disk. What speaks of peers alone ([`WriteRequest::is_peer_write`]) is with the system by then, so the end of the
-//! process loses none of it; a power cut may, but ends the peers too, since the tunnel is on the same machine. Such a
-//! write waits for no disk, so it is done by whoever wants it ([`Writer::write_inline`]) while nothing else is waiting: to
-//! wake a thread and to be woken by it takes longer.
+//! Invariant: no reply is sent, and nothing shows in memory, before the commit; for all but peer writes that means the
+//! disk. Peer writes ([`WriteRequest::is_peer_write`]) are with the operating system by then, so a crash of the
+//! process loses none of them; a power cut may, but it ends the peers too, since the tunnel runs on the same machine.
+//! A peer write waits for no disk, so the calling thread executes it ([`Writer::write_inline`]) while the queue is
+//! empty: two thread wake-ups take longer.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -23,22 +23,22 @@ use super::secret::{self, NonceKey};
 use super::session_table::lock;
 use super::{Options, schema, sql, sql_privacy, sql_sessions};
 
-/// How many writes one transaction takes at most.
+/// Maximum writes of one transaction.
 const MAX_BATCH_WRITES: usize = 512;
-/// Where so many wait, more are coming: after so long they share one wait for the disk, which costs most of a write.
+/// With this many queued writes, the writer waits [`GATHER_DELAY`] for more: they share one sync, which is most of the
+/// cost of a write.
 const GATHER_THRESHOLD: usize = 8;
 const GATHER_DELAY: Duration = Duration::from_millis(2);
-/// How often old entries go.
+/// Time between two purges of old entries.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
-/// How soon a clock that was set back is noticed.
+/// Time until a clock that was set back is noticed.
 const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// While nothing can be written: time until that is tried again.
+/// Time between two attempts during a write outage.
 const OUTAGE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// After so many writes the log is moved even under a load that leaves no time for that. A write takes one to four
-/// pages of 4 KiB of it.
+/// Writes after which the log is checkpointed even under constant load. A write takes one to four pages of 4 KiB.
 const MAX_LOGGED_WRITES: usize = 4096;
 
-/// Where a commit is when it is told.
+/// Durability of a commit when it is confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
     /// On the disk.
@@ -47,7 +47,7 @@ pub(super) enum Durability {
     OperatingSystem,
 }
 
-/// The connection that writes, and how safe its commits are now.
+/// The write connection and its current durability.
 #[derive(Debug)]
 pub(super) struct WriteConnection {
     inner: Connection,
@@ -69,7 +69,7 @@ impl WriteConnection {
     }
 }
 
-/// Where the writer is until it has ended.
+/// The writer; `None` after it has ended.
 pub(super) type WriterCell = Mutex<Option<Writer>>;
 
 /// Owns the connection that writes, and the home's lock.
@@ -87,7 +87,7 @@ pub(super) struct Writer {
     pub(super) logged: usize,
 }
 
-/// Something that is to be done now and then.
+/// Periodic task.
 struct Interval {
     time: Duration,
     last: Instant,
@@ -107,10 +107,10 @@ impl Interval {
     }
 }
 
-/// Works until every handle of the store is gone, then closes the database. `waiting` counts what is in the queue or
-/// was just taken from it.
+/// Runs until every handle of the store is dropped, then closes the database. `waiting` counts the queued writes and
+/// those just taken from the queue.
 ///
-/// It takes the writer for no longer than a write needs: while it has it, no other thread writes at once.
+/// The lock is held for one batch only: while it is held, no other thread writes inline.
 pub(super) fn run(
     place: &WriterCell,
     options: Options,
@@ -145,8 +145,8 @@ pub(super) fn run(
         if count > 0 || !troubled {
             again.last = Instant::now();
         }
-        // Nobody may be let in while there is trouble, so nobody else would find out that it is over; and until a
-        // clock that was set back is noticed, every new challenge counts as used.
+        // No admission succeeds during an outage, so only this attempt finds its end; and until a clock that was set
+        // back is noticed, every new challenge counts as used.
         if (troubled && again.is_due()) || (look.is_due() && writer.is_clock_behind()) {
             drop(writer.purge());
         }
@@ -178,8 +178,8 @@ impl Writer {
         }
     }
 
-    /// One write of a peer, for which somebody waits. Gives it back where that would mean to wait for the disk or for
-    /// another program, and where it fails: then the thread does it, and says why it cannot.
+    /// Executes one peer write on the calling thread. Returns the write if it would wait for the disk or for another
+    /// program, or if it fails: then the writer thread executes it and reports the error.
     pub(super) fn write_inline(&mut self, write: WriteRequest) -> Result<(), WriteRequest> {
         if self.logged >= MAX_LOGGED_WRITES || !write.is_peer_write() {
             return Err(write);
@@ -213,7 +213,7 @@ impl Writer {
         }
     }
 
-    /// From within the runtime: each header_u32 from another thread would wake one of its threads.
+    /// Sends replies from within the runtime: each reply from another thread would wake one of its threads.
     fn tell(&self, told: Vec<PendingReply>) {
         self.runtime.spawn(async move { told.into_iter().for_each(PendingReply::tell) });
     }
@@ -243,7 +243,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Who is erased is not to be found in the log either.
+    /// Empties the log, so that erased data is not in it either.
     fn empty_log(&self) {
         let Some(connection) = &self.connection else { return };
         if !matches!(sql::empty_log(&connection.inner), Ok(true)) {
@@ -251,7 +251,7 @@ impl Writer {
         }
     }
 
-    /// A transaction, and what came of it noted for everybody.
+    /// Runs a transaction and records its result.
     fn transact(
         &mut self,
         safety: Durability,
@@ -284,7 +284,7 @@ impl Writer {
         done
     }
 
-    /// A connection whose commits are so safe, a new one if the last one was given up.
+    /// Returns a connection with this durability; opens a new one if the last one was given up.
     fn connected(&mut self, safety: Durability) -> Result<WriteConnection, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
@@ -325,7 +325,7 @@ impl Writer {
         }
     }
 
-    /// So long ago.
+    /// Time that lies `retention` in the past.
     fn before(&self, retention: Duration) -> UnixTime {
         self.clock.unix() - UnixTime::try_from(retention.as_secs()).unwrap_or(UnixTime::MAX)
     }
@@ -335,15 +335,15 @@ impl Writer {
         lock(&self.memory.nonces).horizon() >= self.clock.unix()
     }
 
-    /// Forgets what is no longer needed, in the database first.
+    /// Purges old entries, in the database first.
     fn purge(&mut self) -> Result<(), StoreError> {
         let ended = self.before(self.options.binding_retention);
         let bindings = lock(&self.memory.view).ended(ended);
         let is_clock_behind = self.is_clock_behind();
         let known = lock(&self.memory.nonces).horizon();
         let horizon = self.before(self.options.nonce_retention);
-        // The clock was set back behind what was forgotten: from then on nobody could say which nonces
-        // of the time to come were used. With a new key all old challenges are void instead.
+        // The clock was set back behind the horizon: the used nonces of that time are forgotten. A new key voids all
+        // old challenges instead.
         let new_key = is_clock_behind.then(NonceKey::random);
         let horizon = if new_key.is_some() { horizon } else { horizon.max(known) };
 

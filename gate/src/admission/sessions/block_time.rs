@@ -1,15 +1,15 @@
-//! When to look for the next block.
+//! Estimates the block time of the hub and derives the poll delay from it.
 
 use std::time::{Duration, Instant};
 
 const MIN_BLOCK_TIME: Duration = Duration::from_millis(400);
 const MAX_BLOCK_TIME: Duration = Duration::from_secs(8);
-/// Until the chain's own pace is known.
+/// Block time assumed before the first measurement.
 const INITIAL_BLOCK_TIME: Duration = Duration::from_secs(1);
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(250);
 
-/// Learns how fast blocks come, and looks two or three times for each.
+/// Moving average of the block time. The poll delay gives two or three polls for each block.
 #[derive(Debug)]
 pub(super) struct BlockTimeEstimator {
     block: Duration,
@@ -22,7 +22,7 @@ impl BlockTimeEstimator {
         Self { block: INITIAL_BLOCK_TIME, last: None, failures: 0 }
     }
 
-    /// The hub is at `height`: whether that is a new block.
+    /// Records a height; returns whether it is a new block.
     pub(super) fn observe_height(&mut self, height: u64, now: Instant) -> bool {
         self.failures = 0;
         let Some((before, when)) = self.last else {
@@ -40,13 +40,13 @@ impl BlockTimeEstimator {
         true
     }
 
-    /// The hub gave no answer.
+    /// Records a failed poll.
     pub(super) fn record_failure(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// Time until the next look: most of a block after a new one, then short steps; after failures 250 ms,
-    /// doubled each time, up to 5 s.
+    /// Time until the next poll: three quarters of a block time after a new block, then a sixth; after failures 250
+    /// ms, doubled each time, up to 5 s.
     pub(super) fn poll_delay(&self, new_block: bool) -> Duration {
         if self.failures > 0 {
             return INITIAL_RETRY_DELAY.saturating_mul(1 << (self.failures - 1).min(8)).min(MAX_RETRY_DELAY);

@@ -1,4 +1,4 @@
-//! Follows the hub block by block, so that the usual handshake mark_cache_miss it nothing.
+//! Follows the sessions of the node on the hub block by block, so that a usual handshake needs no query to the hub.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use super::block_time::BlockTimeEstimator;
 use super::index::MAX_INDEXED_SESSIONS;
 use super::{SessionEvent, Sessions};
 
-/// Newest sessions to look at for each block. A node with fewer is seen completely each time.
+/// Sessions listed at each new block, newest first. A node with fewer sessions is listed completely each time.
 const RECENT_PAGE_SIZE: u32 = 50;
-/// Sessions of a page of everything.
+/// Page size of a complete listing.
 const FULL_PAGE_SIZE: u32 = 500;
-/// A node with more sessions than [`RECENT_PAGE_SIZE`] is seen completely this often.
+/// Time between two complete listings of a node with more than [`RECENT_PAGE_SIZE`] sessions.
 const FULL_LISTING_INTERVAL: Duration = Duration::from_secs(60);
-/// Missing sessions to ask for at the same time.
+/// Maximum concurrent queries for sessions that are missing from a listing.
 const MAX_CONCURRENT_QUERIES: usize = 8;
-/// Endpoints that were not needed are asked for their height, so that one that is behind is noticed.
+/// Time between two height checks of the endpoints that no query used, so that a lagging endpoint is noticed.
 const ENDPOINT_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The task that keeps [`Sessions`] up to date.
@@ -34,8 +34,8 @@ pub struct Follower<N> {
 }
 
 impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
-    /// Follows the sessions of the node that `node` tells, once it does. Ends go to `events`, none is lost:
-    /// when nobody takes them, following waits.
+    /// Follows the sessions of the node whose address `node` returns, once it returns one. Changes go to `events`;
+    /// none is lost: while the channel is full, the follower waits.
     pub fn new(sessions: Arc<Sessions>, node: N, events: mpsc::Sender<SessionEvent>) -> Self {
         Self { sessions, node, events, block_time: BlockTimeEstimator::new(), last_full_listing: None }
     }
@@ -62,7 +62,7 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
         }
     }
 
-    /// Looks for a new block, and at the sessions if there is one.
+    /// Reads the hub's height, and the sessions if there is a new block; returns whether there is one.
     async fn poll_hub(&mut self) -> Result<bool, HubError> {
         let height = self.sessions.hub.latest_height().await?;
         let node = (self.node)();
@@ -76,7 +76,7 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
         Ok(new_block)
     }
 
-    /// Reads the list of sessions: down to the known ones, or as a whole when that is due.
+    /// Lists sessions down to the newest indexed one, or completely when that is due.
     async fn list_sessions(&mut self, node: &NodeAddress) -> Result<(), HubError> {
         let whole = !self.sessions.index().is_complete()
             || self.last_full_listing.is_none_or(|last| last.elapsed() >= FULL_LISTING_INTERVAL);
@@ -108,7 +108,7 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
         Ok(())
     }
 
-    /// Asks for each session that the list should have named.
+    /// Queries each indexed session that a complete listing lacks.
     async fn resolve_missing(&self, missing: Vec<u64>) -> Result<(), HubError> {
         let hub = &self.sessions.hub;
         let mut asked = stream::iter(missing)
@@ -124,7 +124,7 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
         Ok(())
     }
 
-    /// Tells what happened, whichever way it was learned.
+    /// Publishes pending events, whichever query found them.
     async fn publish_events(&self) {
         let events = self.sessions.index().take_events();
         for event in events {

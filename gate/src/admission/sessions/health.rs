@@ -3,14 +3,14 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// What is known of the hub.
+/// Health of the connection to the hub.
 #[derive(Debug, Clone)]
 pub struct HubHealth {
-    /// Why it is not up; `None`: it is.
+    /// Why the hub does not answer; `None`: it answers.
     pub down: Option<String>,
-    /// Since when it is as it is.
+    /// Time of the last change between up and down.
     pub since: SystemTime,
-    /// The last height seen.
+    /// Last height read.
     pub height: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ impl HubHealthTracker {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes how asking went.
+    /// Records the outcome of a poll.
     pub(super) fn note(&self, outcome: Result<u64, String>) {
         metrics::gauge!("sovereign_gate_hub_up").set(if outcome.is_ok() { 1.0 } else { 0.0 });
         let mut health = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What is known of our node's sessions, and what a list from the hub changes in it. No I/O.
+//! Index of the sessions of one node, and the events that a listing from the hub implies. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -8,42 +8,42 @@ use sentinel_proto::hub::{Seen, Session, SessionPage, SessionStatus};
 
 use super::SessionEvent;
 
-/// More sessions than this are not learned ahead, but asked for when needed.
+/// Maximum indexed sessions; further ones are queried on demand.
 pub(super) const MAX_INDEXED_SESSIONS: usize = 100_000;
-/// A session that no list names, and that is there all the same, is asked for again after this.
+/// Time until a session that is missing from listings but exists is queried again.
 const ABSENCE_RECHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The sessions of one node.
+/// Sessions of one node.
 #[derive(Debug, Default)]
 pub(super) struct SessionIndex {
     node: Option<NodeAddress>,
     entries: BTreeMap<u64, Entry>,
-    /// The highest number that a list named: numbers only grow, so a new session is above it.
+    /// Highest listed session number. Numbers only grow, so a new session is above it.
     newest: Option<u64>,
-    /// What happened and was not told yet, whichever way it was learned.
+    /// Events not published yet, whichever query found them.
     pending_events: Vec<SessionEvent>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
-    /// `None`: others say that it is there, we have not seen it yet.
+    /// `None`: the session is watched, but was not read from the hub yet.
     session: Option<Session>,
-    /// The latest height at which it was there.
+    /// Latest height at which the session existed.
     height: Option<u64>,
     cancelled: bool,
     asked: Option<Instant>,
 }
 
-/// Pages of one list, newest first.
+/// Sessions named by the pages of one listing, newest first.
 #[derive(Debug)]
 pub(super) struct Listing {
-    /// What was known when it began: only that can be missing in it.
+    /// Sessions indexed when the listing began: only these can be missing from it.
     before: BTreeSet<u64>,
     seen: BTreeSet<u64>,
 }
 
 impl SessionIndex {
-    /// Our node is this one. Sessions of another remain, as ones to look after one by one.
+    /// Sets the node. Sessions of a former node stay indexed and are queried one by one.
     pub(super) fn set_node(&mut self, node: NodeAddress) {
         if self.node.replace(node).is_some_and(|before| before != node) {
             self.newest = None;
@@ -61,7 +61,7 @@ impl SessionIndex {
         self.entries.len()
     }
 
-    /// Sessions of these accounts that are in use.
+    /// Active sessions of these accounts.
     pub(super) fn active_of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
         let sessions = self.entries.values().filter_map(|entry| entry.session);
         let wanted = sessions
@@ -69,22 +69,22 @@ impl SessionIndex {
         wanted.map(|session| session.id).collect()
     }
 
-    /// Whether a complete list was seen.
+    /// Whether a complete listing was read.
     pub(super) fn is_complete(&self) -> bool {
         self.newest.is_some()
     }
 
-    /// Somebody rests on this session: its end is to be told.
+    /// Watches a session, so that its end is published even if no listing has named it.
     pub(super) fn expect(&mut self, id: u64) {
         self.entries.entry(id).or_default();
     }
 
-    /// Everything that happened since the last call, each change once.
+    /// Takes the events since the last call; each change appears once.
     pub(super) fn take_events(&mut self) -> Vec<SessionEvent> {
         std::mem::take(&mut self.pending_events)
     }
 
-    /// A session that was asked for.
+    /// Indexes a session that was queried, if it is of this node.
     pub(super) fn insert_queried(&mut self, seen: Seen<Session>) {
         if self.node == Some(seen.value.node) {
             self.upsert(seen.value, seen.height);
@@ -95,7 +95,7 @@ impl SessionIndex {
         Listing { before: self.entries.keys().copied().collect(), seen: BTreeSet::new() }
     }
 
-    /// Takes a page; whether further pages can name new sessions.
+    /// Adds a page; returns whether further pages can name new sessions.
     pub(super) fn add_page(&mut self, listing: &mut Listing, page: &SessionPage) -> bool {
         let newest = self.newest;
         for session in &page.sessions {
@@ -105,13 +105,13 @@ impl SessionIndex {
         page.ids.iter().all(|id| newest.is_none_or(|newest| *id > newest)) && page.next.is_some()
     }
 
-    /// The list reached down to what was known, or to its end.
+    /// Records that the listing reached the newest indexed session, or its end.
     pub(super) fn finish_listing(&mut self, listing: &Listing) {
         let seen = listing.seen.last().copied().unwrap_or_default();
         self.newest = Some(self.newest.unwrap_or_default().max(seen));
     }
 
-    /// SessionIndex sessions that a complete list does not name and that are now to be asked for one by one.
+    /// Indexed sessions that a complete listing lacks and that are due for a query of their own.
     pub(super) fn missing(&mut self, listing: &Listing, now: Instant) -> Vec<u64> {
         let due = |entry: &Entry| {
             entry.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= ABSENCE_RECHECK_INTERVAL)
@@ -127,14 +127,14 @@ impl SessionIndex {
         missing
     }
 
-    /// What the hub says of a missing session.
+    /// Applies the hub's answer about a missing session.
     pub(super) fn resolve_missing(&mut self, id: u64, seen: &Seen<Option<Session>>) {
         match seen.value {
             Some(session) if self.node == Some(session.node) => self.upsert(session, seen.height),
             Some(_) => {}
             None => {
                 let Some(entry) = self.entries.get(&id) else { return };
-                // An endpoint that is behind does not know the session yet: that is not its end.
+                // A lagging endpoint does not have the session yet; that is not its end.
                 let older = entry.height.zip(seen.height).is_some_and(|(known, asked)| asked < known);
                 if !older {
                     self.entries.remove(&id);
@@ -194,7 +194,7 @@ mod tests {
         known
     }
 
-    /// Takes a complete list and returns what it misses.
+    /// Reads a complete listing and returns the sessions that it lacks.
     fn listed(known: &mut SessionIndex, ids: &[u64], height: u64) -> Vec<u64> {
         let mut listing = known.begin_listing();
         known.add_page(&mut listing, &page(ids, height, false));
@@ -296,7 +296,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens on the hub between lists, in the end we know just what is there and told each end once.
+        /// After any changes on the hub between listings, the index holds exactly the existing sessions, and each end
+        /// was published once.
         #[test]
         fn we_follow(rounds in prop::collection::vec((prop::collection::btree_set(0_usize..40, 0..10), 0_u64..4), 1..20)) {
             let (mut known, mut hub, mut next, mut told) = (known(), BTreeSet::new(), 1_u64, BTreeSet::new());

@@ -1,7 +1,7 @@
-//! Sessions of our node on the hub, learned ahead.
+//! Sessions of the node on the hub, indexed in advance.
 //!
-//! What a decision needs of a session never changes while it exists, so what was learned once is used without
-//! asking. A session that is not known is asked for; "there is none" is never remembered.
+//! What a decision needs of a session never changes while the session exists, so an indexed session needs no query. A
+//! session that is not indexed is queried; its absence is never cached.
 
 mod block_time;
 mod follow;
@@ -21,11 +21,11 @@ use self::health::HubHealthTracker;
 use self::index::SessionIndex;
 use super::decision_path;
 
-/// Sessions to remember that were asked for; those of our node are learned ahead, so few are other than foreign.
+/// Maximum cached sessions that are not indexed. Sessions of the node are indexed, so most of these are foreign.
 const MAX_CACHED_SESSIONS: u64 = 10_000;
 const CACHED_SESSION_TTL: Duration = Duration::from_secs(600);
 
-/// What happened to a session of our node.
+/// Change of a session of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEvent {
     /// It was cancelled: it is no longer in use and leaves the hub soon.
@@ -34,7 +34,7 @@ pub enum SessionEvent {
     Ended(u64),
 }
 
-/// The sessions, as far as they are known, and the hub for the rest.
+/// Indexed sessions of the node, and the hub for all others.
 #[derive(Debug)]
 pub struct Sessions {
     hub: HubClient,
@@ -43,21 +43,21 @@ pub struct Sessions {
     health: HubHealthTracker,
 }
 
-/// Why an asked session is not put into the cache.
+/// Why the result of a query is not cached.
 enum UncachedLookup {
     Missing,
     Failed(HubError),
 }
 
 impl Sessions {
-    /// Knows nothing yet; a [`Follower`] changes that.
+    /// Creates an empty index; a [`Follower`] fills it.
     pub fn new(hub: HubClient) -> Self {
         let asked =
             Cache::builder().max_capacity(MAX_CACHED_SESSIONS).time_to_live(CACHED_SESSION_TTL).build();
         Self { hub, index: Mutex::default(), asked, health: HubHealthTracker::new() }
     }
 
-    /// The session with this number. Its status may be older than everything else about it.
+    /// Returns the session with this number. Its status may be older than its other fields.
     pub async fn get(&self, id: u64) -> Result<Option<Session>, HubError> {
         if let Some(session) = self.index().get(id) {
             return Ok(Some(session));
@@ -81,18 +81,18 @@ impl Sessions {
         }
     }
 
-    /// What the session is right now, while the hub has it; always mark_cache_miss.
+    /// Queries the current status; `None`: the hub has no such session.
     pub async fn status(&self, id: u64) -> Result<Option<SessionStatus>, HubError> {
         decision_path::mark_cache_miss();
         Ok(self.hub.session(id).await?.map(|session| session.status))
     }
 
-    /// Whether the session is in use right now; always mark_cache_miss.
+    /// Queries whether the session is active.
     pub async fn is_live(&self, id: u64) -> Result<bool, HubError> {
         Ok(self.status(id).await? == Some(SessionStatus::Active))
     }
 
-    /// Something rests on these sessions (from before a restart): their ends are to be told too.
+    /// Watches sessions recorded before a restart, so that their ends are published too.
     pub fn expect(&self, ids: impl IntoIterator<Item = u64>) {
         let mut known = self.index();
         for id in ids {
@@ -105,12 +105,12 @@ impl Sessions {
         self.health.now()
     }
 
-    /// Sessions of our node that are known.
+    /// Number of indexed sessions.
     pub fn count(&self) -> usize {
         self.index().len()
     }
 
-    /// Whether all sessions of our node were listed.
+    /// Whether all sessions of the node were listed.
     pub fn is_complete(&self) -> bool {
         self.index().is_complete()
     }

@@ -161,7 +161,7 @@ async fn strangers_cannot_fill_an_account_without_bound() {
     let store = open(home.path()).await;
     let (owner, _) = store.redeem(redemption(255, 1, 255)).await.unwrap();
     store.touch_binding(&owner.key());
-    // He signs again before the end, and keeps his tunnel meanwhile: no handshake comes through the new one.
+    // The owner signs again before the end and keeps the tunnel: no handshake uses the new binding.
     let (owner, token) = store.redeem(redemption(255, 1, 254)).await.unwrap();
     let crowd = MAX_PER_ACCOUNT + 40;
     let strangers: Vec<_> = (0..crowd)
