@@ -39,7 +39,7 @@ pub struct GasPrice {
 
 /// The text is not a gas price.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a price of gas such as 0.1udvpn")]
+#[error("not a gas price such as 0.1udvpn")]
 pub struct GasPriceParseError;
 
 impl GasPrice {

@@ -56,7 +56,7 @@ pub async fn start(
         configuration = %governed.hash(),
         provider = %governed.hub.provider,
         plans = ?governed.hub.plans,
-        "the bridge oracle runs"
+        "bridge oracle started"
     );
     if mode.once {
         rounds.resume().await?;
@@ -89,7 +89,7 @@ async fn run_rounds<S: Submit>(
         if !resumed {
             match rounds.resume().await {
                 Ok(()) => resumed = true,
-                Err(error) => tracing::warn!(%error, "what an earlier run left open is not settled yet"),
+                Err(error) => tracing::warn!(%error, "cannot settle the transactions of an earlier run yet"),
             }
         }
         if resumed {
@@ -99,7 +99,7 @@ async fn run_rounds<S: Submit>(
                     tracing::error!("stopping: {problem}");
                     return Err(problem.into());
                 }
-                Err(error) => tracing::warn!(%error, "the round came to nothing"),
+                Err(error) => tracing::warn!(%error, "round failed"),
             }
         }
         tokio::time::sleep(config.oracle.interval).await;
@@ -113,6 +113,6 @@ async fn wait_for_shutdown_signal() -> Result<(), StartError> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("stopping: what was sent is found again at the next start");
+    tracing::info!("stopping; the next start settles open transactions");
     Ok(())
 }

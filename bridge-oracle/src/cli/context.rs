@@ -23,7 +23,10 @@ impl HubContext {
         let (config, governed) = (Config::load(home)?, Governed::load(home)?);
         let key = read_key(&home.join(&config.key.file))?;
         let (account, members) = (key.account(), &governed.hub.members);
-        ensure!(members.contains(&account), "the key's account {account} is none of the governed members");
+        ensure!(
+            members.contains(&account),
+            "the key's account {account} is not among the governed hub.members"
+        );
         let settings =
             SendSettings::from_config(&config, &governed).context("tx.gas_price and lease.denom")?;
         let hub = HubClient::new(config.hub.client(&governed.hub.chain_id)).context("[hub]")?;

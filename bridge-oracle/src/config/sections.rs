@@ -75,7 +75,7 @@ section! {
         gas_adjustment: f64 = 1.1,
         /// Messages in one `MsgExec`.
         batch: usize = 90,
-        /// Time that a round waits for a transaction whose result the hub does not show.
+        /// Time that a round waits for a transaction without a visible result.
         #[serde(with = "humantime_serde")]
         confirm_timeout: Duration = Duration::from_secs(180),
     }

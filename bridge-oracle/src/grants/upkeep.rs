@@ -33,7 +33,7 @@ pub(crate) async fn check_grant_expiry(
     let fee_end = granted.fees.as_ref().and_then(|fees| fees.expires);
     let ends: Vec<_> = ends.chain(fee_end.map(|end| ("fee grant", end))).collect();
     for (name, _) in ends.iter().filter(|(_, end)| *end < now + GRANT_EXPIRY_WARNING) {
-        tracing::warn!(grant = name, "a grant ends soon; see `bridge-oracle doctor`");
+        tracing::warn!(grant = name, "grant expires soon; see `bridge-oracle doctor`");
     }
     metrics::set_grants_end(ends.iter().map(|(_, end)| *end).min());
     let pays_for = match &granted.fees {
@@ -43,7 +43,7 @@ pub(crate) async fn check_grant_expiry(
     };
     metrics::set_fee_grant_gas(pays_for);
     if let Some(gas) = pays_for.filter(|gas| *gas < MIN_FEE_GRANT_GAS) {
-        tracing::warn!(gas, "the fee grant runs dry; give it anew, see `bridge-oracle grants`");
+        tracing::warn!(gas, "fee grant runs low; renew it, see `bridge-oracle grants`");
     }
     Ok(())
 }

@@ -54,9 +54,9 @@ pub struct Ethereum {
 pub struct Hub {
     /// Chain id.
     pub chain_id: String,
-    /// Provider in whose name the oracle acts.
+    /// Provider that the oracle acts for.
     pub provider: ProviderAddress,
-    /// Plans of the provider whose links the oracle manages.
+    /// Plans of the provider with links managed by the oracle.
     pub plans: Vec<u64>,
     /// Accounts that may act as the oracle.
     pub members: Vec<AccountAddress>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::Price;
 
-/// One message of the provider. Prices and hours are exact: the hub refuses a lease whose price has risen.
+/// One message of the provider. Prices and hours are exact: the hub refuses a lease after a price rise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {

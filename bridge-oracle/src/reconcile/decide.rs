@@ -69,7 +69,7 @@ struct RoundPlanner<'a> {
     unlinked: BTreeSet<NodeAddress>,
     /// Nodes to remove, with their history before this round.
     removal_candidates: BTreeMap<NodeAddress, Option<NodeHistory>>,
-    /// Nodes of `removal_candidates` whose removal is among the steps.
+    /// Nodes of `removal_candidates` with a removal among the steps.
     removed: BTreeSet<NodeAddress>,
     budget: Budget<'a>,
     steps: Vec<Step>,

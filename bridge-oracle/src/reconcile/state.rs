@@ -79,7 +79,7 @@ impl ReconcileState {
             .retain(|_, past| !matches!(past, NodeHistory::Removed { at } if at.saturating_add(HISTORY_RETENTION_SECS) <= now));
     }
 
-    /// Clamps future times to `now`: entries from a hub whose clock was ahead would otherwise hold for that long.
+    /// Clamps future times to `now`: entries from a hub with a clock ahead would otherwise hold for that long.
     fn clamp_future_times(&mut self, now: u64) {
         for past in self.nodes.values_mut() {
             let (NodeHistory::Grace { since: at }

@@ -11,7 +11,7 @@ pub enum StandingError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The settled block is too old.
-    #[error("the newest settled block {number} is {} old, allowed is {}", format_duration(*.age), format_duration(*.max_age))]
+    #[error("the newest settled block {number} is {} old, maximum is {}", format_duration(*.age), format_duration(*.max_age))]
     Stale {
         /// The block.
         number: u64,

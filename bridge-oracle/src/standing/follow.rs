@@ -92,7 +92,7 @@ impl Follower {
             }
         }
         if cached.standings.nodes.len() != head.count {
-            tracing::warn!("events were missing: reading the whole registry");
+            tracing::warn!("missing events; reading the whole registry");
             return self.read_registry().await;
         }
         cached.standings.block = settled(head.block);

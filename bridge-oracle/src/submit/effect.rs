@@ -36,7 +36,7 @@ impl AuthzSender {
             if !last || facts.reflects(&action) {
                 done.push(action);
             } else {
-                outcome.refused.push((action, "executed, but without effect when looked at".to_owned()));
+                outcome.refused.push((action, "executed, but the hub shows no effect".to_owned()));
             }
         }
         done.reverse();

@@ -57,13 +57,13 @@ pub enum SubmitError {
     #[error(transparent)]
     Hub(#[from] sentinel_proto::hub::HubError),
     /// The hub answers but does not show the result of a transaction; the next start or round settles it.
-    #[error("the hub does not show what became of a transaction")]
+    #[error("the hub does not show the result of a transaction")]
     Unconfirmed,
     /// An earlier transaction took effect after the ledger was read: the decision might repeat it.
-    #[error("an earlier transaction had its effect meanwhile; the next round decides anew")]
+    #[error("an earlier transaction took effect meanwhile; the next round decides again")]
     Overtaken,
     /// Not all actions could be sent while the decision was fresh.
-    #[error("not everything could be sent in time; the next round decides anew")]
+    #[error("not all actions could be sent in time; the next round decides again")]
     Late,
     /// The grants do not suffice: an operator must act.
     #[error("not permitted on the hub: {0}")]

@@ -64,7 +64,9 @@ impl AuthzSender {
         hit(Failpoint::OpenListed);
         if open.iter().any(|open| open.sequence != account.sequence) {
             self.settle_all(outcome).await?;
-            return Ok(SendResult::Failed(Failure::Sequence("the account moved on".to_owned())));
+            return Ok(SendResult::Failed(Failure::Sequence(
+                "the account's sequence has changed".to_owned(),
+            )));
         }
         let timeout_height = height.saturating_add(self.settings.timeout_blocks);
         let unsigned = self.transaction(actions, gas, timeout_height);
@@ -84,9 +86,9 @@ impl AuthzSender {
                 return Ok(SendResult::Failed(Failure::from_refusal(&refused)));
             }
             // The hash tells whether it arrived.
-            Err(error) => tracing::warn!(%error, hash = %transaction.hash(), "no answer to a transaction"),
+            Err(error) => tracing::warn!(%error, hash = %transaction.hash(), "broadcast not answered"),
         }
-        let mut mine = SendResult::Void("its fate is not known yet".to_owned());
+        let mut mine = SendResult::Void("the result is not known yet".to_owned());
         let mut overtaken = false;
         for (open, end) in self.settle(Some(&transaction), WaitLimit::Timeout).await? {
             outcome.add(&open, &end);

@@ -19,7 +19,7 @@ const TIMEOUT_BLOCKS: u64 = 20;
 pub struct SendSettings {
     /// Chain id of the hub.
     pub chain_id: String,
-    /// The provider in whose name actions are sent.
+    /// The provider that the messages act for.
     pub provider: ProviderAddress,
     /// Denomination of leases.
     pub denom: String,
@@ -33,7 +33,7 @@ pub struct SendSettings {
     pub max_messages: usize,
     /// Blocks after which a transaction in no block has expired.
     pub timeout_blocks: u64,
-    /// Time to wait for a transaction whose result the hub does not show.
+    /// Time to wait for a transaction without a visible result.
     pub confirm_timeout: Duration,
     /// Interval between polls.
     pub poll_interval: Duration,

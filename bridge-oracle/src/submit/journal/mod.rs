@@ -52,7 +52,7 @@ pub struct JournalEntry<'a> {
     pub transaction: &'a SignedTransaction,
 }
 
-/// A transaction whose end is unknown.
+/// A transaction without a known end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenTransaction {
     /// Round of the transaction.
