@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use http::header::{CONNECTION, HOST, HeaderName, HeaderValue};
 use http::{Method, Request, Version};
 use sovereign_gate::edge::Upstream;
-use sovereign_gate::edge::fuzz::{Goes, tells_an_address as is_taken_off};
+use sovereign_gate::edge::fuzz::{RequestRoute, is_client_address_header as is_taken_off};
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const NODE: &str = "127.0.0.1:18585";
@@ -28,15 +28,15 @@ const OF_THE_HOP: [&str; 9] = [
 /// Reads any bytes as a method, a target and header fields, one a line, and looks at what would go to the node.
 pub fn forwarding(bytes: &[u8]) {
     let Some(request) = head(bytes) else { return };
-    let Some((goes, sent)) = UPSTREAM.would_send(request.clone(), CLIENT) else { return };
+    let Some((goes, sent)) = UPSTREAM.route_request(request.clone(), CLIENT) else { return };
     let path = request.uri().path();
 
-    // Nobody takes for the handshake what is none to the gate.
-    if goes == Goes::ToTheNode {
+    // A request that the gate does not treat as a handshake is none to the node either.
+    if goes == RequestRoute::Node {
         assert!(!may_be_the_handshake(request.method(), path), "{} {path}", request.method());
     }
-    assert_eq!(goes == Goes::AsAHandshake, request.method() == Method::POST && matches!(path, "/" | ""));
-    assert_eq!(goes == Goes::ToTheGate, path.starts_with("/gate/"), "{path}");
+    assert_eq!(goes == RequestRoute::Handshake, request.method() == Method::POST && matches!(path, "/" | ""));
+    assert_eq!(goes == RequestRoute::Gate, path.starts_with("/gate/"), "{path}");
 
     assert_eq!(sent.method, request.method());
     assert_eq!(sent.version, Version::HTTP_11);

@@ -1,4 +1,4 @@
-//! What a hub, or somebody in its place, says of sessions.
+//! Answers of a hub, or of an impostor, about sessions.
 
 use prost_types::Any;
 use sentinel_proto::hub::fuzz::{Said, answers, listed};

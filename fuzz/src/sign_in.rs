@@ -9,7 +9,7 @@ pub fn sign_in(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         message(text);
     }
-    if let Some((text, signature)) = edge::fuzz::sign_in_body(bytes) {
+    if let Some((text, signature)) = edge::fuzz::parse_sign_in_body(bytes) {
         let fields = Fields::read(bytes).expect("it is an object");
         assert_eq!(fields.count(), 2, "something else is in it");
         assert_eq!(fields.in_go("message").and_then(|said| said.as_str().map(str::to_owned)), Some(text));
@@ -19,7 +19,7 @@ pub fn sign_in(bytes: &[u8]) {
 }
 
 fn message(text: &str) {
-    let Some(said) = signin::fuzz::read(text) else { return };
+    let Some(said) = signin::fuzz::parse_message(text) else { return };
     assert_eq!(said.again, text, "another spelling");
     assert!(text.len() <= 4096 && text.is_ascii(), "no message of ours");
     let (life, most) = (said.expires_at - said.issued_at, 86_400);

@@ -1,4 +1,4 @@
-//! What must be true of `docker/compose.yaml`, checked without an engine: nobody reaches the node around the gate.
+//! What must be true of `docker/compose.yaml`, checked without an engine: no client reaches the node around the gate.
 
 use std::collections::BTreeSet;
 

@@ -1,13 +1,13 @@
-//! What failed, in the runners' own words, to be told once more at the end: a log of hours is read from there.
+//! Collects the failures that a test runner prints, to repeat them at the end of a long log.
 
 use std::collections::VecDeque;
 
-/// Lines that are told of a runner that does not tell its failures apart.
-const LAST: usize = 40;
-/// Lines that are told of one runner at most.
-const MOST: usize = 400;
+/// Lines kept of a runner that does not mark its failures.
+const MAX_TAIL_LINES: usize = 40;
+/// Maximum lines reported for one runner.
+const MAX_REPORT_LINES: usize = 400;
 
-/// Hears what a runner prints, line by line.
+/// Reads the output of a runner line by line.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
     /// From a line `failures:` to the result, as Rust's harness prints them.
@@ -17,14 +17,14 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    pub(crate) fn hear(&mut self, line: &str) {
+    pub(crate) fn add_line(&mut self, line: &str) {
         let line = line.trim_end();
         self.inside |= line == "failures:";
         if self.inside {
             self.told.push(line.to_owned());
         }
         self.inside &= !line.starts_with("test result:");
-        if self.last.len() == LAST {
+        if self.last.len() == MAX_TAIL_LINES {
             self.last.pop_front();
         }
         self.last.push_back(line.to_owned());
@@ -33,7 +33,7 @@ impl Failures {
     /// Its failures, or else its last lines.
     pub(crate) fn told(self) -> String {
         let lines = if self.told.is_empty() { self.last.into() } else { self.told };
-        lines[lines.len().saturating_sub(MOST)..].join("\n")
+        lines[lines.len().saturating_sub(MAX_REPORT_LINES)..].join("\n")
     }
 }
 
@@ -43,7 +43,7 @@ mod tests {
 
     fn heard(text: &str) -> String {
         let mut failures = Failures::default();
-        text.lines().for_each(|line| failures.hear(line));
+        text.lines().for_each(|line| failures.add_line(line));
         failures.told()
     }
 

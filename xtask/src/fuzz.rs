@@ -14,12 +14,12 @@ use futures::StreamExt as _;
 use sentinel_stack::{interrupted, paths};
 use tokio::process::Command;
 
-/// As many as the smallest machine that runs this has cores.
-const AT_ONCE: usize = 2;
-/// No input is longer: a message of a sign-in may have 4 KiB, a body that brings it a bit more.
-const LONGEST: usize = 6 * 1024;
-/// Lines of a log that tell how it went.
-const TOLD: usize = 40;
+/// Number of cores of the smallest supported machine.
+const MAX_PARALLEL_TARGETS: usize = 2;
+/// Maximum input size in bytes: a sign-in message has up to 4 KiB, its body a little more.
+const MAX_INPUT_BYTES: usize = 6 * 1024;
+/// Lines of the log that are printed after a failure.
+const MAX_LOG_LINES: usize = 40;
 
 /// What to fuzz.
 #[derive(Debug, Args)]
@@ -38,23 +38,23 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     tokio::select! {
         done = interrupted() => done.map(|()| ExitCode::from(130)),
-        done = all(options) => done,
+        done = run_targets(options) => done,
     }
 }
 
-async fn all(options: Options) -> Result<ExitCode> {
+async fn run_targets(options: Options) -> Result<ExitCode> {
     let mut names = targets()?;
     if let Some(name) = options.target {
         ensure!(names.contains(&name), "no target {name}, only: {}", names.join(", "));
         names = vec![name];
     }
     let program = build().await?;
-    let runs = names.iter().map(|name| one(&program, name, options.seconds));
-    let good: Vec<_> = futures::stream::iter(runs).buffered(AT_ONCE).collect().await;
+    let runs = names.iter().map(|name| run_target(&program, name, options.seconds));
+    let good: Vec<_> = futures::stream::iter(runs).buffered(MAX_PARALLEL_TARGETS).collect().await;
     let good = good.into_iter().collect::<Result<Vec<_>>>()?;
     if options.keep {
         for name in &names {
-            keep(&program, name).await?;
+            minimize_corpus(&program, name).await?;
         }
     }
     Ok(if good.into_iter().all(|good| good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -70,14 +70,14 @@ fn targets() -> Result<Vec<String>> {
 }
 
 /// Whether nothing broke the target in this time.
-async fn one(program: &Path, name: &str, seconds: u64) -> Result<bool> {
+async fn run_target(program: &Path, name: &str, seconds: u64) -> Result<bool> {
     // What is found goes into the first; the second one is only read.
     let (found, kept) = (work(name)?, directory().join("corpus").join(name));
     let artifacts = directory().join("artifacts");
     fs::create_dir_all(&artifacts)?;
     let log = paths::target().join("fuzz").join(format!("{name}.log"));
     let status = fuzzer(program, name, &log)?
-        .args([format!("-max_total_time={seconds}"), format!("-max_len={LONGEST}")])
+        .args([format!("-max_total_time={seconds}"), format!("-max_len={MAX_INPUT_BYTES}")])
         .arg(format!("-artifact_prefix={}/{name}-", artifacts.display()))
         .args(["-timeout=5", "-rss_limit_mb=1024", "-reduce_inputs=1", "-print_final_stats=1"])
         .args([&found, &kept])
@@ -92,14 +92,14 @@ async fn one(program: &Path, name: &str, seconds: u64) -> Result<bool> {
         let told = lines.iter().filter(|line| line.starts_with("stat::") || line.contains(" DONE "));
         told.for_each(|line| println!("{line}"));
     } else {
-        lines.iter().skip(lines.len().saturating_sub(TOLD)).for_each(|line| println!("{line}"));
+        lines.iter().skip(lines.len().saturating_sub(MAX_LOG_LINES)).for_each(|line| println!("{line}"));
         println!("what broke it is in {}; the whole log is {}", artifacts.display(), log.display());
     }
     Ok(good)
 }
 
 /// The fewest inputs that reach all that both corpora reach, however often, in place of the committed ones.
-async fn keep(program: &Path, name: &str) -> Result<()> {
+async fn minimize_corpus(program: &Path, name: &str) -> Result<()> {
     let (found, kept) = (work(name)?, directory().join("corpus").join(name));
     let smallest = tempfile::tempdir_in(paths::target())?;
     let log = paths::target().join("fuzz").join(format!("{name}-keep.log"));

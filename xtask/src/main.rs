@@ -75,7 +75,7 @@ fn main() -> ExitCode {
         Err(error) => return failed(&error.into()),
     };
     let done = runtime.block_on(run(Arguments::parse().task));
-    // A step of an installation may still be under way; nobody waits for it after an interrupt.
+    // A step of an installation may still be under way; an interrupt does not wait for it.
     runtime.shutdown_background();
     done.unwrap_or_else(|error| failed(&error))
 }

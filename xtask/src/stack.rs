@@ -11,7 +11,7 @@ use crate::build::{self, Profile};
 /// Runs until interrupted.
 pub(crate) async fn run(gates: usize, json: Option<&Path>) -> Result<ExitCode> {
     if let Some(path) = json {
-        // Whoever waits for the file must not find that of an earlier run.
+        // A program that waits for the file must not find that of an earlier run.
         if path.exists() {
             std::fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
         }

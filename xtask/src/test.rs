@@ -75,8 +75,8 @@ fn steps() -> Vec<Step> {
     ]
 }
 
-/// Runs it and passes on what it prints, as it comes; what failed, if something did. On an interrupt it gets time to tidy
-/// up: it sits in our process group and hears of a ctrl-c by itself, but not of a SIGTERM.
+/// Runs a step, forwards its output and returns its failures. After an interrupt the step gets time to clean up: it is
+/// in the same process group and receives a ctrl-c itself, but not a SIGTERM.
 async fn execute(step: &Step) -> Result<Option<String>> {
     let (program, args) = step.command.split_first().context("an empty command")?;
     require_directory(&step.directory)?;
@@ -117,9 +117,9 @@ async fn execute(step: &Step) -> Result<Option<String>> {
 async fn pass_on(output: ChildStdout) -> String {
     let (mut output, mut line, mut failures) = (BufReader::new(output), Vec::new(), Failures::default());
     while matches!(output.read_until(b'\n', &mut line).await, Ok(1..)) {
-        // Nobody may be listening any more.
+        // The reader of standard output may have closed it.
         let _ = std::io::stdout().write_all(&line);
-        failures.hear(&String::from_utf8_lossy(&line));
+        failures.add_line(&String::from_utf8_lossy(&line));
         line.clear();
     }
     failures.told()

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::net::write_program;
 use crate::process::Supervisor;
 
-const LONGEST_LINE: u64 = 1024;
+const MAX_LINE_BYTES: u64 = 1024;
 
 /// Listens until it is dropped.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Drop for Control {
     }
 }
 
-/// Anybody on the machine may connect; only who can read the script may say something.
+/// Secret of the controls. Every process of the machine can connect; only a reader of the script knows the secret.
 fn secret() -> Result<String> {
     let mut bytes = [0_u8; 16];
     std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
@@ -85,7 +85,7 @@ exit $status
 async fn serve(stream: TcpStream, secret: &str, supervisor: &Supervisor) -> Result<()> {
     let (input, mut output) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(input.take(LONGEST_LINE)).read_line(&mut line).await?;
+    BufReader::new(input.take(MAX_LINE_BYTES)).read_line(&mut line).await?;
     let words: Vec<&str> = line.split_whitespace().collect();
     let answer = match words.split_first() {
         Some((said, words)) if *said == secret => act(words, supervisor).await,
@@ -151,7 +151,7 @@ impl MovableClock {
     /// From now on it is so far from the true time: `+25h`, `-90s`.
     pub fn jump(&self, shift: &str) -> Result<()> {
         let offset = offset(shift)?;
-        // Whoever looks sees one time or the other, never half of one.
+        // The rename is atomic: a reader sees the old or the new time.
         let draft = self.0.with_extension("new");
         std::fs::write(&draft, format!("{offset}\n"))?;
         std::fs::rename(&draft, &self.0).with_context(|| format!("cannot write {}", self.0.display()))

@@ -19,7 +19,7 @@ pub const CHAIN_ID: u64 = 31_337;
 pub(crate) const DEPLOYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 const DEPLOYER_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 /// Ids of the collection at the start: more than an answer of the gate lists.
-const IDS: u64 = 24;
+const INITIAL_TOKEN_COUNT: u64 = 24;
 /// THIS card, and one of the others.
 pub(crate) const THIS_CARD: u64 = 7;
 pub(crate) const OTHER_CARD: u64 = 3;
@@ -35,14 +35,14 @@ pub(crate) struct Anvil {
 impl Anvil {
     /// Starts it and puts the contracts into place. Its state is on disk at most a second late, so that it can be
     /// ended in any way and come back; that of former blocks is not, or after a thousand blocks it would write
-    /// 700 MB a second and answer nobody meanwhile.
+    /// 700 MB a second and answer no request meanwhile.
     pub(crate) async fn start(run: &Path, ports: &Ports, supervisor: &Supervisor) -> Result<Self> {
         let port = ports.next()?;
         let (rpc, ws) = (format!("http://127.0.0.1:{port}"), format!("ws://127.0.0.1:{port}"));
         supervisor.launch(spec(run, port, &rpc)?).await?;
         let contracts =
             deploy(&DevChain::new(rpc.clone())).await.context("cannot deploy the test contracts")?;
-        tracing::info!("ethereum: anvil with {IDS} cards, RPC {rpc}");
+        tracing::info!("ethereum: anvil with {INITIAL_TOKEN_COUNT} cards, RPC {rpc}");
         Ok(Self { rpc, ws, contracts })
     }
 
@@ -86,7 +86,7 @@ fn spec(run: &Path, port: u16, rpc: &str) -> Result<Spec> {
 
 async fn deploy(chain: &DevChain) -> Result<BTreeMap<String, Address>> {
     chain.place_stand_ins().await?;
-    let memes = chain.deploy_memes(DEPLOYER, IDS).await?;
+    let memes = chain.deploy_memes(DEPLOYER, INITIAL_TOKEN_COUNT).await?;
     let gallery = chain.deploy(DEPLOYER, Artifact::TestGallery, &[]).await?;
     let wallets = chain.deploy(DEPLOYER, Artifact::WalletFactory, &[]).await?;
     let system = Deployment::make(chain, Plan::local(memes)).await?.system;

@@ -21,7 +21,7 @@ pub const NETWORK: &str = "local";
 
 /// What every gate of this network is told.
 #[derive(Debug, Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct GateEnvironment {
     pub(crate) ethereum: EthereumInfo,
     pub(crate) hub: HubInfo,
     pub(crate) market: Market,
@@ -52,7 +52,7 @@ impl Gate {
         program: &Path,
         run: &Path,
         (node, port): (&Node, u16),
-        surroundings: &Surroundings,
+        surroundings: &GateEnvironment,
         ports: &Ports,
         edit: impl FnOnce(&mut Table),
     ) -> Result<Self> {
@@ -145,8 +145,8 @@ impl Gate {
         Ok(std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?)
     }
 
-    fn configuration(&self, node: &Node, around: &Surroundings) -> Result<Table> {
-        let Surroundings { ethereum, hub, market, host } = around;
+    fn configuration(&self, node: &Node, around: &GateEnvironment) -> Result<Table> {
+        let GateEnvironment { ethereum, hub, market, host } = around;
         let probe = hub.keys.get(&hub.probe_key).context("the probe has no key")?;
         let (free, paid) = (format!("plan:{}", market.free), format!("plan:{}", market.paid));
         let list = |items: &[&str]| Value::from(items.to_vec());

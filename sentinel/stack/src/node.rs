@@ -139,7 +139,7 @@ impl Node {
         }
     }
 
-    /// What an operator does on the node's machine: nobody but the gate reaches the port it listens on, on any
+    /// What an operator does on the node's machine: only the gate reaches the port it listens on, on any
     /// interface. The tunnel is one: without this a client would find the node at its address in the tunnel.
     async fn close_api_port(&self) -> Result<()> {
         let octets = self.namespace.address().octets();

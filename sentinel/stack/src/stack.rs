@@ -11,7 +11,7 @@ use crate::actors::Hub;
 use crate::client::Machine;
 use crate::control::{self, Control, MovableClock};
 use crate::ethereum::Anvil;
-use crate::gate::{Gate, Surroundings};
+use crate::gate::{Gate, GateEnvironment};
 use crate::hub::LocalHub;
 use crate::info::{GateInfo, StackInfo};
 use crate::net::{Net, Ports};
@@ -20,12 +20,12 @@ use crate::options::StackOptions;
 use crate::prerequisites::{self, Need};
 use crate::process::Supervisor;
 use crate::run_directory::RunDirectory;
-use crate::startup::{self, Site};
+use crate::startup::{self, StartupContext};
 
 /// A running network. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Stack {
-    // Dropped in this order: first nobody controls anything, then the programs end, then their network.
+    // Dropped in this order: first the controls close, then the programs end, then their network.
     control: Control,
     supervisor: Arc<Supervisor>,
     net: Net,
@@ -37,7 +37,7 @@ pub struct Stack {
     nodes: Vec<Node>,
     gates: Mutex<Vec<Gate>>,
     machines: AtomicUsize,
-    around: Surroundings,
+    around: GateEnvironment,
     info: StackInfo,
 }
 
@@ -55,10 +55,11 @@ impl Stack {
     async fn bring_up(options: StackOptions, net: Net, directory: RunDirectory) -> Result<Self> {
         let supervisor = Arc::new(Supervisor::new(crate::http::client()?));
         let (run, ports) = (directory.path(), Ports::of_run(net.number()));
-        let site = Site { options: &options, run, net: &net, ports: &ports, supervisor: &supervisor };
+        let site =
+            StartupContext { options: &options, run, net: &net, ports: &ports, supervisor: &supervisor };
         let (ethereum, (hub, nodes, market)) =
             tokio::try_join!(Anvil::start(run, &ports, &supervisor), site.start_sentinel())?;
-        let around = Surroundings { ethereum: ethereum.info(), hub: hub.info(), market, host: net.host() };
+        let around = GateEnvironment { ethereum: ethereum.info(), hub: hub.info(), market, host: net.host() };
         let gates = site.start_gates(&nodes, &around).await?;
         supervisor.ready(crate::hub::NAME).await?;
         let machine = Machine::create("client", run, &net, &hub, &nodes).await?;
@@ -102,7 +103,7 @@ impl Stack {
         &self.nodes
     }
 
-    /// Writes [`Self::info`] as JSON; whoever waits for the file sees all of it or nothing.
+    /// Writes [`Self::info`] as JSON; the file appears whole.
     pub fn write_info(&self, path: &Path) -> Result<()> {
         let directory =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 
-use crate::gate::{Gate, Surroundings};
+use crate::gate::{Gate, GateEnvironment};
 use crate::hub::{Limits, LocalHub, Market};
 use crate::net::{Net, Ports};
 use crate::node::Node;
@@ -13,7 +13,7 @@ use crate::options::StackOptions;
 use crate::process::Supervisor;
 
 /// Everything that the parts of a start share.
-pub(crate) struct Site<'a> {
+pub(crate) struct StartupContext<'a> {
     pub(crate) options: &'a StackOptions,
     pub(crate) run: &'a Path,
     pub(crate) net: &'a Net,
@@ -21,7 +21,7 @@ pub(crate) struct Site<'a> {
     pub(crate) supervisor: &'a Supervisor,
 }
 
-impl Site<'_> {
+impl StartupContext<'_> {
     /// Hub, provider and nodes: ready to sell sessions.
     pub(crate) async fn start_sentinel(&self) -> Result<(LocalHub, Vec<Node>, Market)> {
         let mut nodes = Vec::new();
@@ -64,7 +64,7 @@ impl Site<'_> {
     }
 
     /// One gate before each node.
-    pub(crate) async fn start_gates(&self, nodes: &[Node], around: &Surroundings) -> Result<Vec<Gate>> {
+    pub(crate) async fn start_gates(&self, nodes: &[Node], around: &GateEnvironment) -> Result<Vec<Gate>> {
         let mut gates = Vec::new();
         if self.options.gates == 0 {
             return Ok(gates);
@@ -90,7 +90,7 @@ pub(crate) fn gate_program(options: &StackOptions) -> Result<PathBuf> {
     program.context("the gate is not built: cargo build -p sovereign-gate")
 }
 
-/// A running gate may still be unable to admit anybody.
+/// Waits until a running gate can admit.
 pub(crate) async fn wait_until_ready(gate: &Gate) -> Result<()> {
     let probe = crate::process::Probe::Succeeds(format!("{}/ready", gate.admin()));
     let http = crate::http::client()?;

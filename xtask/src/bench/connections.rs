@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 /// An idle connection is closed by the gate after 10 s.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const REQUEST_INTERVAL: Duration = Duration::from_secs(5);
 const REQUEST: &[u8] = b"GET /gate/openapi.json HTTP/1.1\r\nhost: bench\r\n\r\n";
-const OPENING: usize = 64;
+const MAX_PARALLEL_OPENINGS: usize = 64;
 
 /// Open connections; they close when this is dropped.
 pub(super) struct Open {
@@ -44,7 +44,7 @@ pub(super) async fn open(address: &str, count: usize) -> Result<Open> {
         .with_no_client_auth();
     let connector = TlsConnector::from(Arc::new(config));
     let held = Arc::new(AtomicUsize::new(0));
-    let turns = Arc::new(tokio::sync::Semaphore::new(OPENING));
+    let turns = Arc::new(tokio::sync::Semaphore::new(MAX_PARALLEL_OPENINGS));
     let mut clients = JoinSet::new();
     for _ in 0..count {
         let (connector, held, turns) = (connector.clone(), Arc::clone(&held), Arc::clone(&turns));
@@ -81,7 +81,7 @@ async fn stay(
     held.fetch_add(1, Ordering::SeqCst);
     let ended = async {
         loop {
-            tokio::time::sleep(ASK_EVERY).await;
+            tokio::time::sleep(REQUEST_INTERVAL).await;
             ask(&mut stream).await?;
         }
     };

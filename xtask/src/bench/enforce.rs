@@ -18,8 +18,8 @@ const HOLDERS: usize = 60;
 const WARM_UP: usize = 5;
 /// Sign-ins that one account may have: `store::MAX_PER_ACCOUNT` of the gate.
 const MAX_SIGN_INS: usize = 32;
-const AT_ONCE: usize = 8;
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_PARALLEL_SIGN_INS: usize = 8;
+const EVICTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Counted once the tunnel has said that no packet passes any more.
 const EVICTIONS: &str = "sovereign_gate_evictions_total";
 
@@ -63,7 +63,7 @@ async fn add_sign_ins(stack: &Stack, gate: &str, account: &str, count: usize) ->
         SignIn::at(gate)?.sign_in(&wallet, account).await?;
         ethereum.transfer(wallet.address(), Wallet::fresh().address(), ethereum.other_card()).await
     });
-    added.buffer_unordered(AT_ONCE).try_collect().await
+    added.buffer_unordered(MAX_PARALLEL_SIGN_INS).try_collect().await
 }
 
 async fn measure(stack: &Stack, sign_ins: usize) -> Result<Sample> {
@@ -92,7 +92,7 @@ async fn measure(stack: &Stack, sign_ins: usize) -> Result<Sample> {
         let sale = ethereum.transfer(wallet.address(), Wallet::fresh().address(), ethereum.other_card());
         let out = async {
             while evicted(&caller, &gate.admin).await? == before {
-                ensure!(begun.elapsed() < LONGEST, "the peer is not taken out");
+                ensure!(begun.elapsed() < EVICTION_TIMEOUT, "the peer is not taken out");
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             Ok(begun.elapsed())

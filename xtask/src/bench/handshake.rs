@@ -37,7 +37,7 @@ pub(super) async fn run() -> Result<()> {
     let stack = Stack::start(options).await?;
     let measured = measure(&stack).await;
     stack.stop().await?;
-    tell(&built, measured?)
+    print_figures(&built, measured?)
 }
 
 /// The same request at the node and through the gate.
@@ -55,9 +55,9 @@ struct Measured {
     kept_post: Pair,
 }
 
-/// Where to knock.
+/// Target of a handshake.
 #[derive(Clone, Copy)]
-enum Door<'a> {
+enum Endpoint<'a> {
     Node(&'a str),
     Gate(&'a str),
 }
@@ -82,9 +82,9 @@ impl Measured {
             [node.plain_url.replacen("http://", "https://", 1), gate.replacen("https://", "http://", 1)];
         for (round, four) in sessions.chunks_exact(4).enumerate() {
             let &[first, second, third, fourth] = four else { continue };
-            let mut tls = [(Door::Node(&node_tls), first), (Door::Gate(gate), second)];
-            let mut plain = [(Door::Node(&node.plain_url), third), (Door::Gate(&gate_plain), fourth)];
-            // Who goes first changes, so that neither profits from the other.
+            let mut tls = [(Endpoint::Node(&node_tls), first), (Endpoint::Gate(gate), second)];
+            let mut plain = [(Endpoint::Node(&node.plain_url), third), (Endpoint::Gate(&gate_plain), fourth)];
+            // The order alternates, so that neither side profits from the other.
             if round % 2 == 1 {
                 tls.reverse();
                 plain.reverse();
@@ -108,10 +108,10 @@ impl Measured {
 }
 
 impl Pair {
-    fn side(&mut self, door: Door<'_>) -> &mut Sample {
+    fn side(&mut self, door: Endpoint<'_>) -> &mut Sample {
         match door {
-            Door::Node(_) => &mut self.direct,
-            Door::Gate(_) => &mut self.gate,
+            Endpoint::Node(_) => &mut self.direct,
+            Endpoint::Gate(_) => &mut self.gate,
         }
     }
 }
@@ -119,20 +119,20 @@ impl Pair {
 /// A client. At the node itself a header says who calls, so that each round is another client, as it is through the
 /// gate: the node takes five requests from one address at once, then one a second.
 struct Visitor<'a> {
-    door: Door<'a>,
+    door: Endpoint<'a>,
     source: std::net::Ipv4Addr,
 }
 
 impl<'a> Visitor<'a> {
-    fn at(door: Door<'a>) -> Self {
+    fn at(door: Endpoint<'a>) -> Self {
         Self { door, source: Caller::fresh_address() }
     }
 
     /// A connection of its own.
     fn caller(&self) -> Result<Caller> {
         match self.door {
-            Door::Node(_) => Caller::anywhere(),
-            Door::Gate(_) => Caller::from_address(self.source),
+            Endpoint::Node(_) => Caller::anywhere(),
+            Endpoint::Gate(_) => Caller::from_address(self.source),
         }
     }
 
@@ -147,20 +147,20 @@ impl<'a> Visitor<'a> {
     }
 
     fn url(&self) -> String {
-        let (Door::Node(url) | Door::Gate(url)) = self.door;
+        let (Endpoint::Node(url) | Endpoint::Gate(url)) = self.door;
         format!("{url}/")
     }
 
     fn named(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         match self.door {
-            Door::Node(_) => request.header("x-forwarded-for", self.source.to_string()),
-            Door::Gate(_) => request,
+            Endpoint::Node(_) => request.header("x-forwarded-for", self.source.to_string()),
+            Endpoint::Gate(_) => request,
         }
     }
 }
 
 /// One stock client's way.
-async fn connect(door: Door<'_>, account: &Account, session: u64) -> Result<Duration> {
+async fn connect(door: Endpoint<'_>, account: &Account, session: u64) -> Result<Duration> {
     let (visitor, handshake) = (Visitor::at(door), account.wireguard_handshake(session)?);
     let (first, second) = (visitor.caller()?, visitor.caller()?);
     let begin = Instant::now();
@@ -170,7 +170,7 @@ async fn connect(door: Door<'_>, account: &Account, session: u64) -> Result<Dura
 }
 
 /// Both requests on a connection that is open already.
-async fn kept(door: Door<'_>, account: &Account, session: u64) -> Result<(Duration, Duration)> {
+async fn kept(door: Endpoint<'_>, account: &Account, session: u64) -> Result<(Duration, Duration)> {
     let (visitor, handshake) = (Visitor::at(door), account.wireguard_handshake(session)?);
     let caller = visitor.caller()?;
     visitor.get(&caller).await?;
@@ -182,7 +182,7 @@ async fn kept(door: Door<'_>, account: &Account, session: u64) -> Result<(Durati
     Ok((got, begin.elapsed()))
 }
 
-fn tell(built: &str, measured: Measured) -> Result<()> {
+fn print_figures(built: &str, measured: Measured) -> Result<()> {
     println!(
         "\nhandshakes at the node and through the gate, {} pairs in turns; gate: {built}",
         NODES * PAIRS

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 
 use super::connections;
 use super::report;
-use super::requests::{self, Asked, get, post};
+use super::requests::{self, RawRequest, get, post};
 use crate::build::{self, Profile};
 
 const STARTS: usize = 10;
@@ -26,7 +26,7 @@ const WALLETS: usize = 20_000;
 const ACCOUNTS: usize = 5;
 /// Sign-ins of one batch: first all challenges, then all bindings; between them the wallets sign, which does not count.
 const BATCH: usize = 10_000;
-const AT_ONCE: usize = 128;
+const PARALLEL_CONNECTIONS: usize = 128;
 const CONNECTIONS: usize = 10_000;
 
 pub(super) async fn run() -> Result<()> {
@@ -142,8 +142,8 @@ impl Gate {
         Ok(whole)
     }
 
-    async fn send(&self, requests: Vec<Asked>) -> Result<Vec<Bytes>> {
-        requests::send_all(&self.address, requests, AT_ONCE).await
+    async fn send(&self, requests: Vec<RawRequest>) -> Result<Vec<Bytes>> {
+        requests::send_all(&self.address, requests, PARALLEL_CONNECTIONS).await
     }
 
     async fn end(mut self) -> Result<()> {

@@ -11,21 +11,25 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// A request as it is sent.
-pub(super) type Asked = Vec<u8>;
+pub(super) type RawRequest = Vec<u8>;
 
 /// `GET path`.
-pub(super) fn get(path: &str) -> Asked {
+pub(super) fn get(path: &str) -> RawRequest {
     format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into()
 }
 
 /// `POST path` of JSON.
-pub(super) fn post(path: &str, body: &str) -> Asked {
+pub(super) fn post(path: &str, body: &str) -> RawRequest {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {length}\r\n\r\n{body}").into()
 }
 
 /// Sends all of them over so many connections; the bodies of the answers, in order, all of them of success.
-pub(super) async fn send_all(address: &str, requests: Vec<Asked>, connections: usize) -> Result<Vec<Bytes>> {
+pub(super) async fn send_all(
+    address: &str,
+    requests: Vec<RawRequest>,
+    connections: usize,
+) -> Result<Vec<Bytes>> {
     let address = address.parse()?;
     let share = requests.len().div_ceil(connections).max(1);
     let mut rest = requests.into_iter();
@@ -39,7 +43,7 @@ pub(super) async fn send_all(address: &str, requests: Vec<Asked>, connections: u
 }
 
 /// One after the other over one connection.
-async fn send(address: SocketAddr, requests: Vec<Asked>) -> Result<Vec<Bytes>> {
+async fn send(address: SocketAddr, requests: Vec<RawRequest>) -> Result<Vec<Bytes>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut answers = Vec::with_capacity(requests.len());

@@ -25,9 +25,9 @@ sol! {
 }
 
 /// One transaction at a time: the chain numbers those of one sender, and two at once would take the same number.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+static TRANSACTION_LOCK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// The EVM chain. Whoever has to send a transaction here does so without a key: the chain lets anybody be anybody.
+/// The EVM chain. Transactions need no key: the chain accepts any sender.
 #[derive(Debug, Clone)]
 pub struct Ethereum {
     chain: DevChain,
@@ -65,7 +65,7 @@ impl Ethereum {
         self.memes
     }
 
-    /// Who owns the test contracts and may mint.
+    /// Owner of the test contracts; it may mint.
     pub fn deployer(&self) -> Address {
         self.deployer
     }
@@ -101,7 +101,7 @@ impl Ethereum {
 
     /// Mints one card, of an id that exists or a new one.
     pub async fn mint(&self, to: Address, card: u64) -> Result<()> {
-        let _turn = TURN.lock().await;
+        let _turn = TRANSACTION_LOCK.lock().await;
         Ok(self.chain.mint(self.deployer, self.memes, to, card).await?)
     }
 
@@ -206,7 +206,7 @@ impl Ethereum {
 
     /// Sends a call from any address and fails unless it succeeds.
     pub async fn send<C: SolCall + Sync>(&self, from: Address, to: Address, call: &C) -> Result<()> {
-        let _turn = TURN.lock().await;
+        let _turn = TRANSACTION_LOCK.lock().await;
         Ok(self.chain.call(from, to, call).await?)
     }
 }

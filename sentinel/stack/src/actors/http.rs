@@ -1,4 +1,4 @@
-//! Somebody who speaks HTTP.
+//! HTTP client with a source address of its own.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,7 +58,7 @@ impl Caller {
         Self::from_address(Self::fresh_address())
     }
 
-    /// An address of the loopback range that nobody had before.
+    /// Unused address of the loopback range.
     pub fn fresh_address() -> Ipv4Addr {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed) % 0x00fe_0000;

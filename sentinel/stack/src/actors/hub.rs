@@ -1,4 +1,4 @@
-//! Somebody with an account at the hub.
+//! Accounts of the hub and their transactions.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::hub::{Cli, DENOM, FAUCET, PRICE, Transaction};
 
 use super::{Account, Wallet};
 
-const POCKET_MONEY: &str = "10000000000udvpn";
+const INITIAL_BALANCE: &str = "10000000000udvpn";
 
 /// The hub, through its own command.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Hub {
     pub async fn account(&self, name: &str) -> Result<Account> {
         let account = self.poor_account(name).await?;
         let _alone = self.faucet.lock().await;
-        let args = ["bank", "send", FAUCET, &account.address, POCKET_MONEY];
+        let args = ["bank", "send", FAUCET, &account.address, INITIAL_BALANCE];
         self.cli.transact(FAUCET, &args).await?;
         Ok(account)
     }
@@ -48,7 +48,7 @@ impl Hub {
         let _alone = self.faucet.lock().await;
         let addresses = accounts.iter().map(|account| account.address.as_str());
         let args: Vec<&str> =
-            ["bank", "multi-send", FAUCET].into_iter().chain(addresses).chain([POCKET_MONEY]).collect();
+            ["bank", "multi-send", FAUCET].into_iter().chain(addresses).chain([INITIAL_BALANCE]).collect();
         self.cli.transact(FAUCET, &args).await?;
         Ok(accounts)
     }

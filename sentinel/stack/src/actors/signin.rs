@@ -36,7 +36,7 @@ impl SignIn {
         &self.url
     }
 
-    /// Who calls.
+    /// HTTP client of this sign-in.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }

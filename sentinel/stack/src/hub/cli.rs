@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::{CHAIN_ID, DENOM};
 
 /// How long a transaction may take to be in a block.
-const INCLUSION: Duration = Duration::from_secs(20);
+const INCLUSION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// `sentinelhub`, pointed at the local chain.
 #[derive(Debug, Clone)]
@@ -124,7 +124,7 @@ impl Cli {
 
     /// Waits until the chain is at this height or above.
     pub async fn wait_for_block(&self, height: u64) -> Result<()> {
-        let deadline = Instant::now() + INCLUSION;
+        let deadline = Instant::now() + INCLUSION_TIMEOUT;
         loop {
             let at = self.height().await;
             if at.as_ref().is_ok_and(|at| *at >= height) {
@@ -148,7 +148,7 @@ impl Cli {
         let answer: Value = serde_json::from_str(broadcast).context("the broadcast gave no JSON")?;
         refuse_failed(&answer)?;
         let hash = answer["txhash"].as_str().context("the broadcast gave no hash")?;
-        let deadline = Instant::now() + INCLUSION;
+        let deadline = Instant::now() + INCLUSION_TIMEOUT;
         loop {
             match self.query(&["tx", hash]).await {
                 Ok(answer) => {

@@ -29,13 +29,13 @@ pub const CHAIN_ID: &str = "sovereign-local-1";
 pub const DENOM: &str = "udvpn";
 /// What every account starts with.
 pub const FUNDS: u128 = 1_000_000_000_000_000;
-/// The account that pays for everything that has no owner: it funds the users of tests.
+/// Account that funds the users of tests.
 pub(crate) const FAUCET: &str = "faucet";
 /// Owns the plans.
 pub(crate) const PROVIDER: &str = "provider";
 /// Its account is on the gates' allow-list.
 pub(crate) const PROBE: &str = "probe";
-/// Ready-made users for those who work by hand or from other programs.
+/// Funded users for manual work and other programs.
 pub(crate) const USERS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
 /// Where the hub listens and what it holds.
@@ -49,7 +49,7 @@ pub(crate) struct LocalHub {
     pub grpc: String,
     /// REST on loopback.
     pub lcd: String,
-    /// Its home, with the keyring of everybody in it.
+    /// Its home, with the keyring of all accounts.
     pub home: PathBuf,
     /// The command.
     pub binary: PathBuf,
@@ -113,7 +113,7 @@ impl LocalHub {
         Ok((hub, spec))
     }
 
-    /// Starts it and waits for the first block. Its REST, which nobody here needs, comes up five seconds later.
+    /// Starts it and waits for the first block. Its REST, which is not used here, comes up five seconds later.
     pub(crate) async fn start(&self, spec: Spec, supervisor: &Supervisor) -> Result<()> {
         supervisor.begin(spec)?;
         self.cli().wait_for_block(1).await

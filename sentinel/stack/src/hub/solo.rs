@@ -102,7 +102,7 @@ impl Solo {
         }
     }
 
-    /// It answers nobody and makes no blocks until [`thaw`](Self::thaw).
+    /// Suspends the hub: it gives no answer and makes no blocks until [`thaw`](Self::thaw).
     pub fn freeze(&self) -> Result<()> {
         self.signal(Signal::SIGSTOP)
     }
@@ -148,7 +148,7 @@ impl Drop for Solo {
     }
 }
 
-/// Ports that nobody had a moment ago: another chain may be running on this machine.
+/// Ports that are free now: another chain may run on this machine.
 fn free_ports() -> Result<[u16; 3]> {
     let mut ports = [0; 3];
     // All are held until all are known, so that they differ.

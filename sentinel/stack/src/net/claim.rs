@@ -1,4 +1,4 @@
-//! Who owns which number, and the removal of what nobody owns any more.
+//! Ownership of network numbers, and removal of networks without an owner.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -47,7 +47,7 @@ fn path(number: u8) -> PathBuf {
     Path::new(CLAIMS).join(format!("{number}.lock"))
 }
 
-/// The lock, or nothing if somebody alive holds it.
+/// Takes the lock; `None` while a live process holds it.
 fn lock(path: &Path) -> Result<Option<File>> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     match file.try_lock() {
@@ -94,7 +94,7 @@ pub(super) fn remove(number: u8) -> Result<()> {
     Ok(())
 }
 
-/// A tunnel's daemon detaches from whoever started it; the namespace still knows it.
+/// Ends the processes of a namespace. The daemon of a tunnel detaches from its parent; the namespace still lists it.
 fn end_processes(namespace: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(3);
     let mut signal = Signal::SIGTERM;

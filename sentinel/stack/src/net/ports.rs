@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 
-const FIRST: u16 = 20_000;
-const BLOCK: u16 = 200;
+const FIRST_PORT: u16 = 20_000;
+const PORTS_PER_RUN: u16 = 200;
 
 /// Hands out the ports of a run's block.
 #[derive(Debug)]
@@ -17,11 +17,11 @@ pub(crate) struct Ports {
 
 impl Ports {
     pub(crate) fn of_run(number: u8) -> Self {
-        let start = FIRST + u16::from(number.saturating_sub(100)) * BLOCK;
-        Self { rest: Mutex::new((start..start + BLOCK).collect()) }
+        let start = FIRST_PORT + u16::from(number.saturating_sub(100)) * PORTS_PER_RUN;
+        Self { rest: Mutex::new((start..start + PORTS_PER_RUN).collect()) }
     }
 
-    /// The next port that nobody listens on, for TCP and UDP.
+    /// Next port without a listener, for TCP and UDP.
     pub(crate) fn next(&self) -> Result<u16> {
         let free = |port: &u16| {
             let address = (Ipv4Addr::UNSPECIFIED, *port);
@@ -31,7 +31,7 @@ impl Ports {
         std::iter::from_fn(|| rest.pop_front()).find(free).context("no free port is left in this run's block")
     }
 
-    /// Takes back what nobody needs any more. It is handed out again after all others.
+    /// Returns ports to the block; they are handed out again after all others.
     pub(crate) fn give_back(&self, ports: impl IntoIterator<Item = u16>) {
         self.rest().extend(ports);
     }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 
 pub use apt::Package;
 
-/// Who needs what.
+/// Purpose that needs prerequisites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// The running network.

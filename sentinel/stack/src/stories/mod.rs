@@ -1,5 +1,4 @@
-//! What the gate is for, as stories with real people, real payments and real tunnels. The demo tells them, and the
-//! tests hold the gate to them.
+//! Use cases of the gate with real payments and real tunnels. The demo shows them, and the tests check them.
 
 mod people;
 mod told;
@@ -13,7 +12,7 @@ use anyhow::Result;
 use crate::Stack;
 use crate::actors::Refusal;
 
-type Telling<'a> = Pin<Box<dyn Future<Output = Result<Ending>> + Send + 'a>>;
+type StoryFuture<'a> = Pin<Box<dyn Future<Output = Result<Ending>> + Send + 'a>>;
 
 /// One story. Told on a network whose first gate has the configuration that every gate gets here.
 #[derive(Clone, Copy)]
@@ -22,7 +21,7 @@ pub struct Story {
     pub name: &'static str,
     /// What is to happen, as a sentence.
     pub title: &'static str,
-    tell: for<'a> fn(&'a Stack) -> Telling<'a>,
+    tell: for<'a> fn(&'a Stack) -> StoryFuture<'a>,
 }
 
 /// How a story ended. One that ends otherwise than it must is an error.

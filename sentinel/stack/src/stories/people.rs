@@ -1,4 +1,4 @@
-//! Somebody in a story: an account with coins, and a machine with the stock client.
+//! Participant of a story: an account with coins, and a machine with the stock client.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::Ending;
 use crate::Stack;
 use crate::actors::{Account, Client, Refusal, Wallet};
 
-pub(super) struct Person<'a> {
+pub(super) struct Participant<'a> {
     stack: &'a Stack,
     client: Client,
     pub(super) account: Account,
 }
 
-impl<'a> Person<'a> {
+impl<'a> Participant<'a> {
     pub(super) async fn arrive(stack: &'a Stack, name: &str) -> Result<Self> {
         let (account, client) = tokio::try_join!(stack.hub().account(name), stack.client())?;
         Ok(Self { stack, client, account })

@@ -3,12 +3,12 @@
 use anyhow::{Result, ensure};
 
 use super::Ending;
-use super::people::Person;
+use super::people::Participant;
 use crate::Stack;
 use crate::actors::{Refusal, Wallet};
 
 pub(super) async fn no_sign_in(stack: &Stack) -> Result<Ending> {
-    let person = Person::arrive(stack, "stranger").await?;
+    let person = Participant::arrive(stack, "stranger").await?;
     let session = person.direct_session().await?;
     person.must_be_refused(session, 103).await
 }
@@ -24,7 +24,7 @@ pub(super) async fn no_card(stack: &Stack) -> Result<Ending> {
 
 pub(super) async fn other_card(stack: &Stack) -> Result<Ending> {
     let ethereum = stack.ethereum()?;
-    let person = Person::arrive(stack, "collector").await?;
+    let person = Participant::arrive(stack, "collector").await?;
     let wallet = ethereum.holder(&[ethereum.other_card()]).await?;
     let binding = person.sign_in(&wallet).await?;
     ensure!(binding["tier"] == "paid", "the binding is {binding}");
@@ -36,7 +36,7 @@ pub(super) async fn other_card(stack: &Stack) -> Result<Ending> {
 
 pub(super) async fn this_card(stack: &Stack) -> Result<Ending> {
     let ethereum = stack.ethereum()?;
-    let person = Person::arrive(stack, "insider").await?;
+    let person = Participant::arrive(stack, "insider").await?;
     let wallet = ethereum.holder(&[ethereum.this_card()]).await?;
     let binding = person.sign_in(&wallet).await?;
     ensure!(binding["tier"] == "free", "the binding is {binding}");
@@ -46,7 +46,7 @@ pub(super) async fn this_card(stack: &Stack) -> Result<Ending> {
 
 pub(super) async fn other_card_on_free_plan(stack: &Stack) -> Result<Ending> {
     let ethereum = stack.ethereum()?;
-    let person = Person::arrive(stack, "freerider").await?;
+    let person = Participant::arrive(stack, "freerider").await?;
     let wallet = ethereum.holder(&[ethereum.other_card()]).await?;
     person.sign_in(&wallet).await?;
     let session = person.plan_session(stack.info().plans.free).await?;
@@ -55,7 +55,7 @@ pub(super) async fn other_card_on_free_plan(stack: &Stack) -> Result<Ending> {
 
 pub(super) async fn cold_vault(stack: &Stack) -> Result<Ending> {
     let ethereum = stack.ethereum()?;
-    let person = Person::arrive(stack, "careful").await?;
+    let person = Participant::arrive(stack, "careful").await?;
     let (vault, hot) = (ethereum.holder(&[ethereum.other_card()]).await?, Wallet::fresh());
     ethereum.delegate_6529(vault.address(), hot.address()).await?;
     let binding = person.sign_in(&hot).await?;
@@ -66,7 +66,7 @@ pub(super) async fn cold_vault(stack: &Stack) -> Result<Ending> {
 
 pub(super) async fn zero_click(stack: &Stack) -> Result<Ending> {
     let ethereum = stack.ethereum()?;
-    let person = Person::arrive(stack, "lazy").await?;
+    let person = Participant::arrive(stack, "lazy").await?;
     let vault = ethereum.holder(&[ethereum.this_card()]).await?;
     ethereum.delegate_6529(vault.address(), person.account.ethereum()).await?;
     let session = person.plan_session(stack.info().plans.free).await?;

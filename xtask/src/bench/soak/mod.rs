@@ -18,13 +18,13 @@ use serde_json::json;
 use super::report;
 use crate::build::{self, Profile};
 
-const BETWEEN_SAMPLES: Duration = Duration::from_secs(5);
-/// Until connections that nobody uses any more are gone: the slowest request is given up after ten seconds.
-const COMING_TO_REST: Duration = Duration::from_secs(12);
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
+/// Time until unused connections are closed: the slowest request is given up after ten seconds.
+const SETTLE_TIME: Duration = Duration::from_secs(12);
 
 /// What the gate's process uses.
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Use {
+struct ResourceUsage {
     seconds: u64,
     memory_kib: u64,
     descriptors: usize,
@@ -65,7 +65,7 @@ async fn soak(stack: &Stack, time: Duration) -> Result<()> {
     let watch = async {
         let (begun, mut samples) = (Instant::now(), Vec::new());
         while begun.elapsed() < time {
-            tokio::time::sleep(BETWEEN_SAMPLES).await;
+            tokio::time::sleep(SAMPLE_INTERVAL).await;
             samples.push(used(pid, begun.elapsed().as_secs(), tally.all())?);
         }
         tally.end();
@@ -75,14 +75,14 @@ async fn soak(stack: &Stack, time: Duration) -> Result<()> {
     for one in traffic {
         one.await??;
     }
-    tokio::time::sleep(COMING_TO_REST).await;
-    let end = used(pid, time.as_secs() + COMING_TO_REST.as_secs(), tally.all())?;
+    tokio::time::sleep(SETTLE_TIME).await;
+    let end = used(pid, time.as_secs() + SETTLE_TIME.as_secs(), tally.all())?;
     let after = metrics(gate).await?;
 
     println!("\n{:>8} {:>12} {:>12} {:>12}", "s", "answers", "memory KiB", "descriptors");
     let step = (samples.len() / 12).max(1);
     for sample in [start].iter().chain(samples.iter().step_by(step)).chain([&end]) {
-        let Use { seconds, memory_kib, descriptors, answers } = sample;
+        let ResourceUsage { seconds, memory_kib, descriptors, answers } = sample;
         println!("{seconds:>8} {answers:>12} {memory_kib:>12} {descriptors:>12}");
     }
     let answers = tally.told();
@@ -97,12 +97,12 @@ async fn soak(stack: &Stack, time: Duration) -> Result<()> {
     verdict::flat(&samples, start, end)
 }
 
-fn used(pid: i32, seconds: u64, answers: u64) -> Result<Use> {
+fn used(pid: i32, seconds: u64, answers: u64) -> Result<ResourceUsage> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     let memory_kib = memory.trim().trim_end_matches(" kB").parse()?;
     let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))?.count();
-    Ok(Use { seconds, memory_kib, descriptors, answers })
+    Ok(ResourceUsage { seconds, memory_kib, descriptors, answers })
 }
 
 /// The samples of the gate's metrics, a line each.

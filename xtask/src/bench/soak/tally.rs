@@ -9,13 +9,13 @@ use sentinel_stack::actors::Answer;
 
 /// Everything that came back: kind of request, status and code, how often.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct AnswerCounter {
     counts: Mutex<BTreeMap<(&'static str, u16, u64), u64>>,
     lost: Mutex<Vec<String>>,
     over: AtomicBool,
 }
 
-impl Tally {
+impl AnswerCounter {
     pub(super) fn add(&self, kind: &'static str, answer: Result<Answer>) {
         self.add_told(kind, answer.map(|answer| (answer.status, answer.code().unwrap_or_default())));
     }
@@ -51,11 +51,11 @@ impl Tally {
         lock(&self.lost).clone()
     }
 
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         !self.over.load(Ordering::Relaxed)
     }
 
-    /// Everybody finishes what he has begun.
+    /// Ends the traffic; requests under way finish.
     pub(super) fn end(&self) {
         self.over.store(true, Ordering::Relaxed);
     }

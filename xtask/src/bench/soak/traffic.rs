@@ -1,4 +1,4 @@
-//! Those who call: each kind of request that a gate sees, good and bad, fast and slow.
+//! Traffic: each kind of request that a gate sees, good and bad, fast and slow.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use super::tally::Tally;
+use super::tally::AnswerCounter;
 
-/// People with a card who sign in again and again.
+/// Wallets with a card that sign in again and again.
 const HOLDERS: usize = 240;
 /// A used nonce is remembered for ten minutes: so many a second are some megabytes in the end, and no more.
 const BETWEEN_SIGN_INS: Duration = Duration::from_millis(20);
@@ -27,19 +27,19 @@ const NEWCOMERS: usize = 240;
 const EACH: usize = 2;
 const SLOW: usize = 20;
 
-/// Everybody who takes part.
-pub(super) struct Cast {
+/// Accounts and handshakes of the traffic.
+pub(super) struct TrafficFixture {
     pub(super) gate: GateInfo,
-    pub(super) tally: Tally,
+    pub(super) tally: AnswerCounter,
     holders: Vec<(Wallet, String)>,
     account: Account,
     /// A handshake that is admitted already, and its answer.
     admitted: (Handshake, Vec<u8>),
-    /// One of somebody who never signed in.
+    /// Handshake of an account without a sign-in.
     unbound: Handshake,
 }
 
-pub(super) async fn gather(stack: &Stack) -> Result<Cast> {
+pub(super) async fn gather(stack: &Stack) -> Result<TrafficFixture> {
     let (ethereum, gate) = (stack.ethereum()?, stack.info().gates.first().context("no gate")?.clone());
     let (account, stranger) =
         (stack.hub().account("soak").await?, stack.hub().poor_account("stranger").await?);
@@ -55,11 +55,18 @@ pub(super) async fn gather(stack: &Stack) -> Result<Cast> {
     let answer = Caller::fresh()?.post(&format!("{}/", gate.url), &handshake).await?;
     answer.result().context("the first handshake")?;
     let unbound = stranger.wireguard_handshake(handshake.id)?;
-    Ok(Cast { gate, holders, account, admitted: (handshake, answer.bytes), unbound, tally: Tally::default() })
+    Ok(TrafficFixture {
+        gate,
+        holders,
+        account,
+        admitted: (handshake, answer.bytes),
+        unbound,
+        tally: AnswerCounter::default(),
+    })
 }
 
-/// All but the newcomers, who need the network.
-pub(super) fn begin(cast: &Arc<Cast>) -> Vec<JoinHandle<Result<()>>> {
+/// Starts all traffic but the newcomers, which need the network.
+pub(super) fn begin(cast: &Arc<TrafficFixture>) -> Vec<JoinHandle<Result<()>>> {
     let mut callers = vec![tokio::spawn(sign_ins(Arc::clone(cast)))];
     for number in 0..EACH {
         callers.push(tokio::spawn(refusals(Arc::clone(cast))));
@@ -72,11 +79,11 @@ pub(super) fn begin(cast: &Arc<Cast>) -> Vec<JoinHandle<Result<()>>> {
 }
 
 /// Handshakes that are refused, each for another reason, over a kept connection.
-async fn refusals(cast: Arc<Cast>) -> Result<()> {
+async fn refusals(cast: Arc<TrafficFixture>) -> Result<()> {
     let (caller, url) = (Caller::fresh()?, format!("{}/", cast.gate.url));
     let mut forged = cast.admitted.0.clone();
     forged.id += 1_000_000;
-    while cast.tally.goes_on() {
+    while cast.tally.is_running() {
         cast.tally.add("forged", caller.post(&url, &forged).await);
         cast.tally.add("malformed", caller.post_text(&url, r#"{"id":1,"id":2}"#).await);
         cast.tally.add("unbound", caller.post(&url, &cast.unbound).await);
@@ -88,9 +95,9 @@ async fn refusals(cast: Arc<Cast>) -> Result<()> {
 }
 
 /// The warm path: a handshake that is admitted already.
-async fn repeats(cast: Arc<Cast>) -> Result<()> {
+async fn repeats(cast: Arc<TrafficFixture>) -> Result<()> {
     let (caller, url) = (Caller::fresh()?, format!("{}/", cast.gate.url));
-    while cast.tally.goes_on() {
+    while cast.tally.is_running() {
         let answer = caller.post(&url, &cast.admitted.0).await;
         if let Ok(answer) = &answer {
             ensure!(answer.bytes == cast.admitted.1, "a repeat gets another answer: {}", answer.body);
@@ -100,11 +107,11 @@ async fn repeats(cast: Arc<Cast>) -> Result<()> {
     Ok(())
 }
 
-/// Half of those who ask hold nothing.
-async fn questions(cast: Arc<Cast>, number: usize) -> Result<()> {
+/// Eligibility questions; half of the wallets hold nothing.
+async fn questions(cast: Arc<TrafficFixture>, number: usize) -> Result<()> {
     let site = SignIn::at(&cast.gate.url)?;
     let mut turn = number;
-    while cast.tally.goes_on() {
+    while cast.tally.is_running() {
         let wallet = match cast.holders.get(turn % (2 * HOLDERS)) {
             Some((wallet, _)) => wallet.address(),
             None => Wallet::fresh().address(),
@@ -116,17 +123,17 @@ async fn questions(cast: Arc<Cast>, number: usize) -> Result<()> {
 }
 
 /// `GET /` on a connection of its own each time, as stock clients do it.
-async fn stock_clients(cast: Arc<Cast>) -> Result<()> {
-    while cast.tally.goes_on() {
+async fn stock_clients(cast: Arc<TrafficFixture>) -> Result<()> {
+    while cast.tally.is_running() {
         cast.tally.add("info", Caller::fresh()?.get(&format!("{}/", cast.gate.url)).await);
     }
     Ok(())
 }
 
-/// Sign-ins, each of which somebody tries to use a second time.
-async fn sign_ins(cast: Arc<Cast>) -> Result<()> {
+/// Sign-ins, each of which is used a second time.
+async fn sign_ins(cast: Arc<TrafficFixture>) -> Result<()> {
     for (wallet, account) in cast.holders.iter().cycle() {
-        if !cast.tally.goes_on() {
+        if !cast.tally.is_running() {
             break;
         }
         let site = SignIn::at(&cast.gate.url)?;
@@ -144,9 +151,9 @@ async fn sign_ins(cast: Arc<Cast>) -> Result<()> {
 }
 
 /// A body of which one byte comes, and no more.
-async fn slow_bodies(cast: Arc<Cast>) -> Result<()> {
+async fn slow_bodies(cast: Arc<TrafficFixture>) -> Result<()> {
     let address = cast.gate.url.split("://").nth(1).context("no address")?.to_owned();
-    while cast.tally.goes_on() {
+    while cast.tally.is_running() {
         cast.tally.add_told("slow", slow_body(&address).await);
     }
     Ok(())
@@ -164,10 +171,10 @@ async fn slow_body(address: &str) -> Result<(u16, u64)> {
 }
 
 /// New sessions, admitted for the first time, until the node is nearly full.
-pub(super) async fn newcomers(stack: &Stack, cast: &Cast) -> Result<()> {
+pub(super) async fn newcomers(stack: &Stack, cast: &TrafficFixture) -> Result<()> {
     let node = &stack.info().nodes.first().context("no node")?.address;
     for _ in 0..NEWCOMERS {
-        if !cast.tally.goes_on() {
+        if !cast.tally.is_running() {
             break;
         }
         let session = stack.hub().direct_session(&cast.account, node).await?;

@@ -2,13 +2,13 @@
 
 use anyhow::{Result, ensure};
 
-use super::Use;
-use super::tally::Tally;
+use super::ResourceUsage;
+use super::tally::AnswerCounter;
 
 /// KiB that the gate may grow by from the second fifth of the time to the last one.
-const GROWTH: u64 = 8 * 1024;
-/// Descriptors that may be open more at the end than at the beginning, when nobody calls any more.
-const LEFT_OPEN: usize = 12;
+const MAX_MEMORY_GROWTH_KIB: u64 = 8 * 1024;
+/// Descriptors that may be open more at the end, without traffic, than at the beginning.
+const MAX_DESCRIPTOR_GROWTH: usize = 12;
 
 /// A metric and one of its labels.
 type Counter = (&'static str, &'static str);
@@ -34,7 +34,7 @@ const SIGN_INS: &str = "sovereign_gate_signins_total{";
 const HANDSHAKES: &str = "sovereign_gate_handshake_seconds_count";
 
 /// Nothing was lost, everything was answered as it has to be, and the gate has counted the same.
-pub(super) fn counted(tally: &Tally, before: &[String], after: &[String]) -> Result<()> {
+pub(super) fn counted(tally: &AnswerCounter, before: &[String], after: &[String]) -> Result<()> {
     let lost = tally.lost();
     ensure!(lost.is_empty(), "{} requests were lost, such as {:?}", lost.len(), lost.first());
     let right: u64 = EXPECTED.iter().map(|(kind, status, code, _)| tally.count(kind, *status, *code)).sum();
@@ -65,17 +65,20 @@ fn sum(lines: &[String], name: &str, label: &str) -> f64 {
 }
 
 /// Memory and descriptors, once it is warm.
-pub(super) fn flat(samples: &[Use], start: Use, end: Use) -> Result<()> {
+pub(super) fn flat(samples: &[ResourceUsage], start: ResourceUsage, end: ResourceUsage) -> Result<()> {
     let fifth = samples.len() / 5;
     ensure!(fifth > 0, "too short to tell");
-    let median = |part: &[Use]| {
+    let median = |part: &[ResourceUsage]| {
         let mut memory: Vec<_> = part.iter().map(|sample| sample.memory_kib).collect();
         memory.sort_unstable();
         memory.get(memory.len() / 2).copied().unwrap_or_default()
     };
     let (early, late) = (median(&samples[fifth..2 * fifth]), median(&samples[4 * fifth..]));
-    ensure!(late <= early + GROWTH, "the gate grew from {early} to {late} KiB");
+    ensure!(late <= early + MAX_MEMORY_GROWTH_KIB, "the gate grew from {early} to {late} KiB");
     let (first, last) = (start.descriptors, end.descriptors);
-    ensure!(last <= first + LEFT_OPEN, "{last} descriptors are open, {first} were at the beginning");
+    ensure!(
+        last <= first + MAX_DESCRIPTOR_GROWTH,
+        "{last} descriptors are open, {first} were at the beginning"
+    );
     Ok(())
 }
