@@ -1,4 +1,4 @@
-//! `sovereign-gate`: the command line. Wiring is in `run.rs`, everything else in the library.
+//! `sovereign-gate`: the command line. Wiring is in `app.rs`, everything else in the library.
 
 mod cli;
 

@@ -8,7 +8,7 @@ use sentinel_proto::address::AccountAddress;
 use serde_json::json;
 use sovereign_gate::client_key::ClientKey;
 use sovereign_gate::config::PolicySection;
-use sovereign_gate::signin::{DeviceLimits, Rate, SignIn, SignInConfig};
+use sovereign_gate::signin::{DeviceLimits, RateLimit, SignIn, SignInConfig};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
 use tokio::task::JoinSet;
@@ -39,7 +39,7 @@ pub(crate) fn settings() -> SignInConfig {
         challenge_ttl: Duration::from_secs(300),
         max_accounts: ACCOUNTS.into(),
         devices: DeviceLimits::from(&PolicySection::default()),
-        rate: Rate { burst: 1_000_000, per_minute: 1_000_000 },
+        rate: RateLimit { burst: 1_000_000, per_minute: 1_000_000 },
     }
 }
 

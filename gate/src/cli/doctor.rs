@@ -7,7 +7,7 @@ use clap::Args;
 use service_runtime::doctor;
 use service_runtime::settings::Settings as _;
 use sovereign_gate::config::Config;
-use sovereign_gate::run::run_checks;
+use sovereign_gate::doctor::run_checks;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {

@@ -17,7 +17,7 @@ use service_runtime::causes::with_causes;
 use service_runtime::exit;
 use service_runtime::settings::{ConfigError, Settings as _};
 use sovereign_gate::config::Config;
-use sovereign_gate::run::{self, StartError};
+use sovereign_gate::app::{self, StartError};
 
 use self::operator::GateClient;
 
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Doctor(doctor) => return doctor.run(&home),
         Command::Start => {
             let config = Config::load(&home)?;
-            tokio::runtime::Runtime::new()?.block_on(run::run(&home, config))?;
+            tokio::runtime::Runtime::new()?.block_on(app::run(&home, config))?;
         }
         Command::Sessions(command) => return GateClient::of(&home)?.sessions(&command),
         Command::Pause(pause) => return GateClient::of(&home)?.pause(&pause),

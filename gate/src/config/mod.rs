@@ -6,9 +6,9 @@ mod template;
 mod validate;
 
 pub use sections::{
-    BindingSection, CacheSection, CollectionSection, DelegationSection, EthereumSection, ForeignPeers,
+    Finality,     BindingSection, CacheSection, CollectionSection, DelegationSection, EthereumSection, ForeignPeers,
     GateSection, GovernanceSection, HubSection, LimitsSection, LogSection, MemesSection, PlanDevices,
-    PolicySection, Registry, RetentionSection, SessionRule, StandardName, StandingSourceName, TierName,
+    PolicySection, RegistrySection, RetentionSection, SessionRule, StandardName, StandingSourceName, TierName,
     TierSection, TokenId, TunnelSection, WhenFull,
 };
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct Config {
     /// Policy of the tiers.
     pub policy: PolicySection,
     /// Standing of the node.
-    pub registry: Registry,
+    pub registry: RegistrySection,
     /// The node's tunnel service.
     pub tunnel: TunnelSection,
     /// Retention of records.

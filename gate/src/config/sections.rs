@@ -17,7 +17,7 @@ mod registry;
 mod session_rule;
 mod token_id;
 pub use plan_devices::PlanDevices;
-pub use registry::{Registry, StandingSourceName};
+pub use registry::{Finality, RegistrySection, StandingSourceName};
 pub use session_rule::SessionRule;
 pub use token_id::TokenId;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::node::NodeState;
+use crate::node::NodeState;
 use crate::access::Access;
 use crate::admission::{Admission, Sessions};
 use crate::governance::Governance;
@@ -17,7 +17,7 @@ use crate::store::Store;
 pub struct NotReady {
     /// The part: `store`, `node`, `hub`, `ethereum`, `cards`, `contracts`, `governance`, `standing`.
     pub what: &'static str,
-    /// EvictionCause, human-readable.
+    /// Cause, human-readable.
     pub why: String,
     /// Start of the outage, RFC 3339.
     pub since: String,

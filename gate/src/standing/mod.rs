@@ -19,7 +19,7 @@ use crate::refusal::Refusal;
 
 pub use fault::StandingFault;
 pub use follower::StandingFollower;
-pub use registry::{Finality, NodeRegistryReader};
+pub use registry::NodeRegistryReader;
 pub use source::{StandingError, StandingSource};
 
 /// The node and the plans whose standing is read.

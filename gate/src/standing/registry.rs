@@ -4,24 +4,11 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, FixedBytes};
 use sentinel_proto::address::NodeAddress;
-use serde::{Deserialize, Serialize};
 use sovereign_contracts::reader::{At, Call, CallResult, ReadError, Reader};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
 use super::{StandingFault, StandingFinding};
-
-/// Block in which a node must be good before it counts as good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Finality {
-    /// Cannot be reorganised.
-    #[default]
-    Finalized,
-    /// Unlikely to be reorganised.
-    Safe,
-    /// The newest, for chains without finality.
-    Latest,
-}
+use crate::config::Finality;
 
 /// Reader of the registry and the required minimum.
 #[derive(Debug, Clone)]

@@ -8,8 +8,9 @@ use sentinel_proto::address::NodeAddress;
 use sovereign_contracts::dev::{Deployment, Key, Plan, ether};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
+use sovereign_gate::config::Finality;
 use sovereign_gate::standing::{
-    Finality, NodeRegistryReader, StandingFault, StandingFinding, StandingQuery, StandingSource,
+    NodeRegistryReader, StandingFault, StandingFinding, StandingQuery, StandingSource,
 };
 
 use crate::fixture::*;

@@ -6,7 +6,18 @@ use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 use service_runtime::section;
 
-use crate::standing::Finality;
+/// Block in which a node must be good before it counts as good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Finality {
+    /// Cannot be reorganised.
+    #[default]
+    Finalized,
+    /// Unlikely to be reorganised.
+    Safe,
+    /// The newest, for chains without finality.
+    Latest,
+}
 
 /// Source of standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,7 +32,7 @@ pub enum StandingSourceName {
 
 section! {
     /// Standing of the node behind this gate, for `policy.require_standing`.
-    Registry {
+    RegistrySection {
         /// Source of standing.
         source: StandingSourceName = StandingSourceName::Registry,
         /// JSON-RPC providers of the registry's chain; empty: those of `[ethereum]`, and its chain.

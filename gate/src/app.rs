@@ -12,23 +12,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod error;
-mod examine;
-mod guard;
-mod live;
-mod parts;
+mod admin_guard;
+mod reload_targets;
+pub(crate) mod components;
 
 pub use self::error::StartError;
-pub use self::examine::run_checks;
-use self::live::ReloadTargets;
+use self::reload_targets::ReloadTargets;
 use crate::admission::{Admission, AdmissionPolicy, AdmissionSettings};
 use crate::config::Config;
 use crate::edge::{ClientRateLimiter, Edge, GateApi, HandshakeHandler, Listener, tls};
 use crate::enforce::{Enforcer, EnforcerDeps, Evictor, SteadyClock};
-use crate::ops;
 use crate::ops::admin::AdminApi;
 use crate::ops::health::Health;
 use crate::ops::metrics;
-use crate::ops::node::NodeWatcher;
+use crate::node::{self, NodeWatcher};
 use crate::signin::SignIn;
 use crate::store::Store;
 use crate::store::clock::Clock;
@@ -49,27 +46,27 @@ pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
     let tasks = TaskTracker::new();
 
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
-    let store = Store::open_with(home, parts::store_options(&config), Arc::clone(&clock)).await?;
-    let upstream = Arc::new(parts::upstream(&config)?);
+    let store = Store::open_with(home, components::store_options(&config), Arc::clone(&clock)).await?;
+    let upstream = Arc::new(components::upstream(&config)?);
     let known_node = store.node_address().await?;
     let (watch, node) = NodeWatcher::new(Arc::clone(&upstream), known_node);
-    let reader = parts::reader(&config)?;
-    let access = parts::access(&config, Arc::clone(&reader))?;
-    let sessions = parts::sessions(&config, &store)?;
-    let (governor, governance) = parts::governance(&config, Arc::clone(&reader));
-    let (registrar, standing) = parts::standing(&config, &reader, &sessions)?;
+    let reader = components::reader(&config)?;
+    let access = components::access(&config, Arc::clone(&reader))?;
+    let sessions = components::sessions(&config, &store)?;
+    let (governor, governance) = components::governance(&config, Arc::clone(&reader));
+    let (registrar, standing) = components::standing(&config, &reader, &sessions)?;
     let sign_in = SignIn::new(
-        &parts::sign_in(&config),
+        &components::sign_in(&config),
         store.clone(),
         Arc::clone(&access) as _,
         Arc::clone(&reader) as _,
         Arc::clone(&clock),
     )?
     .governed(governance.clone());
-    let tunnel_config = parts::tunnel_config(&config)?;
-    let tunnel = parts::tunnel(&config, node.clone())?;
+    let tunnel_config = components::tunnel_config(&config)?;
+    let tunnel = components::tunnel(&config, node.clone())?;
     let evictor = Evictor::new(store.clone(), Arc::clone(&tunnel));
-    let evictor = Arc::new(evictor.with_node_check(ops::node::liveness_check(Arc::clone(&upstream))));
+    let evictor = Arc::new(evictor.with_node_check(node::liveness_check(Arc::clone(&upstream))));
     let admission = Admission::new(
         Arc::clone(&access),
         Arc::clone(&sessions),
@@ -77,7 +74,7 @@ pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
         AdmissionPolicy::from(&config.policy),
         Arc::clone(&evictor),
         Arc::clone(&clock),
-        AdmissionSettings { sign_in_url: parts::sign_in_page(&config), unbound_ttl: config.binding.ttl },
+        AdmissionSettings { sign_in_url: components::sign_in_page(&config), unbound_ttl: config.binding.ttl },
     );
     let admission = Arc::new(admission.governed(governance.clone()).standing(standing));
     let enforcer = Enforcer::new(EnforcerDeps {
@@ -89,7 +86,7 @@ pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
         clock: Arc::clone(&clock),
         foreign_peers: config.tunnel.foreign_peers,
     });
-    let (follower, inbox, watched) = parts::follower(&config, reader, &access, &store).await?;
+    let (follower, inbox, watched) = components::follower(&config, reader, &access, &store).await?;
     let handshakes = Arc::new(HandshakeHandler::new(
         Arc::clone(&admission),
         Arc::clone(&enforcer),
@@ -100,14 +97,14 @@ pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
         node.clone(),
     ));
     let (rate, patience) = (Arc::new(ClientRateLimiter::new(&config.limits)), config.gate.shutdown_timeout);
-    let (devices, limits) = (sign_in.device_limits(), sign_in.limits());
+    let (devices, limits) = (sign_in.device_limits(), sign_in.rate_limiter());
     let api = GateApi::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
     let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
 
-    let guard = guard::admin_guard(home, &config, node.clone(), store.clone())?;
+    let guard = admin_guard::admin_guard(home, &config, node.clone(), store.clone())?;
     let (listener, private) = listen(home, &config, edge).await?;
 
-    tasks.spawn(parts::follow_standing(registrar, node.clone(), &admission, stop.clone()));
+    tasks.spawn(components::follow_standing(registrar, node.clone(), &admission, stop.clone()));
     let live = Arc::new(ReloadTargets {
         admission: Arc::clone(&admission),
         access: Arc::clone(&access),
@@ -133,13 +130,13 @@ pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
     tasks.spawn(admin::serve(private, guard.guard_routes(admin.routes()), stop.clone()));
     tasks.spawn(watch.run(stop.clone()));
     tasks.spawn(live.follow(governor, node.clone(), stop.clone()));
-    tasks.spawn(parts::follow_cards(access, stop.clone()));
-    tasks.spawn(parts::persist_node_address(node.clone(), known_node, store.clone(), stop.clone()));
-    tasks.spawn(parts::follow_sessions(sessions, node, evictor, stop.clone()));
-    tasks.spawn(parts::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));
+    tasks.spawn(components::follow_cards(access, stop.clone()));
+    tasks.spawn(components::persist_node_address(node.clone(), known_node, store.clone(), stop.clone()));
+    tasks.spawn(components::follow_sessions(sessions, node, evictor, stop.clone()));
+    tasks.spawn(components::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));
     tasks.spawn(enforcer.run(stop.clone()));
-    tasks.spawn(parts::maintain_tunnel(tunnel, stop.clone()));
-    tasks.spawn(parts::sweep_limiters((rate, limits), LIMITER_SWEEP_INTERVAL, stop.clone()));
+    tasks.spawn(components::maintain_tunnel(tunnel, stop.clone()));
+    tasks.spawn(components::sweep_limiters((rate, limits), LIMITER_SWEEP_INTERVAL, stop.clone()));
     let serving = tasks.spawn(listener.serve(stop.clone(), patience));
 
     wait_for_shutdown_signal().await?;
@@ -160,7 +157,7 @@ async fn listen(
     let listener = Listener::bind(
         config.gate.listen_addr,
         tls::server_config(home, &config.gate)?,
-        parts::listener_limits(config),
+        components::listener_limits(config),
         edge,
     )
     .await
@@ -172,7 +169,7 @@ async fn listen(
         clients = %config.gate.listen_addr,
         private = %config.gate.admin_addr,
         node = config.gate.node_url,
-        sign_in = parts::sign_in_page(config),
+        sign_in = components::sign_in_page(config),
         "the gate is open"
     );
     Ok((listener, private))

@@ -42,7 +42,7 @@ pub enum StartError {
     Hub(#[from] sentinel_proto::hub::HubConfigError),
     /// The sign-in settings are invalid.
     #[error(transparent)]
-    SignIn(#[from] crate::signin::ConfigError),
+    SignIn(#[from] crate::signin::SignInConfigError),
     /// The TLS certificate cannot be loaded or created.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -51,7 +51,7 @@ pub enum StartError {
     Bind {
         /// The address.
         address: SocketAddr,
-        /// EvictionCause.
+        /// Cause.
         source: io::Error,
     },
     /// The token of the private address cannot be stored.

@@ -20,19 +20,19 @@ use crate::edge::{ClientRateLimiter, ListenerLimits, Upstream};
 use crate::enforce::tunnel::{self, NodeApiGuard, Tunnel, TunnelConfig};
 use crate::enforce::{Enforcer, Evictor};
 use crate::governance::{self, Governance};
+use crate::node::NodeState;
 use crate::ops::descriptors;
-use crate::ops::node::NodeState;
-use crate::signin::{DeviceLimits, Limits, Rate, SignInConfig};
+use crate::signin::{DeviceLimits, RateLimit, SignInConfig, SignInRateLimiter};
 use crate::standing::{self, Standing};
 use crate::store::{EvictionCause, Options, Store};
 
 /// URL of the sign-in page.
-pub(super) fn sign_in_page(config: &Config) -> String {
+pub(crate) fn sign_in_page(config: &Config) -> String {
     format!("{}/gate/", config.gate.public_url.trim_end_matches('/'))
 }
 
 /// Limits of the listener.
-pub(super) fn listener_limits(config: &Config) -> ListenerLimits {
+pub(crate) fn listener_limits(config: &Config) -> ListenerLimits {
     ListenerLimits {
         connections: descriptors::connection_limit(
             config.gate.max_connections,
@@ -44,7 +44,7 @@ pub(super) fn listener_limits(config: &Config) -> ListenerLimits {
 }
 
 /// Creates the reader of Ethereum.
-pub(super) fn reader(config: &Config) -> Result<Arc<Reader>, StartError> {
+pub(crate) fn reader(config: &Config) -> Result<Arc<Reader>, StartError> {
     let ethereum = &config.ethereum;
     let reader = ReaderConfig {
         rpc_addrs: ethereum.rpc_addrs.clone(),
@@ -58,7 +58,7 @@ pub(super) fn reader(config: &Config) -> Result<Arc<Reader>, StartError> {
 }
 
 /// Creates the follower of standing and its handle; no follower if `[registry]` names no source.
-pub(super) fn standing(
+pub(crate) fn standing(
     config: &Config,
     ethereum: &Arc<Reader>,
     sessions: &Sessions,
@@ -72,7 +72,7 @@ pub(super) fn standing(
 }
 
 /// Returns the source of standing, if any.
-pub(super) fn standing_source(
+pub(crate) fn standing_source(
     config: &Config,
     ethereum: &Arc<Reader>,
     hub: &HubClient,
@@ -115,7 +115,7 @@ fn standing_registry(
 }
 
 /// Follows the standing of the node while policy requires it, until `stop`.
-pub(super) fn follow_standing(
+pub(crate) fn follow_standing(
     follower: Option<standing::StandingFollower>,
     node: watch::Receiver<NodeState>,
     admission: &Arc<Admission>,
@@ -134,12 +134,12 @@ pub(super) fn follow_standing(
 }
 
 /// Creates the access component.
-pub(super) fn access(config: &Config, reader: Arc<Reader>) -> Result<Arc<Access>, StartError> {
+pub(crate) fn access(config: &Config, reader: Arc<Reader>) -> Result<Arc<Access>, StartError> {
     Ok(Arc::new(Access::new(access_config(config), reader)?))
 }
 
 /// Settings of cards and delegations in the file.
-pub(super) fn access_config(config: &Config) -> AccessConfig {
+pub(crate) fn access_config(config: &Config) -> AccessConfig {
     let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
     AccessConfig {
         memes: config.memes.contract,
@@ -175,7 +175,7 @@ fn collection(collection: &config::CollectionSection) -> access::Collection {
 }
 
 /// Creates the follower of governance and its handle; no follower if no contract is configured.
-pub(super) fn governance(
+pub(crate) fn governance(
     config: &Config,
     reader: Arc<Reader>,
 ) -> (Option<governance::GovernanceFollower>, Governance) {
@@ -192,20 +192,20 @@ pub(super) fn governance(
 }
 
 /// Creates the session registry; sessions recorded before a restart are watched from the start.
-pub(super) fn sessions(config: &Config, store: &Store) -> Result<Arc<Sessions>, StartError> {
+pub(crate) fn sessions(config: &Config, store: &Store) -> Result<Arc<Sessions>, StartError> {
     let sessions = Sessions::new(HubClient::new(config.hub.client())?);
     sessions.expect(store.list_sessions().iter().map(|record| record.session_id));
     Ok(Arc::new(sessions))
 }
 
 /// Retention options of the store.
-pub(super) fn store_options(config: &Config) -> Options {
+pub(crate) fn store_options(config: &Config) -> Options {
     let retention = &config.retention;
     Options { session_retention: retention.sessions, audit_retention: retention.audit, ..Options::default() }
 }
 
 /// Opens the driver of the node's tunnel service.
-pub(super) fn tunnel(
+pub(crate) fn tunnel(
     config: &Config,
     node: watch::Receiver<NodeState>,
 ) -> Result<Arc<dyn Tunnel>, StartError> {
@@ -214,19 +214,19 @@ pub(super) fn tunnel(
 }
 
 /// Settings of the tunnel driver.
-pub(super) fn tunnel_config(config: &Config) -> Result<TunnelConfig, StartError> {
+pub(crate) fn tunnel_config(config: &Config) -> Result<TunnelConfig, StartError> {
     let tunnel = TunnelConfig::try_from(&config.tunnel)?;
-    Ok(TunnelConfig { door: NodeApiGuard::of(&config.gate.node_url.parse()?, &tunnel), ..tunnel })
+    Ok(TunnelConfig { door: NodeApiGuard::for_node(&config.gate.node_url.parse()?, &tunnel), ..tunnel })
 }
 
 /// Creates the HTTP client of the node.
-pub(super) fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    let from = tunnel_config(config)?.door.and_then(|door| door.own);
+pub(crate) fn upstream(config: &Config) -> Result<Upstream, StartError> {
+    let from = tunnel_config(config)?.door.and_then(|door| door.allowed_source);
     Ok(Upstream::new(config.gate.node_url.parse()?, from))
 }
 
 /// Creates the follower of Ethereum's events, resuming from the stored cursor, and its accumulator.
-pub(super) async fn follower(
+pub(crate) async fn follower(
     config: &Config,
     reader: Arc<Reader>,
     access: &Access,
@@ -245,7 +245,7 @@ pub(super) async fn follower(
 }
 
 /// Follows Ethereum's events and re-evaluates the affected sessions, until `stop`.
-pub(super) async fn follow_events(
+pub(crate) async fn follow_events(
     follower: follower::Follower,
     inbox: Arc<Inbox>,
     enforcer: Arc<Enforcer>,
@@ -258,12 +258,12 @@ pub(super) async fn follow_events(
 }
 
 /// Maintains the driver's settings that the node or time would undo, until `stop`.
-pub(super) async fn maintain_tunnel(tunnel: Arc<dyn Tunnel>, stop: CancellationToken) {
+pub(crate) async fn maintain_tunnel(tunnel: Arc<dyn Tunnel>, stop: CancellationToken) {
     tunnel.maintain(stop).await;
 }
 
 /// Settings of sign-in.
-pub(super) fn sign_in(config: &Config) -> SignInConfig {
+pub(crate) fn sign_in(config: &Config) -> SignInConfig {
     let domain = &config.binding.domain;
     SignInConfig {
         public_url: sign_in_page(config),
@@ -274,12 +274,12 @@ pub(super) fn sign_in(config: &Config) -> SignInConfig {
         challenge_ttl: config.binding.challenge_ttl,
         max_accounts: config.binding.max_accounts,
         devices: DeviceLimits::from(&config.policy),
-        rate: Rate::default(),
+        rate: RateLimit::default(),
     }
 }
 
 /// Discovers card ids until `stop`.
-pub(super) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
+pub(crate) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = access.discover_card_ids() => {}
@@ -287,7 +287,7 @@ pub(super) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
 }
 
 /// Stores the node's address when it changes, until `stop`.
-pub(super) async fn persist_node_address(
+pub(crate) async fn persist_node_address(
     mut node: watch::Receiver<NodeState>,
     mut kept: Option<NodeAddress>,
     store: Store,
@@ -309,7 +309,7 @@ pub(super) async fn persist_node_address(
 }
 
 /// Follows the node's sessions on the hub and releases the resources of ended ones.
-pub(super) async fn follow_sessions(
+pub(crate) async fn follow_sessions(
     sessions: Arc<Sessions>,
     node: watch::Receiver<NodeState>,
     evictor: Arc<Evictor>,
@@ -325,7 +325,7 @@ pub(super) async fn follow_sessions(
                 SessionEvent::Cancelled(id) => {
                     evictor.evict(&[id], EvictionCause::Cancelled, Instant::now()).await
                 }
-                SessionEvent::Ended(id) => evictor.end(id).await,
+                SessionEvent::Ended(id) => evictor.end_session(id).await,
             }
         }
     };
@@ -333,14 +333,14 @@ pub(super) async fn follow_sessions(
 }
 
 /// Removes idle entries of the rate limiters periodically.
-pub(super) async fn sweep_limiters(
-    limits: (Arc<ClientRateLimiter>, Arc<Limits>),
+pub(crate) async fn sweep_limiters(
+    limits: (Arc<ClientRateLimiter>, Arc<SignInRateLimiter>),
     every: Duration,
     stop: CancellationToken,
 ) {
     let (clients, wallets) = limits;
     while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
         clients.remove_idle();
-        wallets.forget_idle();
+        wallets.remove_idle();
     }
 }

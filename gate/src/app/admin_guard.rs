@@ -5,11 +5,11 @@ use std::path::Path;
 use sentinel_proto::handshake::Service;
 use tokio::sync::watch;
 
-use super::{StartError, parts};
+use super::{StartError, components};
 use crate::config::Config;
 use crate::enforce::tunnel;
+use crate::node::NodeState;
 use crate::ops::admin_guard::AdminGuard;
-use crate::ops::node::NodeState;
 use crate::store::Store;
 
 /// Creates the guard of the private address of the gate in `home`.
@@ -19,7 +19,7 @@ pub(super) fn admin_guard(
     node: watch::Receiver<NodeState>,
     store: Store,
 ) -> Result<AdminGuard, StartError> {
-    let tunnel = parts::tunnel_config(config)?;
+    let tunnel = components::tunnel_config(config)?;
     let needed = move || {
         let told = || tunnel.service_of_node().into_iter().chain(node.borrow().service).collect();
         let known = tunnel.service.map_or_else(told, |service| vec![service]);
