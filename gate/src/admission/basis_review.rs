@@ -26,23 +26,23 @@ pub enum Verdict {
     Keep {
         /// The nearest to what it rests on first.
         grants: Vec<Grant>,
-        /// Why it goes if what it rested on is gone and no other holder has a place.
+        /// Cause of the eviction if the former basis is gone and no other holder has a free device slot.
         cause: EvictionCause,
         /// Not everything was asked: another basis may be found later.
         is_incomplete: bool,
     },
-    /// What it rested on is gone, and nothing else was found.
+    /// The basis is gone, and no other was found.
     Evict {
         /// Why.
         cause: EvictionCause,
         /// Not everything was asked: another basis may be found later.
         is_incomplete: bool,
     },
-    /// It cannot be found out now.
+    /// The decision is not possible now.
     Unknown,
 }
 
-/// What the hub says of a recorded session.
+/// State of a recorded session on the hub.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HubStatus {
     NotCancelled(SessionFinding),
@@ -52,9 +52,9 @@ pub(super) enum HubStatus {
 /// Inputs of a re-evaluation.
 pub(super) struct Reevaluation<'a> {
     pub(super) record: &'a SessionRecord,
-    /// What there is to ask for the account, in the order of choice.
+    /// Inquiries for the account, in the order of choice.
     pub(super) inquiries: Vec<Inquiry>,
-    /// What to say if no wallet speaks for the account.
+    /// Refusal if no wallet speaks for the account.
     pub(super) unbound: Refusal,
     /// The wallet that the session rests on has a binding to the account, live or expired.
     pub(super) has_binding: bool,
@@ -63,7 +63,7 @@ pub(super) struct Reevaluation<'a> {
 }
 
 impl Reevaluation<'_> {
-    /// Whether a session that is live may stay.
+    /// Decides whether a live session may stay.
     pub(super) async fn reevaluate<F: Future<Output = Finding>>(
         mut self,
         ask: &impl Fn(Inquiry) -> F,
@@ -98,7 +98,7 @@ impl Reevaluation<'_> {
         let is_incomplete = !all_asked || !findings.iter().all(|(_, finding)| is_whole(finding));
         let grants = self.grants(&findings, session);
         if !grants.is_empty() {
-            // Not known to be gone: without a place elsewhere it is looked at again.
+            // The own basis is not known to be gone: without a slot elsewhere the session is evaluated again.
             let cause = if is_gone {
                 self.cause_of_own_wallet(&findings, session)
             } else {
@@ -113,8 +113,8 @@ impl Reevaluation<'_> {
         Verdict::Evict { cause: self.cause(&findings, session), is_incomplete }
     }
 
-    /// Whether a session that is evicted may come back. What is not answered in time is asked at the next look, which
-    /// begins further on: `searches` is the number of looks before.
+    /// Decides whether an evicted session may be restored. Inquiries without an answer in time run in the next search,
+    /// which starts further on: `searches` is the number of earlier searches.
     pub(super) async fn search_basis<F: Future<Output = Finding>>(
         mut self,
         searches: u32,
@@ -154,8 +154,7 @@ impl Reevaluation<'_> {
         Verdict::Evict { cause: self.cause(&findings, session), is_incomplete: false }
     }
 
-    /// The question about the wallet and the vault that the session rests on; `None`: the wallet no longer speaks for
-    /// the account.
+    /// Inquiry for the wallet and the vault of the current basis; `None`: the wallet no longer speaks for the account.
     fn current_basis_inquiry(&self) -> Option<Inquiry> {
         let wallet = self.record.wallet?;
         let of_wallet = self.inquiries.iter().filter(|inquiry| inquiry.candidate.wallet == wallet);
@@ -187,14 +186,14 @@ impl Reevaluation<'_> {
         allowed.into_iter().map(grant).collect()
     }
 
-    /// Why a session goes of which others' cards have no place: what became of its own wallet.
+    /// Cause of the eviction when no holder of another basis has a free slot: the state of the session's own wallet.
     fn cause_of_own_wallet(&self, findings: &[(Inquiry, Finding)], session: SessionFinding) -> EvictionCause {
         let is_own = |(inquiry, finding): &&(Inquiry, Finding)| {
             Some(inquiry.candidate.wallet) == self.record.wallet && finding.is_some()
         };
         let own: Vec<(Inquiry, Finding)> = findings.iter().filter(is_own).cloned().collect();
         match self.cause(&own, session) {
-            // Another vault of the wallet would do, if it had a place.
+            // Another vault of the wallet entitles the session, but has no free slot.
             EvictionCause::SessionKind if !self.grants(&own, session).is_empty() => EvictionCause::NoCard,
             cause => cause,
         }

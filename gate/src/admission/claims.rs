@@ -27,9 +27,9 @@ pub(super) enum ClaimMode {
 pub(super) struct ClaimRejected {
     /// Refusal for the client.
     pub(super) refusal: Refusal,
-    /// The holder's own sessions are the reason, so another holder may have a place.
+    /// Whether the holder's own sessions are the reason, so that another holder may have a free device slot.
     pub(super) by_holder: bool,
-    /// Sessions of the asking account among those in the way.
+    /// Conflicting sessions of the asking account.
     pub(super) own_sessions: usize,
 }
 
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusal_names_only_sessions_of_the_asking_account() {
+    fn refusal_names_only_sessions_of_asking_account() {
         assert_eq!(suggest_session_to_end(&[3, 5], 0, 1), "end one of the sessions 3, 5 on the hub first");
         assert_eq!(
             suggest_session_to_end(&[3, 5, 7], 0, 2),

@@ -49,7 +49,7 @@ pub enum SessionFinding {
     Unavailable,
 }
 
-/// Why none of the candidates may use the session. The refusal that is nearest to entry is told.
+/// Returns the refusal that is nearest to entry, when no candidate may use the session.
 pub fn nearest_refusal(
     policy: &AdmissionPolicy,
     findings: &[(Inquiry, Finding)],

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn asking_once_makes_it_cold() {
+    async fn one_query_makes_path_cold() {
         assert_eq!(record_path(async { 1 }).await, (1, "warm"));
         let asking = record_path(async {
             tokio::task::yield_now().await;

@@ -38,7 +38,7 @@ pub struct Parsed {
     body: Bytes,
 }
 
-/// Signed by its key, so it speaks for an account.
+/// Handshake with a valid signature of its key, so it speaks for an account.
 #[derive(Debug)]
 pub struct Verified {
     parsed: Parsed,
@@ -55,23 +55,23 @@ pub struct HandshakeRights {
 }
 
 impl HandshakeRights {
-    /// A handshake that has no record.
+    /// Rights of a handshake without a record.
     pub(super) const fn first() -> Self {
         Self { signed_in_after: None, may_displace_sessions: true }
     }
 
-    /// A repeat: it may restore what comes back by itself.
+    /// Rights of a repeat: it may restore an automatically restorable session.
     pub(super) const fn repeat(signed_in_after: Option<UnixTime>) -> Self {
         Self { signed_in_after, may_displace_sessions: false }
     }
 
-    /// A repeat that counts as a request of the owner if a wallet signed in after `time`.
+    /// Rights of a repeat that counts as a request of the owner if a wallet signed in after `time`.
     pub(super) const fn signed_in_after(time: UnixTime) -> Self {
         Self { signed_in_after: Some(time), may_displace_sessions: true }
     }
 }
 
-/// There are wallets that may open the network for this account.
+/// Handshake of an account for which wallets speak.
 #[derive(Debug)]
 pub struct Bound {
     verified: Verified,
@@ -79,7 +79,7 @@ pub struct Bound {
     /// Findings so far, for the first inquiries in order.
     findings: Vec<(Inquiry, Finding)>,
     session: Option<SessionFinding>,
-    /// Choices that allow the session and have no free place, in order.
+    /// Choices that allow the session and have no free device slot, in order.
     full: Vec<Full>,
     /// Number of full choices that were tried again with displacement.
     displacement_attempts: usize,
@@ -89,12 +89,12 @@ pub struct Bound {
     deadline: Instant,
 }
 
-/// A choice without a free place.
+/// A choice without a free device slot.
 #[derive(Debug)]
 struct Full {
     choice: BasisChoice,
     refusal: Refusal,
-    /// Sessions of the asking account among those in the way.
+    /// Conflicting sessions of the asking account.
     own_sessions: usize,
 }
 
@@ -103,11 +103,11 @@ struct Full {
 pub struct Entitled {
     bound: Bound,
     choice: BasisChoice,
-    /// All allowed_bases are full: other sessions are moved or evicted for this one.
+    /// All choices are full: other sessions are moved or evicted for this one.
     make_room: bool,
 }
 
-/// What an admission rests on.
+/// Basis of an admission.
 #[derive(Debug, Clone)]
 pub enum Grant {
     /// A holder's card.
@@ -131,7 +131,7 @@ impl Grant {
     }
 }
 
-/// May be forwarded. Holds its tunnel key and place until it is dropped.
+/// Admitted handshake, which may be forwarded. Holds its tunnel key and device slot until it is dropped.
 #[derive(Debug)]
 pub struct Admitted {
     verified: Verified,
@@ -152,7 +152,7 @@ pub struct NoSession {
     is_foreign: bool,
 }
 
-/// Where a handshake that was not refused ends.
+/// Result of a handshake that was not refused.
 #[derive(Debug)]
 pub enum Outcome {
     /// It may be forwarded.
@@ -166,7 +166,7 @@ pub enum Outcome {
 /// Why an entitled handshake is not admitted.
 #[derive(Debug)]
 pub enum NotAdmitted {
-    /// This holder has no free place; another choice may still have one.
+    /// The holder has no free device slot; another choice may have one.
     Full(Box<Bound>),
     /// Nothing more to try.
     Refused(Refusal),
@@ -207,7 +207,7 @@ impl Verified {
         self.signer.account
     }
 
-    /// The peer that it mark_cache_miss for.
+    /// The peer that it requests.
     pub fn peer(&self) -> PeerId {
         self.parsed.peer
     }
@@ -230,7 +230,7 @@ impl Verified {
             && record.peer_id == self.peer().to_string()
     }
 
-    /// The same for every spelling of this handshake, and for no other one.
+    /// Digest that is equal for every spelling of this handshake and differs for any other one.
     pub fn fingerprint(&self) -> [u8; 32] {
         self.parsed.handshake.digest()
     }
@@ -268,13 +268,14 @@ impl Verified {
 }
 
 impl Bound {
-    /// What a denied account is best: one that has not signed in is best that first.
+    /// Refusal for a denied account: an account without sign-in is refused as unbound first.
     pub(super) fn denied(self) -> Refusal {
         let signed_in = self.inquiries.iter().any(|inquiry| inquiry.candidate.link != AccountLink::OwnKey);
         if signed_in { Refusal::Denied } else { self.unbound }
     }
 
-    /// Asks Ethereum and the hub, in parallel, until a choice that may have a free place is found or all were asked.
+    /// Queries Ethereum and the hub concurrently, until a choice that may have a free device slot is found or all
+    /// inquiries ran.
     pub async fn entitle(mut self, admission: &Admission) -> Result<Entitled, Refusal> {
         let session = self.begin(admission).await;
         let policy = admission.policy();
@@ -305,7 +306,7 @@ impl Bound {
         }
     }
 
-    /// The allowed_bases without a free place once more, now with room made for them; else the refusal.
+    /// Tries the full choices again, now displacing other sessions; else returns the refusal.
     fn make_room(mut self, policy: &AdmissionPolicy, session: SessionFinding) -> Result<Entitled, Refusal> {
         if self.terms.may_displace_sessions
             && let Some(full) = self.full.get(self.displacement_attempts)
@@ -363,10 +364,10 @@ impl Bound {
 }
 
 impl Entitled {
-    /// Takes a place of the holder and the tunnel key.
+    /// Claims a device slot of the holder and the tunnel key.
     pub async fn admit(self, admission: &Admission) -> Result<Outcome, NotAdmitted> {
         let Self { mut bound, choice, make_room } = self;
-        // Nothing of what follows is for another account's session: neither place nor key nor its turn at the node.
+        // A session of another account gets neither slot nor key nor its turn at the node.
         if let Some(finding @ (SessionFinding::Missing | SessionFinding::Foreign)) = bound.session {
             let is_foreign = finding == SessionFinding::Foreign;
             return Ok(Outcome::NoSession(Box::new(NoSession { verified: bound.verified, is_foreign })));

@@ -61,7 +61,7 @@ mod tests {
     const ACCOUNT: AccountAddress = AccountAddress::new([7; 20]);
 
     #[test]
-    fn question_is_a_valid_handshake_of_an_account_of_its_own() {
+    fn throwaway_handshake_is_valid_for_its_own_account() {
         let questions =
             [ThrowawayHandshake::new(7, b"data", ACCOUNT), ThrowawayHandshake::new(7, b"data", ACCOUNT)];
         let [first, second] = questions.map(|question| {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_names_the_account_that_asks() {
+    fn rewritten_answer_names_client_account() {
         let question = ThrowawayHandshake::new(7, b"data", ACCOUNT);
         let say = |account: &AccountAddress| {
             let hexadecimal = hex::encode_upper(account.as_bytes());

@@ -11,9 +11,9 @@ use super::nonces::Nonce;
 pub struct Binding {
     /// Row number; a newer binding of the same wallet and account has a higher one.
     pub id: i64,
-    /// Who may use the network.
+    /// Account that may use the network.
     pub account: AccountAddress,
-    /// Who signed.
+    /// Wallet that signed.
     pub wallet: Address,
     /// Vault named by the signer. A hint: it is checked like any other vault.
     pub vault: Option<Address>,
@@ -42,9 +42,9 @@ impl Binding {
 /// A wallet has at most one binding to an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BindingKey {
-    /// Who may use the network.
+    /// Account that may use the network.
     pub account: AccountAddress,
-    /// Who signed.
+    /// Wallet that signed.
     pub wallet: Address,
 }
 
@@ -85,9 +85,9 @@ impl Source {
 pub struct Redemption {
     /// Nonce of the challenge. `None` for a relayed message: another gate has used the nonce.
     pub nonce: Option<Nonce>,
-    /// Who may use the network.
+    /// Account that may use the network.
     pub account: AccountAddress,
-    /// Who signed.
+    /// Wallet that signed.
     pub wallet: Address,
     /// Vault named by the signer.
     pub vault: Option<Address>,

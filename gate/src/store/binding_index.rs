@@ -122,7 +122,7 @@ impl BindingIndex {
         self.by_account.iter().map(|number| (*number, self.slots.at(*number)))
     }
 
-    /// Removes the binding unless a newer one took its place.
+    /// Removes the binding unless a newer one replaced it.
     pub(super) fn remove(&mut self, key: &BindingKey, id: i64) {
         if let Some(number) = self.number(key)
             && self.slots.at(number).id == id
@@ -215,8 +215,8 @@ impl BindingIndex {
         (none_in_use && !self.is_redundant_mix(&left, holders)).then_some(gone)
     }
 
-    /// Whether a newcomer to an account with these bindings only mixes `holders` anew: few cards, delegated in many
-    /// combinations, form many groups, and each of them has its bindings already.
+    /// Whether a newcomer to an account with these bindings only recombines `holders`: few cards, delegated in many
+    /// combinations, form many groups, and each card has its bindings already.
     fn is_redundant_mix(&self, bindings: &[Binding], holders: &[Address]) -> bool {
         let is_of = |binding: &Binding, holder: &Address| match self.holders.get(&binding.key()) {
             Some(holders) => holders.contains(holder),

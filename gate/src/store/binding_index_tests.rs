@@ -35,7 +35,7 @@ fn ids(view: &BindingIndex, owner: u8) -> Vec<i64> {
 }
 
 #[test]
-fn used_then_newest_then_refused_then_expired() {
+fn orders_used_newest_refused_expired() {
     let mut view = BindingIndex::default();
     view.put(&binding(1, 1, 1, NOW - 2 * DAY), &[]);
     view.put(&binding(2, 1, 2, NOW - 50), &[]);
@@ -61,7 +61,7 @@ fn used_then_newest_then_refused_then_expired() {
 }
 
 #[test]
-fn a_newer_one_replaces_the_older_one_of_the_same_pair_only() {
+fn newer_binding_replaces_only_same_pair() {
     let mut view = BindingIndex::default();
     view.put(&binding(1, 1, 1, NOW - 50), &[]);
     view.put(&binding(2, 1, 2, NOW - 40), &[]);
@@ -76,7 +76,7 @@ fn a_newer_one_replaces_the_older_one_of_the_same_pair_only() {
 }
 
 #[test]
-fn expired_ones_do_not_count_and_go_in_the_end() {
+fn expired_bindings_do_not_count_and_are_removed() {
     let mut view = BindingIndex::default();
     view.put(&binding(1, 1, 9, NOW - 3 * DAY), &[]);
     view.put(&binding(2, 2, 9, NOW - DAY), &[]);
@@ -108,7 +108,7 @@ fn bind(view: &mut BindingIndex, new: &Binding) {
 }
 
 #[test]
-fn a_crowd_with_one_card_displaces_only_itself() {
+fn crowd_with_one_card_displaces_only_itself() {
     let mut view = BindingIndex::default();
     // Signed in, and not connected yet.
     bind(&mut view, &binding(1, 1, 1, NOW - 1000));
@@ -129,7 +129,7 @@ fn a_crowd_with_one_card_displaces_only_itself() {
 
 /// Each combination of holders is a group of its own.
 #[test]
-fn few_cards_in_many_combinations_do_not_fill_an_account() {
+fn few_cards_in_many_combinations_do_not_fill_account() {
     let mut view = BindingIndex::default();
     bind(&mut view, &binding(1, 1, 1, NOW - 1000));
     let cards: Vec<Address> = (990..997).map(wallet).collect();
@@ -156,7 +156,7 @@ fn few_cards_in_many_combinations_do_not_fill_an_account() {
 }
 
 #[test]
-fn a_card_binds_a_bounded_number_of_accounts() {
+fn bounds_accounts_of_card() {
     let mut view = BindingIndex::default();
     for n in 0..100_u8 {
         let new = binding(i64::from(n) + 1, n, 1000 + u64::from(n), NOW);
@@ -168,7 +168,7 @@ fn a_card_binds_a_bounded_number_of_accounts() {
 }
 
 #[test]
-fn a_binding_with_a_live_session_never_gives_way() {
+fn never_replaces_binding_with_live_session() {
     let mut view = BindingIndex::default();
     let all = i64::try_from(MAX_PER_ACCOUNT).unwrap();
     for n in 1..=all {
@@ -187,7 +187,7 @@ fn a_binding_with_a_live_session_never_gives_way() {
 }
 
 #[test]
-fn a_crowd_with_many_cards_never_displaces_what_the_owner_used() {
+fn crowd_with_many_cards_never_displaces_used_binding() {
     let mut view = BindingIndex::default();
     let owner = binding(1, 1, 1, NOW - 1000);
     bind(&mut view, &owner);
@@ -209,7 +209,7 @@ fn a_crowd_with_many_cards_never_displaces_what_the_owner_used() {
 }
 
 #[test]
-fn bindings_without_a_card_give_way_before_an_untried_one() {
+fn replaces_bindings_without_card_before_untried() {
     let mut view = BindingIndex::default();
     let crowd = i64::try_from(MAX_PER_ACCOUNT).unwrap();
     bind(&mut view, &binding(1, 1, 1, NOW - 1000));
@@ -231,7 +231,7 @@ fn taken(view: &BindingIndex) -> usize {
 }
 
 #[test]
-fn a_hundred_thousand_take_less_than_eight_megabytes_and_give_them_back() {
+fn hundred_thousand_bindings_use_and_release_eight_megabytes() {
     let mut view = BindingIndex::default();
     let many = |id: i64| Binding {
         account: AccountAddress::new(wallet(id.unsigned_abs()).0.0),
@@ -298,7 +298,7 @@ fn third_sign_in(with_strangers: bool) -> Option<Vec<Binding>> {
 }
 
 #[test]
-fn strangers_do_not_refuse_a_sign_in_of_the_owner() {
+fn strangers_cannot_block_sign_in_of_owner() {
     assert!(third_sign_in(false).is_some(), "without strangers one of the three gives way");
     assert!(third_sign_in(true).is_some(), "with strangers the owner is refused: no room for binding (119)");
 }

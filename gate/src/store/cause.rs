@@ -25,7 +25,7 @@ pub enum EvictionCause {
     Cancelled,
     /// The node has forgotten its peer.
     Lost,
-    /// What was known of its holder was erased.
+    /// The data of its holder was erased.
     Erased,
 }
 

@@ -20,14 +20,13 @@ const NODE_ADDRESS_NAME: &str = "node_address";
 pub(super) const PAUSE: &str = "paused";
 
 impl Store {
-    /// Notes that a session's peer has to be out of the tunnel, and why, before it is taken out.
+    /// Records the eviction of a session and its cause, before the peer is removed.
     pub async fn evict_session(&self, session_id: u64, cause: EvictionCause) -> Result<(), StoreError> {
         let (state, cause, evicted_at) = (SessionState::Evicted, Some(cause), Some(self.inner.clock.unix()));
         self.write(|reply| WriteRequest::Mark { session_id, state, cause, evicted_at, reply }).await
     }
 
-    /// Writes what an admitted session rests on now, in the place of what it rested on. A session that has left
-    /// the hub meanwhile stays away.
+    /// Replaces the basis of an admitted session. A session that has left the hub stays ended.
     pub async fn update_session(&self, record: SessionRecord) -> Result<(), StoreError> {
         let record = Arc::new(record);
         self.write(|reply| WriteRequest::Update { record, reply }).await
@@ -38,7 +37,7 @@ impl Store {
         lock(&self.inner.memory.live).is_peer_in_use(peer_id)
     }
 
-    /// Up to which block Ethereum's events were acted on.
+    /// Cursor up to which Ethereum's events were processed.
     pub async fn ethereum_cursor(&self) -> Result<Option<Cursor>, StoreError> {
         let value = self.inner.readers.read(|connection| sql::meta(connection, ETHEREUM_CURSOR_NAME)).await?;
         Ok(value.and_then(|bytes| {
@@ -47,13 +46,13 @@ impl Store {
         }))
     }
 
-    /// Events up to here were acted on.
+    /// Stores the cursor up to which events were processed.
     pub async fn set_ethereum_cursor(&self, cursor: Cursor) -> Result<(), StoreError> {
         let value = [&cursor.number.to_be_bytes()[..], cursor.hash.as_slice()].concat();
         self.write(|reply| WriteRequest::Meta { name: ETHEREUM_CURSOR_NAME, value, reply }).await
     }
 
-    /// The node's address on the hub, as it was told last.
+    /// The node's last known address on the hub.
     pub async fn node_address(&self) -> Result<Option<NodeAddress>, StoreError> {
         let value = self.inner.readers.read(|connection| sql::meta(connection, NODE_ADDRESS_NAME)).await?;
         Ok(value.and_then(|bytes| <[u8; 20]>::try_from(bytes).ok()).map(NodeAddress::new))
@@ -65,12 +64,12 @@ impl Store {
         self.write(|reply| WriteRequest::Meta { name: NODE_ADDRESS_NAME, value, reply }).await
     }
 
-    /// Whether and why there are no new admissions.
+    /// The pause of new admissions, if any.
     pub fn pause(&self) -> Option<Pause> {
         lock(&self.inner.memory.pause).clone()
     }
 
-    /// Begins or ends a pause, and writes down that and why.
+    /// Starts or ends a pause, with an audit entry.
     pub async fn set_paused(&self, paused: bool, reason: &str) -> Result<(), StoreError> {
         let action = if paused { "pause" } else { "resume" };
         let entry = self.entry(action, "all", reason);
@@ -78,23 +77,23 @@ impl Store {
         self.write(|reply| WriteRequest::Pause { pause, entry, reply }).await
     }
 
-    /// Writes down what the operator did, and why.
+    /// Appends an operator action to the audit log.
     pub async fn append_audit(&self, action: &str, subject: &str, reason: &str) -> Result<(), StoreError> {
         let entry = self.entry(action, subject, reason);
         self.write(|reply| WriteRequest::Audit { entry, reply }).await
     }
 
-    /// What the operator did, the newest first.
+    /// Audit entries, newest first.
     pub async fn audit_log(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         self.inner.readers.read(move |connection| sql_privacy::log(connection, limit)).await
     }
 
-    /// Everything that is kept of a wallet.
+    /// All stored data of a wallet.
     pub async fn export_wallet(&self, wallet: Address) -> Result<WalletExport, StoreError> {
         self.inner.readers.read(move |connection| sql_privacy::kept(connection, wallet)).await
     }
 
-    /// Forgets a wallet. Its peers must be out of the tunnel before.
+    /// Erases a wallet. Its peers must be out of the tunnel before.
     pub async fn erase_wallet(&self, wallet: Address, reason: &str) -> Result<(), StoreError> {
         let entry = self.entry("erase", "erased", reason);
         self.write(|reply| WriteRequest::Erase { wallet, entry, reply }).await?;

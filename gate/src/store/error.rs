@@ -24,7 +24,7 @@ pub enum StoreError {
         /// The accounts that it is bound to.
         bound: Vec<AccountAddress>,
     },
-    /// SessionTable sessions rest on every binding that could give way to a new one.
+    /// Live sessions rest on every binding that a new one could replace.
     #[error("live sessions rest on all bindings of the account or the card")]
     NoRoomForBinding {
         /// The account of the new binding.

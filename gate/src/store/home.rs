@@ -73,7 +73,7 @@ impl Home {
         Ok(path)
     }
 
-    /// Puts the prepared database in its place so that a crash leaves all of it or nothing.
+    /// Publishes the draft atomically: a crash leaves all of it or nothing.
     pub(super) fn publish(&self, draft: &Path) -> Result<(), OpenError> {
         let target = self.database();
         File::open(draft)
@@ -84,8 +84,8 @@ impl Home {
     }
 }
 
-/// Looks at the file's own bytes, so that a foreign file is not even opened as a database.
-/// `None` if there is no file, else the version of its schema.
+/// Reads the schema version from the file's header, so that a foreign file is not opened as a database. `None`: there
+/// is no file.
 pub(super) fn read_schema_version(path: &Path) -> Result<Option<u32>, OpenError> {
     let io = |source| OpenError::Io { path: path.to_owned(), source };
     let foreign = |why| Err(OpenError::Foreign { path: path.to_owned(), why });

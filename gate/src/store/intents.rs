@@ -36,7 +36,7 @@ struct Entry {
 pub(super) struct UnresolvedIntents(Mutex<BTreeMap<(u64, String), Entry>>);
 
 impl UnresolvedIntents {
-    /// Opens one, and keeps its key and its device's place.
+    /// Adds an unresolved intent, and claims its key and device slot.
     pub(super) fn open(&self, live: &Arc<Mutex<SessionTable>>, record: SessionRecord) {
         let claim = Claim {
             session_id: record.session_id,

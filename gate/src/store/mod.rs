@@ -76,7 +76,7 @@ pub struct Options {
     /// Used nonces. At least the time in which a challenge can be redeemed; a challenge that is older
     /// counts as used.
     pub nonce_retention: Duration,
-    /// Bindings after their end, so that a handshake is told "expired" and not "unknown".
+    /// Bindings after their end, so that a handshake is refused as expired and not as unknown.
     pub binding_retention: Duration,
     /// Sessions after their end.
     pub session_retention: Duration,
@@ -259,7 +259,7 @@ impl Store {
         self.write(|reply| WriteRequest::Forget { key, id, reply }).await
     }
 
-    /// Takes a tunnel key and a place for a handshake, before the node is asked.
+    /// Claims a tunnel key and a device slot for a handshake, before the node is asked.
     pub fn claim(&self, claim: Claim) -> Result<Reservation, ClaimError> {
         session_table::claim(&self.inner.memory.live, claim, self.inner.clock.unix())
     }
@@ -325,13 +325,13 @@ impl Store {
         lock(&self.inner.memory.live).of_account(account)
     }
 
-    /// Notes that a session's peer was taken out of the tunnel, or put back.
+    /// Sets whether the peer of a session is in the tunnel.
     pub async fn set_session_state(&self, session_id: u64, state: SessionState) -> Result<(), StoreError> {
         let evicted_at = (state == SessionState::Evicted).then(|| self.inner.clock.unix());
         self.write(|reply| WriteRequest::Mark { session_id, state, cause: None, evicted_at, reply }).await
     }
 
-    /// Notes that a session left the hub: its key and its device's place are free.
+    /// Records that a session left the hub: its key and device slot are free.
     pub async fn end_session(&self, session_id: u64) -> Result<(), StoreError> {
         self.write(|reply| WriteRequest::End { session_id, reply }).await
     }

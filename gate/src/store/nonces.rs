@@ -13,7 +13,7 @@ pub struct Nonce {
     pub random: [u8; 16],
 }
 
-/// What is known of a nonce.
+/// State of a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NonceState {
     /// Never redeemed.
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn remembers_until_the_horizon_and_never_opens_again() {
+    fn remembers_nonces_until_horizon() {
         let mut used = UsedNonces::new(0);
         assert_eq!(used.state(&nonce(100, 1)), NonceState::Fresh);
         used.insert(&nonce(100, 1));

@@ -73,7 +73,7 @@ pub(super) fn open(home: &Home) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Prepares a new database beside its place and moves it there whole.
+/// Prepares a new database in a draft file and publishes it atomically.
 fn create(home: &Home) -> Result<(), OpenError> {
     let draft = home.draft()?;
     let database = |source| OpenError::Database { path: draft.clone(), source };

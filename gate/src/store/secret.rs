@@ -159,13 +159,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_without_harm(text in "\\PC{0,80}") {
+        fn decodes_any_text_without_panic(text in "\\PC{0,80}") {
             let _ = TokenKey([7; 32]).open(&text);
         }
 
         /// A token leads to its row and nowhere else, and has one spelling.
         #[test]
-        fn a_token_reads_back(id: i64, secret: [u8; 32], at in 0..54_usize, letter in "[A-Za-z0-9_=+/. -]") {
+        fn token_round_trips_with_one_spelling(id: i64, secret: [u8; 32], at in 0..54_usize, letter in "[A-Za-z0-9_=+/. -]") {
             let key = TokenKey([7; 32]);
             let text = key.seal(id, secret);
             let token = key.open(&text).unwrap();

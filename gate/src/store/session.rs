@@ -57,7 +57,7 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
-    /// The address that holds the card, for which places are counted. None for a probe.
+    /// Address that holds the card, for which device slots are counted. `None` for a probe.
     pub fn holder(&self) -> Option<Address> {
         self.vault.or(self.wallet)
     }
@@ -72,7 +72,7 @@ impl SessionRecord {
         self.state == SessionState::Live
     }
 
-    /// Whether its peer is in the tunnel and takes a place of this holder and tier.
+    /// Whether its peer is in the tunnel and uses a device slot of this holder and tier.
     pub fn has_device_slot_of(&self, holder: Option<Address>, tier: &str) -> bool {
         self.is_live() && (self.holder(), self.tier.as_str()) == (holder, tier)
     }
@@ -123,7 +123,7 @@ impl SessionState {
 pub struct Claim {
     /// The session on the hub.
     pub session_id: u64,
-    /// The address that holds the card. None for a probe, which takes no place.
+    /// Address that holds the card. `None` for a probe, which uses no device slot.
     pub holder: Option<Address>,
     /// The tier's label.
     pub tier: String,
@@ -138,7 +138,8 @@ pub struct Claim {
 /// What one holder may have at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HolderLimits {
-    /// SessionTable sessions, the one of the claim included. A live session on the same holder and tier already has its place.
+    /// Live sessions, the one of the claim included. A live session with the same holder and tier has its device slot
+    /// already.
     pub devices: usize,
     /// Entries in the node's peer table, the one of the claim included: live sessions and evicted ones with a peer
     /// that the node has not removed yet. A session with a peer slot of this holder needs no other one.

@@ -47,7 +47,7 @@ impl<T: Default> Slab<T> {
         self.free.len() > CHUNK_LEN.max(self.room() / 2)
     }
 
-    /// Entries for which there was room at once.
+    /// Allocated entries, free ones included.
     pub(super) fn room(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK_LEN + last.len())
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_lead_to_their_entries_and_are_given_again() {
+    fn reuses_freed_indexes() {
         let mut slab = Slab::default();
         let numbers: Vec<u32> = (0..3 * CHUNK_LEN).map(|entry| slab.put(entry)).collect();
         assert!(numbers.iter().enumerate().all(|(entry, number)| *slab.at(*number) == entry));

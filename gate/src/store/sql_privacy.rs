@@ -8,7 +8,7 @@ use super::clock::UnixTime;
 use super::error::StoreError;
 use super::sql::{Done, account, address, all, run, wallet};
 
-/// In the place of an erased wallet.
+/// Audit subject that replaces an erased wallet.
 const ERASED: &str = "erased";
 
 pub(super) fn note(connection: &Connection, entry: &AuditEntry) -> Done {
@@ -17,12 +17,12 @@ pub(super) fn note(connection: &Connection, entry: &AuditEntry) -> Done {
     run(connection, statement, params![at, action, subject, reason])
 }
 
-/// The newest deeds, newest first.
+/// Audit entries, newest first.
 pub(super) fn log(connection: &Connection, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
     all(connection, "SELECT at, action, subject, reason FROM audit ORDER BY id DESC LIMIT $1", [limit], entry)
 }
 
-/// Drops deeds from before `limit`.
+/// Deletes audit entries from before `limit`.
 pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
     run(connection, "DELETE FROM audit WHERE at <= $1", [limit])
 }

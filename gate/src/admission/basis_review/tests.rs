@@ -1,4 +1,5 @@
-//! Random worlds of wallets, vaults, delegations and slow answers: what one look may cost and conclude.
+//! Property tests: random wallets, vaults, delegations and slow answers bound the cost and the conclusion of a
+//! re-evaluation.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -127,7 +128,7 @@ impl World {
         })
     }
 
-    /// The same among the bindings whose questions are answered before a look ends.
+    /// Whether a card behind a binding with an answer in time allows the session.
     fn entitles_in_time(&self) -> bool {
         let limit = u64::try_from(MAX_DECISION_TIME.as_millis()).unwrap();
         self.inquiries().iter().any(|inquiry| {
@@ -141,12 +142,12 @@ impl World {
         self.look(&record()).inquiries
     }
 
-    /// What a look at a live session concludes, what it asked and how long it took.
+    /// Re-evaluates a live session; returns verdict, inquiries and duration.
     fn reevaluate(&self) -> (Verdict, Vec<Inquiry>, Duration) {
         self.run(None)
     }
 
-    /// The same for an evicted session after `tries` looks without a conclusion.
+    /// Searches a basis for an evicted session after `tries` searches without a result.
     fn search_basis(&self, tries: u32) -> (Verdict, Vec<Inquiry>, Duration) {
         self.run(Some(tries))
     }
@@ -209,7 +210,7 @@ proptest! {
     /// Whatever the crowd: one question about what the session rests on, then a few for a short time. A session stays
     /// only with a basis that is true, and never while nothing entitles it.
     #[test]
-    fn retention_is_bounded(world in any_world(prompt_wallet(), true)) {
+    fn reevaluation_is_bounded(world in any_world(prompt_wallet(), true)) {
         let (verdict, asked, time) = world.reevaluate();
         prop_assert!(asked.len() <= 1 + MAX_CONCURRENT_INQUIRIES, "{} questions", asked.len());
         let own = Duration::from_millis(world.wallets[&WALLET].delay.unwrap());
@@ -228,9 +229,9 @@ proptest! {
         }
     }
 
-    /// While the session's own basis is there, one question settles the look, and strangers change nothing.
+    /// While the session's own basis exists, one inquiry decides, and strangers change nothing.
     #[test]
-    fn strangers_do_not_move_a_session(mut world in any_world(prompt_wallet(), true)) {
+    fn strangers_do_not_move_session(mut world in any_world(prompt_wallet(), true)) {
         prop_assume!(world.order.contains(&WALLET));
         world.wallets.get_mut(&WALLET).unwrap().vaults.insert(VAULT, Tier::Free);
         let (verdict, asked, time) = world.reevaluate();
@@ -243,7 +244,7 @@ proptest! {
 
     /// Without an answer about what it rests on, nothing is concluded but what others prove.
     #[test]
-    fn silence_is_not_a_loss(world in any_world(any_wallet(Just(None)), true)) {
+    fn unanswered_inquiry_evicts_no_session(world in any_world(any_wallet(Just(None)), true)) {
         prop_assume!(world.order.contains(&WALLET));
         let (verdict, asked, time) = world.reevaluate();
         let is_lost = matches!(verdict, Verdict::Evict { .. });
@@ -254,17 +255,17 @@ proptest! {
 
     /// After an eviction everything is asked: a session comes back exactly if something entitles it.
     #[test]
-    fn search_finds_what_there_is(world in any_world(prompt_wallet(), false), tries in 0..9_u32) {
+    fn search_restores_exactly_entitled_sessions(world in any_world(prompt_wallet(), false), tries in 0..9_u32) {
         let (verdict, asked, _) = world.search_basis(tries);
         prop_assert_eq!(asked.len(), world.inquiries().len());
         prop_assert_eq!(matches!(verdict, Verdict::Keep { .. }), world.entitles());
         prop_assert!(!matches!(verdict, Verdict::Unknown));
     }
 
-    /// Questions that are never answered lengthen no look, and hide no basis for ever: it is found within as many looks
-    /// as there are groups of questions.
+    /// Unanswered inquiries prolong no re-evaluation and hide no basis forever: it is found within as many searches as
+    /// there are groups of inquiries.
     #[test]
-    fn silent_wallets_hide_no_basis(world in any_world(prompt_wallet(), true)) {
+    fn unanswered_wallets_hide_no_basis(world in any_world(prompt_wallet(), true)) {
         let looks = u32::try_from(world.inquiries().len().div_ceil(MAX_CONCURRENT_INQUIRIES)).unwrap().max(1);
         let mut is_found = false;
         for tries in 0..looks {

@@ -74,7 +74,7 @@ fn allows(basis: Basis, session: SessionFinding) -> bool {
 }
 
 #[test]
-fn a_tier_uses_its_own_session_kinds_only() {
+fn tier_allows_only_its_session_kinds() {
     let may = |tier, session| allows(basis(tier, None), session);
     assert!(may(Tier::Free, DIRECT));
     assert!(may(Tier::Free, SessionFinding::Kind(SessionKind::Plan(1))));
@@ -87,7 +87,7 @@ fn a_tier_uses_its_own_session_kinds_only() {
 }
 
 #[test]
-fn each_refusal_has_its_reason() {
+fn reports_refusal_nearest_to_entry() {
     let own = AccountLink::OwnKey;
     let code = |findings: &[(AccountLink, Finding)]| refused(findings, DIRECT).code();
     assert_eq!(code(&[(own, Some(found(&[])))]), 103);
@@ -95,7 +95,7 @@ fn each_refusal_has_its_reason() {
     assert_eq!(code(&[(binding(), Some(found(&[basis(Tier::Paid, None)])))]), 106);
     assert_eq!(code(&[(binding(), Some(found(&[basis(Tier::Free, Some(DENIED))])))]), 109);
     assert_eq!(refused(&[(binding(), None)], DIRECT), Refusal::EthereumUnavailable);
-    // The nearest to entry is told, whichever comes first; Ethereum is not blamed for what was not asked in time.
+    // The refusal nearest to entry wins in any order; Ethereum is not blamed for an inquiry that ran out of time.
     let mixed = [(binding(), Some(found(&[]))), (own, None)];
     assert_eq!(refused(&mixed, DIRECT), Refusal::Unfinished { checked: 1, all: 2 });
     assert_eq!(code(&[(binding(), None), (binding(), Some(found(&[basis(Tier::Paid, None)])))]), 106);
@@ -134,7 +134,7 @@ proptest! {
 
     /// A chosen basis is one that was found, is not denied, has not ended and allows the session.
     #[test]
-    fn every_choice_is_justified(findings in any_findings(), session in any_session()) {
+    fn allowed_bases_are_found_and_permitted(findings in any_findings(), session in any_session()) {
         let policy = policy();
         for (candidate, basis) in allowed_bases(&policy, &findings, session, NOW) {
             let found = findings.iter().filter(|(inquiry, _)| inquiry.candidate == *candidate);
@@ -147,9 +147,9 @@ proptest! {
         }
     }
 
-    /// What strangers add, in whatever place, takes away none of the owner's allowed_bases and leaves them in their order.
+    /// Findings of strangers, at any position, remove none of the owner's allowed bases and keep their order.
     #[test]
-    fn added_findings_only_add_choices(
+    fn findings_of_strangers_only_add_bases(
         mine in any_findings(),
         theirs in any_findings(),
         places in prop::collection::vec(0..20_usize, 5),

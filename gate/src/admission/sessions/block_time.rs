@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn learns_the_chains_pace() {
+    fn estimates_block_time() {
         for block in [500, 2000, 6000].map(Duration::from_millis) {
             let mut pace = BlockTimeEstimator::new();
             let mut now = Instant::now();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_many_blocks_and_a_step_back_is_no_pace() {
+    fn spreads_gap_over_blocks_and_ignores_step_back() {
         let mut pace = BlockTimeEstimator::new();
         let now = Instant::now();
         pace.observe_height(100, now);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_answered_with_patience() {
+    fn backs_off_after_failures() {
         let mut pace = BlockTimeEstimator::new();
         let pauses: Vec<_> = (0..7)
             .map(|_| {

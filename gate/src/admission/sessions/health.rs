@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn since_is_when_it_changed() {
+    fn since_is_time_of_last_change() {
         let health = HubHealthTracker::new();
         let start = health.now();
         assert!(!start.is_up());

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn paging_stops_where_everything_is_known() {
+    fn paging_stops_at_indexed_sessions() {
         let mut known = known();
         assert!(!known.is_complete());
         assert!(listed(&mut known, &[5, 3, 1], 10).is_empty());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_session_ends_only_when_the_hub_says_so() {
+    fn missing_session_ends_only_when_hub_confirms() {
         let mut known = known();
         listed(&mut known, &[5, 3], 10);
         assert_eq!(listed(&mut known, &[5], 11), [3]);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_came_during_the_list_is_not_missing() {
+    fn session_added_during_listing_is_not_missing() {
         let mut known = known();
         listed(&mut known, &[5], 10);
         let mut listing = known.begin_listing();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn expected_sessions_are_looked_after() {
+    fn queries_watched_sessions() {
         let mut known = known();
         known.expect(1);
         known.expect(4);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_session_is_told_once() {
+    fn publishes_cancellation_once() {
         let mut known = known();
         listed(&mut known, &[5], 10);
         let mut cancelled = page(&[5], 11, false);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_of_a_cancellation_that_a_single_question_learned() {
+    fn publishes_cancellation_found_by_single_query() {
         let mut known = known();
         known.expect(5);
         known.insert_queried(Seen {
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn another_nodes_sessions_are_not_ours() {
+    fn ignores_sessions_of_other_nodes() {
         let mut known = known();
         listed(&mut known, &[5], 10);
         let other = NodeAddress::new([3; 20]);
@@ -299,7 +299,7 @@ mod tests {
         /// After any changes on the hub between listings, the index holds exactly the existing sessions, and each end
         /// was published once.
         #[test]
-        fn we_follow(rounds in prop::collection::vec((prop::collection::btree_set(0_usize..40, 0..10), 0_u64..4), 1..20)) {
+        fn index_equals_hub_after_any_changes(rounds in prop::collection::vec((prop::collection::btree_set(0_usize..40, 0..10), 0_u64..4), 1..20)) {
             let (mut known, mut hub, mut next, mut told) = (known(), BTreeSet::new(), 1_u64, BTreeSet::new());
             for (height, (ends, starts)) in (1..).zip(rounds) {
                 let gone: Vec<u64> = ends.iter().filter_map(|index| hub.iter().nth(*index).copied()).collect();

@@ -67,7 +67,7 @@ impl FollowedHub {
 }
 
 #[tokio::test]
-async fn what_was_learned_ahead_is_not_asked_for() {
+async fn indexed_session_needs_no_query() {
     let stub = stub();
     put(&stub, 3, SessionKind::Direct);
     let followed = follow(sessions(stub.addr()), || Some(NODE));
@@ -83,7 +83,7 @@ async fn what_was_learned_ahead_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_quiet_hub_is_asked_little() {
+async fn polls_quiet_hub_rarely() {
     let stub = stub();
     let followed = follow(sessions(stub.addr()), || Some(NODE));
     until("the hub is up", || followed.sessions.health().is_up()).await;
@@ -94,7 +94,7 @@ async fn a_quiet_hub_is_asked_little() {
 }
 
 #[tokio::test]
-async fn ends_and_cancellations_are_told() {
+async fn publishes_ends_and_cancellations() {
     let stub = stub();
     for id in 1..=3 {
         put(&stub, id, SessionKind::Direct);
@@ -117,7 +117,7 @@ async fn ends_and_cancellations_are_told() {
 }
 
 #[tokio::test]
-async fn many_sessions_are_learned_page_by_page() {
+async fn lists_many_sessions_page_by_page() {
     let stub = stub();
     stub.state().page = 40;
     for id in 1..=130 {
@@ -135,7 +135,7 @@ async fn many_sessions_are_learned_page_by_page() {
 }
 
 #[tokio::test]
-async fn askers_of_one_session_ask_once_and_absence_is_not_kept() {
+async fn shares_concurrent_queries_and_caches_no_absence() {
     let stub = stub();
     stub.state().put(3, ACCOUNT, NodeAddress::new([9; 20]), SessionKind::Plan(1));
     stub.state().delay = Duration::from_millis(50);
@@ -149,7 +149,7 @@ async fn askers_of_one_session_ask_once_and_absence_is_not_kept() {
 }
 
 #[tokio::test]
-async fn errors_are_not_kept_and_what_is_known_needs_no_hub() {
+async fn caches_no_errors_and_serves_indexed_sessions_without_hub() {
     let stub = stub();
     put(&stub, 3, SessionKind::Direct);
     let followed = follow(sessions(stub.addr()), || Some(NODE));
@@ -169,7 +169,7 @@ async fn errors_are_not_kept_and_what_is_known_needs_no_hub() {
 }
 
 #[tokio::test]
-async fn the_node_may_be_known_later_and_change() {
+async fn follows_node_announced_later_or_changed() {
     let stub = stub();
     put(&stub, 3, SessionKind::Direct);
     let node = Arc::new(Mutex::new(None));
@@ -188,7 +188,7 @@ async fn the_node_may_be_known_later_and_change() {
 }
 
 #[tokio::test]
-async fn a_hub_that_is_not_there_at_the_start_is_found_later() {
+async fn connects_to_hub_that_starts_later() {
     let first = stub();
     let addr = first.addr();
     first.stop().await;

@@ -13,7 +13,7 @@ const SESSIONS: u64 = 12;
 
 /// One step; sessions are counted for each holder.
 #[derive(Debug, Clone, Copy)]
-enum PlannedWrite {
+enum Step {
     /// A handshake is with the node.
     Claim(u64),
     /// The node has answered to the oldest claim.
@@ -25,7 +25,7 @@ enum PlannedWrite {
     Release(u64),
     /// The session left the hub.
     End(u64),
-    /// The session rests on the cards of another holder from now on, if there is a place.
+    /// The session moves to the cards of another holder, if there is a free device slot.
     Move(u64, u8),
     /// Minutes pass.
     Wait(u8),
@@ -55,9 +55,9 @@ fn limited(record: &SessionRecord, limits: HolderLimits) -> Claim {
 
 impl Gate {
     /// Does a step of a holder; what came of it.
-    fn step(&mut self, holder: u8, step: PlannedWrite) -> String {
+    fn step(&mut self, holder: u8, step: Step) -> String {
         match step {
-            PlannedWrite::Claim(index) => {
+            Step::Claim(index) => {
                 let id = number(holder, index);
                 let is_new = self.live.get(id).is_none();
                 let limits = HolderLimits {
@@ -70,11 +70,11 @@ impl Gate {
                 }
                 format!("{:?}", claimed.map(drop))
             }
-            PlannedWrite::Admit | PlannedWrite::Refuse => {
+            Step::Admit | Step::Refuse => {
                 let Some((claim, id)) = self.claims.entry(holder).or_default().pop_front() else {
                     return String::new();
                 };
-                if matches!(step, PlannedWrite::Admit) {
+                if matches!(step, Step::Admit) {
                     if self.live.get(id).is_none() {
                         self.begun.push((holder, self.now));
                     }
@@ -83,22 +83,22 @@ impl Gate {
                 self.live.release(claim);
                 String::new()
             }
-            PlannedWrite::Evict(index, cause) => {
+            Step::Evict(index, cause) => {
                 let Some(old) = self.live.get(number(holder, index)) else { return String::new() };
                 let (state, evicted_at) = (SessionState::Evicted, Some(self.now));
                 let new = SessionRecord { state, cause: Some(cause), evicted_at, ..(*old).clone() };
                 self.live.put(Arc::new(new));
                 String::new()
             }
-            PlannedWrite::Release(index) => {
+            Step::Release(index) => {
                 self.live.release_peer_slot(number(holder, index));
                 String::new()
             }
-            PlannedWrite::End(index) => {
+            Step::End(index) => {
                 self.live.remove(number(holder, index));
                 String::new()
             }
-            PlannedWrite::Move(index, to) => {
+            Step::Move(index, to) => {
                 let live = |record: &Arc<SessionRecord>| record.is_live();
                 let Some(old) = self.live.get(number(holder, index)).filter(live) else {
                     return String::new();
@@ -112,7 +112,7 @@ impl Gate {
                 }
                 String::new()
             }
-            PlannedWrite::Wait(minutes) => {
+            Step::Wait(minutes) => {
                 self.now += 60 * UnixTime::from(minutes);
                 String::new()
             }
@@ -137,7 +137,7 @@ impl Gate {
     }
 }
 
-fn any_step() -> impl Strategy<Value = PlannedWrite> {
+fn any_step() -> impl Strategy<Value = Step> {
     let causes = [
         EvictionCause::NoCard,
         EvictionCause::Cancelled,
@@ -146,19 +146,19 @@ fn any_step() -> impl Strategy<Value = PlannedWrite> {
         EvictionCause::Lost,
     ];
     prop_oneof![
-        6 => (0..SESSIONS).prop_map(PlannedWrite::Claim),
-        6 => Just(PlannedWrite::Admit),
-        1 => Just(PlannedWrite::Refuse),
-        3 => (0..SESSIONS, prop::sample::select(causes.to_vec())).prop_map(|(id, cause)| PlannedWrite::Evict(id, cause)),
-        2 => (0..SESSIONS).prop_map(PlannedWrite::Release),
-        1 => (0..SESSIONS).prop_map(PlannedWrite::End),
-        1 => (0..30_u8).prop_map(PlannedWrite::Wait),
+        6 => (0..SESSIONS).prop_map(Step::Claim),
+        6 => Just(Step::Admit),
+        1 => Just(Step::Refuse),
+        3 => (0..SESSIONS, prop::sample::select(causes.to_vec())).prop_map(|(id, cause)| Step::Evict(id, cause)),
+        2 => (0..SESSIONS).prop_map(Step::Release),
+        1 => (0..SESSIONS).prop_map(Step::End),
+        1 => (0..30_u8).prop_map(Step::Wait),
     ]
 }
 
 /// Steps of all holders, which may also move their own sessions to one another.
-fn any_steps() -> impl Strategy<Value = Vec<(u8, PlannedWrite)>> {
-    let moved = (0..SESSIONS, 0..HOLDERS).prop_map(|(id, to)| PlannedWrite::Move(id, to));
+fn any_steps() -> impl Strategy<Value = Vec<(u8, Step)>> {
+    let moved = (0..SESSIONS, 0..HOLDERS).prop_map(|(id, to)| Step::Move(id, to));
     prop::collection::vec((0..HOLDERS, prop_oneof![9 => any_step(), 1 => moved]), 0..150)
 }
 
@@ -166,7 +166,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn slots_are_bounded(steps in any_steps()) {
+    fn device_and_peer_slots_are_bounded(steps in any_steps()) {
         let mut gate = Gate { now: 1_000_000, ..Gate::default() };
         for (holder, step) in steps {
             gate.step(holder, step);
@@ -176,13 +176,13 @@ proptest! {
 
     /// What one holder sees is the same with and without all others.
     #[test]
-    fn strangers_change_nothing(steps in prop::collection::vec((0..HOLDERS, any_step()), 0..150)) {
+    fn strangers_do_not_affect_holder(steps in prop::collection::vec((0..HOLDERS, any_step()), 0..150)) {
         let mut alone = Gate { now: 1_000_000, ..Gate::default() };
         let mut among_others = Gate { now: 1_000_000, ..Gate::default() };
         for (holder, step) in steps {
             let seen = among_others.step(holder, step);
             // All holders share one clock.
-            if holder == 0 || matches!(step, PlannedWrite::Wait(_)) {
+            if holder == 0 || matches!(step, Step::Wait(_)) {
                 prop_assert_eq!(seen, alone.step(holder, step));
             }
         }
@@ -192,7 +192,7 @@ proptest! {
 /// A session whose peer still holds a slot for one holder is admitted again, by another key, for another holder whose
 /// slots are all held.
 #[test]
-fn a_session_admitted_again_for_another_holder_takes_one_of_its_slots() {
+fn readmission_for_other_holder_takes_peer_slot() {
     let mut live = SessionTable::default();
     let evicted = |holder: u8, id: u64| SessionRecord {
         state: SessionState::Evicted,

@@ -10,7 +10,7 @@ fn other(home: &Path) -> Connection {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_locked_database_is_an_error_and_passes() {
+async fn recovers_from_locked_database() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (_, token) = store.redeem(redemption(1, 1, 1)).await.unwrap();
@@ -32,7 +32,7 @@ async fn a_locked_database_is_an_error_and_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_write_does_not_fail_its_neighbours() {
+async fn bad_write_fails_alone() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let saboteur = other(home.path());
@@ -62,7 +62,7 @@ async fn one_bad_write_does_not_fail_its_neighbours() {
 }
 
 #[tokio::test]
-async fn a_nonce_that_only_the_database_knows_is_used() {
+async fn rejects_nonce_known_only_to_database() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let new = redemption(1, 1, 1);
@@ -75,7 +75,7 @@ async fn a_nonce_that_only_the_database_knows_is_used() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_an_error_and_passes() {
+async fn recovers_from_full_disk() {
     let home = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(NOW));
     let small = Options { max_pages: Some(24), ..Options::default() };
@@ -109,7 +109,7 @@ async fn a_full_disk_is_an_error_and_passes() {
 }
 
 #[tokio::test]
-async fn after_the_end_writes_are_refused() {
+async fn refuses_writes_after_close() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     store.close().await;

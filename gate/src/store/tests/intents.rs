@@ -7,7 +7,7 @@ use super::*;
 use crate::store::{Claim, ClaimError, HolderLimits};
 
 #[tokio::test]
-async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
+async fn intent_is_unresolved_after_restart_until_discarded() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (taken, refused, recorded) = (session(1, 1, Some(2)), session(2, 1, None), session(3, 3, None));
@@ -56,7 +56,7 @@ async fn what_was_with_the_node_is_open_after_a_restart_until_it_is_settled() {
 }
 
 #[tokio::test]
-async fn an_open_one_becomes_a_session_and_forgets_an_erased_wallet() {
+async fn unresolved_intent_becomes_session_and_erases_wallet() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (one, two) = (session(1, 1, None), session(2, 2, None));
@@ -82,7 +82,7 @@ fn locker(home: &Path) -> rusqlite::Connection {
 }
 
 #[tokio::test]
-async fn what_speaks_of_peers_is_written_at_once() {
+async fn writes_peer_writes_inline() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let new = session(1, 1, None);
@@ -105,14 +105,14 @@ async fn what_speaks_of_peers_is_written_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_written_at_once_does_not_overtake() {
+async fn inline_write_does_not_overtake_queue() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for n in 0..50 {
         let new = session(n, 1, None);
         store.record_intent(new.clone()).await.unwrap();
         let locker = locker(home.path());
-        // Given up, which the lock delays, and at once wanted again.
+        // Discarded, which the lock delays, and recorded again immediately.
         store.discard_intent(&new);
         let again = store.clone();
         let again = tokio::spawn(async move { again.record_intent(new).await });
@@ -126,7 +126,7 @@ async fn what_is_written_at_once_does_not_overtake() {
 }
 
 #[tokio::test]
-async fn writes_at_once_do_not_make_the_log_grow_for_ever() {
+async fn inline_writes_keep_log_bounded() {
     let home = tempfile::tempdir().unwrap();
     let options = Options { checkpoint_interval: std::time::Duration::from_secs(3600), ..Options::default() };
     let store = Store::open_with(home.path(), options, Arc::new(ManualClock::at(NOW))).await.unwrap();

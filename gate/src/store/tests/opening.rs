@@ -14,7 +14,7 @@ async fn refused(home: &Path) -> OpenError {
 }
 
 #[tokio::test]
-async fn home_and_files_are_for_the_owner_only() {
+async fn home_and_files_are_private_to_owner() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("deep/.sovereign-gate");
     let store = open(&dir).await;
@@ -34,7 +34,7 @@ async fn home_and_files_are_for_the_owner_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_closed_is_one_file() {
+async fn closed_store_is_one_file() {
     for n in 0..20 {
         let home = tempfile::tempdir().unwrap();
         let store = open(home.path()).await;
@@ -47,7 +47,7 @@ async fn what_was_closed_is_one_file() {
 }
 
 #[tokio::test]
-async fn the_log_is_moved_into_the_database_without_a_load() {
+async fn checkpoints_log_without_load() {
     let home = tempfile::tempdir().unwrap();
     let options = Options { checkpoint_interval: Duration::from_millis(20), ..Options::default() };
     let clock = Arc::new(ManualClock::at(NOW));
@@ -68,7 +68,7 @@ async fn the_log_is_moved_into_the_database_without_a_load() {
 }
 
 #[tokio::test]
-async fn a_second_instance_is_refused_until_the_first_is_gone() {
+async fn refuses_second_instance_while_first_runs() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     assert!(matches!(refused(home.path()).await, OpenError::InUse { .. }));
@@ -88,7 +88,7 @@ async fn a_second_instance_is_refused_until_the_first_is_gone() {
 }
 
 #[tokio::test]
-async fn foreign_and_torn_files_are_refused_and_not_touched() {
+async fn refuses_foreign_and_damaged_files_unchanged() {
     let home = tempfile::tempdir().unwrap();
     let ours = home.path().join("ours");
     let store = open(&ours).await;
@@ -136,9 +136,9 @@ async fn foreign_and_torn_files_are_refused_and_not_touched() {
 
 /// What a create_at_version program wrote is read, and what it did not know is unknown.
 #[tokio::test]
-async fn sessions_of_a_former_program_are_of_no_known_plan() {
+async fn migrated_sessions_have_no_plan() {
     let home = tempfile::tempdir().unwrap();
-    let create_at_version = schema::create_at_version(&home.path().join("gate.db"), 3);
+    let database = schema::create_at_version(&home.path().join("gate.db"), 3);
     let values = "x'0101010101010101010101010101010101010101', x'0202020202020202020202020202020202020202', \
          NULL, NULL, 'paid', 'wireguard'";
     let hash = "x'0303030303030303030303030303030303030303030303030303030303030303'";
@@ -150,8 +150,8 @@ async fn sessions_of_a_former_program_are_of_no_known_plan() {
          handshake_hash, admitted_at, decision_block, expires_at) \
          VALUES (8, {values}, 'key 8', {hash}, {NOW}, 1, {NOW})"
     );
-    create_at_version.execute_batch(&written).unwrap();
-    create_at_version.close().unwrap();
+    database.execute_batch(&written).unwrap();
+    database.close().unwrap();
 
     let store = open(home.path()).await;
     let old = store.session(7).unwrap();
@@ -172,24 +172,24 @@ async fn sessions_of_a_former_program_are_of_no_known_plan() {
 
 /// The table counts; the mark in the head could lag behind it.
 #[tokio::test]
-async fn a_migration_of_a_former_program_that_was_cut_off_is_not_done_twice() {
+async fn interrupted_migration_runs_once() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("gate.db");
-    let create_at_version = schema::create_at_version(&path, 4);
-    create_at_version.execute_batch("PRAGMA user_version = 3").unwrap();
-    create_at_version.close().unwrap();
+    let database = schema::create_at_version(&path, 4);
+    database.execute_batch("PRAGMA user_version = 3").unwrap();
+    database.close().unwrap();
     open(home.path()).await.close().await;
 
     let newer = home.path().join("newer");
     std::fs::create_dir(&newer).unwrap();
-    let create_at_version = schema::create_at_version(&newer.join("gate.db"), 4);
-    create_at_version.execute_batch("INSERT INTO _sqlx_migrations VALUES (7)").unwrap();
-    create_at_version.close().unwrap();
+    let database = schema::create_at_version(&newer.join("gate.db"), 4);
+    database.execute_batch("INSERT INTO _sqlx_migrations VALUES (7)").unwrap();
+    database.close().unwrap();
     assert!(matches!(refused(&newer).await, OpenError::Newer { found: 7, known: 6, .. }));
 }
 
 #[tokio::test]
-async fn a_start_that_was_cut_off_leaves_nothing_in_the_way() {
+async fn opens_after_interrupted_creation() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("gate.db.new"), b"half a database").unwrap();
     let store = open(home.path()).await;
@@ -199,14 +199,14 @@ async fn a_start_that_was_cut_off_leaves_nothing_in_the_way() {
 }
 
 #[tokio::test]
-async fn old_entries_go_and_old_nonces_stay_closed() {
+async fn purges_old_entries_and_keeps_old_nonces_refused() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let old = redemption(1, 1, 1);
     let (binding, _) = store.redeem(old.clone()).await.unwrap();
     store.close().await;
 
-    // Expired, but it is still told from an unknown one.
+    // An expired binding differs from an unknown one.
     let (store, _) = open_at(home.path(), NOW + DAY + 3600).await;
     assert!(store.bindings_of(&account(1))[0].expired(NOW + DAY + 3600));
     assert_eq!(store.nonce_state(&old.nonce.unwrap()), NonceState::Forgotten);
@@ -219,9 +219,9 @@ async fn old_entries_go_and_old_nonces_stay_closed() {
     store.close().await;
 }
 
-/// While it was ahead, the used nonces of today were forgotten: new ones are good again at once, with a new key.
+/// After the clock was ahead, the used nonces of today are forgotten: new ones are valid again with a new key.
 #[tokio::test]
-async fn a_clock_that_was_ahead_for_a_moment_keeps_nobody_out() {
+async fn accepts_challenges_after_clock_was_briefly_ahead() {
     let home = tempfile::tempdir().unwrap();
     let (store, clock) = open_at(home.path(), NOW + DAY).await;
     let tag = || hmac::Mac::finalize(store.nonce_key().mac()).into_bytes();
@@ -241,7 +241,7 @@ async fn a_clock_that_was_ahead_for_a_moment_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_clock_set_back_voids_old_challenges_instead_of_opening_them() {
+async fn voids_old_challenges_when_clock_is_set_back() {
     let home = tempfile::tempdir().unwrap();
     let (store, _) = open_at(home.path(), NOW + DAY).await;
     let key = store.nonce_key();

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{MAX_PER_ACCOUNT, NonceState, StoreError};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_at_once_exactly_one_wins() {
+async fn one_of_hundred_concurrent_redemptions_succeeds() {
     let home = tempfile::tempdir().unwrap();
     let store = open(&home.path().join("gate")).await;
     let mut winners = std::collections::BTreeSet::new();
@@ -33,7 +33,7 @@ async fn of_a_hundred_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn a_confirmed_binding_outlives_the_process() {
+async fn confirmed_binding_survives_crash() {
     let home = tempfile::tempdir().unwrap();
     let (dir, copy) = (home.path().join("gate"), home.path().join("copy"));
     let store = open(&dir).await;
@@ -65,7 +65,7 @@ async fn a_confirmed_binding_outlives_the_process() {
 }
 
 #[tokio::test]
-async fn a_wallet_binds_no_more_accounts_than_it_may() {
+async fn bounds_accounts_of_wallet() {
     let home = tempfile::tempdir().unwrap();
     let (store, clock) = open_at(home.path(), NOW).await;
     for owner in 1..=6 {
@@ -94,7 +94,7 @@ async fn a_wallet_binds_no_more_accounts_than_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_limit_holds_when_all_come_at_once() {
+async fn bounds_accounts_of_wallet_under_concurrency() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let attempts: Vec<_> = (1..=50)
@@ -115,7 +115,7 @@ async fn the_limit_holds_when_all_come_at_once() {
 }
 
 #[tokio::test]
-async fn a_newer_binding_replaces_the_older_and_its_token() {
+async fn newer_binding_replaces_older_and_its_token() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (old, old_token) = store.redeem(redemption(1, 1, 1)).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_newer_binding_replaces_the_older_and_its_token() {
 }
 
 #[tokio::test]
-async fn foreign_tokens_open_nothing() {
+async fn rejects_foreign_tokens() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (_, token) = store.redeem(redemption(1, 1, 1)).await.unwrap();
@@ -156,7 +156,7 @@ async fn foreign_tokens_open_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_cannot_fill_an_account_without_bound() {
+async fn strangers_cannot_exceed_account_bound() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (owner, _) = store.redeem(redemption(255, 1, 255)).await.unwrap();
@@ -193,7 +193,7 @@ async fn strangers_cannot_fill_an_account_without_bound() {
 }
 
 #[tokio::test]
-async fn a_relayed_binding_needs_no_nonce_of_ours() {
+async fn relayed_binding_needs_no_nonce() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let relayed = Redemption { nonce: None, ..redemption(1, 1, 1) };

@@ -42,7 +42,7 @@ pub(crate) fn claim(record: &SessionRecord, devices: usize) -> Claim {
 }
 
 #[tokio::test]
-async fn a_session_outlives_the_process_until_it_ends() {
+async fn session_survives_restart_until_end() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let (first, last) = (session(7, 1, Some(2)), session(u64::MAX, 3, None));
@@ -71,7 +71,7 @@ async fn a_session_outlives_the_process_until_it_ends() {
 }
 
 #[tokio::test]
-async fn ended_sessions_and_old_deeds_go_when_their_time_is_over() {
+async fn purges_ended_sessions_and_old_audit_entries() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for record in [session(1, 1, None), session(2, 1, None)] {
@@ -93,7 +93,7 @@ async fn ended_sessions_and_old_deeds_go_when_their_time_is_over() {
 }
 
 #[tokio::test]
-async fn places_are_counted_for_the_address_that_holds_the_card() {
+async fn counts_device_slots_per_card_holder() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     // Two hot wallets of one vault, the vault itself, and another holder.
@@ -125,7 +125,7 @@ async fn places_are_counted_for_the_address_that_holds_the_card() {
 }
 
 #[tokio::test]
-async fn evicted_sessions_hold_slots_until_the_node_removes_their_peers() {
+async fn evicted_sessions_hold_peer_slots_until_removal() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for id in 1..=6 {
@@ -158,9 +158,9 @@ async fn evicted_sessions_hold_slots_until_the_node_removes_their_peers() {
     store.close().await;
 }
 
-/// A session that moves to another holder takes a place there, and its slot counts where it was admitted.
+/// A session that moves to another holder uses a device slot there; its peer slot counts where it was admitted.
 #[tokio::test]
-async fn a_live_session_needs_no_further_slot_to_move() {
+async fn moving_live_session_needs_no_further_peer_slot() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for id in 1..=6 {
@@ -191,7 +191,7 @@ async fn a_live_session_needs_no_further_slot_to_move() {
 }
 
 #[tokio::test]
-async fn new_sessions_of_a_holder_are_bounded_within_an_hour() {
+async fn bounds_new_sessions_of_holder_per_hour() {
     let home = tempfile::tempdir().unwrap();
     let (store, clock) = open_at(home.path(), NOW).await;
     let new = |id: u64, signer: u8| {
@@ -222,9 +222,9 @@ async fn new_sessions_of_a_holder_are_bounded_within_an_hour() {
     store.close().await;
 }
 
-/// Plans may be for different numbers of devices: a session that came with a small one keeps its place beside others.
+/// Plans have different device limits: a session with a small limit keeps its slot beside others.
 #[tokio::test]
-async fn a_live_session_has_its_place_and_each_newcomer_is_held_to_its_own_figure() {
+async fn live_session_keeps_slot_and_newcomer_has_own_limit() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for id in 1..=4 {
@@ -236,7 +236,7 @@ async fn a_live_session_has_its_place_and_each_newcomer_is_held_to_its_own_figur
     let newcomer = session(5, 1, None);
     assert!(matches!(store.claim(claim(&newcomer, 4)), Err(ClaimError::DeviceLimit { limit: 4, .. })));
     drop(store.claim(claim(&newcomer, 5)).unwrap());
-    // Of another tier, or once it was taken out, it takes a place anew.
+    // With another tier, or after an eviction, it claims a new slot.
     let other_tier = Claim { tier: "paid".to_owned(), ..repeat.clone() };
     assert_eq!(store.claim(other_tier).unwrap_err(), others(2));
     store.set_session_state(1, SessionState::Evicted).await.unwrap();
@@ -245,7 +245,7 @@ async fn a_live_session_has_its_place_and_each_newcomer_is_held_to_its_own_figur
 }
 
 #[tokio::test]
-async fn a_claim_on_a_foreign_session_counts_for_the_claiming_holder() {
+async fn claim_on_foreign_session_counts_for_claiming_holder() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for record in [session(1, 1, Some(2)), session(2, 1, Some(2)), session(4, 20, None)] {
@@ -264,7 +264,7 @@ async fn a_claim_on_a_foreign_session_counts_for_the_claiming_holder() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_place_and_a_key_go_to_one_only() {
+async fn last_device_slot_and_key_go_to_one_claim() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let tries = |make: fn(u64) -> (SessionRecord, usize)| {
@@ -285,7 +285,7 @@ async fn the_last_place_and_a_key_go_to_one_only() {
 }
 
 #[tokio::test]
-async fn a_claim_becomes_the_session_or_leaves_it_as_it_was() {
+async fn claim_becomes_session_or_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let record = session(1, 1, None);
