@@ -134,7 +134,7 @@ async fn refuses_foreign_and_damaged_files_unchanged() {
     assert!(!orphan.join("gate.db").exists());
 }
 
-/// What a create_at_version program wrote is read, and what it did not know is unknown.
+/// Records of an older version are read; fields that it did not have are unknown.
 #[tokio::test]
 async fn migrated_sessions_have_no_plan() {
     let home = tempfile::tempdir().unwrap();
