@@ -1,4 +1,4 @@
-//! Re-evaluates the named sessions, many at a time, and applies what admission decides of each as soon as it is known.
+//! Evaluates queued sessions concurrently and applies admission's verdict on each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,33 +7,33 @@ use alloy::primitives::Address;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use super::queue::{Due, Reason};
-use super::tunnel::Restored;
+use super::queue::{QueuedSession, Reason};
+use super::tunnel::RestoreOutcome;
 use super::{Enforcer, is_open};
-use crate::admission::basis_choice::losers;
+use crate::admission::basis_choice::sessions_to_evict;
 use crate::admission::{Grant, RecordedBasis, Verdict};
-use crate::store::{Cause, ClaimError, SessionRecord, SessionState};
+use crate::store::{ClaimError, EvictionCause, SessionRecord, SessionState};
 
-/// Sessions looked at at the same time that are not known to have lost anything.
-const MAX_BACKGROUND: usize = 64;
-/// Sessions looked at at the same time in all: no number of others delays a loss.
-const MAX_CONCURRENT: usize = 2 * MAX_BACKGROUND;
-/// How long a session waits until others of its holder were looked at, however often they are named.
+/// Maximum concurrent evaluations of sessions without a reported loss.
+const MAX_BACKGROUND_EVALUATIONS: usize = 64;
+/// Maximum concurrent evaluations in all: no number of background evaluations delays a loss.
+const MAX_CONCURRENT_EVALUATIONS: usize = 2 * MAX_BACKGROUND_EVALUATIONS;
+/// Maximum wait of a session for the evaluation of its holder's other sessions, however often those are queued.
 const MAX_WAIT_FOR_OTHERS: Duration = Duration::from_millis(1200);
 
 impl Enforcer {
-    pub(super) async fn work(&self) {
+    pub(super) async fn run_worker(&self) {
         let mut running = FuturesUnordered::new();
         let mut background = 0;
         loop {
             tokio::select! {
-                // A decision is as old as its reads: what happened since found the former basis in the record.
-                sessions = self.evictor.on_new_bases() => self.queue.add(sessions, Reason::Loss),
-                due = self.queue.take(background >= MAX_BACKGROUND), if running.len() < MAX_CONCURRENT => {
+                // A decision is as old as its reads: events since then were matched with the former basis.
+                sessions = self.evictor.take_rebased_sessions() => self.queue.add(sessions, Reason::Loss),
+                due = self.queue.take(background >= MAX_BACKGROUND_EVALUATIONS), if running.len() < MAX_CONCURRENT_EVALUATIONS => {
                     let in_background = usize::from(!due.is_loss());
                     background += in_background;
                     running.push(async move {
-                        self.look(&due).await;
+                        self.evaluate(&due).await;
                         in_background
                     });
                 }
@@ -42,7 +42,7 @@ impl Enforcer {
         }
     }
 
-    async fn look(&self, due: &Due) {
+    async fn evaluate(&self, due: &QueuedSession) {
         let Some(record) = self.store.session(due.session).filter(|record| is_open(record)) else {
             return self.queue.done(due);
         };
@@ -52,59 +52,69 @@ impl Enforcer {
             self.admission.search_basis(&record, due.searches).await
         };
         let outcome = match verdict {
-            Verdict::Keeps { grants, cause, is_open } => {
-                let if_full = IfFull { cause, is_open };
-                self.keep(due, &record, &grants, if_full).await
+            Verdict::Keep { grants, cause, is_incomplete } => {
+                let if_full = IfFull { cause, is_open: is_incomplete };
+                self.choose_basis(due, &record, &grants, if_full).await
             }
-            Verdict::Loses { cause, .. } if !record.is_live() => {
-                // What the hub has ended does not come back by a repeat either.
-                if cause == Cause::Cancelled {
+            Verdict::Evict { cause, .. } if !record.is_live() => {
+                // A session that has ended on the hub is not restored by a repeated handshake either.
+                if cause == EvictionCause::Cancelled {
                     self.evict(due, cause).await;
                 }
-                Looked::Done
+                EvaluationOutcome::Done
             }
-            Verdict::Loses { cause, is_open } => self.lose(due, cause, is_open).await,
-            Verdict::Unknown => self.doubt(due, &record).await,
+            Verdict::Evict { cause, is_incomplete } => self.evict_for_loss(due, cause, is_incomplete).await,
+            Verdict::Unknown => self.handle_unknown(due, &record).await,
         };
         match outcome {
-            Looked::Done => self.queue.done(due),
-            Looked::Again => self.queue.again(due, self.admission.policy().unverified_grace()),
-            Looked::Search => self.queue.search(due),
+            EvaluationOutcome::Done => self.queue.done(due),
+            EvaluationOutcome::Again => self.queue.retry(due, self.admission.policy().unverified_grace()),
+            EvaluationOutcome::Search => self.queue.search_basis(due),
         }
     }
 
-    /// Evicts a session. Another basis is looked for afterwards unless everything was asked by the only look at it.
-    async fn lose(&self, due: &Due, cause: Cause, is_open: bool) -> Looked {
+    /// Evicts a session. Afterwards another basis is searched, unless this evaluation was the only one and checked
+    /// every candidate.
+    async fn evict_for_loss(
+        &self,
+        due: &QueuedSession,
+        cause: EvictionCause,
+        is_open: bool,
+    ) -> EvaluationOutcome {
         self.evict(due, cause).await;
         let may_be_found = is_open || self.queue.is_overlapped(due);
-        if may_be_found && cause.heals() { Looked::Search } else { Looked::Done }
+        if may_be_found && cause.is_self_restoring() {
+            EvaluationOutcome::Search
+        } else {
+            EvaluationOutcome::Done
+        }
     }
 
-    async fn evict(&self, due: &Due, cause: Cause) {
+    async fn evict(&self, due: &QueuedSession, cause: EvictionCause) {
         let since = due.loss_at.unwrap_or(due.since);
         self.evictor.evict(&[due.session], cause, since).await;
     }
 
-    /// Ethereum cannot be asked. A right that has ended by time, or that an event may have ended a while ago, does not
-    /// last for that; any other one stays as it is.
-    async fn doubt(&self, due: &Due, record: &SessionRecord) -> Looked {
+    /// Handles a session while Ethereum cannot be read: an expired session is evicted, and so is one whose possible
+    /// loss was reported longer ago than the grace period. Any other session stays as it is.
+    async fn handle_unknown(&self, due: &QueuedSession, record: &SessionRecord) -> EvaluationOutcome {
         let grace = self.admission.policy().unverified_grace();
         if record.is_live() && record.expires_at <= self.clock.unix() {
-            self.evict(due, Cause::Expired).await;
+            self.evict(due, EvictionCause::Expired).await;
         } else if record.is_live() && due.loss_at.is_some_and(|at| at.elapsed() >= grace) {
-            self.evict(due, Cause::Unverified).await;
+            self.evict(due, EvictionCause::Unverified).await;
         }
-        Looked::Again
+        EvaluationOutcome::Again
     }
 
-    /// Lets a session rest on the first of `grants` whose holder has a place for it.
-    async fn keep(
+    /// Rests a session on the first of `grants` whose holder has a free device slot.
+    async fn choose_basis(
         &self,
-        due: &Due,
+        due: &QueuedSession,
         record: &Arc<SessionRecord>,
         grants: &[Grant],
         if_full: IfFull,
-    ) -> Looked {
+    ) -> EvaluationOutcome {
         let now = self.clock.unix();
         let mut full = Vec::new();
         for grant in grants {
@@ -112,11 +122,11 @@ impl Enforcer {
             if basis.expires_at <= now {
                 continue;
             }
-            let has_place = record.has_place_of(basis.holder(), basis.tier);
+            let has_place = record.has_device_slot_of(basis.holder(), basis.tier);
             let place = if has_place { Ok(None) } else { self.claim(record, grant).map(Some) };
             match place {
                 Ok(place) => {
-                    let looked = self.rest(due, record, grant, &basis).await;
+                    let looked = self.apply_basis(due, record, grant, &basis).await;
                     drop(place);
                     return looked;
                 }
@@ -124,30 +134,32 @@ impl Enforcer {
             }
         }
         if !record.is_live() {
-            return if if_full.is_open { Looked::Again } else { Looked::Done };
+            return if if_full.is_open { EvaluationOutcome::Again } else { EvaluationOutcome::Done };
         }
         for (grant, basis, conflict) in &full {
             if self.displace_others(due, record, grant, conflict).await
                 && let Ok(place) = self.claim(record, grant)
             {
-                let looked = self.rest(due, record, grant, basis).await;
+                let looked = self.apply_basis(due, record, grant, basis).await;
                 drop(place);
                 return looked;
             }
         }
         if due.since.elapsed() < MAX_WAIT_FOR_OTHERS && self.others_are_open(record, &full) {
-            return Looked::Again;
+            return EvaluationOutcome::Again;
         }
         let has_no_place =
             |holder: &Address| full.iter().any(|(_, basis, _)| basis.holder() == Some(*holder));
         match record.holder().filter(has_no_place) {
-            _ if full.is_empty() => self.lose(due, Cause::Expired, false).await,
-            Some(holder) if self.admission.move_elsewhere(record, holder).await => Looked::Done,
-            Some(_) => self.lose(due, Cause::DeviceLimit, false).await,
-            // What it rests on is not known to be gone.
-            None if if_full.cause == Cause::Unverified => self.doubt(due, record).await,
-            // Others' places say nothing about its own right: it comes back as after any other loss.
-            None => self.lose(due, if_full.cause, if_full.is_open).await,
+            _ if full.is_empty() => self.evict_for_loss(due, EvictionCause::Expired, false).await,
+            Some(holder) if self.admission.move_to_other_holder(record, holder).await => {
+                EvaluationOutcome::Done
+            }
+            Some(_) => self.evict_for_loss(due, EvictionCause::DeviceLimit, false).await,
+            // Its own basis is not known to be lost.
+            None if if_full.cause == EvictionCause::Unverified => self.handle_unknown(due, record).await,
+            // The full slots of other holders say nothing about its own basis: it is handled as any other loss.
+            None => self.evict_for_loss(due, if_full.cause, if_full.is_open).await,
         }
     }
 
@@ -155,7 +167,7 @@ impl Enforcer {
         self.store.claim(self.admission.claim_for(record, grant))
     }
 
-    /// Whether sessions in the way are to be looked at themselves: they may leave by themselves.
+    /// Whether sessions that occupy the slots are still to be evaluated: they may free them.
     fn others_are_open(&self, record: &SessionRecord, full: &[(&Grant, RecordedBasis, ClaimError)]) -> bool {
         let in_the_way = full.iter().flat_map(|(_, _, conflict)| match conflict {
             ClaimError::DeviceLimit { sessions, .. } => sessions.as_slice(),
@@ -164,11 +176,11 @@ impl Enforcer {
         in_the_way.filter(|id| **id != record.session_id).any(|id| self.queue.is_open(*id))
     }
 
-    /// Makes room with a holder that has too many sessions, if this one is not among those that go: the others are
-    /// moved to another basis where they have one, or evicted.
+    /// Frees a slot of a holder with too many sessions, unless this session is among those to leave: other sessions
+    /// move to another basis if they have one, or are evicted.
     async fn displace_others(
         &self,
-        due: &Due,
+        due: &QueuedSession,
         record: &Arc<SessionRecord>,
         grant: &Grant,
         full: &ClaimError,
@@ -182,14 +194,14 @@ impl Enforcer {
             recorded.iter().filter_map(|id| self.store.session(*id)).collect();
         let limit = limit.saturating_sub(sessions.len() - recorded.len());
         records.push(Arc::clone(record));
-        // One that came back by the cards of others takes no place of those that were not evicted.
+        // A session that was restored on the card of another holder does not displace sessions that were never evicted.
         let came_back = record.evicted_at.is_some() && record.holder() != Some(choice.holder());
         let newest_stay = self.admission.policy().drops_oldest(choice.basis.tier);
-        // One that has another basis gives way without a loss, whatever the order.
-        let mut too_many = losers(&records, limit, newest_stay).len();
+        // A session that has another basis can move without a loss, whatever its age.
+        let mut too_many = sessions_to_evict(&records, limit, newest_stay).len();
         let others = records.iter().filter(|other| other.session_id != record.session_id);
         for other in others {
-            if too_many > 0 && self.admission.move_elsewhere(other, choice.holder()).await {
+            if too_many > 0 && self.admission.move_to_other_holder(other, choice.holder()).await {
                 too_many -= 1;
             }
         }
@@ -201,86 +213,86 @@ impl Enforcer {
             .filter_map(|known| self.store.session(known.session_id))
             .filter(|now| now.session_id == record.session_id || now.holder() == Some(choice.holder()))
             .collect();
-        let leaving = losers(&left, limit, newest_stay);
+        let leaving = sessions_to_evict(&left, limit, newest_stay);
         if leaving.contains(&record.session_id) {
             return false;
         }
-        self.evictor.evict(&leaving, Cause::DeviceLimit, due.since).await;
+        self.evictor.evict(&leaving, EvictionCause::DeviceLimit, due.since).await;
         true
     }
 
-    async fn rest(
+    async fn apply_basis(
         &self,
-        due: &Due,
+        due: &QueuedSession,
         record: &Arc<SessionRecord>,
         grant: &Grant,
         basis: &RecordedBasis,
-    ) -> Looked {
+    ) -> EvaluationOutcome {
         let new = basis.apply_to(record);
         if record.state == SessionState::Live {
-            // The block alone is no reason to write.
+            // A new decision block alone needs no write.
             if (SessionRecord { decision_block: record.decision_block, ..new.clone() }) == **record {
-                return Looked::Done;
+                return EvaluationOutcome::Done;
             }
             return match self.evictor.update(record, new).await {
-                Ok(()) => Looked::Done,
+                Ok(()) => EvaluationOutcome::Done,
                 Err(error) => {
                     tracing::warn!(%error, session = record.session_id, "cannot write what a session rests on");
-                    Looked::Again
+                    EvaluationOutcome::Again
                 }
             };
         }
-        if self.store.paused().is_some() {
-            return Looked::Done;
+        if self.store.pause().is_some() {
+            return EvaluationOutcome::Done;
         }
-        // Without a session on the hub nobody would count what flows, and the address may be another's.
+        // Without a session on the hub the traffic is not metered, and the address may belong to another peer.
         match self.sessions.is_live(record.session_id).await {
             Ok(true) => {}
-            Ok(false) => return Looked::Done,
-            Err(_) => return Looked::Again,
+            Ok(false) => return EvaluationOutcome::Done,
+            Err(_) => return EvaluationOutcome::Again,
         }
         let is_current = || !self.queue.may_have_lost(due);
-        match self.evictor.let_back(record, new, is_current).await {
-            Ok(Restored::Passing) => {
-                // Begun since the look above, it found nobody here to evict.
-                if self.none_in_a_pause(record.session_id, grant).await.is_err() {
+        match self.evictor.restore(record, new, is_current).await {
+            Ok(RestoreOutcome::Passing) => {
+                // A pause that began since the check above has not evicted this session.
+                if self.evict_if_paused(record.session_id, grant).await.is_err() {
                     tracing::info!(session = record.session_id, "a peer came back into a pause: out again");
                 }
-                Looked::Done
+                EvaluationOutcome::Done
             }
-            Ok(Restored::NotThere) => {
-                if self.evictor.lose(record.session_id).await {
-                    Looked::Done
+            Ok(RestoreOutcome::NotThere) => {
+                if self.evictor.mark_lost(record.session_id).await {
+                    EvaluationOutcome::Done
                 } else {
-                    Looked::Again
+                    EvaluationOutcome::Again
                 }
             }
-            Ok(Restored::AddressTaken) => {
+            Ok(RestoreOutcome::AddressTaken) => {
                 tracing::info!(session = record.session_id, "the address of a peer is taken");
-                Looked::Done
+                EvaluationOutcome::Done
             }
             Err(error) => {
                 tracing::warn!(%error, session = record.session_id, "a peer cannot be let back now");
-                Looked::Again
+                EvaluationOutcome::Again
             }
         }
     }
 }
 
-/// What becomes of a session if no holder of a basis that was found has a place for it.
+/// How a session is handled if no holder of a basis found has a free slot.
 #[derive(Debug, Clone, Copy)]
 struct IfFull {
-    cause: Cause,
+    cause: EvictionCause,
     /// Another basis may be found later.
     is_open: bool,
 }
 
-/// What came of a look at a session.
-enum Looked {
-    /// It is settled.
+/// Result of an evaluation.
+enum EvaluationOutcome {
+    /// Nothing is left to do.
     Done,
-    /// It is to be tried again.
+    /// The evaluation must be retried.
     Again,
-    /// It was evicted, and not everything that could entitle it was asked.
+    /// The session was evicted, and not every candidate basis was checked.
     Search,
 }

@@ -1,11 +1,11 @@
-//! A clock that does not run backwards: who sets the machine's clock back does not lengthen anybody's right.
+//! Clock that never runs backwards: setting the machine's clock back does not extend an entitlement.
 
 use std::time::{Instant, SystemTime};
 
 use crate::store::clock::{Clock, SystemClock};
 
-/// The machine's clock, but never behind the time that passed since the start. A jump ahead counts only while it
-/// lasts, so a clock that was wrong for a moment freezes nothing.
+/// The machine's clock, but never behind the start time plus the elapsed time. A jump ahead counts only while it
+/// lasts, so a clock that was wrong for a moment does not freeze the time.
 #[derive(Debug)]
 pub struct SteadyClock {
     machine: Box<dyn Clock>,
@@ -13,7 +13,7 @@ pub struct SteadyClock {
 }
 
 impl SteadyClock {
-    /// Starts at the machine's time.
+    /// Starts at the current time of the machine.
     pub fn start() -> Self {
         Self::on(Box::new(SystemClock))
     }
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_back_is_none_and_a_jump_ahead_passes() {
+    fn ignores_jump_back_and_follows_jump_ahead() {
         let machine = Arc::new(ManualClock::at(1_000_000));
         let steady = SteadyClock::on(Box::new(Shared(Arc::clone(&machine))));
         assert_eq!(steady.unix(), 1_000_000);

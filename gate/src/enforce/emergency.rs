@@ -1,5 +1,5 @@
-//! The operator's own hand: drop sessions, admit nobody, drop everybody. Every deed is written down with its reason
-//! before it is done.
+//! Operator actions: drop sessions, pause admission, lock down, erase a wallet. The audit log records each action with
+//! its reason before it is executed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,20 +7,20 @@ use std::str::FromStr;
 use alloy::primitives::Address;
 
 use super::Enforcer;
-use crate::store::{Cause, SessionRecord, StoreError};
+use crate::store::{EvictionCause, SessionRecord, StoreError};
 
-/// Whose sessions.
+/// Sessions that an operator action applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// This one.
+    /// One session.
     Session(u64),
-    /// Those that rest on this address, as wallet or as vault.
+    /// Sessions whose basis has this address as wallet or as vault.
     Wallet(Address),
-    /// Everybody's.
+    /// All sessions.
     All,
 }
 
-/// Neither a session's number nor a wallet nor `all`.
+/// The text names no [`Target`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither a session's number nor a wallet (0x…) nor `all`")]
 pub struct UnknownTarget;
@@ -48,7 +48,7 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    fn means(self, record: &SessionRecord) -> bool {
+    fn matches(self, record: &SessionRecord) -> bool {
         match self {
             Self::Session(id) => record.session_id == id,
             Self::Wallet(wallet) => [record.wallet, record.vault].contains(&Some(wallet)),
@@ -58,21 +58,20 @@ impl Target {
 }
 
 impl Enforcer {
-    /// Drops sessions for good; how many tunnels that ended. Who is out already does not come back either.
+    /// Drops sessions for good and returns the number of ended tunnels. Evicted sessions are not restored either.
     pub async fn drop_sessions(&self, target: Target, reason: &str) -> Result<usize, StoreError> {
-        self.store.audit("drop", &target.to_string(), reason).await?;
-        self.evict_all(target, Cause::Dropped).await
+        self.store.append_audit("drop", &target.to_string(), reason).await?;
+        self.evict_all(target, EvictionCause::Dropped).await
     }
 
-    /// Admits nobody new, and drops everybody. Whoever is entitled may come back with the same handshake when the
-    /// pause is over.
+    /// Pauses admission and evicts all sessions. After the pause, the same handshake restores an entitled session.
     pub async fn lock_down(&self, reason: &str) -> Result<usize, StoreError> {
-        self.store.audit("lockdown", "all", reason).await?;
+        self.store.append_audit("lockdown", "all", reason).await?;
         self.store.set_paused(true, reason).await?;
-        self.evict_all(Target::All, Cause::Lockdown).await
+        self.evict_all(Target::All, EvictionCause::Lockdown).await
     }
 
-    /// Begins or ends a pause.
+    /// Begins or ends a pause of admission.
     pub async fn pause(&self, paused: bool, reason: &str) -> Result<(), StoreError> {
         self.store.set_paused(paused, reason).await?;
         if !paused {
@@ -81,18 +80,18 @@ impl Enforcer {
         Ok(())
     }
 
-    /// Forgets a wallet: its peers go, then everything that is kept of it; how many peers.
+    /// Evicts the sessions of a wallet, then erases its data. Returns the number of evicted sessions.
     pub async fn erase(&self, wallet: Address, reason: &str) -> Result<usize, StoreError> {
-        let dropped = self.evict_all(Target::Wallet(wallet), Cause::Erased).await?;
-        self.store.erase(wallet, reason).await?;
+        let dropped = self.evict_all(Target::Wallet(wallet), EvictionCause::Erased).await?;
+        self.store.erase_wallet(wallet, reason).await?;
         self.access.invalidate(wallet);
         Ok(dropped)
     }
 
-    async fn evict_all(&self, target: Target, cause: Cause) -> Result<usize, StoreError> {
-        // Who is in the tunnel has a record then.
-        self.settle_now().await;
-        self.evictor.evict_all(|record| target.means(record), cause).await
+    async fn evict_all(&self, target: Target, cause: EvictionCause) -> Result<usize, StoreError> {
+        // Peers of unfinished handshakes get a record first.
+        self.resolve_intents_now().await;
+        self.evictor.evict_all(|record| target.matches(record), cause).await
     }
 }
 
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_a_number_a_wallet_or_all() {
+    fn parses_session_wallet_or_all() {
         let wallet = Address::repeat_byte(0xab);
         assert_eq!("all".parse(), Ok(Target::All));
         assert_eq!("42".parse(), Ok(Target::Session(42)));

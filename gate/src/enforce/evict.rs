@@ -1,6 +1,6 @@
-//! Takes peers out of the tunnel and brings them back, in the order that survives the end of this process at any
-//! moment: first it is written that a peer has to be out, then it is taken out; it is let back first, then written
-//! that it is in. So after a restart whatever is written as out is taken out once more.
+//! Blocks and restores peers in an order that survives a crash at any moment: an eviction is recorded before the peer
+//! is blocked, and a peer is restored before the session is recorded as live. After a restart the peers of all
+//! sessions recorded as evicted are blocked again.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,19 +14,19 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::peer;
-use super::tunnel::{Peer, Presence, Restored, Tunnel, TunnelError};
-use crate::store::{Cause, SessionRecord, SessionState, Store, StoreError};
+use super::tunnel::{Peer, Presence, RestoreOutcome, Tunnel, TunnelError};
+use crate::store::{EvictionCause, SessionRecord, SessionState, Store, StoreError};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// For a look at the tunnel before a first handshake.
+const EVICTION_RETRY_INITIAL: Duration = Duration::from_millis(500);
+const EVICTION_RETRY_MAX: Duration = Duration::from_secs(15);
+/// Maximum wait for the tunnel's public key before a first handshake.
 const SERVER_KEY_TIMEOUT: Duration = Duration::from_secs(1);
-/// For the node to say that it is there, before a peer is brought back.
+/// Maximum wait for an answer of the node before a peer is restored.
 const NODE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a peer is not let back.
+/// Why a peer is not restored.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotBack {
+pub(crate) enum RestoreError {
     #[error(transparent)]
     Tunnel(#[from] TunnelError),
     #[error(transparent)]
@@ -37,57 +37,57 @@ pub(crate) enum NotBack {
     NodeSilent,
 }
 
-/// Whether the node behind the gate answers now.
+/// Checks whether the node behind the gate answers now.
 pub type NodeAnswers = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Takes peers out of the tunnel and brings them back, one thing at a time.
+/// Blocks and restores peers in the tunnel, one operation at a time.
 pub struct Evictor {
     store: Store,
     tunnel: Arc<dyn Tunnel>,
-    /// `None`: it is not asked before a peer is brought back.
+    /// `None`: the node is not checked before a peer is restored.
     node_answers: Option<NodeAnswers>,
     hand: tokio::sync::Mutex<()>,
-    /// Evictions whose callers wait for the lock: whichever gets it does all of them, with one call of the driver.
-    ordered: Mutex<Vec<Order>>,
+    /// Evictions whose callers wait for the lock: the next holder executes all of them with one call of the driver.
+    ordered: Mutex<Vec<EvictionOrder>>,
     next_order: AtomicU64,
-    /// Written as out, and not taken out yet.
+    /// Sessions recorded as evicted whose peers are not blocked yet.
     unfinished: Mutex<BTreeSet<u64>>,
-    /// Out, and not written so yet.
+    /// Sessions whose peers are blocked and whose eviction is not recorded yet.
     unwritten: Arc<Mutex<BTreeSet<u64>>>,
-    /// Have left the hub, and the peer may still be in the tunnel.
+    /// Sessions that have left the hub and whose peers may still be in the tunnel.
     ending: Mutex<BTreeSet<u64>>,
-    /// Live by another basis than at the last look, and not looked at since.
+    /// Sessions that rest on a new basis or were restored, and have not been re-evaluated since.
     on_new_bases: Mutex<BTreeSet<u64>>,
     basis_changed: Notify,
-    /// The tunnel's own public key, if it has one, as it was seen last. `None`: not looked at yet.
-    #[expect(clippy::option_option, reason = "not looked at yet, or no key")]
+    /// The tunnel's own public key, if it has one, as it was read last. `None`: not read yet.
+    #[expect(clippy::option_option, reason = "not read yet, or no key")]
     server_key: Mutex<Option<Option<String>>>,
     bell: Notify,
 }
 
-/// An eviction that is to be done.
+/// A requested eviction.
 #[derive(Debug, Clone, Copy)]
-struct Order {
+struct EvictionOrder {
     number: u64,
     session: u64,
-    cause: Cause,
+    cause: EvictionCause,
     since: Instant,
 }
 
-/// Takes back what was not done of some orders when their caller gives up.
-struct Orders<'a> {
+/// Withdraws the orders that are not executed yet when their caller is dropped.
+struct QueuedOrdersGuard<'a> {
     evictor: &'a Evictor,
     numbers: Range<u64>,
 }
 
-impl Drop for Orders<'_> {
+impl Drop for QueuedOrdersGuard<'_> {
     fn drop(&mut self) {
         lock(&self.evictor.ordered).retain(|order| !self.numbers.contains(&order.number));
     }
 }
 
 impl Evictor {
-    /// Works on these.
+    /// Creates an evictor that does not check the node before it restores a peer.
     pub fn new(store: Store, tunnel: Arc<dyn Tunnel>) -> Self {
         Self {
             store,
@@ -106,20 +106,20 @@ impl Evictor {
         }
     }
 
-    /// The same, bringing no peer back while the node does not answer: a node that is dead meters nothing.
+    /// Adds the node check: no peer is restored while the node does not answer, because a dead node meters nothing.
     #[must_use]
-    pub fn asking_node(self, node_answers: NodeAnswers) -> Self {
+    pub fn with_node_check(self, node_answers: NodeAnswers) -> Self {
         Self { node_answers: Some(node_answers), ..self }
     }
 
-    /// The peers in the tunnel.
+    /// Lists the peers in the tunnel.
     pub(super) async fn present(&self) -> Result<Presence, TunnelError> {
         let presence = self.tunnel.present().await?;
         *lock(&self.server_key) = Some(presence.server_key.clone());
         Ok(presence)
     }
 
-    /// Whether a peer would have the tunnel's own public key. Asks the tunnel once, if it was not seen yet.
+    /// Whether `peer_id` is the tunnel's own public key. Reads the tunnel if the key is not known yet.
     pub async fn is_server_key(&self, peer_id: &str) -> bool {
         let known = lock(&self.server_key).clone();
         let key = match known {
@@ -132,44 +132,49 @@ impl Evictor {
         key.is_some_and(|key| key == peer_id)
     }
 
-    /// Whether a peer is in the tunnel, also where the service does not name all of them.
+    /// Whether a peer is in the tunnel, also for services that do not list all peers.
     pub(super) async fn has(&self, peer: &Peer) -> Result<bool, TunnelError> {
         self.tunnel.has(peer).await
     }
 
-    /// What the node told a peer's client, like what it told another one.
-    pub(super) async fn retell(&self, peer: &Peer, another: &Value) -> Result<Option<Value>, TunnelError> {
-        self.tunnel.retell(peer, another).await
+    /// Rebuilds the node's answer to a peer's client from its answer to another client.
+    pub(super) async fn rebuild_answer(
+        &self,
+        peer: &Peer,
+        another: &Value,
+    ) -> Result<Option<Value>, TunnelError> {
+        self.tunnel.rebuild_answer(peer, another).await
     }
 
-    /// How long ago the service was started anew, if it was since the last look.
-    pub(super) async fn renewed(&self) -> Result<Option<Duration>, TunnelError> {
-        self.tunnel.renewed().await
+    /// How long ago the service restarted, if it did since the last call.
+    pub(super) async fn restarted_since(&self) -> Result<Option<Duration>, TunnelError> {
+        self.tunnel.restarted_since().await
     }
 
-    /// Evicts those of `sessions` that are live; evicted ones stay out for a cause that no handshake undoes. What does
-    /// not succeed at once is tried until it does.
-    pub async fn evict(&self, sessions: &[u64], cause: Cause, since: Instant) {
+    /// Evicts the live ones of `sessions`. Evicted ones get `cause` if no handshake can undo it. Failed steps are
+    /// retried until they succeed.
+    pub async fn evict(&self, sessions: &[u64], cause: EvictionCause, since: Instant) {
         let count = sessions.len() as u64;
         let first = self.next_order.fetch_add(count, Ordering::SeqCst);
         let numbers = first..first + count;
-        let order = |(number, session): (u64, &u64)| Order { number, session: *session, cause, since };
+        let order =
+            |(number, session): (u64, &u64)| EvictionOrder { number, session: *session, cause, since };
         lock(&self.ordered).extend(numbers.clone().zip(sessions).map(order));
-        let _orders = Orders { evictor: self, numbers };
+        let _orders = QueuedOrdersGuard { evictor: self, numbers };
         let _hand = self.lock().await;
     }
 
-    /// Waits for the lock, and carries out what is ordered: no eviction waits for the restores before it.
+    /// Waits for the lock and executes the pending orders: no eviction waits for the restores queued before it.
     async fn lock(&self) -> tokio::sync::MutexGuard<'_, ()> {
         let hand = self.hand.lock().await;
         self.carry_out_orders().await;
         hand
     }
 
-    /// Carries out all evictions that are ordered now.
+    /// Executes all pending evictions.
     async fn carry_out_orders(&self) {
         let orders = std::mem::take(&mut *lock(&self.ordered));
-        let mut leaving: Vec<(Arc<SessionRecord>, Cause, Instant)> = Vec::with_capacity(orders.len());
+        let mut leaving: Vec<(Arc<SessionRecord>, EvictionCause, Instant)> = Vec::with_capacity(orders.len());
         let mut out = Vec::new();
         for order in orders {
             let Some(record) = self.store.session(order.session) else { continue };
@@ -180,36 +185,40 @@ impl Evictor {
                 false => out.push((record, order.cause)),
             }
         }
-        self.take_out(&leaving).await;
+        self.evict_live(&leaving).await;
         for (record, cause) in out {
-            if let Err(error) = self.keep_out(&record, cause).await {
+            if let Err(error) = self.record_final_cause(&record, cause).await {
                 tracing::warn!(%error, session = record.session_id, "cannot note why a session is out");
             }
         }
     }
 
-    /// An evicted session stays out for a cause that no handshake undoes.
-    async fn keep_out(&self, record: &SessionRecord, cause: Cause) -> Result<(), StoreError> {
-        if cause.answers() || !record.cause.is_some_and(Cause::answers) {
+    /// Records for an evicted session a cause that no handshake can undo.
+    async fn record_final_cause(
+        &self,
+        record: &SessionRecord,
+        cause: EvictionCause,
+    ) -> Result<(), StoreError> {
+        if cause.allows_repeat() || !record.cause.is_some_and(EvictionCause::allows_repeat) {
             return Ok(());
         }
         self.store.evict_session(record.session_id, cause).await
     }
 
-    /// A session has left the hub: its peer is removed from the tunnel, then its key, place and slot are free. What does
-    /// not succeed at once is tried until it does.
-    pub async fn end(&self, session: u64) {
+    /// Removes the peer of a session that has left the hub, then frees its key, claim and slot. Failed steps are
+    /// retried until they succeed.
+    pub async fn end_session(&self, session: u64) {
         let _hand = self.lock().await;
-        let _rest = Rest(self);
+        let _rest = RetryGuard(self);
         lock(&self.ending).insert(session);
         if let Some(record) = self.store.session(session).filter(|record| record.is_live()) {
-            self.take_out(&[(record, Cause::Cancelled, Instant::now())]).await;
+            self.evict_live(&[(record, EvictionCause::Cancelled, Instant::now())]).await;
         }
-        self.end_one(session).await;
+        self.try_end_session(session).await;
     }
 
-    /// While the record is there no other session can claim its key, so what is removed is of this session.
-    async fn end_one(&self, session: u64) {
+    /// Tries once. While the record exists no other session can claim its key, so the removed peer is this session's.
+    async fn try_end_session(&self, session: u64) {
         if let Some(record) = self.store.session(session)
             && let Err(error) = self.tunnel.remove(std::slice::from_ref(&peer(&record))).await
         {
@@ -224,13 +233,13 @@ impl Evictor {
         }
     }
 
-    /// Notes that the node has forgotten the peer of a session: a live one is evicted, one that is out stays out, and
-    /// its slot is free. Whether that is written.
-    pub(super) async fn lose(&self, session: u64) -> bool {
-        match self.evict_all(|record| record.session_id == session, Cause::Lost).await {
+    /// Records that the node has lost the peer of a session: a live session is evicted, an evicted one stays evicted,
+    /// and the slot is freed. Returns whether that is recorded.
+    pub(super) async fn mark_lost(&self, session: u64) -> bool {
+        match self.evict_all(|record| record.session_id == session, EvictionCause::Lost).await {
             Ok(_) => {
                 tracing::info!(session, "the node has forgotten a peer");
-                self.store.release_slot(session);
+                self.store.release_peer_slot(session);
                 true
             }
             Err(error) => {
@@ -240,12 +249,12 @@ impl Evictor {
         }
     }
 
-    /// Evicts all of those meant, chosen while nobody comes back; how many were live. Unless the cause answers, those
-    /// of them who are out stay out for it.
+    /// Evicts all sessions that match, selected while no peer is being restored. Returns the number of live ones.
+    /// Evicted ones get `cause` if no handshake can undo it.
     pub(super) async fn evict_all(
         &self,
         meant: impl Fn(&SessionRecord) -> bool,
-        cause: Cause,
+        cause: EvictionCause,
     ) -> Result<usize, StoreError> {
         let _hand = self.lock().await;
         let (live, out): (Vec<_>, Vec<_>) = (self.store.list_sessions().into_iter())
@@ -253,29 +262,29 @@ impl Evictor {
             .partition(|record| record.state == SessionState::Live);
         let since = Instant::now();
         let leaving: Vec<_> = live.iter().map(|record| (Arc::clone(record), cause, since)).collect();
-        self.take_out(&leaving).await;
+        self.evict_live(&leaving).await;
         for record in &out {
-            self.keep_out(record, cause).await?;
+            self.record_final_cause(record, cause).await?;
         }
         Ok(live.len())
     }
 
-    async fn take_out(&self, leaving: &[(Arc<SessionRecord>, Cause, Instant)]) {
+    async fn evict_live(&self, leaving: &[(Arc<SessionRecord>, EvictionCause, Instant)]) {
         if leaving.is_empty() {
             return;
         }
-        let _rest = Rest(self);
+        let _rest = RetryGuard(self);
         self.unfinished().extend(leaving.iter().map(|(record, ..)| record.session_id));
         let written =
             leaving.iter().map(|(record, cause, _)| self.store.evict_session(record.session_id, *cause));
         for ((record, cause, _), written) in leaving.iter().zip(join_all(written).await) {
             if let Err(error) = written {
-                // The peer goes all the same; the note is made when the store takes it.
+                // The peer is blocked all the same; the eviction is recorded when the store accepts it.
                 tracing::error!(%error, session = record.session_id, "cannot write down an eviction");
-                self.mend(record.session_id, *cause);
+                self.record_eviction_later(record.session_id, *cause);
             }
         }
-        self.shut_out(&leaving.iter().map(|(record, ..)| peer(record)).collect::<Vec<_>>()).await;
+        self.block(&leaving.iter().map(|(record, ..)| peer(record)).collect::<Vec<_>>()).await;
         for (record, cause, since) in leaving {
             metrics::counter!("sovereign_gate_evictions_total", "cause" => cause.label()).increment(1);
             metrics::histogram!("sovereign_gate_eviction_seconds").record(since.elapsed());
@@ -283,60 +292,60 @@ impl Evictor {
         }
     }
 
-    /// Takes evicted sessions out of the tunnel once more.
-    pub(super) async fn repeat(&self, sessions: &[u64]) {
+    /// Blocks the peers of evicted sessions again.
+    pub(super) async fn block_evicted(&self, sessions: &[u64]) {
         let _hand = self.lock().await;
         let peers: Vec<Peer> = sessions.iter().filter_map(|id| self.evicted(*id)).collect();
         if !peers.is_empty() {
-            let _rest = Rest(self);
+            let _rest = RetryGuard(self);
             self.unfinished().extend(peers.iter().map(|peer| peer.session_id));
-            self.shut_out(&peers).await;
+            self.block(&peers).await;
         }
     }
 
-    /// Shuts peers out that belong to no session of ours.
-    pub(super) async fn shut_out_unknown(&self, peers: &[Peer]) -> Result<(), TunnelError> {
+    /// Blocks peers that belong to no session of this gate.
+    pub(super) async fn block_unknown(&self, peers: &[Peer]) -> Result<(), TunnelError> {
         let _hand = self.lock().await;
-        self.tunnel.shut_out(peers).await
+        self.tunnel.block(peers).await
     }
 
-    /// Lets the peer of an evicted session, or of a live one that lost it, back and writes down that it rests on
-    /// what `record` says. `looked_at`: the record that this was decided on. `is_current`: nothing that may end the right
-    /// has happened since.
-    pub(super) async fn let_back(
+    /// Restores the peer of an evicted session, or of a live one whose peer is blocked, and records the basis in
+    /// `record`. `looked_at`: the record that the decision was made on. `is_current`: whether no possible loss was
+    /// reported since.
+    pub(super) async fn restore(
         &self,
         looked_at: &SessionRecord,
         record: SessionRecord,
         is_current: impl Fn() -> bool,
-    ) -> Result<Restored, NotBack> {
-        // A dead node meters nothing, and its interface may outlive it. Asked before the lock is taken: an eviction does
-        // not wait for a node that does not answer.
+    ) -> Result<RestoreOutcome, RestoreError> {
+        // A dead node meters nothing, and its interface may outlive it. Checked before the lock is taken: no eviction
+        // waits for a node that does not answer.
         if let Some(answers) = &self.node_answers
             && !timeout(NODE_ANSWER_TIMEOUT, answers()).await.unwrap_or(false)
         {
-            return Err(NotBack::NodeSilent);
+            return Err(RestoreError::NodeSilent);
         }
         let _hand = self.lock().await;
         let id = record.session_id;
         let known = self.unchanged(looked_at)?;
-        // Dropped for good, or its eviction is not written yet.
-        if known.cause.is_some_and(|cause| !cause.answers()) || lock(&self.unwritten).contains(&id) {
-            return Err(NotBack::Changed);
+        // Dropped for good, or its eviction is not recorded yet.
+        if known.cause.is_some_and(|cause| !cause.allows_repeat()) || lock(&self.unwritten).contains(&id) {
+            return Err(RestoreError::Changed);
         }
         if !is_current() {
-            return Err(NotBack::Changed);
+            return Err(RestoreError::Changed);
         }
         let peer = peer(&record);
-        let restored = self.tunnel.let_back(&peer).await?;
-        if restored != Restored::Passing {
+        let restored = self.tunnel.restore(&peer).await?;
+        if restored != RestoreOutcome::Passing {
             return Ok(restored);
         }
-        let _rest = Rest(self);
+        let _rest = RetryGuard(self);
         self.unfinished().insert(id);
         let record = SessionRecord { state: SessionState::Live, cause: None, ..record };
         if let Err(error) = self.store.update_session(record).await {
-            // What is not written does not count, and the next start would undo it.
-            self.shut_out(std::slice::from_ref(&peer)).await;
+            // An unrecorded restore does not count: the next start would undo it.
+            self.block(std::slice::from_ref(&peer)).await;
             return Err(error.into());
         }
         self.unfinished().remove(&id);
@@ -345,16 +354,16 @@ impl Evictor {
         Ok(restored)
     }
 
-    /// Writes down what a live session rests on now. `looked_at`: the record that this was decided on.
+    /// Records the basis of a live session. `looked_at`: the record that the decision was made on.
     pub(crate) async fn update(
         &self,
         looked_at: &SessionRecord,
         record: SessionRecord,
-    ) -> Result<(), NotBack> {
+    ) -> Result<(), RestoreError> {
         let _hand = self.lock().await;
         let known = self.unchanged(looked_at)?;
         if !known.is_live() {
-            return Err(NotBack::Changed);
+            return Err(RestoreError::Changed);
         }
         let (id, is_new) = (record.session_id, known.rests_on() != record.rests_on());
         self.store.update_session(record).await?;
@@ -364,14 +373,14 @@ impl Evictor {
         Ok(())
     }
 
-    /// The record of a session, if that is still what was looked at: the same handshake, in or out, and the same basis.
-    fn unchanged(&self, looked_at: &SessionRecord) -> Result<Arc<SessionRecord>, NotBack> {
-        let known = self.store.session(looked_at.session_id).ok_or(NotBack::Changed)?;
+    /// The record of a session, if handshake, state and basis are the same as in `looked_at`.
+    fn unchanged(&self, looked_at: &SessionRecord) -> Result<Arc<SessionRecord>, RestoreError> {
+        let known = self.store.session(looked_at.session_id).ok_or(RestoreError::Changed)?;
         let is_same = known.peer_id == looked_at.peer_id
             && known.handshake_hash == looked_at.handshake_hash
             && known.state == looked_at.state
             && known.rests_on() == looked_at.rests_on();
-        if is_same { Ok(known) } else { Err(NotBack::Changed) }
+        if is_same { Ok(known) } else { Err(RestoreError::Changed) }
     }
 
     fn note_new_basis(&self, session: u64) {
@@ -379,8 +388,8 @@ impl Evictor {
         self.basis_changed.notify_one();
     }
 
-    /// Sessions that rest on another basis than before, or came back; waits until there are some. Each is told once.
-    pub(super) async fn on_new_bases(&self) -> BTreeSet<u64> {
+    /// Takes the sessions that rest on a new basis or were restored; waits until there are some. Returns each once.
+    pub(super) async fn take_rebased_sessions(&self) -> BTreeSet<u64> {
         loop {
             let sessions = std::mem::take(&mut *lock(&self.on_new_bases));
             if !sessions.is_empty() {
@@ -390,34 +399,34 @@ impl Evictor {
         }
     }
 
-    /// Tries what did not succeed until it does, for ever.
-    pub(super) async fn finish(&self) {
-        let mut pause = FIRST_PAUSE;
+    /// Retries failed blocks and removals with exponential backoff. Never returns.
+    pub(super) async fn retry_unfinished(&self) {
+        let mut pause = EVICTION_RETRY_INITIAL;
         loop {
             if self.unfinished().is_empty() && lock(&self.ending).is_empty() {
-                pause = FIRST_PAUSE;
+                pause = EVICTION_RETRY_INITIAL;
                 self.bell.notified().await;
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(EVICTION_RETRY_MAX);
             let open: Vec<u64> = self.unfinished().iter().copied().collect();
             let _hand = self.lock().await;
             for id in open {
                 match self.evicted(id) {
-                    // One after the other: one that fails keeps nobody else in.
-                    Some(peer) => self.shut_out(&[peer]).await,
+                    // One call each, so that a failing peer does not keep the others in the tunnel.
+                    Some(peer) => self.block(&[peer]).await,
                     None => drop(self.unfinished().remove(&id)),
                 }
             }
             let ending: Vec<u64> = lock(&self.ending).iter().copied().collect();
             for id in ending {
-                self.end_one(id).await;
+                self.try_end_session(id).await;
             }
         }
     }
 
-    async fn shut_out(&self, peers: &[Peer]) {
-        match self.tunnel.shut_out(peers).await {
+    async fn block(&self, peers: &[Peer]) {
+        match self.tunnel.block(peers).await {
             Ok(()) => {
                 let mut unfinished = self.unfinished();
                 for peer in peers {
@@ -431,12 +440,12 @@ impl Evictor {
         }
     }
 
-    /// Writes down an eviction later.
-    fn mend(&self, session: u64, cause: Cause) {
+    /// Records an eviction in the background, with retries until the store accepts it.
+    fn record_eviction_later(&self, session: u64, cause: EvictionCause) {
         let (store, unwritten) = (self.store.clone(), Arc::clone(&self.unwritten));
         lock(&unwritten).insert(session);
         tokio::spawn(async move {
-            let mut pause = FIRST_PAUSE;
+            let mut pause = EVICTION_RETRY_INITIAL;
             while let Some(record) = store.session(session) {
                 let live = record.state == SessionState::Live;
                 if !live
@@ -445,7 +454,7 @@ impl Evictor {
                     break;
                 }
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).min(EVICTION_RETRY_MAX);
             }
             lock(&unwritten).remove(&session);
         });
@@ -461,10 +470,10 @@ impl Evictor {
     }
 }
 
-/// Rings for what is not finished when it is dropped: it failed, or whoever waited for it has left in the middle.
-struct Rest<'a>(&'a Evictor);
+/// Requests a retry on drop if something is unfinished: a step failed, or the caller was dropped in the middle.
+struct RetryGuard<'a>(&'a Evictor);
 
-impl Drop for Rest<'_> {
+impl Drop for RetryGuard<'_> {
     fn drop(&mut self) {
         if !self.0.unfinished().is_empty() || !lock(&self.0.ending).is_empty() {
             self.0.bell.notify_one();
@@ -472,7 +481,7 @@ impl Drop for Rest<'_> {
     }
 }
 
-/// Poisoning is harmless: the sets are changed by whole entries.
+/// Locks a set. Poisoning is harmless: the sets change by whole entries.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

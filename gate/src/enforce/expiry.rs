@@ -1,30 +1,30 @@
-//! The end of a right comes with the clock alone, also when nobody can be asked any more.
+//! Queues sessions whose entitlement ends by time alone, also while no source can be reached.
 
 use std::time::Duration;
 
 use super::{Enforcer, is_open};
 use crate::store::SessionState;
 
-/// How late an end may be noticed. A clock that jumps is noticed as fast.
-const EVERY: Duration = Duration::from_secs(1);
+/// Interval of the check: the maximum delay until an expiry or a jump of the clock is noticed.
+const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Enforcer {
-    pub(super) async fn expire(&self) {
+    pub(super) async fn run_expiry_check(&self) {
         loop {
-            tokio::time::sleep(EVERY).await;
-            self.name_ended();
+            tokio::time::sleep(EXPIRY_CHECK_INTERVAL).await;
+            self.queue_expired();
         }
     }
 
-    /// Names live sessions whose right has ended, to be asked whether there is another one, and evicted ones whose
-    /// right has not ended after all, because the clock was wrong or somebody signed in.
-    pub(super) fn name_ended(&self) {
+    /// Queues live sessions that have expired, to search for another basis, and sessions evicted as expired that have
+    /// not expired after all, because the clock was wrong or a new binding exists.
+    pub(super) fn queue_expired(&self) {
         let now = self.clock.unix();
         let sessions = self.store.list_sessions();
         let named = sessions.iter().filter(|record| is_open(record)).filter(|record| match record.state {
             SessionState::Live => record.expires_at <= now,
             SessionState::Evicted => {
-                record.cause == Some(crate::store::Cause::Expired) && record.expires_at > now
+                record.cause == Some(crate::store::EvictionCause::Expired) && record.expires_at > now
             }
         });
         let named: Vec<u64> = named.map(|record| record.session_id).collect();

@@ -1,6 +1,6 @@
-//! Handshakes that were with the node when the gate ended, or that the node never answered: whoever of them is in the
-//! tunnel becomes a session, as if the answer had been written, or goes. Nobody stays without a record, and nobody
-//! who was let in is shut out for that.
+//! Resolves handshakes that the node had not answered when the gate ended, or never answered: a peer that is in the
+//! tunnel becomes a session, as if the answer had been recorded, or is blocked. No peer stays without a record, and no
+//! admitted peer is blocked for want of one.
 
 use std::time::{Duration, Instant};
 
@@ -10,21 +10,21 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::queue::Reason;
-use super::tunnel::{Peer, Presence, Present, TunnelError};
+use super::tunnel::{Peer, Presence, TunnelError, TunnelPeer};
 use super::{Enforcer, peer};
-use crate::store::{Cause, Intent, SessionRecord, SessionState, StoreError};
+use crate::store::{EvictionCause, SessionRecord, SessionState, StoreError, UnresolvedIntent};
 
-/// A node that was asked may take so long until the peer is in its tunnel.
-const NODE_IS_SLOW: Duration = Duration::from_secs(30);
-/// For somebody who waits for his answer.
-const PATIENCE: Duration = Duration::from_millis(1000);
+/// Maximum time from a forwarded handshake until the node has added the peer.
+const NODE_RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum time to resolve intents while a client waits.
+const SETTLE_TIMEOUT: Duration = Duration::from_millis(1000);
 
 impl Enforcer {
-    /// Settles what was left open, for somebody who waits for it.
-    pub(super) async fn settle_now(&self) {
-        let settled = timeout(PATIENCE, async {
+    /// Resolves open intents within a bounded time, for a caller that waits.
+    pub(super) async fn resolve_intents_now(&self) {
+        let settled = timeout(SETTLE_TIMEOUT, async {
             match self.evictor.present().await {
-                Ok(present) => self.settle(&present).await,
+                Ok(present) => self.resolve_intents(&present).await,
                 Err(error) => tracing::debug!(%error, "what was left open stays so for now"),
             }
         });
@@ -33,118 +33,128 @@ impl Enforcer {
         }
     }
 
-    /// Settles what was left open and can be.
-    pub(super) async fn settle(&self, present: &Presence) {
-        let _one = self.settling.lock().await;
-        for intent in self.store.open_intents() {
-            if let Err(error) = self.settle_one(&intent, present).await {
+    /// Resolves the open intents, as far as `present` and the hub allow.
+    pub(super) async fn resolve_intents(&self, present: &Presence) {
+        let _one = self.resolve_lock.lock().await;
+        for intent in self.store.unresolved_intents() {
+            if let Err(error) = self.resolve_intent(&intent, present).await {
                 tracing::warn!(%error, session = intent.record.session_id, "cannot settle what was left open");
             }
         }
     }
 
-    async fn settle_one(&self, intent: &Intent, present: &Presence) -> Result<(), Unsettled> {
+    async fn resolve_intent(
+        &self,
+        intent: &UnresolvedIntent,
+        present: &Presence,
+    ) -> Result<(), ResolveError> {
         let intended = &intent.record;
-        let there = self.find(intended, present).await?;
+        let there = self.find_peer(intended, present).await?;
         if let Some(known) = self.store.session(intended.session_id) {
-            // The same key: the record says what is true of it. Another one: the session has its peer already.
-            if known.peer_id == intended.peer_id || self.is_out(intended, there.as_ref()).await {
-                self.store.drop_intent(intended);
+            // Same key: the record is authoritative. Another key: the session already has its peer.
+            if known.peer_id == intended.peer_id || self.block_unrecorded(intended, there.as_ref()).await {
+                self.store.discard_intent(intended);
             }
             return Ok(());
         }
         let Some(there) = there else {
-            if intent.age >= NODE_IS_SLOW {
-                self.store.drop_intent(intended);
+            if intent.age >= NODE_RESPONSE_TIMEOUT {
+                self.store.discard_intent(intended);
             }
             return Ok(());
         };
         match self.sessions.is_live(intended.session_id).await {
-            Ok(true) => self.take_over(intended, &there).await,
+            Ok(true) => self.record_intended_session(intended, &there).await,
             Ok(false) => {
-                if self.is_out(intended, Some(&there)).await {
-                    self.store.drop_intent(intended);
+                if self.block_unrecorded(intended, Some(&there)).await {
+                    self.store.discard_intent(intended);
                 }
                 Ok(())
             }
-            // Again at the next look.
+            // The next run retries.
             Err(_) => Ok(()),
         }
     }
 
-    /// Records what the gate would have recorded. Its right is asked about at once: it may have ended meanwhile.
-    async fn take_over(&self, intended: &SessionRecord, there: &Present) -> Result<(), Unsettled> {
+    /// Records the session that the intent describes and queues it, because its entitlement may have ended since.
+    async fn record_intended_session(
+        &self,
+        intended: &SessionRecord,
+        there: &TunnelPeer,
+    ) -> Result<(), ResolveError> {
         let session = intended.session_id;
         let addresses = there.addresses.clone();
-        let answer = if there.passing { self.answer_again(intended, &addresses).await? } else { None };
+        let answer = if there.passing { self.rebuild_answer(intended, &addresses).await? } else { None };
         let Some(answer) = answer else {
-            // Its client has no answer and gets none: it cannot use this tunnel, nor may anybody else.
+            // The answer is lost, so the client cannot use this peer; no other client may use it either.
             let record = SessionRecord {
                 addresses,
                 state: SessionState::Evicted,
-                cause: Some(Cause::Lost),
+                cause: Some(EvictionCause::Lost),
                 evicted_at: Some(self.clock.unix()),
                 ..intended.clone()
             };
             self.store.record_session(record, Vec::new()).await?;
-            self.evictor.repeat(&[session]).await;
+            self.evictor.block_evicted(&[session]).await;
             tracing::warn!(session, "the answer to a handshake is lost: its peer is taken out of the tunnel");
             return Ok(());
         };
-        // A pause may be a lockdown, which ended the others.
-        let paused = self.store.paused().is_some();
+        // A pause may be a lockdown, which evicted the other sessions.
+        let paused = self.store.pause().is_some();
         let (state, cause, evicted_at) = if paused {
-            (SessionState::Evicted, Some(Cause::Lockdown), Some(self.clock.unix()))
+            (SessionState::Evicted, Some(EvictionCause::Lockdown), Some(self.clock.unix()))
         } else {
             (SessionState::Live, None, None)
         };
         let record = SessionRecord { addresses, state, cause, evicted_at, ..intended.clone() };
         self.store.record_session(record, answer).await?;
         if paused {
-            self.evictor.repeat(&[session]).await;
-        } else if self.store.paused().is_some() {
-            // Begun since then, it found no record to evict.
-            self.evictor.evict(&[session], Cause::Lockdown, Instant::now()).await;
+            self.evictor.block_evicted(&[session]).await;
+        } else if self.store.pause().is_some() {
+            // A pause that began since found no record to evict.
+            self.evictor.evict(&[session], EvictionCause::Lockdown, Instant::now()).await;
         }
         self.queue.add([session], Reason::Loss);
         tracing::info!(session, paused, "a handshake whose answer was not recorded is a session now");
         Ok(())
     }
 
-    /// The peer in the tunnel. A service that does not name everybody is asked for it.
-    async fn find(
+    /// Finds the peer in the tunnel. A service that does not list all peers is queried for it.
+    async fn find_peer(
         &self,
         intended: &SessionRecord,
         present: &Presence,
-    ) -> Result<Option<Present>, TunnelError> {
+    ) -> Result<Option<TunnelPeer>, TunnelError> {
         let named = present.peers.iter().find(|peer| peer.peer_id == intended.peer_id);
         if named.is_some() || present.all || !self.evictor.has(&peer(intended)).await? {
             return Ok(named.cloned());
         }
-        Ok(Some(Present { peer_id: intended.peer_id.clone(), passing: true, addresses: Vec::new() }))
+        Ok(Some(TunnelPeer { peer_id: intended.peer_id.clone(), passing: true, addresses: Vec::new() }))
     }
 
-    /// The node's answer as it must have been, as far as the tunnel tells what is this peer's own in it.
-    async fn answer_again(
+    /// Rebuilds the node's answer from its newest answer and the peer's own values in the tunnel.
+    async fn rebuild_answer(
         &self,
         intended: &SessionRecord,
         addresses: &[String],
-    ) -> Result<Option<Vec<u8>>, Unsettled> {
+    ) -> Result<Option<Vec<u8>>, ResolveError> {
         let another = self.store.newest_answer(&intended.service).await?;
-        let Some((mut answer, told)) = another.and_then(|another| opened(&another)) else { return Ok(None) };
+        let Some((mut answer, told)) = another.and_then(|another| decode_answer(&another)) else {
+            return Ok(None);
+        };
         let own = Peer { addresses: addresses.to_vec(), ..peer(intended) };
-        let told = self.evictor.retell(&own, &told).await?;
+        let told = self.evictor.rebuild_answer(&own, &told).await?;
         Ok(told.map(|told| {
             answer["result"]["data"] = STANDARD.encode(told.to_string()).into();
             answer.to_string().into_bytes()
         }))
     }
 
-    /// Whether a peer that is to have no record is out of the tunnel now.
-    async fn is_out(&self, intended: &SessionRecord, there: Option<&Present>) -> bool {
+    /// Blocks a peer that gets no record. Returns whether it is blocked or absent.
+    async fn block_unrecorded(&self, intended: &SessionRecord, there: Option<&TunnelPeer>) -> bool {
         let Some(there) = there else { return true };
         let gone = Peer { addresses: there.addresses.clone(), ..peer(intended) };
-        match self.evictor.shut_out_unknown(&[gone]).await {
+        match self.evictor.block_unknown(&[gone]).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::warn!(%error, session = intended.session_id, "a peer cannot be taken out of the tunnel");
@@ -154,17 +164,17 @@ impl Enforcer {
     }
 }
 
-/// Why something stays open for now.
+/// Why an intent stays open for now.
 #[derive(Debug, thiserror::Error)]
-enum Unsettled {
+enum ResolveError {
     #[error(transparent)]
     Tunnel(#[from] TunnelError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// An answer of the node, and what is in it of its tunnel service.
-fn opened(answer: &[u8]) -> Option<(Value, Value)> {
+/// Decodes an answer of the node: the whole, and the data of its tunnel service.
+fn decode_answer(answer: &[u8]) -> Option<(Value, Value)> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let data = STANDARD.decode(answer.get("result")?.get("data")?.as_str()?).ok()?;
     Some((answer, serde_json::from_slice(&data).ok()?))
@@ -177,16 +187,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_opened_or_is_none() {
+    fn decodes_node_answers() {
         let data = STANDARD.encode(r#"{"addrs":["10.0.0.2/32"],"metadata":[{"port":1,"public_key":"k"}]}"#);
         let answer = format!(r#"{{"success":true,"result":{{"addrs":["1.2.3.4"],"data":"{data}"}}}}"#);
-        let (answer, told) = opened(answer.as_bytes()).unwrap();
+        let (answer, told) = decode_answer(answer.as_bytes()).unwrap();
         assert_eq!((&answer["success"], &answer["result"]["addrs"][0]), (&json!(true), &json!("1.2.3.4")));
         assert_eq!(told["metadata"][0], json!({ "port": 1, "public_key": "k" }));
         for bad in
             [&b""[..], b"{}", b"noted", br#"{"result":{"data":"!"}}"#, br#"{"result":{"data":"bm8="}}"#]
         {
-            assert_eq!(opened(bad), None);
+            assert_eq!(decode_answer(bad), None);
         }
     }
 }

@@ -1,9 +1,8 @@
-//! What happens to those who were let in and may no longer be: their peers are taken out of the node's tunnel, and
-//! brought back when they may again.
+//! Blocks the peers of sessions that have lost their entitlement and restores them when it returns.
 //!
-//! Everything that may end a right only names sessions ([`queue`]): an event on Ethereum, an ended sign-in, the
-//! clock, the operator. Each named session is then asked about again with admission's own decision, and what comes
-//! out is applied. So nothing is dropped by reflex, and naming one too many costs a read.
+//! A possible loss (an Ethereum event, an ended sign-in, the clock, the operator) only queues sessions ([`queue`]).
+//! The worker then evaluates each queued session with the decision that admission uses and applies the result. So an
+//! event alone never evicts a session, and a session that is queued without need costs one read.
 
 mod apply;
 mod clock;
@@ -27,14 +26,14 @@ use crate::access::Access;
 use crate::admission::{Admission, Sessions};
 use crate::config::ForeignPeers;
 use crate::store::clock::Clock;
-use crate::store::{Cause, SessionRecord, SessionState, Store};
+use crate::store::{EvictionCause, SessionRecord, SessionState, Store};
 
 pub use self::clock::SteadyClock;
 pub use self::emergency::{Target, UnknownTarget};
 pub use self::evict::{Evictor, NodeAnswers};
-pub use self::repeat::Repeat;
+pub use self::repeat::RepeatOutcome;
 
-/// Watches over admitted sessions.
+/// Keeps the peers in the tunnel in agreement with the entitlement of admitted sessions.
 pub struct Enforcer {
     store: Store,
     access: Arc<Access>,
@@ -44,48 +43,58 @@ pub struct Enforcer {
     clock: Arc<dyn Clock>,
     foreign_peers: ForeignPeers,
     queue: ReevaluationQueue,
-    /// One at a time settles what was left open.
-    settling: tokio::sync::Mutex<()>,
+    /// Held while open intents are resolved, so that only one task resolves them.
+    resolve_lock: tokio::sync::Mutex<()>,
 }
 
-/// What an enforcer works with.
-pub struct Tools {
-    /// Records.
+/// Dependencies of [`Enforcer`].
+pub struct EnforcerDeps {
+    /// Session records, bindings and intents.
     pub store: Store,
-    /// Ownership.
+    /// Card ownership and delegations.
     pub access: Arc<Access>,
-    /// The decision.
+    /// Decides on handshakes and re-evaluates sessions.
     pub admission: Arc<Admission>,
     /// Sessions on the hub.
     pub sessions: Arc<Sessions>,
-    /// Takes peers out of the node's tunnel.
+    /// Blocks and restores peers in the tunnel.
     pub evictor: Arc<Evictor>,
-    /// The time.
+    /// Current time.
     pub clock: Arc<dyn Clock>,
-    /// What happens to peers that belong to no session.
+    /// Policy for peers that belong to no session.
     pub foreign_peers: ForeignPeers,
 }
 
 impl Enforcer {
-    /// Watches nothing yet: the loops of [`run`](Self::run) and [`follow`](Self::follow) must run.
-    pub fn new(tools: Tools) -> Arc<Self> {
-        let Tools { store, access, admission, sessions, evictor, clock, foreign_peers } = tools;
+    /// Creates an idle enforcer; it works while [`run`](Self::run) and [`follow`](Self::follow) run.
+    pub fn new(tools: EnforcerDeps) -> Arc<Self> {
+        let EnforcerDeps { store, access, admission, sessions, evictor, clock, foreign_peers } = tools;
         let (queue, settling) = (ReevaluationQueue::default(), tokio::sync::Mutex::default());
-        Arc::new(Self { store, access, admission, sessions, evictor, clock, foreign_peers, queue, settling })
+        Arc::new(Self {
+            store,
+            access,
+            admission,
+            sessions,
+            evictor,
+            clock,
+            foreign_peers,
+            queue,
+            resolve_lock: settling,
+        })
     }
 
-    /// Works until `stop`.
+    /// Runs the worker, the expiry check, the reconciler and the eviction retries until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let watch = async {
-            // What was decided before a restart is done first.
-            self.evictor.repeat(&self.evicted()).await;
-            // Who was named then and not looked at is not known any more, and policy may be another one.
+            // Evictions that were recorded before a restart come first.
+            self.evictor.block_evicted(&self.evicted()).await;
+            // The queue of the previous process is lost, and the policy may have changed since.
             self.everything_changed();
             tokio::select! {
-                () = self.work() => {}
-                () = self.expire() => {}
-                () = self.reconcile_for_ever() => {}
-                () = self.evictor.finish() => {}
+                () = self.run_worker() => {}
+                () = self.run_expiry_check() => {}
+                () = self.run_reconciler() => {}
+                () = self.evictor.retry_unfinished() => {}
             }
         };
         tokio::select! {
@@ -94,20 +103,20 @@ impl Enforcer {
         }
     }
 
-    /// The sign-ins of an account changed.
+    /// Queues the open sessions of an account whose bindings changed.
     pub fn account_changed(&self, account: &AccountAddress) {
         let sessions = self.store.sessions_of_account(account).into_iter();
         let open = sessions.filter(|record| is_open(record));
         self.queue.add(open.map(|record| record.session_id), Reason::Change);
     }
 
-    /// The operator's policy changed, or everything may have.
+    /// Queues all open sessions, for example after a change of policy.
     pub fn everything_changed(&self) {
-        self.look_at(|_| true, Reason::Other);
+        self.queue_sessions(|_| true, Reason::Other);
     }
 
-    /// Sessions that end or come back when something changes, as far as it concerns those that `concerns` names.
-    fn look_at(&self, concerns: impl Fn(&SessionRecord) -> bool, reason: Reason) {
+    /// Queues the open sessions for which `concerns` is true.
+    fn queue_sessions(&self, concerns: impl Fn(&SessionRecord) -> bool, reason: Reason) {
         let sessions = self.store.list_sessions().into_iter();
         let concerned = sessions.filter(|record| is_open(record) && concerns(record));
         self.queue.add(concerned.map(|record| record.session_id), reason);
@@ -119,15 +128,15 @@ impl Enforcer {
     }
 }
 
-/// Whether its right is worth asking about: it has one, or gets its peer back with one.
+/// Whether a re-evaluation can change the session: it is live, or it is evicted for a cause that can heal.
 fn is_open(record: &SessionRecord) -> bool {
     match record.state {
         SessionState::Live => true,
-        SessionState::Evicted => record.cause.is_some_and(Cause::heals),
+        SessionState::Evicted => record.cause.is_some_and(EvictionCause::is_self_restoring),
     }
 }
 
-/// What the tunnel has to know of a session.
+/// The peer of a session, as the tunnel driver takes it.
 fn peer(record: &SessionRecord) -> tunnel::Peer {
     tunnel::Peer {
         session_id: record.session_id,

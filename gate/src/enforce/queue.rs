@@ -1,4 +1,5 @@
-//! Sessions that are to be re-evaluated: each once, however often it is named, and again when it could not be told.
+//! Queue of sessions to re-evaluate. A session is queued once however often it is added, and again when its
+//! evaluation gave no result.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,74 +10,74 @@ use tokio::sync::Notify;
 
 const RETRY_INITIAL: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// How often the place in the events is written down.
-pub(super) const REMEMBER: Duration = Duration::from_secs(1);
+/// Interval between writes of the cursor in Ethereum's events.
+pub(super) const CURSOR_SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why a session is named, the most urgent first.
+/// Why a session is queued, the most urgent first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reason {
-    /// Its right may have ended: it is looked at before all others, and stays in doubt for a bounded time only.
+    /// Its entitlement may have ended. It is evaluated before all others, and may stay unverified for a bounded time.
     Loss,
-    /// Something happened that concerns it, such as a sign-in or a gift. Strangers can cause that, so it never delays a
-    /// loss.
+    /// An event concerns it, such as a sign-in or a received card. Strangers can cause such events, so they never delay
+    /// a loss.
     Change,
-    /// Anything else: policy, a start, the clock.
+    /// Any other reason: a change of policy, a start, the clock.
     Other,
 }
 
-/// One session that is to be re-evaluated.
+/// A session that is queued, or that a worker has taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct QueuedSession {
     pub(super) session: u64,
-    /// When it was named first.
+    /// When it was first queued.
     pub(super) since: Instant,
-    /// When it was named first because its right may have ended, unless that is dealt with.
+    /// When it was first queued for a loss that is not handled yet.
     pub(super) loss_at: Option<Instant>,
     reason: Reason,
-    /// The event after which it was named first.
+    /// Number of the addition that queued it first.
     ticket: u64,
-    /// Vain looks so far, since it was named last.
+    /// Evaluations without a result since it was added last.
     pub(super) tries: u32,
-    /// Vain looks so far, however often it was named.
+    /// Evaluations without a result in all. New additions do not reset it: it tells where a basis search continues.
     pub(super) searches: u32,
     not_before: Instant,
-    /// The number of the look, once it is taken.
+    /// Number of the evaluation, once a worker has taken the session.
     look: u64,
 }
 
-/// A session that is looked at.
+/// A running evaluation of a session.
 #[derive(Debug, Clone, Copy)]
-struct InHand {
-    due: Due,
-    /// Another look at the same session began meanwhile.
+struct Evaluation {
+    due: QueuedSession,
+    /// Whether another evaluation of the same session began while this one ran.
     is_overlapped: bool,
 }
 
-/// Looks at one session at the same time: a loss does not wait for a look from before it.
-const MAX_LOOKS: usize = 3;
+/// Maximum concurrent evaluations of one session: a loss does not wait for an evaluation that began before it.
+const MAX_EVALUATIONS_PER_SESSION: usize = 3;
 
-impl Due {
+impl QueuedSession {
     pub(super) fn is_loss(&self) -> bool {
         self.reason == Reason::Loss
     }
 }
 
-/// What waits.
+/// Queued sessions and running evaluations.
 #[derive(Debug, Default)]
 struct State {
-    due: HashMap<u64, Due>,
-    /// Those of them that can be taken, by time: one order for each reason, the most urgent first.
+    due: HashMap<u64, QueuedSession>,
+    /// Queued sessions that a worker may take, by time: one set for each [`Reason`], the most urgent first.
     orders: [BTreeSet<(Instant, u64)>; 3],
-    /// Those that are looked at right now, by session.
-    in_hand: HashMap<u64, Vec<InHand>>,
+    /// Running evaluations by session.
+    in_progress: HashMap<u64, Vec<Evaluation>>,
     looks: u64,
     tickets: u64,
-    /// Places in Ethereum's events, and the ticket after which each counts.
+    /// Cursors in Ethereum's events, each with the ticket up to which sessions must be done before it counts.
     cursors: VecDeque<(u64, Cursor)>,
 }
 
 impl State {
-    fn insert(&mut self, due: Due) {
+    fn insert(&mut self, due: QueuedSession) {
         self.remove(due.session);
         if self.can_be_taken(&due) {
             self.order(due.reason).insert((due.not_before, due.session));
@@ -84,36 +85,36 @@ impl State {
         self.due.insert(due.session, due);
     }
 
-    fn remove(&mut self, session: u64) -> Option<Due> {
+    fn remove(&mut self, session: u64) -> Option<QueuedSession> {
         let due = self.due.remove(&session)?;
         self.order(due.reason).remove(&(due.not_before, session));
         Some(due)
     }
 
-    /// One look at a time, but a loss begins another one beside those from before it.
-    fn can_be_taken(&self, due: &Due) -> bool {
-        let looks = self.in_hand.get(&due.session).map_or(0, Vec::len);
-        looks == 0 || (due.reason == Reason::Loss && looks < MAX_LOOKS)
+    /// A session is evaluated once at a time, except that a loss starts another evaluation beside earlier ones.
+    fn can_be_taken(&self, due: &QueuedSession) -> bool {
+        let looks = self.in_progress.get(&due.session).map_or(0, Vec::len);
+        looks == 0 || (due.reason == Reason::Loss && looks < MAX_EVALUATIONS_PER_SESSION)
     }
 
-    fn pick_up(&mut self, session: u64) -> Option<Due> {
+    fn start_evaluation(&mut self, session: u64) -> Option<QueuedSession> {
         let due = self.remove(session)?;
         self.looks += 1;
-        let due = Due { look: self.looks, ..due };
-        let looks = self.in_hand.entry(session).or_default();
+        let due = QueuedSession { look: self.looks, ..due };
+        let looks = self.in_progress.entry(session).or_default();
         for look in looks.iter_mut() {
             look.is_overlapped = true;
         }
-        looks.push(InHand { due, is_overlapped: false });
+        looks.push(Evaluation { due, is_overlapped: false });
         Some(due)
     }
 
-    /// A look has ended: if its session was named again, it can be taken again.
-    fn put_down(&mut self, ended: &Due) {
-        if let Some(looks) = self.in_hand.get_mut(&ended.session) {
+    /// Removes an ended evaluation. If its session was added again, a worker may take it.
+    fn end_evaluation(&mut self, ended: &QueuedSession) {
+        if let Some(looks) = self.in_progress.get_mut(&ended.session) {
             looks.retain(|look| look.due.look != ended.look);
             if looks.is_empty() {
-                self.in_hand.remove(&ended.session);
+                self.in_progress.remove(&ended.session);
             }
         }
         if let Some(due) = self.due.get(&ended.session).copied() {
@@ -151,16 +152,16 @@ impl ReevaluationQueue {
             let ticket = state.tickets;
             let loss_at = (reason == Reason::Loss).then_some(now);
             for session in sessions {
-                // An event makes an earlier look worth while, and what is older stays older.
+                // An addition cancels the retry delay; the age of the session stays.
                 let due = match state.due.get(&session) {
-                    Some(known) => Due {
+                    Some(known) => QueuedSession {
                         not_before: known.not_before.min(now),
                         tries: 0,
                         loss_at: known.loss_at.or(loss_at),
                         reason: known.reason.min(reason),
                         ..*known
                     },
-                    None => Due {
+                    None => QueuedSession {
                         session,
                         since: now,
                         loss_at,
@@ -178,7 +179,8 @@ impl ReevaluationQueue {
         self.added.notify_one();
     }
 
-    /// The same for what is named again and again for the same reason: it keeps its place and its pause.
+    /// Adds sessions that are not open yet. For reasons that repeat: an open session keeps its position and its retry
+    /// delay.
     pub(super) fn add_once(&self, sessions: impl IntoIterator<Item = u64>) {
         let new: Vec<u64> = sessions.into_iter().filter(|id| !self.is_open(*id)).collect();
         if !new.is_empty() {
@@ -186,43 +188,43 @@ impl ReevaluationQueue {
         }
     }
 
-    /// Whether a session is named and not dealt with yet.
+    /// Whether a session is queued or being evaluated.
     pub(super) fn is_open(&self, session: u64) -> bool {
         let state = self.state();
-        state.due.contains_key(&session) || state.in_hand.contains_key(&session)
+        state.due.contains_key(&session) || state.in_progress.contains_key(&session)
     }
 
-    /// Whether a session was named since this look began, because its right may have ended.
-    pub(super) fn may_have_lost(&self, due: &Due) -> bool {
+    /// Whether a session was added for a loss since this evaluation began.
+    pub(super) fn may_have_lost(&self, due: &QueuedSession) -> bool {
         let state = self.state();
-        let looks = state.in_hand.get(&due.session).into_iter().flatten().map(|look| &look.due);
+        let looks = state.in_progress.get(&due.session).into_iter().flatten().map(|look| &look.due);
         let mut since = looks.filter(|look| look.look > due.look).chain(state.due.get(&due.session));
-        since.any(Due::is_loss)
+        since.any(QueuedSession::is_loss)
     }
 
-    /// Whether a session was named or looked at anew since this look began.
-    pub(super) fn is_overlapped(&self, due: &Due) -> bool {
+    /// Whether a session was added or taken again since this evaluation began.
+    pub(super) fn is_overlapped(&self, due: &QueuedSession) -> bool {
         let state = self.state();
-        let looks = state.in_hand.get(&due.session).into_iter().flatten();
+        let looks = state.in_progress.get(&due.session).into_iter().flatten();
         let mut overlapped = looks.filter(|look| look.due.look == due.look).map(|look| look.is_overlapped);
         state.due.contains_key(&due.session) || overlapped.any(|overlapped| overlapped)
     }
 
-    /// Everything named up to now goes with this place in the events.
-    pub(super) fn reached(&self, cursor: Cursor) {
+    /// Records that all sessions concerned by events up to `cursor` are queued.
+    pub(super) fn record_cursor(&self, cursor: Cursor) {
         let mut state = self.state();
         let ticket = state.tickets;
-        // No session was named since the last one: it will never count without this one.
+        // No session was added since the last cursor, so the new one replaces it.
         if state.cursors.back().is_some_and(|(last, _)| *last == ticket) {
             state.cursors.pop_back();
         }
         state.cursors.push_back((ticket, cursor));
     }
 
-    /// The newest place such that everything named before it is done.
-    pub(super) fn settled(&self) -> Option<Cursor> {
+    /// Takes the newest cursor such that all sessions queued before it are done.
+    pub(super) fn take_completed_cursor(&self) -> Option<Cursor> {
         let mut state = self.state();
-        let in_hand = state.in_hand.values().flatten().map(|look| &look.due);
+        let in_hand = state.in_progress.values().flatten().map(|look| &look.due);
         let open = state.due.values().chain(in_hand).map(|due| due.ticket).min();
         let mut settled = None;
         while let Some((ticket, cursor)) = state.cursors.front().copied() {
@@ -235,20 +237,20 @@ impl ReevaluationQueue {
         settled
     }
 
-    /// Takes one that is due, the most urgent first; waits until there is one. `only_losses`: others stay.
-    pub(super) async fn take(&self, only_losses: bool) -> Due {
+    /// Takes the most urgent session that is due; waits until there is one. `only_losses` leaves all others queued.
+    pub(super) async fn take(&self, only_losses: bool) -> QueuedSession {
         loop {
             let (taken, next) = self.try_take(only_losses);
             if let Some(due) = taken {
                 return due;
             }
             let pause = next.map_or(RETRY_MAX, |at| at.saturating_duration_since(Instant::now()));
-            // Either way: look again.
+            // Timed out or notified: try again in both cases.
             let _ = tokio::time::timeout(pause, self.added.notified()).await;
         }
     }
 
-    fn try_take(&self, only_losses: bool) -> (Option<Due>, Option<Instant>) {
+    fn try_take(&self, only_losses: bool) -> (Option<QueuedSession>, Option<Instant>) {
         let mut state = self.state();
         let now = Instant::now();
         let orders = if only_losses { &state.orders[..1] } else { &state.orders[..] };
@@ -256,17 +258,18 @@ impl ReevaluationQueue {
         let Some((_, session)) = firsts.clone().find(|(not_before, _)| *not_before <= now).copied() else {
             return (None, firsts.map(|(not_before, _)| *not_before).min());
         };
-        (state.pick_up(session), None)
+        (state.start_evaluation(session), None)
     }
 
-    /// This one is done.
-    pub(super) fn done(&self, due: &Due) {
-        self.state().put_down(due);
+    /// Ends an evaluation with a result.
+    pub(super) fn done(&self, due: &QueuedSession) {
+        self.state().end_evaluation(due);
         self.added.notify_one();
     }
 
-    /// This one could not be told: again later, at the latest when `grace` has passed since its right may have ended.
-    pub(super) fn again(&self, due: &Due, grace: Duration) {
+    /// Ends an evaluation without a result and queues the session again with a delay, which ends at the latest when
+    /// `grace` has passed since the possible loss.
+    pub(super) fn retry(&self, due: &QueuedSession, grace: Duration) {
         let pause = (RETRY_INITIAL * (1 << due.tries.min(8))).min(RETRY_MAX);
         let mut not_before = Instant::now() + pause;
         if let Some(end) = due.loss_at.map(|at| at + grace).filter(|end| *end > Instant::now()) {
@@ -274,25 +277,36 @@ impl ReevaluationQueue {
         }
         self.put_back(
             due,
-            Due { tries: due.tries + 1, searches: due.searches.wrapping_add(1), not_before, ..*due },
+            QueuedSession {
+                tries: due.tries + 1,
+                searches: due.searches.wrapping_add(1),
+                not_before,
+                ..*due
+            },
         );
     }
 
-    /// Its right is gone and it was evicted: another basis is looked for at once, behind what is urgent.
-    pub(super) fn search(&self, due: &Due) {
+    /// Queues an evicted session at once, behind the urgent ones, to search for another basis.
+    pub(super) fn search_basis(&self, due: &QueuedSession) {
         self.put_back(
             due,
-            Due { tries: 0, loss_at: None, reason: Reason::Other, not_before: Instant::now(), ..*due },
+            QueuedSession {
+                tries: 0,
+                loss_at: None,
+                reason: Reason::Other,
+                not_before: Instant::now(),
+                ..*due
+            },
         );
     }
 
-    fn put_back(&self, due: &Due, later: Due) {
+    fn put_back(&self, due: &QueuedSession, later: QueuedSession) {
         {
             let mut state = self.state();
-            state.put_down(due);
-            // Named again meanwhile: that look comes first, but what is open is as old as it is.
+            state.end_evaluation(due);
+            // The session was added again during the evaluation: that addition decides on time, the age stays.
             let next = match state.due.get(&due.session) {
-                Some(known) => Due {
+                Some(known) => QueuedSession {
                     since: due.since,
                     ticket: due.ticket,
                     loss_at: later.loss_at.or(known.loss_at),

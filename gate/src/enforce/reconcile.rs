@@ -1,33 +1,34 @@
-//! Records against what is really in the tunnel: after a restart of the gate, of the node, of both, and now and then.
+//! Compares the session records with the peers in the tunnel, at the start and periodically, and repairs differences,
+//! for example after a restart of the node.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::tunnel::{Peer, Presence, Present, Restored};
+use super::tunnel::{Peer, Presence, RestoreOutcome, TunnelPeer};
 use super::{Enforcer, peer};
 use crate::config::ForeignPeers;
 use crate::store::clock::UnixTime;
-use crate::store::{Cause, SessionRecord, SessionState};
+use crate::store::{EvictionCause, SessionRecord, SessionState};
 
-const EVERY: Duration = Duration::from_secs(5);
-/// After this the stock node has looked whether a cancelled session is still active: five minutes by default, and some
-/// for the look itself.
+const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
+/// Maximum time until the stock node has checked whether a cancelled session is still active: five minutes by default,
+/// plus the time of the check.
 const NODE_VALIDATION_INTERVAL: Duration = Duration::from_secs(360);
 
 /// Differences between the records and the tunnel.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Differences {
-    /// Written as out, and their packets pass.
+    /// Sessions recorded as evicted whose packets pass.
     passing: Vec<u64>,
-    /// Written as in, and the node has forgotten them.
+    /// Sessions recorded as live whose peers the node has lost.
     lost: Vec<u64>,
-    /// Written as in, and shut out.
+    /// Sessions recorded as live whose peers are blocked.
     shut: Vec<u64>,
 }
 
 impl Enforcer {
-    pub(super) async fn reconcile_for_ever(&self) {
+    pub(super) async fn run_reconciler(&self) {
         let mut strange = BTreeSet::new();
         let mut failing = false;
         loop {
@@ -39,48 +40,47 @@ impl Enforcer {
                 }
                 Err(_) => {}
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(RECONCILE_INTERVAL).await;
         }
     }
 
-    /// Compares once. Peers that belong to nobody are shut out when they were in `strange` before; those seen now
-    /// are returned.
+    /// Compares once. Blocks unknown peers that are already in `strange`; returns the unknown peers seen now.
     async fn reconcile(
         &self,
         strange: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, super::tunnel::TunnelError> {
-        // The records first: what is recorded was in the tunnel before.
+        // Records are read first: a recorded peer was in the tunnel before.
         let records = self.store.list_sessions();
         let present = self.evictor.present().await?;
-        self.settle(&present).await;
+        self.resolve_intents(&present).await;
         let mut differences = compare(&records, &present);
         self.release_slots(&records, &present);
-        let renewed = self.evictor.renewed().await?;
+        let renewed = self.evictor.restarted_since().await?;
         if let Some(age) = renewed.filter(|_| !present.all) {
             differences.lost.extend(admitted_before(&records, self.clock.unix(), age));
         }
         if !differences.passing.is_empty() {
             tracing::warn!(sessions = ?differences.passing, "evicted peers are in the tunnel again");
-            self.evictor.repeat(&differences.passing).await;
+            self.evictor.block_evicted(&differences.passing).await;
         }
         if !differences.lost.is_empty() {
             tracing::info!(sessions = ?differences.lost, "the node has forgotten the peers of sessions");
-            self.evictor.evict(&differences.lost, Cause::Lost, Instant::now()).await;
+            self.evictor.evict(&differences.lost, EvictionCause::Lost, Instant::now()).await;
             for session in &differences.lost {
-                self.store.release_slot(*session);
+                self.store.release_peer_slot(*session);
             }
         }
         for id in differences.shut {
-            self.open(id).await;
+            self.restore_blocked(id).await;
         }
         match self.foreign_peers {
-            ForeignPeers::ShutOut => Ok(self.shut_out_strangers(&present.peers, strange).await),
+            ForeignPeers::ShutOut => Ok(self.block_unknown_peers(&present.peers, strange).await),
             ForeignPeers::Keep => Ok(BTreeSet::new()),
         }
     }
 
-    /// Frees the slots of evicted sessions whose peers the node has removed. A service that does not name all its peers
-    /// does not show that: then a cancelled or lost session counts until the node has looked at its sessions again.
+    /// Frees the slots of evicted sessions whose peers the node has removed. With a service that does not list all its
+    /// peers, a cancelled or lost session keeps its slot until the node has checked its sessions again.
     fn release_slots(&self, records: &[Arc<SessionRecord>], present: &Presence) {
         let there: BTreeSet<&str> = present.peers.iter().map(|peer| peer.peer_id.as_str()).collect();
         let latest = self.clock.unix().saturating_sub_unsigned(NODE_VALIDATION_INTERVAL.as_secs());
@@ -88,40 +88,44 @@ impl Enforcer {
             let is_removed = if present.all && present.names_evicted {
                 !there.contains(record.peer_id.as_str())
             } else {
-                let is_over = matches!(record.cause, Some(Cause::Cancelled | Cause::Lost));
+                let is_over = matches!(record.cause, Some(EvictionCause::Cancelled | EvictionCause::Lost));
                 is_over && record.evicted_at.is_some_and(|at| at <= latest)
             };
             if is_removed {
-                self.store.release_slot(record.session_id);
+                self.store.release_peer_slot(record.session_id);
             }
         }
     }
 
-    /// A live session whose peer is shut out: the end of this process came between letting it back and noting so,
-    /// or somebody else shut it out.
-    async fn open(&self, session: u64) {
+    /// Restores the blocked peer of a live session: the process ended between an eviction and its record, or another
+    /// program blocked the peer.
+    async fn restore_blocked(&self, session: u64) {
         let Some(record) = self.store.session(session).filter(|record| record.state == SessionState::Live)
         else {
             return;
         };
-        match self.evictor.let_back(&record, (*record).clone(), || true).await {
-            Ok(Restored::Passing) => {}
-            Ok(Restored::NotThere) => drop(self.evictor.lose(session).await),
-            // The peer is still the node's, so it keeps its slot.
-            Ok(Restored::AddressTaken) => {
-                self.evictor.evict(&[session], Cause::Lost, Instant::now()).await;
+        match self.evictor.restore(&record, (*record).clone(), || true).await {
+            Ok(RestoreOutcome::Passing) => {}
+            Ok(RestoreOutcome::NotThere) => drop(self.evictor.mark_lost(session).await),
+            // The node still has the peer, so the session keeps its slot.
+            Ok(RestoreOutcome::AddressTaken) => {
+                self.evictor.evict(&[session], EvictionCause::Lost, Instant::now()).await;
             }
             Err(error) => tracing::warn!(%error, session, "a peer cannot be let back now"),
         }
     }
 
-    /// Shuts out peers that no session of ours stands behind: the gate ended, or its disk refused, between the
-    /// node's answer and the record. A probe may have come by another way, and stays.
-    async fn shut_out_strangers(&self, present: &[Present], before: &BTreeSet<String>) -> BTreeSet<String> {
-        let unknown: Vec<&Present> =
+    /// Blocks peers that belong to no session of this gate: the gate ended, or its disk failed, between the node's
+    /// answer and the record. A probe may have connected another way, and stays.
+    async fn block_unknown_peers(
+        &self,
+        present: &[TunnelPeer],
+        before: &BTreeSet<String>,
+    ) -> BTreeSet<String> {
+        let unknown: Vec<&TunnelPeer> =
             present.iter().filter(|peer| peer.passing && !self.is_known(peer)).collect();
         let seen: BTreeSet<String> = unknown.iter().map(|peer| peer.peer_id.clone()).collect();
-        // Between two looks a handshake under way has got its record, and who is of a probe is known.
+        // Between two runs a handshake in progress gets its record, and the sessions of probes become known.
         let strangers: Vec<Peer> = unknown
             .iter()
             .filter(|peer| before.contains(&peer.peer_id))
@@ -131,10 +135,10 @@ impl Enforcer {
                 addresses: present.addresses.clone(),
             })
             .collect();
-        if strangers.is_empty() || !self.sessions.are_known() || self.probes_without_record() {
+        if strangers.is_empty() || !self.sessions.is_complete() || self.probes_without_record() {
             return seen;
         }
-        match self.evictor.shut_out_unknown(&strangers).await {
+        match self.evictor.block_unknown(&strangers).await {
             Ok(()) => {
                 tracing::warn!(peers = strangers.len(), "peers without a session of this gate were shut out");
                 metrics::counter!("sovereign_gate_evictions_total", "cause" => "unknown")
@@ -145,20 +149,20 @@ impl Enforcer {
         seen
     }
 
-    /// Whether a record or a handshake under way stands behind it.
-    fn is_known(&self, present: &Present) -> bool {
-        self.store.is_peer_used(&present.peer_id)
+    /// Whether a record or a handshake in progress has this peer.
+    fn is_known(&self, present: &TunnelPeer) -> bool {
+        self.store.is_peer_in_use(&present.peer_id)
     }
 
     fn probes_without_record(&self) -> bool {
         let policy = self.admission.policy();
         let probes: Vec<_> = policy.probes().copied().collect();
-        let sessions = self.sessions.of_accounts(&probes);
+        let sessions = self.sessions.active_of_accounts(&probes);
         sessions.into_iter().any(|session| self.store.session(session).is_none())
     }
 }
 
-/// What differs. A service that does not tell all its peers says nothing by leaving one out.
+/// Compares records with peers. With a service that does not list all its peers, a missing peer means nothing.
 fn compare(records: &[Arc<SessionRecord>], Presence { peers, all, .. }: &Presence) -> Differences {
     let present: HashMap<&str, bool> =
         peers.iter().map(|peer| (peer.peer_id.as_str(), peer.passing)).collect();
@@ -176,7 +180,7 @@ fn compare(records: &[Arc<SessionRecord>], Presence { peers, all, .. }: &Presenc
     differences
 }
 
-/// Live sessions that were admitted before the service was started, `age` ago: it does not know them any more.
+/// Live sessions that were admitted before the service started, `age` ago: it has lost their peers.
 fn admitted_before(records: &[Arc<SessionRecord>], now: UnixTime, age: Duration) -> Vec<u64> {
     // Both times are whole seconds.
     let begun = now.saturating_sub_unsigned(age.as_secs()) - 2;
@@ -185,29 +189,29 @@ fn admitted_before(records: &[Arc<SessionRecord>], now: UnixTime, age: Duration)
     lost.map(|record| record.session_id).collect()
 }
 
-/// Where the peer of a live session is.
+/// Status of a live session's peer in the tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Where {
+pub(super) enum PeerStatus {
     /// Its packets pass.
     In,
-    /// The node has it, and it is shut out.
+    /// The node has it, and it is blocked.
     Shut,
     /// The node does not have it any more.
     Nowhere,
 }
 
 impl Enforcer {
-    /// Where the peer of a live session is; `None`: nobody can tell.
-    pub(super) async fn whereabouts(&self, record: &SessionRecord) -> Option<Where> {
+    /// Status of a live session's peer in the tunnel; `None` if the service does not answer.
+    pub(super) async fn peer_status(&self, record: &SessionRecord) -> Option<PeerStatus> {
         let present = self.evictor.present().await.ok()?;
         let peer = peer(record);
         match present.peers.iter().find(|present| present.peer_id == peer.peer_id) {
-            Some(present) if present.passing => Some(Where::In),
-            Some(_) => Some(Where::Shut),
-            None if present.all => Some(Where::Nowhere),
+            Some(present) if present.passing => Some(PeerStatus::In),
+            Some(_) => Some(PeerStatus::Shut),
+            None if present.all => Some(PeerStatus::Nowhere),
             None => {
                 let has = self.evictor.has(&peer).await.ok()?;
-                Some(if has { Where::In } else { Where::Nowhere })
+                Some(if has { PeerStatus::In } else { PeerStatus::Nowhere })
             }
         }
     }

@@ -1,138 +1,142 @@
-//! The same handshake again: answered from the record as long as the tunnel behind the answer is there, or can be
-//! brought back. Without this a client whose local start failed, or whose card came back, would pay again.
+//! Repeated handshakes: answered from the record while the peer is in the tunnel or can be restored. Without this a
+//! client whose local start failed, or whose card came back, would pay again.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
 use super::Enforcer;
-use super::evict::NotBack;
+use super::evict::RestoreError;
 use super::queue::Reason;
-use super::reconcile::Where;
-use super::tunnel::Restored;
+use super::reconcile::PeerStatus;
+use super::tunnel::RestoreOutcome;
 use crate::admission::{Admitted, Grant, Repeated};
 use crate::refusal::Refusal;
-use crate::store::{Cause, SessionRecord, SessionState};
+use crate::store::{EvictionCause, SessionRecord, SessionState};
 
-/// For a look at the tunnel. Who cannot be asked in time does not keep a client waiting.
-const PATIENCE: Duration = Duration::from_millis(1000);
+/// Maximum wait for the tunnel service while a client waits.
+const TUNNEL_LOOKUP_TIMEOUT: Duration = Duration::from_millis(1000);
 
-/// What to do with an admitted handshake.
+/// How an admitted handshake is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Repeat {
-    /// It is a first one, or is to be decided on anew.
+pub enum RepeatOutcome {
+    /// It is a first handshake, or must be decided again.
     No,
-    /// The recorded answer holds.
+    /// The recorded answer is still valid.
     Holds,
-    /// The tunnel does not come back.
+    /// The peer cannot be restored.
     Over(Refusal),
 }
 
 impl Enforcer {
-    /// The node has taken an admitted handshake, and it is written. The decision was made a while ago: whatever ended
-    /// the right since then found no session to name, so it is asked about again; and a pause may be a lockdown.
-    pub async fn came_in(&self, admitted: &Admitted) -> Result<(), Refusal> {
+    /// Confirms a session that the node has added and that is recorded. A loss since the decision found no session to
+    /// queue, so the session is queued now; and it is evicted if a pause, possibly a lockdown, began.
+    pub async fn confirm_admission(&self, admitted: &Admitted) -> Result<(), Refusal> {
         let session = admitted.verified().session_id();
         self.queue.add([session], Reason::Loss);
-        self.none_in_a_pause(session, admitted.grant()).await
+        self.evict_if_paused(session, admitted.grant()).await
     }
 
-    /// Takes out who was let in by a decision from before a pause. Probes pass whether it is on or not.
-    pub(super) async fn none_in_a_pause(&self, session: u64, grant: &Grant) -> Result<(), Refusal> {
-        if self.store.paused().is_none() || matches!(grant, Grant::Probe) {
+    /// Evicts a session that was admitted by a decision from before a pause. Probes pass during a pause too.
+    pub(super) async fn evict_if_paused(&self, session: u64, grant: &Grant) -> Result<(), Refusal> {
+        if self.store.pause().is_none() || matches!(grant, Grant::Probe) {
             return Ok(());
         }
-        self.evictor.evict(&[session], Cause::Lockdown, Instant::now()).await;
+        self.evictor.evict(&[session], EvictionCause::Lockdown, Instant::now()).await;
         Err(Refusal::Paused)
     }
 
-    /// Whether an admitted handshake was answered before, and whether that answer still holds.
-    pub async fn repeat(&self, admitted: &Admitted) -> Repeat {
+    /// Checks whether an admitted handshake was answered before, and whether that answer is still valid.
+    pub async fn repeat(&self, admitted: &Admitted) -> RepeatOutcome {
         let verified = admitted.verified();
-        if self.store.has_open_intent(verified.session_id(), &verified.peer().to_string()) {
-            self.settle_now().await;
+        if self.store.has_unresolved_intent(verified.session_id(), &verified.peer().to_string()) {
+            self.resolve_intents_now().await;
         }
         let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
-        let Some(record) = record else { return Repeat::No };
+        let Some(record) = record else { return RepeatOutcome::No };
         let signed_in_after = match record.cause {
-            Some(Cause::DeviceLimit | Cause::Lockdown) => record.evicted_at,
+            Some(EvictionCause::DeviceLimit | EvictionCause::Lockdown) => record.evicted_at,
             _ => record.signed_in_after,
         };
         let new = self.admission.recorded_basis(admitted.grant()).apply_to(&record);
         let new = SessionRecord { signed_in_after, ..new };
         match record.state {
-            SessionState::Live => self.hold(&record).await,
+            SessionState::Live => self.check_live(&record).await,
             SessionState::Evicted => match record.cause {
-                Some(cause) if cause.answers() => match self.bring_back(&record, new).await {
-                    Repeat::Holds => self
-                        .none_in_a_pause(record.session_id, admitted.grant())
+                Some(cause) if cause.allows_repeat() => match self.restore_session(&record, new).await {
+                    RepeatOutcome::Holds => self
+                        .evict_if_paused(record.session_id, admitted.grant())
                         .await
-                        .map_or_else(Repeat::Over, |()| Repeat::Holds),
+                        .map_or_else(RepeatOutcome::Over, |()| RepeatOutcome::Holds),
                     over => over,
                 },
-                cause => over(cause.and_then(Cause::why_over).unwrap_or("it is not live")),
+                cause => {
+                    tunnel_over(cause.and_then(EvictionCause::permanent_reason).unwrap_or("it is not live"))
+                }
             },
         }
     }
 
-    /// Whether the recorded answer to the handshake of a live session still holds.
-    pub async fn repeat_live(&self, repeated: &Repeated) -> Repeat {
+    /// Checks whether the recorded answer to the handshake of a live session is still valid.
+    pub async fn repeat_live(&self, repeated: &Repeated) -> RepeatOutcome {
         let session = repeated.verified().session_id();
         match self
             .store
             .session(session)
             .filter(|record| record.is_live() && repeated.verified().is_of(record))
         {
-            Some(record) => self.hold(&record).await,
+            Some(record) => self.check_live(&record).await,
             // Evicted since the decision.
-            None => Repeat::No,
+            None => RepeatOutcome::No,
         }
     }
 
-    async fn hold(&self, live: &SessionRecord) -> Repeat {
-        match timeout(PATIENCE, self.whereabouts(live)).await {
-            Ok(Some(Where::Shut)) => self.bring_back(live, live.clone()).await,
-            // Not to be added: the node would not count what flows.
-            Ok(Some(Where::Nowhere)) => self.lost(live.session_id).await,
-            Ok(Some(Where::In) | None) | Err(_) => Repeat::Holds,
+    async fn check_live(&self, live: &SessionRecord) -> RepeatOutcome {
+        match timeout(TUNNEL_LOOKUP_TIMEOUT, self.peer_status(live)).await {
+            Ok(Some(PeerStatus::Shut)) => self.restore_session(live, live.clone()).await,
+            // A peer that the node does not have is never added: the node would not meter its traffic.
+            Ok(Some(PeerStatus::Nowhere)) => self.refuse_lost(live.session_id).await,
+            Ok(Some(PeerStatus::In) | None) | Err(_) => RepeatOutcome::Holds,
         }
     }
 
-    async fn bring_back(&self, looked_at: &SessionRecord, new: SessionRecord) -> Repeat {
+    async fn restore_session(&self, looked_at: &SessionRecord, new: SessionRecord) -> RepeatOutcome {
         let session = looked_at.session_id;
         match self.sessions.is_live(session).await {
             Ok(true) => {}
-            Ok(false) => return over("the session has ended on the hub"),
-            Err(_) => return Repeat::Over(Refusal::HubUnavailable),
+            Ok(false) => return tunnel_over("the session has ended on the hub"),
+            Err(_) => return RepeatOutcome::Over(Refusal::HubUnavailable),
         }
         let (was, hash) = (looked_at.state, looked_at.handshake_hash);
-        match self.evictor.let_back(looked_at, new, || true).await {
-            // Whoever looks at named sessions was quicker, and it is in.
-            Err(NotBack::Changed) if was == SessionState::Evicted && self.is_in(session, &hash) => {
-                Repeat::Holds
+        match self.evictor.restore(looked_at, new, || true).await {
+            // The worker has restored the session in the meantime.
+            Err(RestoreError::Changed)
+                if was == SessionState::Evicted && self.is_live_by_handshake(session, &hash) =>
+            {
+                RepeatOutcome::Holds
             }
-            Ok(Restored::Passing) => Repeat::Holds,
-            Ok(Restored::AddressTaken) => over("its address belongs to another one now"),
-            Ok(Restored::NotThere) => self.lost(session).await,
+            Ok(RestoreOutcome::Passing) => RepeatOutcome::Holds,
+            Ok(RestoreOutcome::AddressTaken) => tunnel_over("its address belongs to another one now"),
+            Ok(RestoreOutcome::NotThere) => self.refuse_lost(session).await,
             Err(error) => {
                 tracing::warn!(%error, session, "a peer cannot be let back");
-                Repeat::Over(Refusal::NodeUnavailable)
+                RepeatOutcome::Over(Refusal::NodeUnavailable)
             }
         }
     }
 
-    /// Whether a session is live by this handshake.
-    fn is_in(&self, session: u64, hash: &[u8; 32]) -> bool {
+    /// Whether a session is live and was admitted by this handshake.
+    fn is_live_by_handshake(&self, session: u64, hash: &[u8; 32]) -> bool {
         let record = self.store.session(session);
         record.is_some_and(|now| now.state == SessionState::Live && now.handshake_hash == *hash)
     }
 
-    async fn lost(&self, session: u64) -> Repeat {
-        self.evictor.lose(session).await;
-        over(Cause::Lost.why_over().unwrap_or_default())
+    async fn refuse_lost(&self, session: u64) -> RepeatOutcome {
+        self.evictor.mark_lost(session).await;
+        tunnel_over(EvictionCause::Lost.permanent_reason().unwrap_or_default())
     }
 }
 
-fn over(why: &'static str) -> Repeat {
-    Repeat::Over(Refusal::TunnelOver(why))
+fn tunnel_over(why: &'static str) -> RepeatOutcome {
+    RepeatOutcome::Over(Refusal::TunnelOver(why))
 }

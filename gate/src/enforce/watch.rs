@@ -1,4 +1,4 @@
-//! From Ethereum's events to the sessions that rest on whom they touch.
+//! Queues the sessions whose basis depends on the addresses in Ethereum's events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use super::queue::Reason;
 use crate::store::{SessionRecord, SessionState};
 
 impl Enforcer {
-    /// Acts on what the follower of Ethereum's events tells, until `stop`. Until it has told that no event is
-    /// missing, nothing that was read before counts.
+    /// Handles the changes that the event follower reports, until `stop`. Cached reads are distrusted until the
+    /// follower reports that no event is missing.
     pub async fn follow(self: Arc<Self>, inbox: Arc<Inbox>, stop: CancellationToken) {
-        self.access.distrust(true);
+        self.access.set_distrusted(true);
         let listen = async {
             loop {
-                self.hear(&inbox.next().await);
+                self.apply_changes(&inbox.next().await);
             }
         };
         tokio::select! {
             () = stop.cancelled() => {}
             () = listen => {}
-            () = self.remember() => {}
+            () = self.save_cursor() => {}
         }
     }
 
-    fn hear(&self, news: &News) {
+    fn apply_changes(&self, news: &News) {
         if news.gap {
-            self.access.distrust(true);
+            self.access.set_distrusted(true);
         }
-        // First, because it forgets what later blocks said of somebody.
+        // First, because it discards what later blocks say about single addresses.
         if let Some(block) = news.everybody {
             self.access.invalidate_all(block);
         }
@@ -40,26 +40,29 @@ impl Enforcer {
             self.access.invalidate_at(*address, *block);
         }
         if news.everybody.is_some() {
-            self.look_at(|_| true, Reason::Other);
+            self.queue_sessions(|_| true, Reason::Other);
         }
         if !news.touched.is_empty() {
             let may_lose = |record: &SessionRecord| {
                 let rests_on = [record.wallet, record.vault].into_iter().flatten();
                 rests_on.into_iter().any(|address| news.losing.contains(&address))
             };
-            self.look_at(may_lose, Reason::Loss);
-            self.look_at(|record| !may_lose(record) && self.rests_on(record, &news.touched), Reason::Change);
+            self.queue_sessions(may_lose, Reason::Loss);
+            self.queue_sessions(
+                |record| !may_lose(record) && self.depends_on(record, &news.touched),
+                Reason::Change,
+            );
         }
         if news.caught_up {
-            self.access.distrust(false);
+            self.access.set_distrusted(false);
         }
         if let Some(cursor) = news.cursor {
-            self.queue.reached(cursor);
+            self.queue.record_cursor(cursor);
         }
     }
 
-    /// Whether a session rests on one of `touched`, or could come back by one of them.
-    fn rests_on(&self, record: &SessionRecord, touched: &HashMap<Address, u64>) -> bool {
+    /// Whether the basis of a session depends on one of `touched`, or one of them could restore the session.
+    fn depends_on(&self, record: &SessionRecord, touched: &HashMap<Address, u64>) -> bool {
         let is_touched = |address: Option<Address>| address.is_some_and(|one| touched.contains_key(&one));
         if [record.wallet, record.vault, record.own_key].into_iter().any(is_touched) {
             return true;
@@ -72,12 +75,13 @@ impl Enforcer {
                 .any(|binding| is_touched(Some(binding.wallet)) || is_touched(binding.vault))
     }
 
-    /// Writes down how far the events were acted on; after a restart they are read from there.
-    async fn remember(&self) {
+    /// Saves the cursor up to which events are handled; after a restart they are read from there.
+    async fn save_cursor(&self) {
         let mut written: Option<Cursor> = None;
         loop {
-            tokio::time::sleep(super::queue::REMEMBER).await;
-            let Some(cursor) = self.queue.settled().filter(|cursor| Some(*cursor) != written) else {
+            tokio::time::sleep(super::queue::CURSOR_SAVE_INTERVAL).await;
+            let Some(cursor) = self.queue.take_completed_cursor().filter(|cursor| Some(*cursor) != written)
+            else {
                 continue;
             };
             match self.store.set_ethereum_cursor(cursor).await {

@@ -6,35 +6,39 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sentinel_proto::hub::SessionKind;
-use sovereign_gate::store::{Cause, SessionRecord, SessionState};
+use sovereign_gate::store::{EvictionCause, SessionRecord, SessionState};
 
-use crate::house::{GIVEN, House, OTHER, now};
+use crate::fixture::{Fixture, GIVEN, OTHER, now};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_half_way_in_is_a_session_or_out_after_a_restart() {
-    let house = House::build().await;
-    let gate = house.gate().await;
-    let (_, whole) = house.guest(&gate, &[OTHER]).await;
-    let (wallet, stays) = house.half_way(&gate).await;
-    let (seller, sold) = house.half_way(&gate).await;
-    let (_, ended) = house.half_way(&gate).await;
-    let (_, never) = house.half_way(&gate).await;
-    house.settled(&gate).await;
+async fn resolves_unanswered_handshakes_after_restart() {
+    let fixture = Fixture::build().await;
+    let gate = fixture.gate().await;
+    let (_, whole) = fixture.holder_with_session(&gate, &[OTHER]).await;
+    let (wallet, stays) = fixture.forward_handshake(&gate).await;
+    let (seller, sold) = fixture.forward_handshake(&gate).await;
+    let (_, ended) = fixture.forward_handshake(&gate).await;
+    let (_, never) = fixture.forward_handshake(&gate).await;
+    fixture.wait_for_events(&gate).await;
     gate.end().await;
-    house.transfer(seller, house.somebody(), OTHER).await;
-    house.leaves_the_hub(ended);
-    house.tunnel.peers().remove(&format!("peer {never}"));
+    fixture.transfer(seller, fixture.new_wallet(), OTHER).await;
+    fixture.remove_from_hub(ended);
+    fixture.tunnel.peers().remove(&format!("peer {never}"));
 
-    let gate = house.gate().await;
-    house.is_in(&gate, stays).await;
-    assert_eq!(house.out(&gate, sold).await, Some(Cause::NoCard));
-    house.until("who has no session is out", || !house.passes(ended)).await;
-    house.settled(&gate).await;
-    assert!(house.passes(whole) && house.passes(stays));
-    assert_eq!(gate.store.places_of(wallet), [stays], "one place");
+    let gate = fixture.gate().await;
+    fixture.wait_until_live(&gate, stays).await;
+    assert_eq!(fixture.wait_until_evicted(&gate, sold).await, Some(EvictionCause::NoCard));
+    fixture.wait_until("who has no session is out", || !fixture.passes(ended)).await;
+    fixture.wait_for_events(&gate).await;
+    assert!(fixture.passes(whole) && fixture.passes(stays));
+    assert_eq!(gate.store.sessions_in_device_slots(wallet), [stays], "one place");
     assert_eq!(gate.store.session(ended), None);
     assert_eq!(gate.store.session(never), None, "nobody knows that it ever was one");
-    assert_eq!(gate.store.peer_in_use("wireguard", &format!("peer {never}")), Some(never), "it may yet come");
+    assert_eq!(
+        gate.store.session_using_peer("wireguard", &format!("peer {never}")),
+        Some(never),
+        "it may yet come"
+    );
     // The same handshake gets the answer that the node must have given.
     let answer = gate.store.session_answer(stays).await.unwrap().unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
@@ -43,87 +47,92 @@ async fn whoever_was_half_way_in_is_a_session_or_out_after_a_restart() {
     gate.end().await;
 
     // Settled once and for all: the next start finds sessions.
-    let gate = house.gate().await;
-    house.is_in(&gate, stays).await;
+    let gate = fixture.gate().await;
+    fixture.wait_until_live(&gate, stays).await;
     assert_eq!(gate.store.session(sold).unwrap().state, SessionState::Evicted);
-    let open: Vec<_> = gate.store.open_intents().iter().map(|intent| intent.record.session_id).collect();
+    let open: Vec<_> =
+        gate.store.unresolved_intents().iter().map(|intent| intent.record.session_id).collect();
     assert_eq!(open, [never]);
     gate.end().await;
 }
 
 /// A service that does not name who is in it is asked for whom the gate misses.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_names_nobody_is_asked_for_whoever_was_half_way_in() {
-    let house = House::build().await;
-    house.tunnel.reserved.store(true, Ordering::SeqCst);
-    let gate = house.gate().await;
-    let (_, whole) = house.guest(&gate, &[OTHER]).await;
-    let (_, stays) = house.half_way(&gate).await;
-    let (_, never) = house.half_way(&gate).await;
-    house.settled(&gate).await;
+async fn queries_unlisted_peers_of_unanswered_handshakes() {
+    let fixture = Fixture::build().await;
+    fixture.tunnel.reserved.store(true, Ordering::SeqCst);
+    let gate = fixture.gate().await;
+    let (_, whole) = fixture.holder_with_session(&gate, &[OTHER]).await;
+    let (_, stays) = fixture.forward_handshake(&gate).await;
+    let (_, never) = fixture.forward_handshake(&gate).await;
+    fixture.wait_for_events(&gate).await;
     gate.end().await;
-    house.tunnel.peers().remove(&format!("peer {never}"));
-    let gate = house.gate().await;
-    house.is_in(&gate, stays).await;
+    fixture.tunnel.peers().remove(&format!("peer {never}"));
+    let gate = fixture.gate().await;
+    fixture.wait_until_live(&gate, stays).await;
     assert!(gate.store.session_answer(stays).await.unwrap().is_some_and(|answer| !answer.is_empty()));
     assert_eq!(gate.store.session(never), None);
-    assert!(house.passes(whole));
+    assert!(fixture.passes(whole));
     gate.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_an_answer_or_in_a_lockdown_it_goes() {
-    let house = House::build().await;
-    let gate = house.gate().await;
-    let (_, first) = house.half_way(&gate).await;
-    house.settled(&gate).await;
+async fn evicts_unanswered_handshake_without_answer_or_in_lockdown() {
+    let fixture = Fixture::build().await;
+    let gate = fixture.gate().await;
+    let (_, first) = fixture.forward_handshake(&gate).await;
+    fixture.wait_for_events(&gate).await;
     gate.end().await;
-    let gate = house.gate().await;
-    assert_eq!(house.out(&gate, first).await, Some(Cause::Lost), "nobody can tell its client anything");
-    let (_, other) = house.guest(&gate, &[OTHER]).await;
-    let (_, second) = house.half_way(&gate).await;
-    house.settled(&gate).await;
+    let gate = fixture.gate().await;
+    assert_eq!(
+        fixture.wait_until_evicted(&gate, first).await,
+        Some(EvictionCause::Lost),
+        "nobody can tell its client anything"
+    );
+    let (_, other) = fixture.holder_with_session(&gate, &[OTHER]).await;
+    let (_, second) = fixture.forward_handshake(&gate).await;
+    fixture.wait_for_events(&gate).await;
     gate.enforcer.lock_down("intruder").await.unwrap();
-    assert!(!house.passes(other));
+    assert!(!fixture.passes(other));
     gate.end().await;
-    let gate = house.gate().await;
-    assert_eq!(house.out(&gate, second).await, Some(Cause::Lockdown));
+    let gate = fixture.gate().await;
+    assert_eq!(fixture.wait_until_evicted(&gate, second).await, Some(EvictionCause::Lockdown));
     gate.enforcer.pause(false, "it is over").await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(!house.passes(second), "only the same handshake brings it back");
+    assert!(!fixture.passes(second), "only the same handshake brings it back");
     gate.end().await;
 }
 
 /// A service that names nobody, and was started anew: its peers are gone, and no longer anybody's devices.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_in_a_service_that_was_started_anew_is_lost() {
-    let house = House::build().await;
-    let gate = house.gate().await;
+async fn marks_sessions_from_before_service_restart_lost() {
+    let fixture = Fixture::build().await;
+    let gate = fixture.gate().await;
     let mut sessions = Vec::new();
     for age in [600, 0] {
-        let (wallet, account) = (house.holder(&[OTHER]).await, house.account());
-        house.bind(&gate, account, wallet, 24 * 3600).await;
-        let record = house.taken_in(&gate, account, (wallet, None), ("paid", SessionKind::Direct));
+        let (wallet, account) = (fixture.holder(&[OTHER]).await, fixture.account());
+        fixture.bind(&gate, account, wallet, 24 * 3600).await;
+        let record = fixture.peer_record(&gate, account, (wallet, None), ("paid", SessionKind::Direct));
         let admitted_at = now().cast_signed() - age;
         let record = SessionRecord { service: "v2ray".to_owned(), admitted_at, ..record };
         gate.store.record_session(record.clone(), vec![]).await.unwrap();
         sessions.push(record.session_id);
     }
-    house.settled(&gate).await;
-    house.tunnel.reserved.store(true, Ordering::SeqCst);
+    fixture.wait_for_events(&gate).await;
+    fixture.tunnel.reserved.store(true, Ordering::SeqCst);
     // A start of the gate alone: the service has been there for longer than anybody.
     gate.end().await;
-    *house.tunnel.anew.lock().unwrap() = Some(Duration::from_secs(3600));
-    let gate = house.gate().await;
-    house.until("the service was asked", || house.tunnel.anew.lock().unwrap().is_none()).await;
-    house.settled(&gate).await;
-    assert!(sessions.iter().all(|session| house.passes(*session)));
+    *fixture.tunnel.anew.lock().unwrap() = Some(Duration::from_secs(3600));
+    let gate = fixture.gate().await;
+    fixture.wait_until("the service was asked", || fixture.tunnel.anew.lock().unwrap().is_none()).await;
+    fixture.wait_for_events(&gate).await;
+    assert!(sessions.iter().all(|session| fixture.passes(*session)));
     // The service was started while the gate was down.
     gate.end().await;
-    *house.tunnel.anew.lock().unwrap() = Some(Duration::from_secs(60));
-    let gate = house.gate().await;
-    assert_eq!(house.out(&gate, sessions[0]).await, Some(Cause::Lost));
-    house.settled(&gate).await;
-    assert!(house.passes(sessions[1]), "it came after the start");
+    *fixture.tunnel.anew.lock().unwrap() = Some(Duration::from_secs(60));
+    let gate = fixture.gate().await;
+    assert_eq!(fixture.wait_until_evicted(&gate, sessions[0]).await, Some(EvictionCause::Lost));
+    fixture.wait_for_events(&gate).await;
+    assert!(fixture.passes(sessions[1]), "it came after the start");
     gate.end().await;
 }

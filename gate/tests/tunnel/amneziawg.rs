@@ -12,6 +12,6 @@ const AMNEZIA: Flavour = Flavour {
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_ping_stops_at_once_and_comes_back_while_others_go_on() {
+async fn blocks_and_restores_peer_without_disturbing_others() {
     stops_and_comes_back(&AMNEZIA).await;
 }

@@ -7,12 +7,12 @@
 #![allow(clippy::print_stdout, reason = "times are of interest")]
 
 mod amneziawg;
-mod by_hand;
 mod driver;
-mod keeper;
+mod maintenance_task;
 mod net;
 mod openvpn;
 mod ping;
+mod raw_tcp_flow;
 mod service;
 mod stream;
 mod v2ray;

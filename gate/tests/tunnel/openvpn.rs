@@ -10,17 +10,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sentinel_proto::handshake::Service as Kind;
 use serde_json::Value;
-use sovereign_gate::enforce::tunnel::{self, Peer, Present, Restored, Tunnel, TunnelConfig};
+use sovereign_gate::enforce::tunnel::{self, Peer, RestoreOutcome, Tunnel, TunnelConfig, TunnelPeer};
 use tempfile::TempDir;
 
 use crate::driver;
-use crate::keeper::Keeper;
+use crate::maintenance_task::MaintenanceTask;
 use crate::net::{Namespace, Program, run, until};
 use crate::ping::Ping;
 use crate::service::Service;
 
 /// A node with clients that are connected.
-struct World {
+struct Fixture {
     // Dropped in this order: the clients, the service, its machine.
     clients: Vec<Client>,
     service: Service,
@@ -36,7 +36,7 @@ struct Client {
     _files: TempDir,
 }
 
-impl World {
+impl Fixture {
     fn start(clients: u8) -> Self {
         let (node, home) = (Namespace::new(), TempDir::new().unwrap());
         // The service looks for the way out.
@@ -53,11 +53,11 @@ impl World {
         let gateway = format!("{}.1", net.rsplit_once('.').unwrap().0);
         let status = home.path().join("openvpn/server.log");
         until("OpenVPN starts", Duration::from_secs(15), || status.exists());
-        let mut world = Self { clients: Vec::new(), service, gateway, home, node };
+        let mut fixture = Self { clients: Vec::new(), service, gateway, home, node };
         for number in 0..clients {
-            world.connect(number);
+            fixture.connect(number);
         }
-        world
+        fixture
     }
 
     /// One more client; it goes on trying every second.
@@ -122,53 +122,53 @@ fn configuration(answer: &Value, address: &str, files: &Path) -> PathBuf {
     path
 }
 
-fn passing(present: &[Present]) -> Vec<&str> {
+fn passing(present: &[TunnelPeer]) -> Vec<&str> {
     present.iter().filter(|peer| peer.passing).map(|peer| peer.peer_id.as_str()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_ping_stops_stays_stopped_and_comes_back_while_others_go_on() {
-    let world = World::start(2);
-    let tunnel = world.driver();
-    let pings = [world.ping(0), world.ping(1)];
+async fn keeps_peer_blocked_and_restores_it_without_disturbing_others() {
+    let fixture = Fixture::start(2);
+    let tunnel = fixture.driver();
+    let pings = [fixture.ping(0), fixture.ping(1)];
     let begun = Instant::now();
 
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     let (order, out) = (begun.elapsed(), Instant::now());
     // Its client tries again every second.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(pings[0].since(out + Duration::from_millis(100)), 0, "packets pass");
     let present = tunnel.present().await.unwrap().peers;
     assert_eq!(present.len(), 2);
-    assert_eq!(passing(&present), [world.peer(1).peer_id]);
+    assert_eq!(passing(&present), [fixture.peer(1).peer_id]);
     // A second time does nothing, a gate that knows nothing yet included.
-    let before = fs::read(world.list()).unwrap();
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
-    world.driver().shut_out(&[world.peer(0)]).await.unwrap();
-    assert_eq!(fs::read(world.list()).unwrap(), before);
+    let before = fs::read(fixture.list()).unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
+    fixture.driver().block(&[fixture.peer(0)]).await.unwrap();
+    assert_eq!(fs::read(fixture.list()).unwrap(), before);
 
     let asked = Instant::now();
-    assert_eq!(world.driver().let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert_eq!(fixture.driver().restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     let back = pings[0].comes_back(asked, Duration::from_secs(70));
     assert!(pings[1].gap(begun) < Duration::from_millis(1500), "the other one missed something");
-    assert!(world.service.lives());
+    assert!(fixture.service.lives());
     println!("openvpn: order {order:?}, back after {back:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_node_writes_is_merged_and_nobody_slips_in() {
-    let mut world = World::start(2);
-    let tunnel = world.driver();
-    let pings = [world.ping(0), world.ping(1)];
-    let _keeper = Keeper::start(&tunnel);
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+async fn merges_revocation_list_written_by_node() {
+    let mut fixture = Fixture::start(2);
+    let tunnel = fixture.driver();
+    let pings = [fixture.ping(0), fixture.ping(1)];
+    let _maintenance = MaintenanceTask::start(&tunnel);
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     let out = Instant::now() + Duration::from_millis(100);
-    let (ours, nodes) = (world.serial(0), world.serial(1));
+    let (ours, nodes) = (fixture.serial(0), fixture.serial(1));
 
     // The session of the other one ends: the node writes the list from its memory, without ours.
-    assert_eq!(world.service.order(&format!("remove {}", world.peer(1).peer_id)), serde_json::json!({}));
+    assert_eq!(fixture.service.order(&format!("remove {}", fixture.peer(1).peer_id)), serde_json::json!({}));
     until("the list is whole again", Duration::from_secs(2), || {
-        let list = world.listed();
+        let list = fixture.listed();
         list.contains(&ours) && list.contains(&nodes)
     });
     tokio::time::sleep(Duration::from_secs(5)).await;
@@ -176,71 +176,71 @@ async fn what_the_node_writes_is_merged_and_nobody_slips_in() {
     assert_eq!(pings[1].since(Instant::now().checked_sub(Duration::from_secs(3)).unwrap()), 0);
 
     // What the node revoked stays so; the list stays good for everybody else.
-    assert_eq!(tunnel.let_back(&world.peer(1)).await.unwrap(), Restored::NotThere);
-    world.connect(2);
-    world.ping(2);
+    assert_eq!(tunnel.restore(&fixture.peer(1)).await.unwrap(), RestoreOutcome::NotThere);
+    fixture.connect(2);
+    fixture.ping(2);
     let asked = Instant::now();
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     pings[0].comes_back(asked, Duration::from_secs(70));
-    let list = world.listed();
+    let list = fixture.listed();
     assert!(!list.contains(&ours) && list.contains(&nodes));
-    assert!(world.service.lives());
+    assert!(fixture.service.lives());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_runs_out_is_renewed_and_new_clients_get_in() {
-    let mut world = World::start(1);
-    let tunnel = world.driver();
-    world.ping(0);
+async fn renews_expiring_revocation_list() {
+    let mut fixture = Fixture::start(1);
+    let tunnel = fixture.driver();
+    fixture.ping(0);
     // As the node's own list is after a day.
     let files = TempDir::new().unwrap();
     let text = "[ca]\ndefault_ca=c\n[c]\ndatabase=index\ndefault_md=sha384\ncrl_extensions=e\n\
                 [e]\nauthorityKeyIdentifier=keyid\n";
     fs::write(files.path().join("conf"), text).unwrap();
     fs::write(files.path().join("index"), "").unwrap();
-    let pki = world.home.path().join("openvpn/pki").display().to_string();
+    let pki = fixture.home.path().join("openvpn/pki").display().to_string();
     let script = format!(
         "cd {} && openssl ca -config conf -gencrl -crlsec 1 -keyfile {pki}/ca.key -cert {pki}/ca.crt -out {pki}/ca.rl",
         files.path().display()
     );
     run(&["sh", "-c", &script]);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    world.connect(1);
+    fixture.connect(1);
     tokio::time::sleep(Duration::from_secs(4)).await;
-    let status = fs::read_to_string(world.home.path().join("openvpn/server.log")).unwrap();
-    assert!(!status.contains(&world.peer(1).peer_id), "a list that has run out keeps nobody out");
+    let status = fs::read_to_string(fixture.home.path().join("openvpn/server.log")).unwrap();
+    assert!(!status.contains(&fixture.peer(1).peer_id), "a list that has run out keeps nobody out");
 
-    let _keeper = Keeper::start(&tunnel);
-    world.ping(1);
-    assert!(!world.listed().contains("Revoked Certificates:"));
-    assert!(world.service.lives());
+    let _maintenance = MaintenanceTask::start(&tunnel);
+    fixture.ping(1);
+    assert!(!fixture.listed().contains("Revoked Certificates:"));
+    assert!(fixture.service.lives());
 }
 
 /// What the node said to a client is told again, as long as its authority is the same.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_is_told_again() {
-    let world = World::start(0);
-    let tunnel = world.driver();
-    let (_, answer) = world.service.add([1; 16]);
-    let (second, wanted) = world.service.add([2; 16]);
+async fn rebuilds_lost_answer() {
+    let fixture = Fixture::start(0);
+    let tunnel = fixture.driver();
+    let (_, answer) = fixture.service.add([1; 16]);
+    let (second, wanted) = fixture.service.add([2; 16]);
     let peer = |id: &str| Peer { session_id: 1, peer_id: id.to_owned(), addresses: Vec::new() };
     assert_ne!(answer, wanted);
-    assert_eq!(tunnel.retell(&peer(&second), &answer).await.unwrap(), Some(wanted));
+    assert_eq!(tunnel.rebuild_answer(&peer(&second), &answer).await.unwrap(), Some(wanted));
     for nobody in ["00000009-6f0a-4b7e-8d11-0123456789ab", "../ca", ""] {
-        assert_eq!(tunnel.retell(&peer(nobody), &answer).await.unwrap(), None, "{nobody}");
+        assert_eq!(tunnel.rebuild_answer(&peer(nobody), &answer).await.unwrap(), None, "{nobody}");
     }
     let mut other = answer.clone();
     other["metadata"][0]["ca"] = STANDARD.encode("another authority").into();
     for told in [other, Value::Null, serde_json::json!({ "metadata": [] })] {
-        assert_eq!(tunnel.retell(&peer(&second), &told).await.unwrap(), None, "{told}");
+        assert_eq!(tunnel.rebuild_answer(&peer(&second), &told).await.unwrap(), None, "{told}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_orders_in_a_row_do_not_harm_the_node() {
-    let world = World::start(1);
-    let tunnel = world.driver();
-    let ping = world.ping(0);
+async fn many_operations_do_not_disturb_node() {
+    let fixture = Fixture::start(1);
+    let tunnel = fixture.driver();
+    let ping = fixture.ping(0);
     let begun = Instant::now();
     let strangers: Vec<Peer> = (0..1000_u32)
         .map(|number| Peer {
@@ -250,39 +250,39 @@ async fn many_orders_in_a_row_do_not_harm_the_node() {
         })
         .collect();
     while begun.elapsed() < Duration::from_secs(7) {
-        tunnel.shut_out(&strangers).await.unwrap();
+        tunnel.block(&strangers).await.unwrap();
     }
-    assert_eq!(tunnel.let_back(&strangers[0]).await.unwrap(), Restored::NotThere);
+    assert_eq!(tunnel.restore(&strangers[0]).await.unwrap(), RestoreOutcome::NotThere);
     let odd = Peer { peer_id: "../ca".into(), ..strangers[0].clone() };
-    tunnel.shut_out(std::slice::from_ref(&odd)).await.unwrap();
-    assert_eq!(tunnel.let_back(&odd).await.unwrap(), Restored::NotThere);
-    assert!(world.service.lives());
-    let peers = world.service.order("peers");
-    assert!(peers["peers"][world.peer(0).peer_id].as_u64().unwrap() > 0, "the node counts on");
+    tunnel.block(std::slice::from_ref(&odd)).await.unwrap();
+    assert_eq!(tunnel.restore(&odd).await.unwrap(), RestoreOutcome::NotThere);
+    assert!(fixture.service.lives());
+    let peers = fixture.service.order("peers");
+    assert!(peers["peers"][fixture.peer(0).peer_id].as_u64().unwrap() > 0, "the node counts on");
     assert!(ping.gap(begun) < Duration::from_millis(1500));
 }
 
 /// As a power cut leaves a file that was just written.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_certificate_hides_nobody_else() {
-    let world = World::start(0);
-    let tunnel = world.driver();
-    let (first, _) = world.service.add([1; 16]);
-    let (second, _) = world.service.add([2; 16]);
-    fs::write(world.home.path().join(format!("openvpn/pki/{second}.crt")), "").unwrap();
+async fn empty_certificate_hides_no_other_peer() {
+    let fixture = Fixture::start(0);
+    let tunnel = fixture.driver();
+    let (first, _) = fixture.service.add([1; 16]);
+    let (second, _) = fixture.service.add([2; 16]);
+    fs::write(fixture.home.path().join(format!("openvpn/pki/{second}.crt")), "").unwrap();
     let present = tunnel.present().await.unwrap().peers;
     let named: Vec<&str> = present.iter().map(|peer| peer.peer_id.as_str()).collect();
     assert_eq!(named, [&first]);
     // Whoever has another copy of it is not known to be out.
-    tunnel.shut_out(&[driver::peer(1, &second)]).await.unwrap_err();
-    tunnel.let_back(&driver::peer(1, &second)).await.unwrap_err();
-    tunnel.shut_out(&[driver::peer(0, &first)]).await.unwrap();
+    tunnel.block(&[driver::peer(1, &second)]).await.unwrap_err();
+    tunnel.restore(&driver::peer(1, &second)).await.unwrap_err();
+    tunnel.block(&[driver::peer(0, &first)]).await.unwrap();
     assert!(!tunnel.present().await.unwrap().peers.iter().any(|peer| peer.passing));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_management_that_is_silent_or_gone_is_an_error() {
-    let world = World::start(1);
+async fn silent_or_missing_management_is_an_error() {
+    let fixture = Fixture::start(1);
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for address in [silent.local_addr().unwrap(), gone] {
@@ -290,13 +290,13 @@ async fn a_management_that_is_silent_or_gone_is_an_error() {
             service: Some(Kind::OpenVpn),
             interface: None,
             api_addr: Some(address),
-            node_home: world.home.path().into(),
+            node_home: fixture.home.path().into(),
             namespace: None,
             door: None,
         };
         let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
         let asked = Instant::now();
-        tunnel.shut_out(&[world.peer(0)]).await.unwrap_err();
+        tunnel.block(&[fixture.peer(0)]).await.unwrap_err();
         assert!(asked.elapsed() < Duration::from_secs(5));
     }
 }

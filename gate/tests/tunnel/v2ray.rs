@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use http::Uri;
 use sentinel_proto::handshake::Service as Kind;
 use sovereign_gate::edge::Upstream;
-use sovereign_gate::enforce::tunnel::{self, Door, Peer, Restored, Tunnel, TunnelConfig};
+use sovereign_gate::enforce::tunnel::{self, NodeApiGuard, Peer, RestoreOutcome, Tunnel, TunnelConfig};
 use tempfile::TempDir;
 
-use crate::by_hand::ByHand;
 use crate::driver;
-use crate::keeper::Keeper;
+use crate::maintenance_task::MaintenanceTask;
 use crate::net::{Namespace, Program, until};
+use crate::raw_tcp_flow::RawTcpFlow;
 use crate::service::Service;
 use crate::stream::{API, Stream, TICKER, TICKS, api_answers, tick};
 
@@ -39,7 +39,7 @@ const KCP: Way = Way { port: 10_088, protocol: "vmess", transport: "mkcp", mux: 
 const NODE: u16 = 18_585;
 const NODE_DOORS: [u16; 3] = [7002, 7003, 7004];
 
-struct World {
+struct Fixture {
     clients: Vec<Client>,
     service: Option<Service>,
     home: TempDir,
@@ -53,7 +53,7 @@ struct Client {
     _files: TempDir,
 }
 
-impl World {
+impl Fixture {
     fn start(ways: &[Way]) -> Self {
         let (node, home) = (Namespace::new(), TempDir::new().unwrap());
         let inbound = |way: Way| {
@@ -68,11 +68,11 @@ impl World {
         std::fs::write(home.path().join("v2ray/config.toml"), inbounds).unwrap();
         node.thread(tick);
         let service = Service::start_patiently(&node, "v2ray", home.path());
-        let mut world = Self { clients: Vec::new(), service: Some(service), home, node };
+        let mut fixture = Self { clients: Vec::new(), service: Some(service), home, node };
         for (way, number) in ways.iter().zip(1..) {
-            world.connect(*way, number);
+            fixture.connect(*way, number);
         }
-        world
+        fixture
     }
 
     fn service(&self) -> &Service {
@@ -127,14 +127,14 @@ fn configuration(way: Way, id: &str, address: &str) -> String {
 }
 
 async fn stops_and_comes_back(way: Way) {
-    let world = World::start(&[way, TCP]);
-    let tunnel = world.driver();
-    let _keeper = Keeper::start(&tunnel);
-    let streams = [world.stream(0), world.stream(1)];
+    let fixture = Fixture::start(&[way, TCP]);
+    let tunnel = fixture.driver();
+    let _maintenance = MaintenanceTask::start(&tunnel);
+    let streams = [fixture.stream(0), fixture.stream(1)];
     let others = streams[1].begun();
 
     let asked = Instant::now();
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     let (order, out) = (asked.elapsed(), Instant::now());
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(streams[0].since(out + Duration::from_millis(200)), 0, "packets pass");
@@ -143,75 +143,75 @@ async fn stops_and_comes_back(way: Way) {
     tunnel.present().await.unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let present = tunnel.present().await.unwrap().peers;
-    assert!(present.iter().any(|peer| peer.peer_id == world.peer(0).peer_id));
+    assert!(present.iter().any(|peer| peer.peer_id == fixture.peer(0).peer_id));
     let passing: Vec<_> = present.iter().filter(|peer| peer.passing).map(|peer| &peer.peer_id).collect();
-    assert_eq!(passing, [&world.peer(1).peer_id]);
+    assert_eq!(passing, [&fixture.peer(1).peer_id]);
     // A second time does nothing.
     let others = streams[1].begun();
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(streams[1].begun(), others);
 
     let asked = Instant::now();
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     let back = streams[0].comes_back(asked, Duration::from_secs(70));
     assert_eq!(streams[1].begun(), others, "letting somebody back cuts nobody");
-    assert!(world.service().lives());
+    assert!(fixture.service().lives());
     println!("v2ray {}: order {order:?}, back after {back:?}", way.transport);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_download_over_tcp_stops_and_comes_back() {
+async fn blocks_and_restores_tcp_user() {
     stops_and_comes_back(TCP).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_download_over_a_multiplexed_connection_stops_and_comes_back() {
+async fn blocks_and_restores_multiplexed_user() {
     stops_and_comes_back(MUX).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_download_over_vless_and_websocket_stops_and_comes_back() {
+async fn blocks_and_restores_vless_websocket_user() {
     stops_and_comes_back(VLESS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_download_over_mkcp_stops_and_comes_back() {
+async fn blocks_and_restores_mkcp_user() {
     stops_and_comes_back(KCP).await;
 }
 
 /// Who is in, also without a word from him, and the answer that was lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_there_is_known_and_told_again_what_the_node_said() {
-    let world = World::start(&[]);
-    let tunnel = world.driver();
-    let (first, answer) = world.service().add([1; 16]);
-    let (second, wanted) = world.service().add([2; 16]);
+async fn finds_users_and_rebuilds_lost_answer() {
+    let fixture = Fixture::start(&[]);
+    let tunnel = fixture.driver();
+    let (first, answer) = fixture.service().add([1; 16]);
+    let (second, wanted) = fixture.service().add([2; 16]);
     let [first, second, nobody] = [first, second, "00000009-6f0a-4b7e-8d11-0123456789ab".to_owned()]
         .map(|id| Peer { session_id: 1, peer_id: id, addresses: Vec::new() });
-    assert_eq!(tunnel.retell(&second, &answer).await.unwrap(), Some(wanted));
+    assert_eq!(tunnel.rebuild_answer(&second, &answer).await.unwrap(), Some(wanted));
     for (peer, there) in [(&first, true), (&nobody, false), (&nobody, false)] {
         assert_eq!(tunnel.has(peer).await.unwrap(), there);
     }
-    assert_eq!(tunnel.retell(&nobody, &answer).await.unwrap(), None);
-    assert_eq!(tunnel.retell(&second, &serde_json::json!({ "metadata": [] })).await.unwrap(), None);
-    tunnel.shut_out(std::slice::from_ref(&second)).await.unwrap();
+    assert_eq!(tunnel.rebuild_answer(&nobody, &answer).await.unwrap(), None);
+    assert_eq!(tunnel.rebuild_answer(&second, &serde_json::json!({ "metadata": [] })).await.unwrap(), None);
+    tunnel.block(std::slice::from_ref(&second)).await.unwrap();
     assert!(!tunnel.has(&second).await.unwrap() && tunnel.has(&first).await.unwrap());
     // The node can add whom it was asked for, as before.
-    let (third, _) = world.service().add([3; 16]);
+    let (third, _) = fixture.service().add([3; 16]);
     assert!(tunnel.has(&Peer { peer_id: third, ..first }).await.unwrap());
-    assert!(world.service().lives());
+    assert!(fixture.service().lives());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn evictions_within_a_few_seconds_share_a_cut() {
-    let world = World::start(&[TCP, TCP, TCP, TCP, TCP]);
-    let tunnel = world.driver();
-    let streams: Vec<Stream> = (0..5).map(|client| world.stream(client)).collect();
+async fn concurrent_evictions_share_a_cut() {
+    let fixture = Fixture::start(&[TCP, TCP, TCP, TCP, TCP]);
+    let tunnel = fixture.driver();
+    let streams: Vec<Stream> = (0..5).map(|client| fixture.stream(client)).collect();
     let before = streams[4].begun();
-    let peers: Vec<Peer> = (0..4).map(|client| world.peer(client)).collect();
-    tunnel.shut_out(&peers[..1]).await.unwrap();
-    let together = peers[1..].iter().map(|peer| tunnel.shut_out(std::slice::from_ref(peer)));
+    let peers: Vec<Peer> = (0..4).map(|client| fixture.peer(client)).collect();
+    tunnel.block(&peers[..1]).await.unwrap();
+    let together = peers[1..].iter().map(|peer| tunnel.block(std::slice::from_ref(peer)));
     for done in futures::future::join_all(together).await {
         done.unwrap();
     }
@@ -222,80 +222,80 @@ async fn evictions_within_a_few_seconds_share_a_cut() {
     }
     assert!(streams[4].since(out) > 0);
     assert!(streams[4].begun() <= before + 2, "cut {} times", streams[4].begun() - before);
-    assert!(world.service().lives());
+    assert!(fixture.service().lives());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_reaches_the_api_but_the_node_even_when_it_is_started_again() {
-    let mut world = World::start(&[TCP]);
-    let stream = world.stream(0);
+async fn closes_api_to_all_but_node_across_restarts() {
+    let mut fixture = Fixture::start(&[TCP]);
+    let stream = fixture.stream(0);
     let outside: SocketAddr = "192.168.101.1:2323".parse().unwrap();
     let inside = SocketAddr::from(([127, 0, 0, 1], API));
     let inside_node = SocketAddr::from(([127, 0, 0, 1], 2323));
-    let reached = |world: &World| {
-        let from = &world.clients[0].namespace;
+    let reached = |fixture: &Fixture| {
+        let from = &fixture.clients[0].namespace;
         [api_answers(from, outside), api_answers(from, inside)]
     };
-    assert_eq!(reached(&world), [true, true], "the hole that is to be closed");
+    assert_eq!(reached(&fixture), [true, true], "the hole that is to be closed");
 
-    let tunnel = world.driver();
-    let keeper = Keeper::start(&tunnel);
-    until("the API is closed", Duration::from_secs(5), || reached(&world) == [false, false]);
+    let tunnel = fixture.driver();
+    let maintenance = MaintenanceTask::start(&tunnel);
+    until("the API is closed", Duration::from_secs(5), || reached(&fixture) == [false, false]);
     tokio::time::sleep(Duration::from_secs(4)).await;
-    assert!(world.service().lives(), "the node lost its own connection");
+    assert!(fixture.service().lives(), "the node lost its own connection");
     let begun = stream.begun();
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     stream.comes_back(Instant::now(), Duration::from_secs(10));
     assert!(stream.begun() > begun);
 
     // The node is started again, with the gate and, later, without it.
-    let mut keeper = Some(keeper);
+    let mut maintenance = Some(maintenance);
     for again in [true, false] {
-        drop(world.service.take());
+        drop(fixture.service.take());
         tokio::time::sleep(Duration::from_secs(2)).await;
-        world.service = Some(Service::start_patiently(&world.node, "v2ray", world.home.path()));
-        let (id, _) = world.service().add([9; 16]);
+        fixture.service = Some(Service::start_patiently(&fixture.node, "v2ray", fixture.home.path()));
+        let (id, _) = fixture.service().add([9; 16]);
         // It knows only what was added since: whoever it has forgotten it would not count.
         let stranger = Peer { session_id: 9, peer_id: id, addresses: Vec::new() };
-        assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::NotThere);
-        tunnel.shut_out(std::slice::from_ref(&stranger)).await.unwrap();
-        assert!(world.service().lives());
+        assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::NotThere);
+        tunnel.block(std::slice::from_ref(&stranger)).await.unwrap();
+        assert!(fixture.service().lives());
         if again {
             until("the API is closed again", Duration::from_secs(5), || {
-                !api_answers(&world.node, inside_node)
+                !api_answers(&fixture.node, inside_node)
             });
-            drop(keeper.take());
+            drop(maintenance.take());
         }
     }
 }
 
 /// Gate and node are started again, and the gate has an eviction to repeat.
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_the_node_has_forgotten_a_new_gate_does_not_let_back() {
-    let mut world = World::start(&[]);
-    let (id, _) = world.service().add([1; 16]);
+async fn new_gate_does_not_restore_user_lost_by_node() {
+    let mut fixture = Fixture::start(&[]);
+    let (id, _) = fixture.service().add([1; 16]);
     let peer = Peer { session_id: 1, peer_id: id, addresses: Vec::new() };
-    drop(world.service.take());
-    world.service = Some(Service::start_patiently(&world.node, "v2ray", world.home.path()));
-    let (tunnel, started) = (world.driver(), Instant::now());
+    drop(fixture.service.take());
+    fixture.service = Some(Service::start_patiently(&fixture.node, "v2ray", fixture.home.path()));
+    let (tunnel, started) = (fixture.driver(), Instant::now());
     tokio::time::sleep(Duration::from_secs(3)).await;
     // It cannot know that there was another one, but how long this one has been there.
-    let age = tunnel.renewed().await.unwrap().unwrap();
+    let age = tunnel.restarted_since().await.unwrap().unwrap();
     assert!(age >= Duration::from_secs(2) && age < started.elapsed() + Duration::from_secs(30), "{age:?}");
-    assert_eq!(tunnel.renewed().await.unwrap(), None);
-    tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap();
-    assert_eq!(tunnel.let_back(&peer).await.unwrap(), Restored::NotThere);
+    assert_eq!(tunnel.restarted_since().await.unwrap(), None);
+    tunnel.block(std::slice::from_ref(&peer)).await.unwrap();
+    assert_eq!(tunnel.restore(&peer).await.unwrap(), RestoreOutcome::NotThere);
     assert!(!tunnel.has(&peer).await.unwrap());
 }
 
 /// The kernel cannot close the service's own ends, and a client that was cut goes on where it was, under cover of a
 /// new connection from the same port.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_flow_goes_on_under_no_cover() {
+async fn cut_flow_stays_cut_beside_new_flow() {
     const MINE: &str = "SOVEREIGN_GATE_TEST_WITHOUT_SS";
     if std::env::var_os(MINE).is_none() {
-        let (name, files) = ("v2ray::a_cut_flow_goes_on_under_no_cover", TempDir::new().unwrap());
+        let (name, files) = ("v2ray::cut_flow_stays_cut_beside_new_flow", TempDir::new().unwrap());
         std::os::unix::fs::symlink("/bin/false", files.path().join("ss")).unwrap();
         let path = format!("{}:{}", files.path().display(), std::env::var("PATH").unwrap());
         let mut again = Command::new(std::env::current_exe().unwrap());
@@ -303,11 +303,11 @@ async fn a_cut_flow_goes_on_under_no_cover() {
         assert!(again.status().unwrap().success());
         return;
     }
-    let world = World::start(&[TCP]);
-    let tunnel = world.driver();
-    let mut flow = ByHand::start(&world.clients[0].namespace, "192.168.101.1", TCP.port);
+    let fixture = Fixture::start(&[TCP]);
+    let tunnel = fixture.driver();
+    let mut flow = RawTcpFlow::start(&fixture.clients[0].namespace, "192.168.101.1", TCP.port);
     assert!(flow.is_taken(b"before"));
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     assert!(!flow.is_taken(b"simply"));
     flow.reset_and_begin_anew();
     assert!(!flow.is_taken(b"sneaks"), "packets pass");
@@ -343,11 +343,11 @@ fn node_answers(from: &Namespace, address: SocketAddr) -> bool {
 
 /// A proxy gives its users the loopback of the node's machine, where the node listens without asking for a card.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_reaches_the_node_through_the_tunnel_but_the_gate_does() {
-    let world = World::start(&[TCP]);
-    world.node.thread(answer_as_the_node);
+async fn closes_node_to_proxy_users_but_not_to_gate() {
+    let fixture = Fixture::start(&[TCP]);
+    fixture.node.thread(answer_as_the_node);
     let reached = || {
-        let client = &world.clients[0].namespace;
+        let client = &fixture.clients[0].namespace;
         NODE_DOORS.map(|door| node_answers(client, ([127, 0, 0, 1], door).into()))
     };
     let node: Uri = format!("http://127.0.0.1:{NODE}").parse().unwrap();
@@ -355,65 +355,66 @@ async fn nobody_reaches_the_node_through_the_tunnel_but_the_gate_does() {
         service: Some(Kind::V2Ray),
         interface: None,
         api_addr: None,
-        node_home: world.home.path().into(),
+        node_home: fixture.home.path().into(),
         namespace: None,
         door: None,
     };
     // As the gate finds it in the node's namespace.
-    let door = Door::of(&node, &config).unwrap();
+    let door = NodeApiGuard::for_node(&node, &config).unwrap();
     let gates = || {
-        let upstream = Upstream::new(node.clone(), door.own);
-        world.node.thread(move || {
+        let upstream = Upstream::new(node.clone(), door.allowed_source);
+        fixture.node.thread(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { upstream.info().await.is_ok_and(|(status, _)| status == 200) })
+            runtime.block_on(async { upstream.fetch_info().await.is_ok_and(|(status, _)| status == 200) })
         })
     };
     until("the hole that is to be closed", Duration::from_secs(15), || reached() == [true; 3]);
     assert!(gates());
 
-    let namespace = Some(world.node.path().into());
+    let namespace = Some(fixture.node.path().into());
     let config = TunnelConfig { namespace, door: Some(door), ..config };
     let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
-    let keeper = Keeper::start(&tunnel);
+    let maintenance = MaintenanceTask::start(&tunnel);
     until("the node is closed", Duration::from_secs(15), || reached() == [false; 3]);
     assert!(gates());
     // A cut changes nothing, nor does the end of the gate.
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
-    tunnel.let_back(&world.peer(0)).await.unwrap();
-    world.stream(0);
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
+    tunnel.restore(&fixture.peer(0)).await.unwrap();
+    fixture.stream(0);
     assert!(reached() == [false; 3] && gates());
-    drop(keeper);
+    drop(maintenance);
     let inside = SocketAddr::from(([127, 0, 0, 1], API));
     until("the service's API is open", Duration::from_secs(5), || {
-        api_answers(&world.clients[0].namespace, inside)
+        api_answers(&fixture.clients[0].namespace, inside)
     });
     assert!(reached() == [false; 3] && gates());
-    assert!(world.service().lives());
+    assert!(fixture.service().lives());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_an_error_and_never_out() {
-    let world = World::start(&[TCP]);
-    let peer = world.peer(0);
+async fn missing_service_is_an_error() {
+    let fixture = Fixture::start(&[TCP]);
+    let peer = fixture.peer(0);
     let config = |home: &Path, api_addr: Option<&str>| TunnelConfig {
         service: Some(Kind::V2Ray),
         interface: None,
         api_addr: api_addr.map(|address| address.parse().unwrap()),
         node_home: home.into(),
-        namespace: Some(world.node.path().into()),
+        namespace: Some(fixture.node.path().into()),
         door: None,
     };
-    for config in [config(Path::new("/nonexistent"), None), config(world.home.path(), Some("127.0.0.1:9"))] {
+    for config in [config(Path::new("/nonexistent"), None), config(fixture.home.path(), Some("127.0.0.1:9"))]
+    {
         let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
         let asked = Instant::now();
-        tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap_err();
-        tunnel.let_back(&peer).await.unwrap_err();
+        tunnel.block(std::slice::from_ref(&peer)).await.unwrap_err();
+        tunnel.restore(&peer).await.unwrap_err();
         assert!(asked.elapsed() < Duration::from_secs(5));
     }
-    let silent = world.node.thread(|| TcpListener::bind("127.0.0.1:0").unwrap());
+    let silent = fixture.node.thread(|| TcpListener::bind("127.0.0.1:0").unwrap());
     let address = silent.local_addr().unwrap().to_string();
-    let tunnel = tunnel::open(&config(world.home.path(), Some(&address)), Box::new(|| None)).unwrap();
+    let tunnel = tunnel::open(&config(fixture.home.path(), Some(&address)), Box::new(|| None)).unwrap();
     let asked = Instant::now();
-    tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap_err();
+    tunnel.block(std::slice::from_ref(&peer)).await.unwrap_err();
     assert!(asked.elapsed() < Duration::from_secs(5));
 }

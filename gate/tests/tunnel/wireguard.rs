@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sentinel_proto::handshake::Service;
-use sovereign_gate::enforce::tunnel::{self, Peer, Restored, Tunnel, TunnelConfig};
+use sovereign_gate::enforce::tunnel::{self, Peer, RestoreOutcome, Tunnel, TunnelConfig};
 
 use crate::net::{Namespace, Program, run, unique, until};
 use crate::ping::Ping;
@@ -120,12 +120,12 @@ impl End {
 }
 
 /// A node with clients whose tunnels are up.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) node: End,
     pub(crate) clients: Vec<End>,
 }
 
-impl World {
+impl Fixture {
     fn start(clients: u8) -> Self {
         Self::of(&WIREGUARD, clients)
     }
@@ -170,51 +170,51 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_ping_stops_at_once_and_comes_back_while_others_go_on() {
+async fn blocks_and_restores_peer_without_disturbing_others() {
     stops_and_comes_back(&WIREGUARD).await;
 }
 
 pub(crate) async fn stops_and_comes_back(flavour: &Flavour) {
-    let world = World::of(flavour, 2);
-    let tunnel = tunnel::open(&config_of(flavour, &world.node.interface), Box::new(|| None)).unwrap();
+    let fixture = Fixture::of(flavour, 2);
+    let tunnel = tunnel::open(&config_of(flavour, &fixture.node.interface), Box::new(|| None)).unwrap();
     let pings: Vec<Ping> =
-        world.clients.iter().map(|client| Ping::start(&client.namespace, "10.99.0.1")).collect();
+        fixture.clients.iter().map(|client| Ping::start(&client.namespace, "10.99.0.1")).collect();
     let begun = Instant::now();
-    let counted = world.received(0);
+    let counted = fixture.received(0);
     assert!(counted > 0);
 
     let asked = Instant::now();
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     let (order, out) = (asked.elapsed(), Instant::now());
     tokio::time::sleep(Duration::from_secs(2)).await;
     // An answer that was under way may be read a moment later.
     assert_eq!(pings[0].since(out + Duration::from_millis(50)), 0, "packets pass");
     let shut = tunnel.present().await.unwrap().peers;
-    let own = shut.iter().find(|present| present.peer_id == world.peer(0).peer_id).unwrap();
+    let own = shut.iter().find(|present| present.peer_id == fixture.peer(0).peer_id).unwrap();
     assert!(!own.passing && own.addresses.is_empty());
     // A second time does nothing.
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
-    assert!(world.received(0) >= counted, "the counters fell");
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
+    assert!(fixture.received(0) >= counted, "the counters fell");
 
     let asked = Instant::now();
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     let back = pings[0].comes_back(asked, Duration::from_secs(1));
-    assert!(world.received(0) >= counted, "the counters fell");
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert!(fixture.received(0) >= counted, "the counters fell");
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
 
     assert!(pings[1].gap(begun) < Duration::from_millis(900), "the other one missed something");
     println!("order {order:?}, back after {back:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_handshake_of_the_client_does_not_open_what_is_shut() {
-    let world = World::start(1);
-    let tunnel = driver(&world.node.interface);
-    let ping = Ping::start(&world.clients[0].namespace, "10.99.0.1");
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+async fn new_client_handshake_does_not_unblock_peer() {
+    let fixture = Fixture::start(1);
+    let tunnel = driver(&fixture.node.interface);
+    let ping = Ping::start(&fixture.clients[0].namespace, "10.99.0.1");
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     let out = Instant::now() + Duration::from_millis(50);
     // The client begins anew: a fresh session key from its side.
-    let (client, node) = (&world.clients[0], &world.node);
+    let (client, node) = (&fixture.clients[0], &fixture.node);
     let endpoint = "192.168.2.1:51820";
     run(&["wg", "set", &client.interface, "peer", &node.public_key, "remove"]);
     run(&[
@@ -238,14 +238,14 @@ async fn a_new_handshake_of_the_client_does_not_open_what_is_shut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_adds_a_peer() {
-    let world = World::start(1);
-    let tunnel = driver(&world.node.interface);
+async fn never_adds_a_peer() {
+    let fixture = Fixture::start(1);
+    let tunnel = driver(&fixture.node.interface);
     let stranger = Peer { session_id: 9, peer_id: keys().1, addresses: vec!["10.99.0.77/32".into()] };
     let foreign = Peer { peer_id: "0f3c1f6e-6f0a-4b7e-8d11-0123456789ab".into(), ..stranger.clone() };
-    tunnel.shut_out(&[stranger.clone(), foreign.clone()]).await.unwrap();
-    assert_eq!(tunnel.let_back(&stranger).await.unwrap(), Restored::NotThere);
-    assert_eq!(tunnel.let_back(&foreign).await.unwrap(), Restored::NotThere);
+    tunnel.block(&[stranger.clone(), foreign.clone()]).await.unwrap();
+    assert_eq!(tunnel.restore(&stranger).await.unwrap(), RestoreOutcome::NotThere);
+    assert_eq!(tunnel.restore(&foreign).await.unwrap(), RestoreOutcome::NotThere);
     let present = tunnel.present().await.unwrap().peers;
     assert_eq!(present.len(), 1);
     assert!(present[0].passing);
@@ -253,49 +253,49 @@ async fn nothing_adds_a_peer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_somebody_else_has_is_not_taken_back() {
-    let world = World::start(2);
-    let tunnel = driver(&world.node.interface);
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
-    let heir = world.peer(1).peer_id;
-    world.node.add(&heir, "10.99.0.3/32,10.99.0.2/32");
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::AddressTaken);
-    assert_eq!(world.node.shown("allowed-ips")[&heir].matches("/32").count(), 2);
+async fn does_not_restore_address_of_another_peer() {
+    let fixture = Fixture::start(2);
+    let tunnel = driver(&fixture.node.interface);
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
+    let heir = fixture.peer(1).peer_id;
+    fixture.node.add(&heir, "10.99.0.3/32,10.99.0.2/32");
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::AddressTaken);
+    assert_eq!(fixture.node.shown("allowed-ips")[&heir].matches("/32").count(), 2);
     for addresses in [vec![], vec!["0.0.0.0/0".to_owned()], vec!["10.99.0.0/24".to_owned()]] {
-        let greedy = Peer { addresses, ..world.peer(0) };
-        assert_eq!(tunnel.let_back(&greedy).await.unwrap(), Restored::AddressTaken);
+        let greedy = Peer { addresses, ..fixture.peer(0) };
+        assert_eq!(tunnel.restore(&greedy).await.unwrap(), RestoreOutcome::AddressTaken);
     }
-    assert_eq!(world.node.shown("allowed-ips")[&world.peer(0).peer_id], "(none)");
+    assert_eq!(fixture.node.shown("allowed-ips")[&fixture.peer(0).peer_id], "(none)");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_peers_are_shut_out_in_one_order_and_nobody_else() {
-    let world = World::start(1);
-    let ping = Ping::start(&world.clients[0].namespace, "10.99.0.1");
+async fn blocks_a_thousand_peers_in_one_request() {
+    let fixture = Fixture::start(1);
+    let ping = Ping::start(&fixture.clients[0].namespace, "10.99.0.1");
     let mut crowd = Vec::new();
-    let mut order = vec!["wg".to_owned(), "set".to_owned(), world.node.interface.clone()];
+    let mut order = vec!["wg".to_owned(), "set".to_owned(), fixture.node.interface.clone()];
     for index in 0..1000_u32 {
         let (key, address) = (wireguard_key(index), format!("10.98.{}.{}/32", index / 250, index % 250 + 1));
         order.extend(["peer".to_owned(), key.clone(), "allowed-ips".to_owned(), address.clone()]);
         crowd.push(Peer { session_id: u64::from(index), peer_id: key, addresses: vec![address] });
     }
     run(&order.iter().map(String::as_str).collect::<Vec<_>>());
-    let tunnel = driver(&world.node.interface);
+    let tunnel = driver(&fixture.node.interface);
     let begun = Instant::now();
-    tunnel.shut_out(&crowd).await.unwrap();
+    tunnel.block(&crowd).await.unwrap();
     let took = begun.elapsed();
     let present = tunnel.present().await.unwrap().peers;
     assert_eq!(present.len(), 1001);
     let passing: Vec<_> = present.iter().filter(|present| present.passing).collect();
     assert_eq!(passing.len(), 1);
-    assert_eq!(passing[0].peer_id, world.peer(0).peer_id);
+    assert_eq!(passing[0].peer_id, fixture.peer(0).peer_id);
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(ping.gap(begun) < Duration::from_millis(900));
     println!("1,000 peers shut out in {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_an_error_and_never_out() {
+async fn missing_service_is_an_error() {
     let namespace = Namespace::new();
     let peer = Peer { session_id: 1, peer_id: keys().1, addresses: vec!["10.99.0.2/32".into()] };
     for config in [
@@ -305,8 +305,8 @@ async fn what_is_not_there_is_an_error_and_never_out() {
         TunnelConfig { namespace: Some("/nonexistent".into()), ..config(&format!("w{}", unique())) },
     ] {
         let tunnel = tunnel::open(&config, Box::new(|| None)).unwrap();
-        tunnel.shut_out(std::slice::from_ref(&peer)).await.unwrap_err();
-        tunnel.let_back(&peer).await.unwrap_err();
+        tunnel.block(std::slice::from_ref(&peer)).await.unwrap_err();
+        tunnel.restore(&peer).await.unwrap_err();
         tunnel.present().await.unwrap_err();
     }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use sentinel_proto::handshake::Service as Kind;
 use serde_json::{Value, json};
-use sovereign_gate::enforce::tunnel::{Peer, Restored, Tunnel};
+use sovereign_gate::enforce::tunnel::{Peer, RestoreOutcome, Tunnel};
 use tempfile::TempDir;
 
 use crate::driver;
-use crate::keeper::Keeper;
+use crate::maintenance_task::MaintenanceTask;
 use crate::net::{Namespace, Program, until};
 use crate::stream::{API, Stream, TICKER, TICKS, api_answers, tick};
 
@@ -29,7 +29,7 @@ const TCP: Way = Way { port: 10_086, protocol: "vmess", transport: "tcp", mux: f
 const MUX: Way = Way { mux: true, ..TCP };
 const VLESS: Way = Way { port: 10_087, protocol: "vless", transport: "ws", mux: false };
 
-struct World {
+struct Fixture {
     clients: Vec<Client>,
     _xray: Program,
     home: TempDir,
@@ -99,7 +99,7 @@ fn client(way: Way, id: &str, address: &str) -> Value {
     })
 }
 
-impl World {
+impl Fixture {
     fn start(ways: &[Way]) -> Self {
         let (node, home) = (Namespace::new(), TempDir::new().unwrap());
         std::fs::create_dir(home.path().join("xray")).unwrap();
@@ -133,13 +133,13 @@ impl World {
 }
 
 async fn stops_and_comes_back(way: Way) {
-    let world = World::start(&[way, TCP]);
-    let streams = [world.stream(0), world.stream(1)];
-    let tunnel = world.driver();
-    let _keeper = Keeper::start(&tunnel);
+    let fixture = Fixture::start(&[way, TCP]);
+    let streams = [fixture.stream(0), fixture.stream(1)];
+    let tunnel = fixture.driver();
+    let _maintenance = MaintenanceTask::start(&tunnel);
     let others = streams[1].begun();
 
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     let out = Instant::now();
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(streams[0].since(out + Duration::from_millis(200)), 0, "packets pass");
@@ -147,63 +147,63 @@ async fn stops_and_comes_back(way: Way) {
     assert!(streams[1].begun() <= others + 1, "the other one was cut more than once");
 
     let (asked, others) = (Instant::now(), streams[1].begun());
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     let back = streams[0].comes_back(asked, Duration::from_secs(30));
     assert_eq!(streams[1].begun(), others, "letting somebody back cuts nobody");
     println!("xray {} {}: back after {back:?}", way.protocol, way.transport);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_download_stops_and_comes_back() {
+async fn blocks_and_restores_tcp_user() {
     stops_and_comes_back(TCP).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_multiplexed_one_too() {
+async fn blocks_and_restores_multiplexed_user() {
     stops_and_comes_back(MUX).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_vless_and_websocket_too() {
+async fn blocks_and_restores_vless_websocket_user() {
     stops_and_comes_back(VLESS).await;
 }
 
 /// Xray names its users, those that send nothing included.
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_is_named() {
-    let world = World::start(&[TCP, TCP]);
-    let stream = world.stream(0);
-    let tunnel = world.driver();
+async fn lists_all_users() {
+    let fixture = Fixture::start(&[TCP, TCP]);
+    let stream = fixture.stream(0);
+    let tunnel = fixture.driver();
     let present = async || {
         let present = tunnel.present().await.unwrap();
         assert!(present.all);
         present.peers.into_iter().map(|peer| (peer.peer_id, peer.passing)).collect::<Vec<_>>()
     };
     assert_eq!(present().await, [(id(1), true), (id(2), true)]);
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
     let out = Instant::now();
     assert_eq!(present().await, [(id(1), false), (id(2), true)]);
-    assert!(!tunnel.has(&world.peer(0)).await.unwrap() && tunnel.has(&world.peer(1)).await.unwrap());
+    assert!(!tunnel.has(&fixture.peer(0)).await.unwrap() && tunnel.has(&fixture.peer(1)).await.unwrap());
     let told = json!({ "metadata": [{ "port": TCP.port }, { "port": VLESS.port }] });
-    assert_eq!(tunnel.retell(&world.peer(1), &told).await.unwrap(), Some(told.clone()));
-    assert_eq!(tunnel.retell(&world.peer(0), &told).await.unwrap(), None);
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    assert_eq!(tunnel.rebuild_answer(&fixture.peer(1), &told).await.unwrap(), Some(told.clone()));
+    assert_eq!(tunnel.rebuild_answer(&fixture.peer(0), &told).await.unwrap(), None);
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     assert_eq!(present().await, [(id(1), true), (id(2), true)]);
     stream.comes_back(out, Duration::from_secs(30));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_adds_himself_again() {
-    let world = World::start(&[TCP]);
-    let _stream = world.stream(0);
-    let (inside, from) = (([127, 0, 0, 1], API).into(), &world.clients[0].namespace);
+async fn closes_api_to_users() {
+    let fixture = Fixture::start(&[TCP]);
+    let _stream = fixture.stream(0);
+    let (inside, from) = (([127, 0, 0, 1], API).into(), &fixture.clients[0].namespace);
     until("the hole that is to be closed", Duration::from_secs(5), || api_answers(from, inside));
     // The node's own connection: while it has none, it must be able to make one.
-    let node = world.node.thread(|| TcpStream::connect("127.0.0.1:2323").unwrap());
-    let tunnel = world.driver();
-    let _keeper = Keeper::start(&tunnel);
+    let node = fixture.node.thread(|| TcpStream::connect("127.0.0.1:2323").unwrap());
+    let tunnel = fixture.driver();
+    let _maintenance = MaintenanceTask::start(&tunnel);
     until("the API is closed", Duration::from_secs(5), || !api_answers(from, inside));
-    tunnel.shut_out(&[world.peer(0)]).await.unwrap();
-    assert_eq!(tunnel.let_back(&world.peer(0)).await.unwrap(), Restored::Passing);
+    tunnel.block(&[fixture.peer(0)]).await.unwrap();
+    assert_eq!(tunnel.restore(&fixture.peer(0)).await.unwrap(), RestoreOutcome::Passing);
     drop(node);
 }

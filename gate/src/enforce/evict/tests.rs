@@ -24,11 +24,15 @@ impl Tunnel for One {
         async { Ok(Presence::default()) }.boxed()
     }
 
-    fn retell<'a>(&'a self, _: &'a Peer, _: &'a Value) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
+    fn rebuild_answer<'a>(
+        &'a self,
+        _: &'a Peer,
+        _: &'a Value,
+    ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
         async { Ok(None) }.boxed()
     }
 
-    fn shut_out<'a>(&'a self, _: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+    fn block<'a>(&'a self, _: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
         async {
             if self.hangs.swap(false, Ordering::SeqCst) {
                 futures::future::pending::<()>().await;
@@ -40,25 +44,25 @@ impl Tunnel for One {
     }
 
     fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        self.shut_out(peers)
+        self.block(peers)
     }
 
-    fn let_back<'a>(&'a self, _: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+    fn restore<'a>(&'a self, _: &'a Peer) -> BoxFuture<'a, Result<RestoreOutcome, TunnelError>> {
         async {
             if self.slow.load(Ordering::SeqCst) {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
             self.passes.store(true, Ordering::SeqCst);
             self.let_back.fetch_add(1, Ordering::SeqCst);
-            Ok(Restored::Passing)
+            Ok(RestoreOutcome::Passing)
         }
         .boxed()
     }
 }
 
 /// As decided on `looked_at`, which is true still.
-async fn let_back(evictor: &Evictor, looked_at: SessionRecord) -> Result<Restored, NotBack> {
-    evictor.let_back(&looked_at, looked_at.clone(), || true).await
+async fn let_back(evictor: &Evictor, looked_at: SessionRecord) -> Result<RestoreOutcome, RestoreError> {
+    evictor.restore(&looked_at, looked_at.clone(), || true).await
 }
 
 /// A live session, as it was looked at before anything happened to it.
@@ -73,20 +77,22 @@ async fn house(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
 }
 
 #[tokio::test]
-async fn whoever_was_dropped_meanwhile_is_not_let_back() {
+async fn does_not_restore_session_dropped_since_decision() {
     let home = tempfile::tempdir().unwrap();
     let (tunnel, evictor, looked) = house(home.path()).await;
     let now = |evictor: &Evictor| (*evictor.store.session(1).unwrap()).clone();
-    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
-    assert!(matches!(let_back(&evictor, looked.clone()).await, Err(NotBack::Changed)), "it was in then");
+    evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
+    assert!(matches!(let_back(&evictor, looked.clone()).await, Err(RestoreError::Changed)), "it was in then");
     let out = now(&evictor);
-    assert_eq!(let_back(&evictor, out.clone()).await.unwrap(), Restored::Passing);
-    for cause in [Cause::Dropped, Cause::Erased, Cause::Cancelled, Cause::Lost] {
+    assert_eq!(let_back(&evictor, out.clone()).await.unwrap(), RestoreOutcome::Passing);
+    for cause in
+        [EvictionCause::Dropped, EvictionCause::Erased, EvictionCause::Cancelled, EvictionCause::Lost]
+    {
         evictor.store.update_session(looked.clone()).await.unwrap();
         evictor.evict(&[1], cause, Instant::now()).await;
         for looked in [&looked, &out, &now(&evictor)] {
             let back = let_back(&evictor, looked.clone()).await;
-            assert!(matches!(back, Err(NotBack::Changed)), "{cause:?}: {back:?}");
+            assert!(matches!(back, Err(RestoreError::Changed)), "{cause:?}: {back:?}");
         }
         assert!(!tunnel.passes.load(Ordering::SeqCst), "{cause:?}");
     }
@@ -95,11 +101,11 @@ async fn whoever_was_dropped_meanwhile_is_not_let_back() {
 
 /// The operator drops everybody while somebody is on his way back.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_just_coming_back_is_among_all() {
-    for (cause, live) in [(Cause::Dropped, 1), (Cause::Lockdown, 1)] {
+async fn evict_all_includes_session_being_restored() {
+    for (cause, live) in [(EvictionCause::Dropped, 1), (EvictionCause::Lockdown, 1)] {
         let home = tempfile::tempdir().unwrap();
         let (tunnel, evictor, _) = house(home.path()).await;
-        evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+        evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
         let out = (*evictor.store.session(1).unwrap()).clone();
         tunnel.slow.store(true, Ordering::SeqCst);
         let all = async {
@@ -107,7 +113,7 @@ async fn whoever_is_just_coming_back_is_among_all() {
             evictor.evict_all(|_| true, cause).await.unwrap()
         };
         let (back, evicted) = tokio::join!(let_back(&evictor, out), all);
-        assert_eq!((back.unwrap(), evicted), (Restored::Passing, live));
+        assert_eq!((back.unwrap(), evicted), (RestoreOutcome::Passing, live));
         let now = evictor.store.session(1).unwrap();
         assert_eq!((now.state, now.cause), (SessionState::Evicted, Some(cause)));
         assert!(!tunnel.passes.load(Ordering::SeqCst));
@@ -117,14 +123,16 @@ async fn whoever_is_just_coming_back_is_among_all() {
 
 /// Who is out comes back after a lockdown if he could before it, and never after he was dropped.
 #[tokio::test]
-async fn all_who_are_out_stay_out_for_good_if_they_were_dropped() {
+async fn evicted_sessions_keep_cause_unless_dropped_for_good() {
     let home = tempfile::tempdir().unwrap();
     let (_, evictor, _) = house(home.path()).await;
     let cause = || evictor.store.session(1).unwrap().cause;
-    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
-    for (all, stays) in
-        [(Cause::Lockdown, Cause::NoCard), (Cause::Erased, Cause::Erased), (Cause::Dropped, Cause::Erased)]
-    {
+    evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
+    for (all, stays) in [
+        (EvictionCause::Lockdown, EvictionCause::NoCard),
+        (EvictionCause::Erased, EvictionCause::Erased),
+        (EvictionCause::Dropped, EvictionCause::Erased),
+    ] {
         assert_eq!(evictor.evict_all(|_| true, all).await.unwrap(), 0);
         assert_eq!(cause(), Some(stays), "{all:?}");
     }
@@ -133,15 +141,15 @@ async fn all_who_are_out_stay_out_for_good_if_they_were_dropped() {
 
 /// The one who is waited for leaves, as the newcomer whose handshake takes the oldest one's device.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_eviction_that_nobody_waits_for_any_more_is_done() {
+async fn finishes_eviction_whose_caller_left() {
     let home = tempfile::tempdir().unwrap();
     let (tunnel, evictor, _) = house(home.path()).await;
     let evictor = Arc::new(evictor);
     let finishing = Arc::clone(&evictor);
-    let finish = tokio::spawn(async move { finishing.finish().await });
+    let finish = tokio::spawn(async move { finishing.retry_unfinished().await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     tunnel.hangs.store(true, Ordering::SeqCst);
-    let evict = evictor.evict(&[1], Cause::DeviceLimit, Instant::now());
+    let evict = evictor.evict(&[1], EvictionCause::DeviceLimit, Instant::now());
     timeout(Duration::from_millis(500), evict).await.unwrap_err();
     assert!(tunnel.passes.load(Ordering::SeqCst), "it is written, and not done");
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -154,15 +162,15 @@ async fn an_eviction_that_nobody_waits_for_any_more_is_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_eviction_that_cannot_be_written_yet_is_one() {
+async fn unrecorded_eviction_prevents_restore() {
     let home = tempfile::tempdir().unwrap();
     let (tunnel, evictor, looked) = house(home.path()).await;
     let locker = rusqlite::Connection::open(home.path().join("gate.db")).unwrap();
     locker.execute_batch("BEGIN IMMEDIATE").unwrap();
-    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+    evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     assert_eq!(evictor.store.session(1).unwrap().state, SessionState::Live, "nothing is written");
     // Whoever compares records and tunnel now finds a live session that is shut out.
-    assert!(matches!(let_back(&evictor, looked.clone()).await, Err(NotBack::Changed)));
+    assert!(matches!(let_back(&evictor, looked.clone()).await, Err(RestoreError::Changed)));
     assert_eq!(tunnel.let_back.load(Ordering::SeqCst), 0, "not for a moment");
     locker.execute_batch("ROLLBACK").unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -180,16 +188,16 @@ async fn an_eviction_that_cannot_be_written_yet_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_eviction_does_not_wait_for_a_silent_node() {
+async fn eviction_does_not_wait_for_silent_node() {
     let home = tempfile::tempdir().unwrap();
     let (_, evictor, _) = house(home.path()).await;
-    evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+    evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     let out = (*evictor.store.session(1).unwrap()).clone();
     evictor.store.record_session(session(2, 2, None), Vec::new()).await.unwrap();
-    let evictor = evictor.asking_node(Arc::new(|| futures::future::pending().boxed()));
+    let evictor = evictor.with_node_check(Arc::new(|| futures::future::pending().boxed()));
     let evict = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        evictor.evict(&[2], Cause::NoCard, Instant::now()).await;
+        evictor.evict(&[2], EvictionCause::NoCard, Instant::now()).await;
     };
     tokio::select! {
         back = let_back(&evictor, out) => panic!("the node does not answer: {back:?}"),
@@ -201,26 +209,26 @@ async fn an_eviction_does_not_wait_for_a_silent_node() {
 
 /// What a look concluded does not undo what was written since.
 #[tokio::test]
-async fn a_look_from_before_a_move_is_refused() {
+async fn rejects_update_decided_before_basis_change() {
     let home = tempfile::tempdir().unwrap();
     let (_, evictor, looked) = house(home.path()).await;
     let moved = SessionRecord { wallet: session(0, 9, None).wallet, ..looked.clone() };
     evictor.update(&looked, moved.clone()).await.unwrap();
-    assert_eq!(evictor.on_new_bases().await, BTreeSet::from([1]));
+    assert_eq!(evictor.take_rebased_sessions().await, BTreeSet::from([1]));
     let renewed = SessionRecord { expires_at: looked.expires_at + 1, ..looked.clone() };
-    assert!(matches!(evictor.update(&looked, renewed).await, Err(NotBack::Changed)));
+    assert!(matches!(evictor.update(&looked, renewed).await, Err(RestoreError::Changed)));
     assert_eq!(evictor.store.session(1).unwrap().wallet, moved.wallet);
     evictor.store.close().await;
 }
 
 #[tokio::test]
-async fn an_evicted_session_is_cancelled_too() {
+async fn records_cancellation_of_evicted_session() {
     let home = tempfile::tempdir().unwrap();
     let (_, evictor, _) = house(home.path()).await;
     for (cause, then) in [
-        (Cause::NoCard, Cause::NoCard),
-        (Cause::Cancelled, Cause::Cancelled),
-        (Cause::Lost, Cause::Cancelled),
+        (EvictionCause::NoCard, EvictionCause::NoCard),
+        (EvictionCause::Cancelled, EvictionCause::Cancelled),
+        (EvictionCause::Lost, EvictionCause::Cancelled),
     ] {
         evictor.evict(&[1], cause, Instant::now()).await;
         assert_eq!(evictor.store.session(1).unwrap().cause, Some(then));
@@ -229,18 +237,18 @@ async fn an_evicted_session_is_cancelled_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_eviction_does_not_wait_for_the_restores_before_it() {
+async fn eviction_does_not_wait_for_queued_restores() {
     let home = tempfile::tempdir().unwrap();
     let (tunnel, evictor, _) = house(home.path()).await;
     for id in 2..6 {
         evictor.store.record_session(session(id, 2, None), Vec::new()).await.unwrap();
     }
-    evictor.evict(&[2, 3, 4, 5], Cause::NoCard, Instant::now()).await;
+    evictor.evict(&[2, 3, 4, 5], EvictionCause::NoCard, Instant::now()).await;
     tunnel.slow.store(true, Ordering::SeqCst);
     let let_back_all = (2..6).map(|id| let_back(&evictor, (*evictor.store.session(id).unwrap()).clone()));
     let evict = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        evictor.evict(&[1], Cause::NoCard, Instant::now()).await;
+        evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     };
     let restored_then = async {
         while evictor.store.session(1).unwrap().is_live() {

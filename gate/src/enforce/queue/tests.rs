@@ -11,7 +11,7 @@ fn cursor(number: u64) -> Cursor {
 const GRACE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn looks_once_at_a_session_named_often() {
+async fn evaluates_once_a_session_added_often() {
     let queue = ReevaluationQueue::default();
     for _ in 0..10_000 {
         queue.add([1, 2], Reason::Loss);
@@ -23,7 +23,7 @@ async fn looks_once_at_a_session_named_often() {
 }
 
 #[tokio::test]
-async fn looks_again_at_a_session_named_during_the_look() {
+async fn evaluates_again_a_session_added_during_evaluation() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Other);
     let taken = queue.take(false).await;
@@ -46,30 +46,30 @@ async fn takes_losses_before_changes_and_changes_before_the_rest() {
 }
 
 #[tokio::test]
-async fn a_loss_does_not_wait_for_a_look_in_hand() {
+async fn loss_does_not_wait_for_running_evaluation() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Other);
-    queue.reached(cursor(1));
+    queue.record_cursor(cursor(1));
     let first = queue.take(false).await;
     assert!(!queue.is_overlapped(&first));
     queue.add([1], Reason::Change);
     assert!(queue.try_take(false).0.is_none(), "anything else waits");
     queue.add([1], Reason::Loss);
-    queue.reached(cursor(2));
+    queue.record_cursor(cursor(2));
     let second = queue.take(true).await;
     assert!(second.is_loss() && queue.is_overlapped(&first) && !queue.is_overlapped(&second));
     assert!(queue.may_have_lost(&first) && !queue.may_have_lost(&second));
     queue.done(&second);
-    assert_eq!(queue.settled(), None, "the first look is open");
+    assert_eq!(queue.take_completed_cursor(), None, "the first look is open");
     queue.done(&first);
-    assert_eq!(queue.settled(), Some(cursor(2)));
+    assert_eq!(queue.take_completed_cursor(), Some(cursor(2)));
 }
 
 #[tokio::test]
-async fn losses_of_one_session_do_not_take_all_looks() {
+async fn losses_of_one_session_are_limited_in_concurrency() {
     let queue = ReevaluationQueue::default();
     let mut looks = Vec::new();
-    for _ in 0..MAX_LOOKS {
+    for _ in 0..MAX_EVALUATIONS_PER_SESSION {
         queue.add([1], Reason::Loss);
         looks.push(queue.take(true).await);
     }
@@ -92,22 +92,22 @@ async fn takes_urgent_sessions_first_and_past_a_full_background() {
 }
 
 #[tokio::test]
-async fn an_event_during_a_vain_look_keeps_the_session_urgent() {
+async fn loss_during_failed_evaluation_keeps_session_urgent() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Other);
     let taken = queue.take(false).await;
     queue.add([1], Reason::Loss);
-    queue.again(&taken, GRACE);
+    queue.retry(&taken, GRACE);
     let next = queue.take(true).await;
     assert!(next.is_loss() && next.since == taken.since);
 }
 
 #[tokio::test]
-async fn a_session_in_doubt_is_looked_at_when_its_grace_ends() {
+async fn retries_unverified_session_when_grace_ends() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Loss);
-    let taken = Due { tries: 20, ..queue.take(false).await };
-    queue.again(&taken, Duration::from_millis(50));
+    let taken = QueuedSession { tries: 20, ..queue.take(false).await };
+    queue.retry(&taken, Duration::from_millis(50));
     let begun = Instant::now();
     let next = queue.take(false).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "waited {:?}", begun.elapsed());
@@ -115,53 +115,53 @@ async fn a_session_in_doubt_is_looked_at_when_its_grace_ends() {
 }
 
 #[tokio::test]
-async fn a_place_counts_once_everything_before_it_is_done() {
+async fn cursor_counts_once_earlier_sessions_are_done() {
     let queue = ReevaluationQueue::default();
-    queue.reached(cursor(1));
-    assert_eq!(queue.settled(), Some(cursor(1)));
+    queue.record_cursor(cursor(1));
+    assert_eq!(queue.take_completed_cursor(), Some(cursor(1)));
     queue.add([1], Reason::Loss);
-    queue.reached(cursor(2));
+    queue.record_cursor(cursor(2));
     queue.add([2], Reason::Loss);
-    queue.reached(cursor(3));
-    assert_eq!(queue.settled(), None);
+    queue.record_cursor(cursor(3));
+    assert_eq!(queue.take_completed_cursor(), None);
     let first = queue.take(false).await;
-    assert_eq!(queue.settled(), None, "in hand");
-    queue.again(&first, GRACE);
-    assert_eq!(queue.settled(), None, "to be looked at again");
+    assert_eq!(queue.take_completed_cursor(), None, "in hand");
+    queue.retry(&first, GRACE);
+    assert_eq!(queue.take_completed_cursor(), None, "to be looked at again");
     queue.add([1], Reason::Loss);
     let (one, other) = (queue.take(false).await, queue.take(false).await);
     let (first, second) = if one.session == 1 { (one, other) } else { (other, one) };
     queue.done(&first);
-    assert_eq!(queue.settled(), Some(cursor(2)));
+    assert_eq!(queue.take_completed_cursor(), Some(cursor(2)));
     queue.done(&second);
-    assert_eq!((queue.settled(), queue.settled()), (Some(cursor(3)), None));
+    assert_eq!((queue.take_completed_cursor(), queue.take_completed_cursor()), (Some(cursor(3)), None));
 }
 
 #[tokio::test]
-async fn places_do_not_pile_up_behind_a_session_in_doubt() {
+async fn cursors_do_not_pile_up_behind_unverified_session() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Loss);
-    queue.reached(cursor(1));
+    queue.record_cursor(cursor(1));
     let taken = queue.take(false).await;
-    queue.again(&taken, GRACE);
+    queue.retry(&taken, GRACE);
     for number in 2..10_000 {
         queue.add([], Reason::Loss);
-        queue.reached(cursor(number));
+        queue.record_cursor(cursor(number));
     }
     let places = queue.state().cursors.len();
     assert!(places < 3, "{places} places");
     queue.add([1], Reason::Loss);
     let taken = queue.take(false).await;
     queue.done(&taken);
-    assert_eq!(queue.settled(), Some(cursor(9999)));
+    assert_eq!(queue.take_completed_cursor(), Some(cursor(9999)));
 }
 
 #[tokio::test]
-async fn waits_after_a_vain_look_and_an_event_shortens_that() {
+async fn addition_cancels_retry_delay() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Other);
     let taken = queue.take(false).await;
-    queue.again(&taken, GRACE);
+    queue.retry(&taken, GRACE);
     assert!(queue.try_take(false).0.is_none(), "not at once");
     queue.add([1], Reason::Loss);
     assert_eq!(queue.take(false).await.since, taken.since, "as old as it is");
@@ -169,16 +169,16 @@ async fn waits_after_a_vain_look_and_an_event_shortens_that() {
 
 /// Strangers can name a session as often as they sign in: the place in a search must not begin anew each time.
 #[tokio::test]
-async fn naming_a_session_again_does_not_begin_its_search_anew() {
+async fn adding_session_again_continues_its_search() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Change);
     let taken = queue.take(false).await;
-    queue.search(&taken);
+    queue.search_basis(&taken);
     let mut places = BTreeSet::new();
     for _ in 0..6 {
         let taken = queue.take(false).await;
         places.insert(taken.searches);
-        queue.again(&taken, GRACE);
+        queue.retry(&taken, GRACE);
         // A stranger's sign-in for the account.
         queue.add([1], Reason::Change);
     }
@@ -186,7 +186,7 @@ async fn naming_a_session_again_does_not_begin_its_search_anew() {
 }
 
 #[tokio::test]
-async fn a_loss_named_again_keeps_its_turn() {
+async fn loss_added_again_keeps_its_position() {
     let queue = ReevaluationQueue::default();
     queue.add([1], Reason::Loss);
     queue.add([2], Reason::Loss);

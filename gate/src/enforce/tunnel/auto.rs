@@ -1,4 +1,4 @@
-//! The driver that is not known yet when the gate starts: it is chosen at the first use.
+//! Driver that detects the tunnel service at the first use, because the node may not answer when the gate starts.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,27 +7,27 @@ use futures::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Peer, Presence, Restored, Told, Tunnel, TunnelConfig, TunnelError};
+use super::{Peer, Presence, RestoreOutcome, ServiceLookup, Tunnel, TunnelConfig, TunnelError};
 
-/// How often it is asked again what the service is, for [`Tunnel::keep`].
-const EVERY: Duration = Duration::from_secs(1);
+/// Interval of the detection in [`Tunnel::keep`].
+const SERVICE_LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
-pub(super) struct Auto {
+pub(super) struct AutoDetectedTunnel {
     config: TunnelConfig,
-    told: Told,
+    lookup_service: ServiceLookup,
     chosen: OnceLock<Arc<dyn Tunnel>>,
 }
 
-impl Auto {
-    pub(super) fn new(config: TunnelConfig, told: Told) -> Self {
-        Self { config, told, chosen: OnceLock::new() }
+impl AutoDetectedTunnel {
+    pub(super) fn new(config: TunnelConfig, told: ServiceLookup) -> Self {
+        Self { config, lookup_service: told, chosen: OnceLock::new() }
     }
 
     fn driver(&self) -> Result<&Arc<dyn Tunnel>, TunnelError> {
         if let Some(chosen) = self.chosen.get() {
             return Ok(chosen);
         }
-        let service = self.config.service_of_node().or_else(|| (self.told)());
+        let service = self.config.service_of_node().or_else(|| (self.lookup_service)());
         let service =
             service.ok_or_else(|| TunnelError::UnknownService { home: self.config.node_home.clone() })?;
         let driver = super::driver(service, &self.config)?;
@@ -36,7 +36,7 @@ impl Auto {
     }
 }
 
-impl Tunnel for Auto {
+impl Tunnel for AutoDetectedTunnel {
     fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
         async { self.driver()?.present().await }.boxed()
     }
@@ -45,39 +45,39 @@ impl Tunnel for Auto {
         async { self.driver()?.has(peer).await }.boxed()
     }
 
-    fn retell<'a>(
+    fn rebuild_answer<'a>(
         &'a self,
         peer: &'a Peer,
         another: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
-        async { self.driver()?.retell(peer, another).await }.boxed()
+        async { self.driver()?.rebuild_answer(peer, another).await }.boxed()
     }
 
-    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        async { self.driver()?.shut_out(peers).await }.boxed()
+    fn block<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+        async { self.driver()?.block(peers).await }.boxed()
     }
 
     fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
         async { self.driver()?.remove(peers).await }.boxed()
     }
 
-    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
-        async { self.driver()?.let_back(peer).await }.boxed()
+    fn restore<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<RestoreOutcome, TunnelError>> {
+        async { self.driver()?.restore(peer).await }.boxed()
     }
 
-    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
-        async { self.driver()?.renewed().await }.boxed()
+    fn restarted_since(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+        async { self.driver()?.restarted_since().await }.boxed()
     }
 
-    fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
+    fn maintain(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move {
             loop {
                 if let Ok(driver) = self.driver() {
-                    return driver.keep(stop).await;
+                    return driver.maintain(stop).await;
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(EVERY) => {}
+                    () = tokio::time::sleep(SERVICE_LOOKUP_INTERVAL) => {}
                 }
             }
         }
@@ -94,16 +94,16 @@ mod tests {
     use super::*;
 
     fn config(home: &std::path::Path) -> TunnelConfig {
-        let defaults = TunnelConfig::try_from(&crate::config::Tunnel::default()).unwrap();
+        let defaults = TunnelConfig::try_from(&crate::config::TunnelSection::default()).unwrap();
         TunnelConfig { node_home: home.into(), interface: Some("/nonexistent/wg.sock".into()), ..defaults }
     }
 
     #[tokio::test]
-    async fn the_service_is_learned_from_the_node_when_it_is_there() {
+    async fn detects_service_once_node_answers() {
         let home = tempfile::tempdir().unwrap();
         let told = Arc::new(Mutex::new(None));
         let says = Arc::clone(&told);
-        let auto = Auto::new(config(home.path()), Box::new(move || *says.lock().unwrap()));
+        let auto = AutoDetectedTunnel::new(config(home.path()), Box::new(move || *says.lock().unwrap()));
         assert!(matches!(auto.present().await, Err(TunnelError::UnknownService { .. })));
         *told.lock().unwrap() = Some(Service::WireGuard);
         assert!(matches!(auto.present().await, Err(TunnelError::Unreachable { .. })));
@@ -113,22 +113,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_service_is_learned_from_the_nodes_home() {
+    async fn detects_service_from_node_home() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("config.toml"), "[node]\nservice_type = \"wireguard\"\n").unwrap();
-        let auto = Auto::new(config(home.path()), Box::new(|| None));
+        let auto = AutoDetectedTunnel::new(config(home.path()), Box::new(|| None));
         assert!(matches!(auto.present().await, Err(TunnelError::Unreachable { .. })));
     }
 
     #[tokio::test]
-    async fn keeping_ends_with_stop_even_if_nothing_is_known() {
-        let auto = Auto::new(config("/nonexistent".as_ref()), Box::new(|| None));
+    async fn maintenance_stops_without_a_known_service() {
+        let auto = AutoDetectedTunnel::new(config("/nonexistent".as_ref()), Box::new(|| None));
         let stop = CancellationToken::new();
-        let (keep, end) = (auto.keep(stop.clone()), async {
+        let (keep, end) = (auto.maintain(stop.clone()), async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             stop.cancel();
         });
         let all = async { tokio::join!(keep, end) };
-        tokio::time::timeout(EVERY, all).await.unwrap();
+        tokio::time::timeout(SERVICE_LOOKUP_INTERVAL, all).await.unwrap();
     }
 }

@@ -1,37 +1,37 @@
-//! What the drivers are told.
+//! Settings of the tunnel drivers.
 
 use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 
 use sentinel_proto::handshake::{Service, UnknownService};
 
-use super::Door;
+use super::NodeApiGuard;
 use crate::config;
 
-/// Where the node's tunnel service is. What is not given is read from the node's home or is the node's own default.
+/// Where the node's tunnel service is. Missing values are read from the node's home or are the node's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TunnelConfig {
     /// The service.
     pub service: Option<Service>,
-    /// Name of its interface, or path of the socket of a WireGuard outside of the kernel.
+    /// Name of the interface, or path of the control socket of a userspace WireGuard.
     pub interface: Option<String>,
-    /// Where the service takes orders.
+    /// Address of the service's API.
     pub api_addr: Option<SocketAddr>,
     /// The node's home.
     pub node_home: PathBuf,
-    /// Path of the network namespace that the service lives in. `None`: the gate's own.
+    /// Path of the service's network namespace. `None`: the gate's own.
     pub namespace: Option<PathBuf>,
-    /// What users of a proxy must not reach.
-    pub door: Option<Door>,
+    /// The node's API, which users of a proxy must not reach.
+    pub door: Option<NodeApiGuard>,
 }
 
 impl TunnelConfig {
-    /// The service that the node's own configuration names, if it can be read.
+    /// The service in the node's own configuration, if that can be read.
     pub fn service_of_node(&self) -> Option<Service> {
         self.node_config()?.get("node")?.get("service_type")?.as_str()?.parse().ok()
     }
 
-    /// The size of the peer table that the node's own configuration names, if it can be read.
+    /// The size of the peer table in the node's own configuration, if that can be read.
     pub fn max_peers_of_node(&self) -> Option<u64> {
         u64::try_from(self.node_config()?.get("qos")?.get("max_peers")?.as_integer()?).ok()
     }
@@ -44,18 +44,18 @@ impl TunnelConfig {
 /// Why the section `[tunnel]` is unusable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TunnelConfigError {
-    /// No such service.
+    /// Unknown service.
     #[error("tunnel.service: {0}")]
     Service(#[from] UnknownService),
-    /// No address.
+    /// Not an address.
     #[error("tunnel.api_addr: {0}")]
     ApiAddr(#[from] AddrParseError),
 }
 
-impl TryFrom<&config::Tunnel> for TunnelConfig {
+impl TryFrom<&config::TunnelSection> for TunnelConfig {
     type Error = TunnelConfigError;
 
-    fn try_from(tunnel: &config::Tunnel) -> Result<Self, TunnelConfigError> {
+    fn try_from(tunnel: &config::TunnelSection) -> Result<Self, TunnelConfigError> {
         let namespace = &tunnel.namespace;
         Ok(Self {
             service: tunnel.service()?,

@@ -1,13 +1,13 @@
-//! Why a tunnel service cannot be told something.
+//! Errors of the tunnel drivers.
 
 use std::path::PathBuf;
 
 use sentinel_proto::handshake::Service;
 
-/// Why a tunnel service cannot be told something. All of them may pass with time: try again.
+/// Error of a tunnel driver. Every variant may be transient: retry.
 #[derive(Debug, thiserror::Error)]
 pub enum TunnelError {
-    /// Neither configuration nor node say which service it is.
+    /// Neither the configuration nor the node names the service.
     #[error(
         "cannot tell which tunnel service the node runs: it does not answer, and {} cannot be read; \
          set tunnel.service", home.display()
@@ -16,34 +16,34 @@ pub enum TunnelError {
         /// The node's home.
         home: PathBuf,
     },
-    /// There is no driver for it.
+    /// No driver exists for the service.
     #[error("peers of {0} cannot be shut out by this version: the gate does not stand before such a node")]
     Unsupported(Service),
-    /// It is not there, or we may not talk to it.
+    /// The service is not there, or access is denied.
     #[error("cannot reach {what}: {why}")]
     Unreachable {
-        /// What we wanted to talk to.
+        /// The program, file or address.
         what: String,
-        /// What the system said.
+        /// Error of the system.
         why: String,
     },
-    /// It answered, but did not do it.
+    /// The service answered with a refusal.
     #[error("{what} refuses: {why}")]
     Refused {
         /// Who.
         what: String,
-        /// What it said.
+        /// Its message.
         why: String,
     },
-    /// Its answer is not what it should be.
+    /// The answer cannot be parsed.
     #[error("{what} gives an answer that cannot be understood: {why}")]
     Malformed {
         /// Who.
         what: String,
-        /// What is wrong, without what was said.
+        /// The defect, without the content of the answer.
         why: String,
     },
-    /// It took too long.
+    /// The service did not answer in time.
     #[error("{what} does not answer in time")]
     TooSlow {
         /// Who.
@@ -51,7 +51,7 @@ pub enum TunnelError {
     },
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "what it is told was made for it")]
+#[allow(clippy::needless_pass_by_value, reason = "the arguments are created for the error")]
 impl TunnelError {
     pub(super) fn unreachable(what: impl ToString, why: impl ToString) -> Self {
         Self::Unreachable { what: what.to_string(), why: why.to_string() }

@@ -1,7 +1,7 @@
-//! The node's tunnel service, as far as a peer can be shut out of it and let back.
+//! Drivers that block and restore peers in the node's tunnel service, one for each service.
 //!
-//! One driver for each service. None restarts the node, writes into its database or touches another client's peer;
-//! what each does, what it costs others and which rights it needs is told in `docs/enforcement.md`.
+//! No driver restarts the node, writes into its database or touches another client's peer. `docs/enforcement.md`
+//! describes what each driver does, what it costs other clients and which privileges it needs.
 
 mod auto;
 mod config;
@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{TunnelConfig, TunnelConfigError};
-pub use self::door::{Door, is_here};
+pub use self::door::{NodeApiGuard, is_here};
 pub use self::error::TunnelError;
 
 /// A peer that the gate admitted.
@@ -37,105 +37,105 @@ pub struct Peer {
 
 /// A peer that the tunnel service knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Present {
+pub struct TunnelPeer {
     /// Tunnel key or uuid in its canonical form.
     pub peer_id: String,
-    /// Whether its packets pass. `false`: it is shut out softly.
+    /// Whether its packets pass. `false`: it is blocked, and still known to the service.
     pub passing: bool,
     /// Its addresses in the tunnel now, where the service knows them.
     pub addresses: Vec<String>,
 }
 
-/// Who is in a tunnel service.
+/// Peers of a tunnel service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presence {
-    /// Those that it names.
-    pub peers: Vec<Present>,
-    /// Whether it names all of them. `false`: one that is not named may be there all the same.
+    /// Peers that the service lists.
+    pub peers: Vec<TunnelPeer>,
+    /// Whether the list is complete. `false`: a peer that is not listed may exist.
     pub all: bool,
-    /// Whether evicted peers are named too until the node itself removes them.
+    /// Whether blocked peers are listed too until the node itself removes them.
     pub names_evicted: bool,
     /// The service's own public key, for services whose peers are keys.
     pub server_key: Option<String>,
 }
 
-/// What came of letting a peer back.
+/// Result of restoring a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restored {
+pub enum RestoreOutcome {
     /// Its packets pass.
     Passing,
     /// Another peer has its address, or none was recorded for it.
     AddressTaken,
-    /// The node has forgotten it: only a new session helps.
+    /// The node has lost the peer: the client needs a new session.
     NotThere,
 }
 
 /// A tunnel service.
 pub trait Tunnel: Send + Sync {
-    /// Every peer that the service knows, as far as it tells.
+    /// Lists the peers of the service, as far as it reports them.
     fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>>;
 
-    /// Whether the service knows this peer, also where it does not name everybody.
+    /// Whether the service has this peer, also if it does not list all peers.
     fn has<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<bool, TunnelError>> {
         async { Ok(self.present().await?.peers.iter().any(|present| present.peer_id == peer.peer_id)) }
             .boxed()
     }
 
-    /// What the node told the client of a peer that is there, like what it told `another` one: the `data` of its
-    /// answer. `None`: nobody can tell, or what the other one was told is not true any more.
-    fn retell<'a>(
+    /// Rebuilds the `data` of the node's answer to this peer's client from `another`, its answer to another client.
+    /// `None`: the answer cannot be rebuilt, or `another` is outdated.
+    fn rebuild_answer<'a>(
         &'a self,
         peer: &'a Peer,
         another: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>>;
 
-    /// Shuts peers out, all of them or says why not. A peer that is not there is out, and a second time does
-    /// nothing. After `Ok` no packet of them passes.
-    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>>;
+    /// Blocks peers, all or none on error. Idempotent; a missing peer counts as blocked. After `Ok` none of their packets
+    /// passes.
+    fn block<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>>;
 
-    /// Removes peers of sessions that are over: they take nothing of the service any more and do not come back. A peer
-    /// that is not there is removed. Never called while a session lives, since it may lose the peer's counters.
+    /// Removes peers of ended sessions for good and frees their resources in the service. A missing peer counts as
+    /// removed. Never called for a live session, because the peer's counters may be lost.
     fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>>;
 
-    /// Lets a peer back that was shut out, if nobody else has what it had.
-    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>>;
+    /// Restores a blocked peer, unless another peer has its address.
+    fn restore<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<RestoreOutcome, TunnelError>>;
 
-    /// How long ago the service was started, told at the first look and once after every new start: whoever was in it
-    /// before is no more. For services that do not name all their peers; one that does says nothing here.
-    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+    /// How long ago the service started, returned by the first call and once after every restart, which loses all
+    /// earlier peers. Services that list all their peers always return `None`.
+    fn restarted_since(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
         async { Ok(None) }.boxed()
     }
 
-    /// Keeps true, until `stop`, what the node or time would undo. It never ends earlier.
-    fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
+    /// Maintains, until `stop`, what the node or time would undo. Never ends earlier.
+    fn maintain(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move { stop.cancelled().await }.boxed()
     }
 }
 
-/// Whether peers of this service can be shut out at all. A gate before a node with another one would let in whom it
-/// cannot take out, so it lets nobody in.
+/// Whether peers of this service can be blocked. The gate does not start before a node with another service, because
+/// it could not evict sessions there.
 pub fn is_supported(service: Service) -> bool {
     service != Service::Hysteria2
 }
 
-/// Whether users of this service reach from the node's machine whatever that reaches, its loopback included.
+/// Whether the service is a proxy: its users reach everything that the node's machine reaches, loopback included.
 pub fn is_proxy(service: Service) -> bool {
     matches!(service, Service::V2Ray | Service::Xray)
 }
 
-/// Tells what the node said of its service, once it did.
-pub type Told = Box<dyn Fn() -> Option<Service> + Send + Sync>;
+/// Returns the service that the node reports, once it has answered.
+pub type ServiceLookup = Box<dyn Fn() -> Option<Service> + Send + Sync>;
 
-/// The driver of the node's service: the configured one, else what the node's home says, else what it `told`.
-/// Nothing is touched before the first use, so that gate and node may start in any order.
-pub fn open(config: &TunnelConfig, told: Told) -> Result<Arc<dyn Tunnel>, TunnelError> {
+/// Opens the driver of the node's service: the configured one, else the one in the node's home, else the one that the
+/// node reports. The service is not contacted before the first use, so gate and node may start in any order.
+pub fn open(config: &TunnelConfig, told: ServiceLookup) -> Result<Arc<dyn Tunnel>, TunnelError> {
     let known = config.service.or_else(|| config.service_of_node());
     if let Some(service) = known.filter(|service| !is_supported(*service)) {
         return Err(TunnelError::Unsupported(service));
     }
     match config.service {
         Some(service) => driver(service, config),
-        None => Ok(Arc::new(auto::Auto::new(config.clone(), told))),
+        None => Ok(Arc::new(auto::AutoDetectedTunnel::new(config.clone(), told))),
     }
 }
 
@@ -153,9 +153,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_that_nobody_can_be_shut_out_of_is_refused_at_the_start() {
+    fn rejects_service_whose_peers_cannot_be_blocked() {
         let home = tempfile::tempdir().unwrap();
-        let defaults = TunnelConfig::try_from(&crate::config::Tunnel::default()).unwrap();
+        let defaults = TunnelConfig::try_from(&crate::config::TunnelSection::default()).unwrap();
         let config = TunnelConfig { node_home: home.path().into(), ..defaults };
         let refused =
             |config: &TunnelConfig| open(config, Box::new(|| None)).err().map(|error| error.to_string());

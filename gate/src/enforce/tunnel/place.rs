@@ -1,4 +1,4 @@
-//! Where the tunnel service lives: the gate's own network namespace, or another one.
+//! Network namespace of the tunnel service: the gate's own, or another one.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -12,21 +12,21 @@ use tokio::sync::oneshot;
 
 use super::TunnelError;
 
-/// Longest time for a connection on the same machine.
-const CONNECT: Duration = Duration::from_secs(2);
+/// Maximum time to connect on the same machine.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A network namespace.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct NetNamespace {
     namespace: Option<PathBuf>,
 }
 
-impl Place {
+impl NetNamespace {
     pub(super) fn new(namespace: Option<PathBuf>) -> Self {
         Self { namespace }
     }
 
-    /// Runs something that may block, in this namespace. Sockets that it opens stay there.
+    /// Runs blocking work in this namespace. Sockets opened by the work stay there.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -37,7 +37,7 @@ impl Place {
         };
         let what = format!("the network namespace {}", path.display());
         let (done, wait) = oneshot::channel();
-        // A thread of its own, which ends with the work: one that was in another namespace serves nobody else.
+        // A dedicated thread that ends with the work: a thread that entered another namespace must not be reused.
         std::thread::Builder::new()
             .name("in-namespace".into())
             .spawn(move || {
@@ -53,11 +53,12 @@ impl Place {
 
     /// Connects from inside this namespace.
     pub(super) async fn connect(&self, address: SocketAddr, what: &str) -> Result<TcpStream, TunnelError> {
-        let connected = self.run(move || std::net::TcpStream::connect_timeout(&address, CONNECT)).await?;
+        let connected =
+            self.run(move || std::net::TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)).await?;
         adopted(connected, address, what)
     }
 
-    /// Connects from inside this namespace, every packet with a mark that rules of the firewall see.
+    /// Connects from inside this namespace and marks every packet for the rules of the firewall.
     pub(super) async fn connect_marked(
         &self,
         address: SocketAddr,
@@ -67,7 +68,7 @@ impl Place {
         let connected = self.run(move || {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
             socket.set_mark(mark)?;
-            socket.connect_timeout(&address.into(), CONNECT)?;
+            socket.connect_timeout(&address.into(), CONNECT_TIMEOUT)?;
             Ok(socket.into())
         });
         adopted(connected.await?, address, what)

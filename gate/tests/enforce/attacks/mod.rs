@@ -15,11 +15,11 @@ use sentinel_proto::handshake::{Handshake, PeerId, PeerRequest, PublicKey, Servi
 use sentinel_proto::hub::SessionKind::{Direct, Plan};
 use sha2::{Digest as _, Sha256};
 use sovereign_gate::admission::{Admitted, Outcome};
-use sovereign_gate::enforce::Repeat;
+use sovereign_gate::enforce::RepeatOutcome;
 use sovereign_gate::refusal::Refusal;
-use sovereign_gate::store::{Cause, SessionRecord, SessionState};
+use sovereign_gate::store::{EvictionCause, SessionRecord, SessionState};
 
-use crate::house::{FREE_PLAN, House, NODE, OTHER, Running, THIS};
+use crate::fixture::{FREE_PLAN, Fixture, GateHandle, NODE, OTHER, THIS};
 use crate::{DAY, delegate};
 
 const EVICTION_LIMIT: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ impl Client {
     }
 }
 
-async fn decide(gate: &Running, body: &str) -> Result<Admitted, Refusal> {
+async fn decide(gate: &GateHandle, body: &str) -> Result<Admitted, Refusal> {
     let verified = gate.admission.verify(body.to_owned().into(), Service::WireGuard)?;
     match gate.admission.decide(verified).await? {
         Outcome::Admitted(admitted) => Ok(*admitted),
@@ -64,9 +64,9 @@ async fn decide(gate: &Running, body: &str) -> Result<Admitted, Refusal> {
 }
 
 /// What the edge does with an admitted first handshake.
-async fn admit(house: &House, gate: &Running, body: &str, key: &str) -> Result<(), Refusal> {
+async fn admit(fixture: &Fixture, gate: &GateHandle, body: &str, key: &str) -> Result<(), Refusal> {
     let admitted = decide(gate, body).await?;
-    house.tunnel.peers().insert(key.to_owned(), true);
+    fixture.tunnel.peers().insert(key.to_owned(), true);
     let verified = admitted.verified();
     let basis = gate.admission.recorded_basis(admitted.grant());
     let slot_holder = basis.holder();
@@ -85,7 +85,7 @@ async fn admit(house: &House, gate: &Running, body: &str, key: &str) -> Result<(
         addresses: vec![format!("10.0.1.{}/32", verified.session_id())],
         handshake_hash: verified.fingerprint(),
         slot_holder,
-        admitted_at: crate::house::now().cast_signed(),
+        admitted_at: crate::fixture::now().cast_signed(),
         decision_block: basis.block,
         expires_at: basis.expires_at,
         state: SessionState::Live,
@@ -95,22 +95,25 @@ async fn admit(house: &House, gate: &Running, body: &str, key: &str) -> Result<(
         own_key: verified.own_key(),
     };
     gate.store.record_session(record, b"answer".to_vec()).await.unwrap();
-    gate.admission.note_used(admitted.grant());
-    gate.enforcer.came_in(&admitted).await
+    gate.admission.touch_binding(admitted.grant());
+    gate.enforcer.confirm_admission(&admitted).await
 }
 
-fn is_live(gate: &Running, session: u64) -> bool {
+fn is_live(gate: &GateHandle, session: u64) -> bool {
     gate.store.session(session).is_some_and(|record| record.is_live())
 }
 
-fn states(gate: &Running, sessions: &[u64]) -> Vec<(u64, &'static str, Option<Cause>, Option<Address>)> {
+fn states(
+    gate: &GateHandle,
+    sessions: &[u64],
+) -> Vec<(u64, &'static str, Option<EvictionCause>, Option<Address>)> {
     let records = sessions.iter().filter_map(|id| gate.store.session(*id));
     records.map(|one| (one.session_id, one.state.label(), one.cause, one.holder())).collect()
 }
 
 /// Every answer of Ethereum takes so long, in milliseconds.
-async fn slow_provider(house: &House) -> Arc<AtomicU64> {
-    let (delay, url) = (Arc::new(AtomicU64::new(0)), house.anvil.url());
+async fn slow_provider(fixture: &Fixture) -> Arc<AtomicU64> {
+    let (delay, url) = (Arc::new(AtomicU64::new(0)), fixture.anvil.url());
     let forward = |State((url, delay)): State<(String, Arc<AtomicU64>)>, body: String| async move {
         if body.contains("eth_call") {
             tokio::time::sleep(Duration::from_millis(delay.load(Ordering::SeqCst))).await;
@@ -120,7 +123,7 @@ async fn slow_provider(house: &House) -> Arc<AtomicU64> {
         ([("content-type", "application/json")], sent.await.unwrap().bytes().await.unwrap()).into_response()
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    *house.provider.lock().unwrap() = Some(format!("http://{}", listener.local_addr().unwrap()));
+    *fixture.provider.lock().unwrap() = Some(format!("http://{}", listener.local_addr().unwrap()));
     let router = axum::Router::new().fallback(forward).with_state((url, Arc::clone(&delay)));
     tokio::spawn(async move { axum::serve(listener, router).await });
     delay

@@ -1,4 +1,4 @@
-//! The list of revoked certificates: read, and written anew with the node's own key.
+//! Reads the certificate revocation list and signs a new one with the node's own key.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use x509_parser::x509::ReasonCode;
 use crate::enforce::tunnel::TunnelError;
 
 const WHAT: &str = "OpenVPN's list of revoked certificates";
-/// How long a list of ours is good; the node's own is for a day.
-const GOOD_FOR: Duration = Duration::days(7);
-/// A list that is good for less than this is written anew.
-const LEAST: Duration = Duration::hours(12);
-/// A list of ours is older than it is, so that a clock set back does not make it one of the future.
+/// Validity of a list that the gate signs; the node's own is valid for a day.
+const CRL_VALIDITY: Duration = Duration::days(7);
+/// A list with less remaining validity than this is signed again.
+const MIN_REMAINING_VALIDITY: Duration = Duration::hours(12);
+/// The issue time is set back by this much, so that a clock set back does not make the list invalid.
 const BACKDATED: Duration = Duration::days(1);
 
 /// One revoked certificate.
@@ -28,7 +28,7 @@ pub(super) struct Entry {
     pub(super) reason: Option<u8>,
 }
 
-/// Marks the entries that are ours; the node gives another reason.
+/// Reason code of the gate's entries; the node uses another one.
 pub(super) const HELD: u8 = RevocationReason::CertificateHold as u8;
 
 impl Entry {
@@ -51,7 +51,7 @@ pub(super) struct Crl {
 }
 
 impl Crl {
-    /// Reads the list of the authority with this key id.
+    /// Parses the list of the authority with this key id.
     pub(super) fn parse(pem: &[u8], authority: &[u8]) -> Result<Self, TunnelError> {
         let odd = |why: &str| TunnelError::malformed(WHAT, why);
         let (_, pem) = x509_parser::pem::parse_x509_pem(pem).map_err(|_| odd("it is no PEM"))?;
@@ -66,7 +66,10 @@ impl Crl {
         }
         let entries = list.iter_revoked_certificates().map(|revoked| {
             let reason = revoked.reason_code().map(|(_, ReasonCode(reason))| reason);
-            (plain(revoked.raw_serial()), Entry { since: revoked.revocation_date.to_datetime(), reason })
+            (
+                trim_serial(revoked.raw_serial()),
+                Entry { since: revoked.revocation_date.to_datetime(), reason },
+            )
         });
         Ok(Self {
             entries: entries.collect(),
@@ -75,12 +78,12 @@ impl Crl {
         })
     }
 
-    /// Whether it has to be written anew soon, because every new client is refused once it has run out.
-    pub(super) fn runs_out(&self, now: OffsetDateTime) -> bool {
-        self.until - now < LEAST
+    /// Whether the list must be signed again: after its expiry every new client is refused.
+    pub(super) fn expires_soon(&self, now: OffsetDateTime) -> bool {
+        self.until - now < MIN_REMAINING_VALIDITY
     }
 
-    /// The list as a file of the authority with this key id, good from now on.
+    /// Signs the list for the authority with this key id, valid from now on. Returns PEM.
     pub(super) fn sign(
         &self,
         issuer: &Issuer<'_, KeyPair>,
@@ -89,7 +92,7 @@ impl Crl {
     ) -> Result<String, TunnelError> {
         let list = CertificateRevocationListParams {
             this_update: now - BACKDATED,
-            next_update: now + GOOD_FOR,
+            next_update: now + CRL_VALIDITY,
             crl_number: (self.number + 1).into(),
             issuing_distribution_point: None,
             revoked_certs: self.entries.iter().map(|(serial, entry)| revoked(serial, entry)).collect(),
@@ -101,7 +104,7 @@ impl Crl {
 }
 
 /// A serial number without leading zeros.
-pub(super) fn plain(serial: &[u8]) -> Vec<u8> {
+pub(super) fn trim_serial(serial: &[u8]) -> Vec<u8> {
     serial.iter().copied().skip_while(|byte| *byte == 0).collect()
 }
 
@@ -126,7 +129,7 @@ fn reason(code: u8) -> Option<RevocationReason> {
         R::PrivilegeWithdrawn,
         R::AaCompromise,
     ];
-    // "Remove" would take the certificate off the list of revoked ones; without a reason it stays on.
+    // "Remove from CRL" would end the revocation; an entry without a reason stays revoked.
     all.into_iter().find(|reason| *reason as u8 == code)
 }
 
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn signed_list_is_parsed_again() {
         let (issuer, id) = authority();
         let now = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
         let before = list(now);
@@ -164,12 +167,12 @@ mod tests {
         assert_eq!(after.entries, before.entries);
         assert_eq!(after.number, 42);
         assert_eq!(after.entries.values().filter(|entry| entry.is_held()).count(), 1);
-        assert!(!after.runs_out(now));
-        assert!(after.runs_out(now + GOOD_FOR - LEAST + Duration::seconds(1)));
+        assert!(!after.expires_soon(now));
+        assert!(after.expires_soon(now + CRL_VALIDITY - MIN_REMAINING_VALIDITY + Duration::seconds(1)));
     }
 
     #[test]
-    fn the_list_of_another_authority_is_not_taken() {
+    fn rejects_list_of_another_authority() {
         let (issuer, id) = authority();
         let now = OffsetDateTime::now_utc();
         let text = list(now).sign(&issuer, &id, now).unwrap();
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_written_list_is_an_error() {
+    fn rejects_truncated_list() {
         let (issuer, id) = authority();
         let now = OffsetDateTime::now_utc();
         let text = list(now).sign(&issuer, &id, now).unwrap();

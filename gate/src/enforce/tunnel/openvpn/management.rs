@@ -1,7 +1,7 @@
 //! OpenVPN's management interface.
 //!
-//! It serves one client at a time, and the node asks it every second: a node that waits five seconds for its turn
-//! gives up and dies. So every visit is connect, ask, leave, and has less than a second.
+//! It serves one client at a time, and the node queries it every second: a node that waits five seconds for a
+//! connection exits. So every use connects, sends its commands, disconnects, and takes less than a second.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -11,34 +11,34 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 
 use crate::enforce::tunnel::TunnelError;
-use crate::enforce::tunnel::place::Place;
+use crate::enforce::tunnel::place::NetNamespace;
 
-/// How long the node, which comes every second, may keep us waiting for our turn.
-const TURN: Duration = Duration::from_secs(3);
-/// How long we may keep the node waiting.
-const VISIT: Duration = Duration::from_millis(800);
-/// How long it takes OpenVPN to tell clients to start again.
-const NOTICE: Duration = Duration::from_millis(100);
-/// Clients cut in one visit.
-pub(super) const AT_ONCE: usize = 200;
+/// Maximum wait for the greeting while the node uses the interface.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Maximum time for which the gate uses the interface.
+const CONNECTION_LIMIT: Duration = Duration::from_millis(800);
+/// Time that OpenVPN takes to send clients the restart notice.
+const RESTART_NOTICE_DELAY: Duration = Duration::from_millis(100);
+/// Maximum clients killed on one connection.
+pub(super) const MAX_KILLS_PER_CONNECTION: usize = 200;
 /// A thousand clients take about 200 kB.
-const LONGEST: u64 = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES: u64 = 4 * 1024 * 1024;
 
 const WHAT: &str = "OpenVPN's management";
 
-/// Cuts the clients of these names, a number of them at a time, and tells how many were connected.
+/// Kills clients of these names, at most [`MAX_KILLS_PER_CONNECTION`], and returns how many were connected.
 pub(super) async fn kill(
-    place: &Place,
+    place: &NetNamespace,
     address: SocketAddr,
     names: &BTreeSet<String>,
 ) -> Result<usize, TunnelError> {
     let stream = place.connect(address, WHAT).await?;
-    let mut visit = Visit { stream: BufReader::new(stream.take(LONGEST)) };
-    let banner = tokio::time::timeout(TURN, visit.line()).await;
+    let mut visit = Visit { stream: BufReader::new(stream.take(MAX_ANSWER_BYTES)) };
+    let banner = tokio::time::timeout(GREETING_TIMEOUT, visit.line()).await;
     if !banner.map_err(|_| TunnelError::too_slow(WHAT))??.starts_with(">INFO:") {
         return Err(TunnelError::malformed(WHAT, "no greeting"));
     }
-    let work = tokio::time::timeout(VISIT, visit.kill(names)).await;
+    let work = tokio::time::timeout(CONNECTION_LIMIT, visit.kill(names)).await;
     work.map_err(|_| TunnelError::too_slow(WHAT))?
 }
 
@@ -47,23 +47,23 @@ struct Visit {
 }
 
 impl Visit {
-    /// Tells the clients to start again, then ends them here. Without the former they would notice only after a
-    /// minute of silence, which matters when they are let back; with it alone they could go on for five seconds.
+    /// Sends the clients a restart notice, then kills their connections. Without the notice they would reconnect only
+    /// after a minute of silence, which matters once they are restored; with it alone they could go on for five seconds.
     async fn kill(&mut self, names: &BTreeSet<String>) -> Result<usize, TunnelError> {
         let found = self.clients(names).await?;
-        let now = &found[..found.len().min(AT_ONCE)];
+        let now = &found[..found.len().min(MAX_KILLS_PER_CONNECTION)];
         let connected: Vec<&Client> = now.iter().filter(|client| client.connected).collect();
         if !connected.is_empty() {
             self.order(connected.iter().map(|client| format!("client-kill {}\n", client.number))).await?;
-            tokio::time::sleep(NOTICE).await;
+            tokio::time::sleep(RESTART_NOTICE_DELAY).await;
         }
         let names: BTreeSet<&str> = now.iter().map(|client| client.name.as_str()).collect();
         self.order(names.into_iter().map(|name| format!("kill {name}\n"))).await?;
         Ok(found.iter().filter(|client| client.connected).count())
     }
 
-    /// Gives orders and reads as many replies. An error says that a client has just gone by itself; whoever is left
-    /// is seen the next time. There is no "quit", which would swallow the replies.
+    /// Sends commands and reads as many replies. An error reply means that a client has just disconnected; remaining
+    /// clients are found by the next round. "quit" is never sent, because it would discard the replies.
     async fn order(&mut self, orders: impl ExactSizeIterator<Item = String>) -> Result<(), TunnelError> {
         let count = orders.len();
         self.send(&orders.collect::<String>()).await?;
@@ -76,7 +76,7 @@ impl Visit {
         Ok(())
     }
 
-    /// The clients of these names, those that are still shaking hands included.
+    /// Lists the clients of these names, including those in a handshake.
     async fn clients(&mut self, names: &BTreeSet<String>) -> Result<Vec<Client>, TunnelError> {
         self.send("status 2\n").await?;
         let mut found = Vec::new();
@@ -97,7 +97,7 @@ impl Visit {
         sent.map_err(|error| TunnelError::unreachable(WHAT, error))
     }
 
-    /// The next line that is no announcement.
+    /// Reads the next line that is not a real-time notification.
     async fn reply(&mut self) -> Result<String, TunnelError> {
         loop {
             let line = self.line().await?;
@@ -122,12 +122,12 @@ impl Visit {
 struct Client {
     name: String,
     number: u64,
-    /// Whether it has an address in the tunnel. A refused one is on the list for a while, without.
+    /// Whether it has an address in the tunnel. A refused client is listed for a while without one.
     connected: bool,
 }
 
 impl Client {
-    /// From a line of `status 2`.
+    /// Parses a line of `status 2`.
     fn parse(line: &str) -> Option<Self> {
         let fields: Vec<&str> = line.strip_prefix("CLIENT_LIST,")?.split(',').collect();
         let field = |index: usize| fields.get(index).copied();
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_read_from_its_line() {
+    fn parses_client_line() {
         let line = |address: &str| {
             format!(
                 "CLIENT_LIST,some-name,10.0.0.2:55,{address},,3,4,2026-01-01 00:00:00,1767225600,UNDEF,17,0,AES-256-GCM"

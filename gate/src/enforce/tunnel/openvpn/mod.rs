@@ -1,9 +1,9 @@
-//! OpenVPN: a peer's certificate is put on the list of revoked ones, then its connection is cut.
+//! OpenVPN: blocking a peer adds its certificate to the revocation list (CRL), then kills its connection.
 //!
-//! Both are needed: a connection that stands is not checked against the list again, and a client that was merely cut
-//! comes back. Entries of ours are told from the node's by their reason, "on hold", so they survive a restart of the
-//! gate. The node writes the list from its own memory whenever it revokes somebody itself, and lets it run out after
-//! a day, whereupon OpenVPN refuses every new client: [`Tunnel::keep`] mends both.
+//! Both are needed: an established connection is not checked against the list again, and a client that was only killed
+//! reconnects. The gate's entries differ from the node's by their reason, "certificate hold", so they survive a restart
+//! of the gate. The node rewrites the list from its own memory whenever it revokes a certificate, and lets it expire
+//! after a day, whereupon OpenVPN refuses every new client: [`Tunnel::keep`] mends both.
 
 mod crl;
 mod management;
@@ -24,23 +24,23 @@ use tokio_util::sync::CancellationToken;
 
 use self::pki::Pki;
 pub(super) use self::pki::is_name as is_uuid;
-use super::place::Place;
-use super::{Peer, Presence, Present, Restored, Tunnel, TunnelConfig, TunnelError};
+use super::place::NetNamespace;
+use super::{Peer, Presence, RestoreOutcome, Tunnel, TunnelConfig, TunnelError, TunnelPeer};
 
-/// Where stock nodes let OpenVPN take orders.
+/// Address of OpenVPN's management interface on stock nodes.
 const MANAGEMENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2323);
-/// How often the list is looked at.
-const EVERY: Duration = Duration::from_millis(200);
-/// Looks between two that also ask whether the list runs out or somebody got in meanwhile.
-const ROUNDS: u32 = 5;
-/// How often clients are cut until none is left; none may come back in between.
-const CUTS: usize = 4;
+/// Interval of the check of the revocation list.
+const CRL_CHECK_INTERVAL: Duration = Duration::from_millis(200);
+/// Every this many checks, a full check also tests whether the list expires soon or a blocked client is connected.
+const CHECKS_PER_FULL_CHECK: u32 = 5;
+/// Maximum rounds of killing clients until none is connected.
+const MAX_KILL_ROUNDS: usize = 4;
 
 pub(super) struct OpenVpn {
     pki: Arc<Pki>,
     status: PathBuf,
     management: SocketAddr,
-    place: Place,
+    place: NetNamespace,
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -51,12 +51,12 @@ impl OpenVpn {
             pki: Arc::new(Pki::new(home.join("pki"))),
             status: home.join("server.log"),
             management: config.api_addr.unwrap_or(MANAGEMENT),
-            place: Place::new(config.namespace.clone()),
+            place: NetNamespace::new(config.namespace.clone()),
             turn: tokio::sync::Mutex::default(),
         }
     }
 
-    /// Reads and writes files, which may block.
+    /// Runs blocking work on the node's files.
     async fn files<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Pki) -> Result<T, TunnelError> + Send + 'static,
@@ -66,9 +66,9 @@ impl OpenVpn {
         done.map_err(|error| TunnelError::unreachable("OpenVPN's files", error))?
     }
 
-    /// Cuts these clients until none of them is connected.
+    /// Kills these clients until none of them is connected.
     async fn cut(&self, names: &BTreeSet<String>) -> Result<(), TunnelError> {
-        for _ in 0..CUTS + names.len() / management::AT_ONCE {
+        for _ in 0..MAX_KILL_ROUNDS + names.len() / management::MAX_KILLS_PER_CONNECTION {
             if management::kill(&self.place, self.management, names).await? == 0 {
                 return Ok(());
             }
@@ -77,9 +77,9 @@ impl OpenVpn {
         Err(TunnelError::refused("OpenVPN", "a revoked client is still connected"))
     }
 
-    async fn look(&self, thoroughly: bool) -> Result<(), TunnelError> {
+    async fn maintain_crl(&self, thoroughly: bool) -> Result<(), TunnelError> {
         let _turn = self.turn.lock().await;
-        let written = self.files(move |pki| pki.mend(thoroughly)).await?;
+        let written = self.files(move |pki| pki.repair_crl(thoroughly)).await?;
         if !written && !thoroughly {
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl OpenVpn {
         if held.is_empty() {
             return Ok(());
         }
-        // The file tells it without taking the one place at the management.
+        // The status file is read first, because the management interface serves one client at a time.
         let inside = status::read(&self.status).await;
         if written || inside.iter().any(|client| held.contains(&client.name)) {
             self.cut(&held).await?;
@@ -96,9 +96,9 @@ impl OpenVpn {
     }
 }
 
-/// The answer to another peer of the same start of the node, with this one's certificate and key. A node that is started
-/// anew has another authority and another static key, and tells both.
-fn like(another: &Value, own: &pki::Credentials) -> Option<Value> {
+/// The answer to another peer with this peer's certificate and key. `None` if the node has restarted since that answer:
+/// then it has another authority and another static key.
+fn answer_like(another: &Value, own: &pki::Credentials) -> Option<Value> {
     let mut answer = another.clone();
     let authority = STANDARD.encode(&own.authority);
     let told = answer.get("metadata")?.as_array()?;
@@ -115,7 +115,7 @@ impl Tunnel for OpenVpn {
         async {
             let connected = status::read(&self.status).await;
             let certificates = self.files(Pki::certificates).await?;
-            let present = |certificate: pki::Known| Present {
+            let present = |certificate: pki::CertifiedPeer| TunnelPeer {
                 addresses: connected
                     .iter()
                     .filter(|client| client.name == certificate.name)
@@ -130,7 +130,7 @@ impl Tunnel for OpenVpn {
         .boxed()
     }
 
-    fn retell<'a>(
+    fn rebuild_answer<'a>(
         &'a self,
         peer: &'a Peer,
         another: &'a Value,
@@ -141,14 +141,14 @@ impl Tunnel for OpenVpn {
                 return Ok(None);
             }
             let Some(own) = self.files(move |pki| pki.credentials(&name)).await? else { return Ok(None) };
-            Ok(like(another, &own))
+            Ok(answer_like(another, &own))
         }
         .boxed()
     }
 
-    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+    fn block<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
         async {
-            // What is no uuid is no peer here, and no name of a file either.
+            // Only a uuid names a peer; any other text must not become a file name.
             let names: BTreeSet<String> =
                 peers.iter().map(|peer| &peer.peer_id).filter(|id| pki::is_name(id)).cloned().collect();
             if names.is_empty() {
@@ -163,28 +163,28 @@ impl Tunnel for OpenVpn {
     }
 
     fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        self.shut_out(peers)
+        self.block(peers)
     }
 
-    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+    fn restore<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<RestoreOutcome, TunnelError>> {
         async {
             if !pki::is_name(&peer.peer_id) {
-                return Ok(Restored::NotThere);
+                return Ok(RestoreOutcome::NotThere);
             }
             let _turn = self.turn.lock().await;
             let name = peer.peer_id.clone();
             let there = self.files(move |pki| pki.release(&name)).await?;
-            // Its address is a new one, from the node's pool, when its client connects again.
-            Ok(if there { Restored::Passing } else { Restored::NotThere })
+            // The client gets a new address from the node's pool when it reconnects.
+            Ok(if there { RestoreOutcome::Passing } else { RestoreOutcome::NotThere })
         }
         .boxed()
     }
 
-    fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
+    fn maintain(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move {
             let mut trouble = String::new();
-            for round in (0..ROUNDS).cycle() {
-                match self.look(round == 0).await {
+            for round in (0..CHECKS_PER_FULL_CHECK).cycle() {
+                match self.maintain_crl(round == 0).await {
                     Ok(()) => trouble.clear(),
                     Err(error) => {
                         let told = error.to_string();
@@ -196,7 +196,7 @@ impl Tunnel for OpenVpn {
                 }
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = tokio::time::sleep(EVERY) => {}
+                    () = tokio::time::sleep(CRL_CHECK_INTERVAL) => {}
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The node's directory of keys and certificates. We read all of it and write one file: the list of revoked ones.
+//! The node's directory of keys and certificates. The gate reads all of it and writes one file: the revocation list.
 
 mod credentials;
 
@@ -20,9 +20,9 @@ use crate::enforce::tunnel::TunnelError;
 pub(super) use self::credentials::Credentials;
 
 const WHAT: &str = "OpenVPN's keys";
-const LONGEST: u64 = 16 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Whether it is a canonical uuid, which is how the node names a peer's certificate.
+/// Whether the text is a canonical uuid, which is how the node names a peer's certificate.
 pub(in crate::enforce::tunnel) fn is_name(text: &str) -> bool {
     let dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
     let fits = |(index, byte): (usize, u8)| match byte {
@@ -35,31 +35,31 @@ pub(in crate::enforce::tunnel) fn is_name(text: &str) -> bool {
 
 /// A peer that has a certificate of the node's present authority.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct CertifiedPeer {
     pub(super) name: String,
     pub(super) serial: Vec<u8>,
-    /// Whether it is on the list, by us or by the node.
+    /// Whether it is on the revocation list, by the gate or by the node.
     pub(super) held: bool,
 }
 
-/// What we keep in mind of the list.
+/// State of the revocation list between calls.
 #[derive(Debug, Default)]
-struct Memory {
-    /// Serial numbers that have to be on it.
+struct CrlState {
+    /// Serial numbers that the gate has put on the list.
     held: BTreeSet<Vec<u8>>,
-    /// The file as we saw it last.
-    seen: Option<Stamp>,
-    /// Peers whose certificates are none, as was said.
+    /// The file as it was read last.
+    seen: Option<FileStamp>,
+    /// Peers with unreadable certificates that were logged.
     unreadable: BTreeSet<String>,
 }
 
-/// Tells one state of a file from another.
+/// Identifies a version of a file: inode, size and modification time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp(u64, u64, i64, i64);
+struct FileStamp(u64, u64, i64, i64);
 
 pub(super) struct Pki {
     directory: PathBuf,
-    memory: Mutex<Memory>,
+    memory: Mutex<CrlState>,
 }
 
 impl Pki {
@@ -67,7 +67,7 @@ impl Pki {
         Self { directory, memory: Mutex::default() }
     }
 
-    /// Puts these peers on the list. Those without a certificate cannot get in anyway.
+    /// Puts these peers on the list. Peers without a certificate cannot connect anyway.
     pub(super) fn hold(&self, names: &BTreeSet<String>) -> Result<(), TunnelError> {
         let authority = self.authority()?;
         let mut memory = self.memory();
@@ -77,7 +77,7 @@ impl Pki {
         self.merge(&authority, &mut memory, false).map(drop)
     }
 
-    /// Takes a peer off the list, unless the node put it there, and tells whether it may connect now.
+    /// Takes a peer off the list, unless the node put it there. Returns whether the peer may connect now.
     pub(super) fn release(&self, name: &str) -> Result<bool, TunnelError> {
         let authority = self.authority()?;
         let mut memory = self.memory();
@@ -93,9 +93,9 @@ impl Pki {
         Ok(true)
     }
 
-    /// Puts back what the node dropped from the list, and writes it anew before it runs out. Tells whether that was
-    /// needed. Without `thoroughly`, only if the file has changed.
-    pub(super) fn mend(&self, thoroughly: bool) -> Result<bool, TunnelError> {
+    /// Adds the gate's entries again if the node has dropped them, and signs the list again before it expires. Returns
+    /// whether it was written. Without `thoroughly`, checks only a file that has changed.
+    pub(super) fn repair_crl(&self, thoroughly: bool) -> Result<bool, TunnelError> {
         let mut memory = self.memory();
         if !thoroughly && memory.seen.is_some() && memory.seen == stamp(&self.path("ca.rl")).ok() {
             return Ok(false);
@@ -104,7 +104,7 @@ impl Pki {
         self.merge(&authority, &mut memory, true)
     }
 
-    /// The names of the peers that we hold.
+    /// Names of the peers that the gate has put on the list.
     pub(super) fn held_names(&self) -> Result<BTreeSet<String>, TunnelError> {
         if self.memory().held.is_empty() {
             return Ok(BTreeSet::new());
@@ -115,8 +115,8 @@ impl Pki {
         Ok(held.map(|known| known.name).collect())
     }
 
-    /// Every peer with a certificate of the present authority. Those of earlier ones cannot connect.
-    pub(super) fn certificates(&self) -> Result<Vec<Known>, TunnelError> {
+    /// Lists peers with a certificate of the current authority. Peers of earlier authorities cannot connect.
+    pub(super) fn certificates(&self) -> Result<Vec<CertifiedPeer>, TunnelError> {
         let authority = self.authority()?;
         let list = self.list(&authority)?;
         let mut known = Vec::new();
@@ -127,10 +127,10 @@ impl Pki {
             match self.serial(name, &authority.key_id) {
                 Ok(Some(serial)) => {
                     let held = list.entries.contains_key(&serial);
-                    known.push(Known { name: name.to_owned(), serial, held });
+                    known.push(CertifiedPeer { name: name.to_owned(), serial, held });
                 }
                 Ok(None) => {}
-                // One that a power cut has left empty hides nobody else.
+                // A file that a power cut has left empty does not hide other peers.
                 Err(TunnelError::Malformed { .. }) => self.skip(name),
                 Err(error) => return Err(error),
             }
@@ -145,15 +145,15 @@ impl Pki {
         }
     }
 
-    fn merge(&self, authority: &Authority, memory: &mut Memory, renew: bool) -> Result<bool, TunnelError> {
+    fn merge(&self, authority: &Authority, memory: &mut CrlState, renew: bool) -> Result<bool, TunnelError> {
         let mut list = self.list(authority)?;
-        // Ours from before a restart of the gate.
+        // The gate's entries from before its restart.
         let held = list.entries.iter().filter(|(_, entry)| entry.is_held());
         memory.held.extend(held.map(|(serial, _)| serial.clone()));
         let now = OffsetDateTime::now_utc();
         let missing: Vec<_> =
             memory.held.iter().filter(|serial| !list.entries.contains_key(*serial)).cloned().collect();
-        if missing.is_empty() && !(renew && list.runs_out(now)) {
+        if missing.is_empty() && !(renew && list.expires_soon(now)) {
             memory.seen = stamp(&self.path("ca.rl")).ok();
             return Ok(false);
         }
@@ -166,8 +166,8 @@ impl Pki {
         Crl::parse(&read(&self.path("ca.rl"))?, &authority.key_id)
     }
 
-    /// Replaces the list in one step: OpenVPN never sees half of it.
-    fn write(&self, authority: &Authority, list: &Crl, memory: &mut Memory) -> Result<(), TunnelError> {
+    /// Replaces the list atomically: OpenVPN never reads half of it.
+    fn write(&self, authority: &Authority, list: &Crl, memory: &mut CrlState) -> Result<(), TunnelError> {
         let path = self.path("ca.rl");
         let text = list.sign(&authority.issuer, &authority.key_id, OffsetDateTime::now_utc())?;
         let back = Crl::parse(text.as_bytes(), &authority.key_id)?;
@@ -192,7 +192,7 @@ impl Pki {
                 matches!(extension.parsed_extension(), ParsedExtension::AuthorityKeyIdentifier(id)
                     if id.key_identifier.as_ref().is_some_and(|id| id.0 == key_id))
             });
-            Ok(ours.then(|| crl::plain(certificate.raw_serial())))
+            Ok(ours.then(|| crl::trim_serial(certificate.raw_serial())))
         })
     }
 
@@ -205,7 +205,7 @@ impl Pki {
         let odd = |why: &str| TunnelError::malformed(WHAT, why);
         let key = KeyPair::from_pem(&key).map_err(|_| odd("ca.key cannot be used"))?;
         let key_id = with_certificate(certificate.as_bytes(), |certificate| {
-            // A node that starts writes both, one after the other.
+            // A starting node writes both files, one after the other.
             if certificate.public_key().raw != key.subject_public_key_info() {
                 return Err(odd("ca.key is not the key of ca.crt"));
             }
@@ -224,12 +224,12 @@ impl Pki {
         self.directory.join(name)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, CrlState> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who signs certificates and the list.
+/// Authority that signs certificates and the revocation list.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     key_id: Vec<u8>,
@@ -250,21 +250,21 @@ fn unreachable(path: &Path) -> impl Fn(io::Error) -> TunnelError + '_ {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TunnelError> {
-    let long = fs::metadata(path).map_err(unreachable(path))?.len() > LONGEST;
+    let long = fs::metadata(path).map_err(unreachable(path))?.len() > MAX_FILE_BYTES;
     if long {
         return Err(TunnelError::malformed(path.display(), "it is too long"));
     }
     fs::read(path).map_err(unreachable(path))
 }
 
-fn stamp(path: &Path) -> io::Result<Stamp> {
+fn stamp(path: &Path) -> io::Result<FileStamp> {
     let meta = fs::metadata(path)?;
-    Ok(Stamp(meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+    Ok(FileStamp(meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }
 
-/// Replaces a file by another of the same rights. OpenVPN reads its list again when size or time, in whole seconds,
-/// are others, so the time is always a later one.
-fn replace(path: &Path, text: &str) -> io::Result<Stamp> {
+/// Replaces a file and keeps its permissions. OpenVPN reads the list again when size or time, in whole seconds, differ,
+/// so the new time is always later.
+fn replace(path: &Path, text: &str) -> io::Result<FileStamp> {
     let old = fs::metadata(path)?;
     let fresh = path.with_extension("rl.sovereign-gate");
     match fs::remove_file(&fresh) {
@@ -288,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_canonical_uuids_are_names() {
+    fn accepts_only_canonical_uuids() {
         assert!(is_name("0f3c1f6e-6f0a-4b7e-8d11-0123456789ab"));
         for odd in [
             "",
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_has_a_later_time_and_the_same_rights() {
+    fn replaced_file_has_later_time_and_same_permissions() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("ca.rl");
         fs::write(&path, "one").unwrap();

@@ -1,9 +1,9 @@
-//! Who is connected, from the file that OpenVPN writes every second.
+//! Connected clients, from the status file that OpenVPN writes every second.
 
 use std::path::Path;
 
 /// A thousand clients take about 150 kB.
-const LONGEST: u64 = 4 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A connected client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub(super) struct Client {
     pub(super) address: Option<String>,
 }
 
-/// The clients, as far as the file tells; it is a hint, not the truth.
+/// Reads the connected clients from the status file, which may be outdated.
 pub(super) async fn read(path: &Path) -> Vec<Client> {
-    let small = tokio::fs::metadata(path).await.is_ok_and(|meta| meta.len() <= LONGEST);
+    let small = tokio::fs::metadata(path).await.is_ok_and(|meta| meta.len() <= MAX_FILE_BYTES);
     let text = if small { tokio::fs::read_to_string(path).await.unwrap_or_default() } else { String::new() };
     parse(&text)
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_are_read_with_their_addresses() {
+    fn parses_clients_with_their_addresses() {
         let name = "0f3c1f6e-6f0a-4b7e-8d11-0123456789ab";
         let text = format!(
             "OpenVPN CLIENT LIST\nUpdated,2026-01-01 00:00:00\nCommon Name,Real Address,Bytes Received,Bytes Sent,\

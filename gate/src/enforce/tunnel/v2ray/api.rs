@@ -1,6 +1,6 @@
-//! The API of V2Ray and Xray, as far as it is needed: users of inbounds, and what the service has counted.
+//! Client of the API of V2Ray and Xray: users of inbounds, and traffic statistics.
 //!
-//! Both speak the same messages under other names.
+//! Both services use the same messages under different names.
 
 mod users;
 
@@ -17,12 +17,12 @@ use tonic::{Request, Status};
 
 use super::inbounds::{Inbound, Protocol};
 use crate::enforce::tunnel::TunnelError;
-use crate::enforce::tunnel::place::Place;
+use crate::enforce::tunnel::place::NetNamespace;
 
-/// Longest time for one call.
-const CALL: Duration = Duration::from_secs(2);
+/// Maximum time for one call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whose names are used.
+/// Service whose message and method names are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     V2Ray,
@@ -35,16 +35,16 @@ impl Dialect {
             Self::V2Ray => format!("/v2ray.core.app.{method}"),
             Self::Xray => format!("/xray.app.{method}"),
         };
-        // Of our own letters.
+        // The path consists of valid characters only.
         PathAndQuery::try_from(path).unwrap_or_else(|_| PathAndQuery::from_static("/"))
     }
 
-    fn typed(self, name: &str, message: &impl prost::Message) -> Typed {
+    fn typed(self, name: &str, message: &impl prost::Message) -> TypedMessage {
         let name = match self {
             Self::V2Ray => format!("types.v2fly.org/v2ray.core.{name}"),
             Self::Xray => format!("xray.{name}"),
         };
-        Typed { name, value: message.encode_to_vec() }
+        TypedMessage { name, value: message.encode_to_vec() }
     }
 
     const fn name(self) -> &'static str {
@@ -56,7 +56,7 @@ impl Dialect {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Typed {
+struct TypedMessage {
     #[prost(string, tag = "1")]
     name: String,
     #[prost(bytes = "vec", tag = "2")]
@@ -68,7 +68,7 @@ struct AlterInbound {
     #[prost(string, tag = "1")]
     tag: String,
     #[prost(message, optional, tag = "2")]
-    operation: Option<Typed>,
+    operation: Option<TypedMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -88,7 +88,7 @@ struct User {
     #[prost(string, tag = "2")]
     email: String,
     #[prost(message, optional, tag = "3")]
-    account: Option<Typed>,
+    account: Option<TypedMessage>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -135,10 +135,10 @@ pub(super) struct Api {
 impl Api {
     pub(super) async fn connect(
         dialect: Dialect,
-        place: &Place,
+        place: &NetNamespace,
         address: SocketAddr,
     ) -> Result<Self, TunnelError> {
-        let stream = place.connect_marked(address, super::firewall::MARK, dialect.name()).await?;
+        let stream = place.connect_marked(address, super::firewall::GATE_MARK, dialect.name()).await?;
         let mut stream = Some(TokioIo::new(stream));
         let connector = tower::service_fn(move |_: Uri| {
             let stream = stream.take().ok_or_else(|| std::io::Error::other("the connection is lost"));
@@ -149,23 +149,23 @@ impl Api {
         Ok(Self { dialect, grpc: Grpc::new(channel).max_decoding_message_size(16 * 1024 * 1024) })
     }
 
-    /// Removes a user from an inbound, and tells whether it was there.
+    /// Removes a user from an inbound. Returns whether the user was there.
     pub(super) async fn remove(&mut self, tag: &str, email: &str) -> Result<bool, TunnelError> {
         let operation = RemoveUser { email: email.to_owned() };
         let operation = self.dialect.typed("app.proxyman.command.RemoveUserOperation", &operation);
         match self.alter(tag, operation).await? {
             Ok(()) => Ok(true),
-            // "Handler not found" is another thing.
-            Err(status) if about(&status, email, "not found") => Ok(false),
+            // "Handler not found" is another error.
+            Err(status) if is_about_user(&status, email, "not found") => Ok(false),
             Err(status) => Err(TunnelError::refused(self.dialect.name(), status.message())),
         }
     }
 
-    /// Adds a user to an inbound; one that is there stays.
+    /// Adds a user to an inbound; an existing user stays.
     pub(super) async fn add(&mut self, inbound: &Inbound, email: &str) -> Result<(), TunnelError> {
         match self.try_add(inbound, email, email).await? {
             Ok(()) => Ok(()),
-            Err(status) if about(&status, email, "already exists") => Ok(()),
+            Err(status) if is_about_user(&status, email, "already exists") => Ok(()),
             Err(status) => Err(TunnelError::refused(self.dialect.name(), status.message())),
         }
     }
@@ -186,13 +186,13 @@ impl Api {
         self.alter(&inbound.tag, operation).await
     }
 
-    /// Whether the service has counted anything of a user since it was started.
+    /// Whether the service has statistics of a user since its start.
     pub(super) async fn knows(&mut self, email: &str) -> Result<bool, TunnelError> {
         Ok(!self.stats(&format!("user>>>{email}>>>traffic>>>")).await?.is_empty())
     }
 
-    /// What users have sent since the service was started, those that are gone included. What they were sent says
-    /// nothing: over mKCP the service goes on counting what it cannot get rid of any more.
+    /// Bytes that users have sent since the service started, removed users included. Received bytes are no evidence:
+    /// over mKCP the service goes on counting data that it can no longer deliver.
     pub(super) async fn traffic(&mut self) -> Result<Traffic, TunnelError> {
         let mut traffic = Traffic::new();
         for stat in self.stats("user>>>").await? {
@@ -203,19 +203,19 @@ impl Api {
         Ok(traffic)
     }
 
-    /// How long the service has been running.
+    /// Uptime of the service.
     pub(super) async fn uptime(&mut self) -> Result<Duration, TunnelError> {
-        let system: System = self.ask("stats.command.StatsService/GetSysStats", ()).await?;
+        let system: System = self.query("stats.command.StatsService/GetSysStats", ()).await?;
         Ok(Duration::from_secs(system.uptime.into()))
     }
 
     async fn stats(&mut self, pattern: &str) -> Result<Vec<Stat>, TunnelError> {
         let query = QueryStats { pattern: pattern.to_owned() };
-        let stats: Stats = self.ask("stats.command.StatsService/QueryStats", query).await?;
+        let stats: Stats = self.query("stats.command.StatsService/QueryStats", query).await?;
         Ok(stats.stats)
     }
 
-    async fn ask<Q, A>(&mut self, method: &str, question: Q) -> Result<A, TunnelError>
+    async fn query<Q, A>(&mut self, method: &str, question: Q) -> Result<A, TunnelError>
     where
         Q: prost::Message + Send + Sync + 'static,
         A: prost::Message + Default + Send + Sync + 'static,
@@ -224,7 +224,7 @@ impl Api {
         answer.map_err(|status| TunnelError::refused(self.dialect.name(), status.message()))
     }
 
-    async fn alter(&mut self, tag: &str, operation: Typed) -> Result<Result<(), Status>, TunnelError> {
+    async fn alter(&mut self, tag: &str, operation: TypedMessage) -> Result<Result<(), Status>, TunnelError> {
         let order = AlterInbound { tag: tag.to_owned(), operation: Some(operation) };
         self.call("proxyman.command.HandlerService/AlterInbound", order).await
     }
@@ -248,12 +248,12 @@ impl Api {
                 Err(status) => Ok(Err(status)),
             }
         };
-        tokio::time::timeout(CALL, call).await.unwrap_or_else(|_| Err(TunnelError::too_slow(name)))
+        tokio::time::timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| Err(TunnelError::too_slow(name)))
     }
 }
 
-/// Whether a refusal is about the user itself.
-fn about(status: &Status, email: &str, what: &str) -> bool {
+/// Whether a refusal concerns the user itself.
+fn is_about_user(status: &Status, email: &str, what: &str) -> bool {
     let told = status.message().to_lowercase();
     told.contains(&format!("user {email} {what}"))
 }
@@ -263,12 +263,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_inbound_is_no_missing_user() {
+    fn distinguishes_missing_inbound_from_missing_user() {
         let status = |text: &str| Status::unknown(text);
-        assert!(about(&status("proxy/vmess/inbound: User a-b not found."), "a-b", "not found"));
-        assert!(about(&status("proxy/vless: User a-b already exists."), "a-b", "already exists"));
+        assert!(is_about_user(&status("proxy/vmess/inbound: User a-b not found."), "a-b", "not found"));
+        assert!(is_about_user(&status("proxy/vless: User a-b already exists."), "a-b", "already exists"));
         for other in ["failed to get handler: x > handler not found: x", "User c-d not found.", ""] {
-            assert!(!about(&status(other), "a-b", "not found"), "{other}");
+            assert!(!is_about_user(&status(other), "a-b", "not found"), "{other}");
         }
     }
 }

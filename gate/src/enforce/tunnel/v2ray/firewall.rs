@@ -1,9 +1,9 @@
-//! Rules of nftables in the service's namespace, in a table of our own: they cut flows, and guard the service's API and
-//! the node's.
+//! nftables rules in the service's namespace, in a separate table: they cut flows, and guard the service's API and the
+//! node's.
 //!
-//! A flow gets the mark of its generation when it begins. A cut is a new generation: whatever has another mark is
-//! refused in both directions, whatever begins afterwards passes. Marks are random, so that a gate which was killed and
-//! one that took its place never mean the same by one.
+//! A flow gets the mark of the current generation when it begins. A cut is a new generation: flows with another mark are
+//! rejected in both directions, later flows pass. Marks are random, so that a killed gate and its successor never give
+//! one mark different meanings.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,40 +12,40 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::inbounds::Inbounds;
-use crate::enforce::tunnel::place::Place;
-use crate::enforce::tunnel::{Door, TunnelError};
+use crate::enforce::tunnel::place::NetNamespace;
+use crate::enforce::tunnel::{NodeApiGuard, TunnelError};
 
-/// What our own connections to the API are known by.
-pub(super) const MARK: u32 = 0x5347_4154;
+/// Packet mark of the gate's own connections to the API.
+pub(super) const GATE_MARK: u32 = 0x5347_4154;
 const TABLE: &str = "inet sovereign_gate";
-/// Longest time for one command.
-const LONGEST: Duration = Duration::from_secs(3);
-/// The beginning of a TCP connection.
+/// Maximum time for one command.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(3);
+/// Matches the first packet of a TCP connection.
 const SYN: &str = "tcp flags & (fin|syn|rst|ack) == syn";
-/// How often it is made sure that the rules are still there.
-const LOOK: Duration = Duration::from_secs(10);
+/// Interval of the check that the rules are still in place.
+const RULES_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Firewall {
-    place: Place,
-    door: Option<Door>,
+    place: NetNamespace,
+    door: Option<NodeApiGuard>,
     state: tokio::sync::Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     generation: Option<Generation>,
-    /// The rules as they were set last, and when.
+    /// The rules set last, and the time.
     set: Option<(String, Instant)>,
-    /// Whether somebody looks after the guard: only then it is closed to a node too.
+    /// Whether the guard is maintained: only then the API is closed to new connections of the node too.
     guarding: bool,
-    /// Whether it was said that the service's own ends stay open.
+    /// Whether the warning was logged that the service's sockets cannot be closed.
     said: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Generation {
     mark: u32,
-    /// Whether flows of other generations are refused. At first they are only told apart.
+    /// Whether flows of other generations are rejected. Before the first cut flows are only marked.
     cuts: bool,
 }
 
@@ -54,7 +54,7 @@ impl Generation {
         Self { mark: rand::random_range(1..=u32::MAX), cuts }
     }
 
-    /// The one in force, from the rules as they are printed.
+    /// Parses the current generation from the printed rules.
     fn find(rules: &str) -> Option<Self> {
         let mark = rules.split("ct mark set 0x").nth(1)?;
         let digits: String = mark.chars().take_while(char::is_ascii_hexdigit).collect();
@@ -63,18 +63,19 @@ impl Generation {
 }
 
 impl Firewall {
-    pub(super) fn new(place: Place, door: Option<Door>) -> Self {
+    pub(super) fn new(place: NetNamespace, door: Option<NodeApiGuard>) -> Self {
         Self { place, door, state: tokio::sync::Mutex::default() }
     }
 
-    /// Ends every flow of users that is open now.
+    /// Ends every open flow of the users.
     pub(super) async fn cut(&self, inbounds: &Inbounds) -> Result<(), TunnelError> {
         let mut state = self.state.lock().await;
         let generation = Generation::new(true);
         let closed = state.guarding && self.node_is_connected(inbounds.api_port).await?;
         self.set(self.rules(inbounds, generation, closed), &mut state).await?;
         state.generation = Some(generation);
-        // The service's own ends too, where the kernel can: it notices at once then. The rules do without.
+        // Closes the service's sockets too, where the kernel can, so that the service notices at once. The rules suffice
+        // without it.
         let ports: Vec<String> = inbounds
             .users
             .iter()
@@ -90,7 +91,7 @@ impl Firewall {
         Ok(())
     }
 
-    /// Marks flows, and closes the API to everybody but the node and us. A node that has yet to connect is let in.
+    /// Marks flows, and closes the API to all but the node and the gate. A node that is not connected yet may connect.
     pub(super) async fn guard(&self, inbounds: &Inbounds) -> Result<(), TunnelError> {
         let mut state = self.state.lock().await;
         let generation = match state.generation {
@@ -103,7 +104,7 @@ impl Firewall {
         let mut outdated = state.set.as_ref().is_none_or(|(set, _)| *set != rules);
         if let Some((_, when)) = &mut state.set
             && !outdated
-            && when.elapsed() > LOOK
+            && when.elapsed() > RULES_CHECK_INTERVAL
         {
             *when = Instant::now();
             outdated = Generation::find(&self.listed().await) != Some(generation);
@@ -111,9 +112,9 @@ impl Firewall {
         if outdated { self.set(rules, &mut state).await } else { Ok(()) }
     }
 
-    /// Lets a node connect that is started while we are not there. The API stays closed to the outside, and the node's
-    /// own to users of the service.
-    pub(super) async fn open(&self) -> Result<(), TunnelError> {
+    /// Allows a node that restarts while the gate is down to connect. The API stays closed to the outside, and the node's
+    /// own API to users of the service.
+    pub(super) async fn allow_node_restart(&self) -> Result<(), TunnelError> {
         let mut state = self.state.lock().await;
         state.guarding = false;
         let Some((set, _)) = state.set.take() else { return Ok(()) };
@@ -132,7 +133,7 @@ impl Firewall {
         Ok(())
     }
 
-    /// All rules, set in one step.
+    /// All rules, for one atomic update.
     fn rules(&self, inbounds: &Inbounds, generation: Generation, closed: bool) -> String {
         rules(inbounds, generation, closed, self.door)
     }
@@ -142,16 +143,16 @@ impl Firewall {
         self.run("nft", arguments, String::new()).await.unwrap_or_default()
     }
 
-    /// Whether somebody on this machine has a connection to the API: the node, which holds one as long as it lives.
+    /// Whether the API has a connection from this machine: the node holds one as long as it runs.
     async fn node_is_connected(&self, port: u16) -> Result<bool, TunnelError> {
         let tables = self.place.run(|| {
             ["tcp", "tcp6"]
                 .map(|name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default())
         });
-        Ok(tables.await?.iter().any(|table| connected(table, port)))
+        Ok(tables.await?.iter().any(|table| has_connection(table, port)))
     }
 
-    /// Runs a command inside, and gives what it printed.
+    /// Runs a command in the namespace and returns its output.
     async fn run(
         &self,
         program: &'static str,
@@ -172,13 +173,13 @@ fn command(program: &'static str, arguments: &[String], input: &str) -> Result<S
         .spawn()
         .map_err(failed)?;
     if let Some(mut pipe) = child.stdin.take() {
-        // A program that does not want it all says why by itself.
+        // A program that does not read its input reports the reason itself.
         let _ = pipe.write_all(input.as_bytes());
     }
     let (out, errors) = (child.stdout.take(), child.stderr.take());
     let printed = std::thread::spawn(move || read(out));
     let complaint = std::thread::spawn(move || read(errors));
-    let deadline = Instant::now() + LONGEST;
+    let deadline = Instant::now() + COMMAND_TIMEOUT;
     let status = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
@@ -205,7 +206,7 @@ fn read(pipe: Option<impl std::io::Read>) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-fn rules(inbounds: &Inbounds, generation: Generation, closed: bool, door: Option<Door>) -> String {
+fn rules(inbounds: &Inbounds, generation: Generation, closed: bool, door: Option<NodeApiGuard>) -> String {
     let ports: Vec<String> =
         inbounds.users.iter().map(|user| format!("{}-{}", user.ports.0, user.ports.1)).collect();
     let (ports, api, mark) = (ports.join(", "), inbounds.api_port, generation.mark);
@@ -223,9 +224,9 @@ fn rules(inbounds: &Inbounds, generation: Generation, closed: bool, door: Option
     };
     rule("guard", &format!("iifname != \"lo\" tcp dport {api} drop"));
     if closed {
-        rule("guard", &format!("tcp dport {api} {SYN} meta mark != {MARK} drop"));
+        rule("guard", &format!("tcp dport {api} {SYN} meta mark != {GATE_MARK} drop"));
     }
-    if let Some(Door { port, own }) = door {
+    if let Some(NodeApiGuard { port, allowed_source: own }) = door {
         let begun = format!("iifname \"lo\" tcp dport {port} {SYN}");
         if let Some(own) = own {
             rule("guard", &format!("{begun} ip saddr {own} accept"));
@@ -233,7 +234,7 @@ fn rules(inbounds: &Inbounds, generation: Generation, closed: bool, door: Option
         rule("guard", &format!("{begun} drop"));
     }
     if generation.cuts {
-        // What belongs to no flow has no mark either: data of one that was cut, under cover of another on its ports.
+        // Packets without a flow have no mark: a client of a cut flow could send them beside a new flow on the same ports.
         rule("arriving", &format!("tcp dport {{ {ports} }} ct state invalid drop"));
     }
     rule("arriving", &format!("tcp dport {{ {ports} }} {SYN} ct state new ct mark set {mark}"));
@@ -241,7 +242,7 @@ fn rules(inbounds: &Inbounds, generation: Generation, closed: bool, door: Option
     if generation.cuts {
         rule("arriving", &format!("tcp dport {{ {ports} }} ct mark != {mark} reject with tcp reset"));
         rule("arriving", &format!("udp dport {{ {ports} }} ct mark != {mark} reject"));
-        // The service's own farewell is let out.
+        // The service's own resets pass.
         rule("leaving", &format!("tcp sport {{ {ports} }} tcp flags & rst == rst accept"));
         rule("leaving", &format!("tcp sport {{ {ports} }} ct mark != {mark} reject with tcp reset"));
         rule("leaving", &format!("udp sport {{ {ports} }} ct mark != {mark} drop"));
@@ -249,8 +250,8 @@ fn rules(inbounds: &Inbounds, generation: Generation, closed: bool, door: Option
     text
 }
 
-/// Whether a table of the kernel has an open connection to this port.
-fn connected(table: &str, port: u16) -> bool {
+/// Whether a socket table of the kernel has an established connection to this port.
+fn has_connection(table: &str, port: u16) -> bool {
     let (remote, open) = (format!(":{port:04X}"), "01");
     table.lines().skip(1).any(|line| {
         let mut fields = line.split_whitespace().skip(2);
@@ -263,22 +264,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_open_connection_is_seen() {
+    fn detects_established_connection() {
         let head = "  sl  local_address rem_address   st\n";
         let line =
             |remote: &str, state: &str| format!("{head}   0: 0100007F:A4F2 0100007F:{remote} {state} 0:0\n");
-        assert!(connected(&line("0913", "01"), 2323));
-        assert!(!connected(&line("0913", "02"), 2323));
-        assert!(!connected(&line("0914", "01"), 2323));
-        assert!(!connected(head, 2323));
-        assert!(!connected("", 2323));
+        assert!(has_connection(&line("0913", "01"), 2323));
+        assert!(!has_connection(&line("0913", "02"), 2323));
+        assert!(!has_connection(&line("0914", "01"), 2323));
+        assert!(!has_connection(head, 2323));
+        assert!(!has_connection("", 2323));
     }
 
     #[test]
-    fn the_node_is_closed_on_loopback_to_all_but_the_gate_and_stays_so() {
+    fn closes_node_on_loopback_to_all_but_the_gate() {
         let inbounds = Inbounds { api_port: 2323, users: Vec::new() };
         let of = |own: Option<Option<std::net::Ipv4Addr>>| {
-            let door = own.map(|own| Door { port: 18585, own });
+            let door = own.map(|own| NodeApiGuard { port: 18585, allowed_source: own });
             let all = rules(&inbounds, Generation::new(true), true, door);
             let about: Vec<_> =
                 all.lines().filter(|rule| rule.contains("18585")).map(str::to_owned).collect();
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_generation_in_force_is_found() {
+    fn parses_current_generation() {
         let rules = "tcp dport 1 ct state new ct mark set 0x0000beef\n udp dport 1 ct mark set 0x0000beef";
         assert_eq!(Generation::find(rules), Some(Generation { mark: 0xbeef, cuts: false }));
         let cutting = format!("{rules}\n tcp dport 1 ct mark != 0x0000beef reject with tcp reset");

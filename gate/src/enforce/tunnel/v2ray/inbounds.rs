@@ -1,4 +1,4 @@
-//! What the service listens on, from the configuration that the node wrote for it.
+//! Inbounds of the service, read from the configuration that the node writes for it.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use crate::enforce::tunnel::TunnelError;
 
-/// The inbounds that matter.
+/// Inbounds for users, and the port of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inbounds {
-    /// Where the API listens, on every interface.
+    /// Port of the API, which listens on every interface.
     pub(super) api_port: u16,
-    /// Where users come in.
+    /// Inbounds for users.
     pub(super) users: Vec<Inbound>,
 }
 
@@ -20,11 +20,11 @@ pub(super) struct Inbounds {
 pub(super) struct Inbound {
     pub(super) tag: String,
     pub(super) protocol: Protocol,
-    /// First and last.
+    /// First and last port.
     pub(super) ports: (u16, u16),
 }
 
-/// How users prove themselves.
+/// Protocol that authenticates users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Protocol {
@@ -83,7 +83,7 @@ impl Inbounds {
                     api_port = Some(ports.0);
                     continue;
                 }
-                // Users of something else could not be removed.
+                // Users of other protocols could not be removed.
                 other => return Err(format!("the protocol {other} of {}", listed.tag)),
             };
             users.push(Inbound { tag: listed.tag, protocol, ports });
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inbounds_are_read() {
+    fn parses_inbounds() {
         let text = br#"{"inbounds":[{"port":2323,"protocol":"dokodemo-door","tag":"api"},
             {"port":"10086","protocol":"vmess","tag":"a"},{"port":"20000-20010","protocol":"vless","tag":"b"}],"x":1}"#;
         let inbounds = Inbounds::parse(text).unwrap();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_could_not_enforce_is_an_error() {
+    fn rejects_inbounds_that_cannot_be_enforced() {
         let api = r#"{"port":2323,"protocol":"dokodemo-door","tag":"api"}"#;
         for odd in [
             "",

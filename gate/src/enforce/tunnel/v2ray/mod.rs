@@ -1,10 +1,10 @@
-//! V2Ray and Xray: a user is removed from every inbound, then the flows that are open are cut.
+//! V2Ray and Xray: blocking removes a user from every inbound, then cuts all open flows.
 //!
-//! Both are needed: without the user nobody can shake hands any more, but what is open goes on, and over a multiplexed
-//! connection even opens new streams. Which flow is whose cannot be seen from outside, so the cut ends all of them, and
-//! the other clients connect again by themselves, at once. Evictions within a few seconds share one cut.
+//! Both are needed: a removed user cannot start a handshake, but open flows go on, and a multiplexed connection even
+//! opens new streams. The owner of a flow cannot be seen from outside, so a cut ends all flows, and the other clients
+//! reconnect by themselves, at once. Evictions within a few seconds share one cut.
 //!
-//! Whoever reaches the service's API can add users, and through the service everybody reaches it: [`Tunnel::keep`]
+//! A client that reaches the service's API can add users, and every client reaches it through the service: [`Tunnel::keep`]
 //! closes it to all but the node and us, and the node's own API to all but us.
 
 mod api;
@@ -27,36 +27,36 @@ use self::api::{Api, Dialect, Traffic};
 use self::firewall::Firewall;
 use self::inbounds::Inbounds;
 use super::openvpn::is_uuid;
-use super::place::Place;
-use super::{Peer, Presence, Restored, Tunnel, TunnelConfig, TunnelError};
+use super::place::NetNamespace;
+use super::{Peer, Presence, RestoreOutcome, Tunnel, TunnelConfig, TunnelError};
 
-/// Evictions within this time share one cut.
-const SHARED: Duration = Duration::from_secs(3);
-/// How often the guard of the API is looked after.
-const EVERY: Duration = Duration::from_secs(1);
-/// The service counts its own life in whole seconds.
-const SLACK: Duration = Duration::from_secs(2);
+/// Minimum time between two cuts: evictions within it share one cut.
+const MIN_CUT_INTERVAL: Duration = Duration::from_secs(3);
+/// Interval at which the rules that guard the API are renewed.
+const GUARD_INTERVAL: Duration = Duration::from_secs(1);
+/// Tolerance for uptimes, which the service reports in whole seconds.
+const UPTIME_TOLERANCE: Duration = Duration::from_secs(2);
 
 pub(super) struct V2Ray {
     dialect: Dialect,
     config: PathBuf,
     api_addr: Option<SocketAddr>,
-    place: Place,
+    place: NetNamespace,
     firewall: Firewall,
-    /// Peers whose flows are known to be cut.
-    out: tokio::sync::Mutex<HashMap<String, Out>>,
-    /// What users had sent when they were looked at last.
+    /// Blocked users whose flows are cut.
+    out: tokio::sync::Mutex<HashMap<String, BlockedUser>>,
+    /// Traffic of the users at the last listing.
     seen: tokio::sync::Mutex<Option<(Instant, Traffic)>>,
     /// When the last cut began.
     cut: tokio::sync::Mutex<Option<Instant>>,
-    /// How long it had been running when it was looked at last.
+    /// Uptime of the service at the last check.
     ran: tokio::sync::Mutex<Option<(Instant, Duration)>>,
 }
 
-/// A peer that is out.
+/// A blocked user.
 #[derive(Debug, Clone, Copy)]
-struct Out {
-    /// When its user was removed.
+struct BlockedUser {
+    /// When the user was removed.
     since: Instant,
     /// Whether there was a user to remove.
     was_there: bool,
@@ -68,7 +68,7 @@ impl V2Ray {
             Service::Xray => (Dialect::Xray, "xray"),
             _ => (Dialect::V2Ray, "v2ray"),
         };
-        let place = Place::new(config.namespace.clone());
+        let place = NetNamespace::new(config.namespace.clone());
         Self {
             dialect,
             config: config.node_home.join(home).join("server.json"),
@@ -87,16 +87,16 @@ impl V2Ray {
         Api::connect(self.dialect, &self.place, self.api_addr.unwrap_or(usual)).await
     }
 
-    /// Ends every flow that was open when this was called.
+    /// Ends every flow that was open at the time of the call.
     async fn cut(&self, inbounds: &Inbounds) -> Result<(), TunnelError> {
         let wanted = Instant::now();
         let mut last = self.cut.lock().await;
-        // Somebody else's cut came after our user was gone.
+        // A concurrent cut began after the user was removed.
         if last.is_some_and(|begun| begun >= wanted) {
             return Ok(());
         }
         if let Some(begun) = *last {
-            tokio::time::sleep_until(begun + SHARED).await;
+            tokio::time::sleep_until(begun + MIN_CUT_INTERVAL).await;
         }
         let begun = Instant::now();
         self.firewall.cut(inbounds).await?;
@@ -115,10 +115,10 @@ impl V2Ray {
                 for inbound in &inbounds.users {
                     found |= api.remove(&inbound.tag, name).await?;
                 }
-                // Not there and cut before: nothing is open.
+                // Absent and cut before: no flow is open.
                 if found || !out.contains_key(*name) {
                     out.remove(*name);
-                    removed.push(((*name).clone(), Out { since: Instant::now(), was_there: found }));
+                    removed.push(((*name).clone(), BlockedUser { since: Instant::now(), was_there: found }));
                 }
             }
         }
@@ -130,27 +130,27 @@ impl V2Ray {
         Ok(())
     }
 
-    async fn restore(&self, name: &str) -> Result<Restored, TunnelError> {
+    async fn restore(&self, name: &str) -> Result<RestoreOutcome, TunnelError> {
         let inbounds = Inbounds::read(&self.config).await?;
         let mut out = self.out.lock().await;
         let mut api = self.api(&inbounds).await?;
-        // A node that was started again has forgotten its users, and would not count what they use.
+        // A restarted node has lost its users and would not meter their traffic.
         let ours = match out.get(name) {
-            Some(out) if out.was_there => api.uptime().await? + SLACK > out.since.elapsed(),
+            Some(out) if out.was_there => api.uptime().await? + UPTIME_TOLERANCE > out.since.elapsed(),
             _ => false,
         };
         if !ours && !api.knows(name).await? {
-            return Ok(Restored::NotThere);
+            return Ok(RestoreOutcome::NotThere);
         }
         for inbound in &inbounds.users {
             api.add(inbound, name).await?;
         }
         out.remove(name);
-        Ok(Restored::Passing)
+        Ok(RestoreOutcome::Passing)
     }
 
     /// Whether a user is in each of the inbounds.
-    async fn places(&self, name: &str) -> Result<Vec<bool>, TunnelError> {
+    async fn inbounds_with_user(&self, name: &str) -> Result<Vec<bool>, TunnelError> {
         if !is_uuid(name) {
             return Ok(Vec::new());
         }
@@ -166,7 +166,7 @@ impl V2Ray {
 
     async fn guard(&self) -> Result<(), TunnelError> {
         let inbounds = Inbounds::read(&self.config).await?;
-        // Our own connections must not be taken for the node's.
+        // The gate's own connections must not be mistaken for the node's.
         let _out = self.out.lock().await;
         self.firewall.guard(&inbounds).await
     }
@@ -182,7 +182,7 @@ impl Tunnel for V2Ray {
             let now = (Instant::now(), api.traffic().await?);
             let listed = api.listed(&inbounds.users).await?;
             let peers = present::compare(seen.as_ref(), &now.1, &out, listed.as_ref());
-            // Whoever got in again has flows that are not cut.
+            // A user that was added again has flows that are not cut.
             for peer in peers.iter().filter(|peer| peer.passing) {
                 out.remove(&peer.peer_id);
             }
@@ -193,26 +193,26 @@ impl Tunnel for V2Ray {
     }
 
     fn has<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<bool, TunnelError>> {
-        async { Ok(self.places(&peer.peer_id).await?.contains(&true)) }.boxed()
+        async { Ok(self.inbounds_with_user(&peer.peer_id).await?.contains(&true)) }.boxed()
     }
 
-    fn retell<'a>(
+    fn rebuild_answer<'a>(
         &'a self,
         peer: &'a Peer,
         another: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
         async {
-            // Everybody is told the same: where the inbounds are.
-            let places = self.places(&peer.peer_id).await?;
+            // All clients get the same answer: the addresses of the inbounds.
+            let places = self.inbounds_with_user(&peer.peer_id).await?;
             let told = another["metadata"].as_array().map_or(0, Vec::len);
-            // A node that broke down while it added the peer has not added it everywhere.
+            // A node that crashed while it added the peer may have added it to some inbounds only.
             let whole = !places.is_empty() && places.len() == told && !places.contains(&false);
             Ok(whole.then(|| another.clone()))
         }
         .boxed()
     }
 
-    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+    fn block<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
         async {
             let names: Vec<&String> =
                 peers.iter().map(|peer| &peer.peer_id).filter(|name| is_uuid(name)).collect();
@@ -222,33 +222,33 @@ impl Tunnel for V2Ray {
     }
 
     fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        self.shut_out(peers)
+        self.block(peers)
     }
 
-    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+    fn restore<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<RestoreOutcome, TunnelError>> {
         async {
             if !is_uuid(&peer.peer_id) {
-                return Ok(Restored::NotThere);
+                return Ok(RestoreOutcome::NotThere);
             }
             self.restore(&peer.peer_id).await
         }
         .boxed()
     }
 
-    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+    fn restarted_since(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
         async {
             let inbounds = Inbounds::read(&self.config).await?;
             let _out = self.out.lock().await;
             let uptime = self.api(&inbounds).await?.uptime().await?;
             let before = self.ran.lock().await.replace((Instant::now(), uptime));
-            // Nobody knows what was before the first look: who was admitted earlier than that start is gone.
-            let anew = before.is_none_or(|(looked, then)| is_anew(then, looked.elapsed(), uptime));
+            // Before the first check nothing is known: peers admitted before this start are lost.
+            let anew = before.is_none_or(|(looked, then)| was_restarted(then, looked.elapsed(), uptime));
             Ok(anew.then_some(uptime))
         }
         .boxed()
     }
 
-    fn keep(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
+    fn maintain(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move {
             let mut trouble = String::new();
             loop {
@@ -264,11 +264,11 @@ impl Tunnel for V2Ray {
                 }
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    () = tokio::time::sleep(EVERY) => {}
+                    () = tokio::time::sleep(GUARD_INTERVAL) => {}
                 }
             }
-            // Without us nobody would let a node in that is started again.
-            if let Err(error) = self.firewall.open().await {
+            // Without the gate a restarted node could not connect.
+            if let Err(error) = self.firewall.allow_node_restart().await {
                 tracing::warn!(%error, "the API of the tunnel service stays closed to a node that is started again");
             }
         }
@@ -276,10 +276,10 @@ impl Tunnel for V2Ray {
     }
 }
 
-/// Whether a service that had run for `then`, `since` ago, and runs for `now`, was started in between. Whole seconds
-/// are all that it tells, so a start that was sooner is found with the next one.
-fn is_anew(then: Duration, since: Duration, now: Duration) -> bool {
-    now + SLACK < then + since
+/// Whether a service whose uptime was `then`, `since` ago, and is `now`, restarted in between. Uptimes are whole
+/// seconds, so a very recent restart is detected by the next check.
+fn was_restarted(then: Duration, since: Duration, now: Duration) -> bool {
+    now + UPTIME_TOLERANCE < then + since
 }
 
 #[cfg(test)]
@@ -287,11 +287,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_start_is_told_by_a_life_that_is_too_short() {
+    fn detects_restart_by_short_uptime() {
         let seconds = Duration::from_secs;
-        assert!(!is_anew(seconds(100), seconds(5), seconds(105)));
-        assert!(!is_anew(seconds(100), seconds(5), seconds(103)), "it counts whole seconds");
-        assert!(is_anew(seconds(100), seconds(5), seconds(3)));
-        assert!(!is_anew(seconds(0), seconds(1), seconds(1)));
+        assert!(!was_restarted(seconds(100), seconds(5), seconds(105)));
+        assert!(!was_restarted(seconds(100), seconds(5), seconds(103)), "it counts whole seconds");
+        assert!(was_restarted(seconds(100), seconds(5), seconds(3)));
+        assert!(!was_restarted(seconds(0), seconds(1), seconds(1)));
     }
 }

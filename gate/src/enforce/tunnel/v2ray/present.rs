@@ -1,22 +1,22 @@
-//! Who is in the service.
+//! Which users are in the service, derived from its statistics.
 
 use std::collections::{BTreeSet, HashMap};
 
 use tokio::time::Instant;
 
 use super::api::Traffic;
-use super::{Out, is_uuid};
-use crate::enforce::tunnel::Present;
+use super::{BlockedUser, is_uuid};
+use crate::enforce::tunnel::TunnelPeer;
 
-/// Who is there, of a service that counts what its users send, gone ones too: those whose count has grown since the last
-/// look, those who are out, and, where it lists them, its users. For an eviction between the two looks the growth says
-/// nothing.
+/// Lists the present peers from traffic statistics, which include removed users: users whose traffic has grown since the
+/// last listing, blocked users, and, if the service lists them, all users. Growth is no evidence for a user that was
+/// evicted between the two listings.
 pub(super) fn compare(
     before: Option<&(Instant, Traffic)>,
     now: &Traffic,
-    out: &HashMap<String, Out>,
+    out: &HashMap<String, BlockedUser>,
     listed: Option<&BTreeSet<String>>,
-) -> Vec<Present> {
+) -> Vec<TunnelPeer> {
     let grown = |name: &String| {
         let Some((looked, before)) = before else { return false };
         let since = out.get(name).is_none_or(|evicted| evicted.since < *looked);
@@ -25,7 +25,7 @@ pub(super) fn compare(
     let is_listed = |name: &String| listed.is_some_and(|listed| listed.contains(name));
     let users = now.keys().chain(listed.into_iter().flatten()).filter(|name| is_uuid(name));
     let names: BTreeSet<&String> = users.chain(out.keys()).collect();
-    let present = |name: &String| Present {
+    let present = |name: &String| TunnelPeer {
         peer_id: name.clone(),
         passing: is_listed(name) || grown(name),
         addresses: Vec::new(),
@@ -45,8 +45,8 @@ mod tests {
         "00000003-6f0a-4b7e-8d11-0123456789ab",
     ];
 
-    fn gone(index: usize, since: Instant) -> (String, Out) {
-        (NAMES[index].to_owned(), Out { since, was_there: true })
+    fn gone(index: usize, since: Instant) -> (String, BlockedUser) {
+        (NAMES[index].to_owned(), BlockedUser { since, was_there: true })
     }
 
     fn traffic(values: [i64; 3]) -> Traffic {
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_uses_the_tunnel_is_there() {
+    fn user_with_growing_traffic_is_present() {
         let begin = Instant::now();
         let later = begin + Duration::from_secs(1);
         let before = (begin, traffic([5, 5, 0]));
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(shown(Some(&before), [6, 5, 0], &[(0, begin)]), [(0, true)]);
     }
     #[test]
-    fn whoever_is_listed_is_there_and_sends_or_not() {
+    fn listed_user_is_present_without_traffic() {
         let now = Instant::now();
         let before = (now, traffic([5, 5, 5]));
         let listed = NAMES[..2].iter().map(|name| (*name).to_owned()).chain(["api".to_owned()]).collect();

@@ -1,4 +1,4 @@
-//! Peers of a WireGuard interface, whoever runs it.
+//! Peers of a WireGuard interface, in the kernel or in userspace.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::enforce::tunnel::Present;
+use crate::enforce::tunnel::TunnelPeer;
 
 /// A public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(pub(super) [u8; 32]);
 
 impl Key {
-    /// From its canonical form; anything else names no peer.
+    /// Parses the canonical form; any other text names no peer.
     pub(super) fn parse(text: &str) -> Option<Self> {
         STANDARD.decode(text).ok()?.try_into().ok().map(Self)
     }
@@ -42,18 +42,18 @@ impl Network {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (address, length) = text.split_once('/')?;
         let network = Self { address: address.parse().ok()?, length: length.parse().ok()? };
-        (network.length <= network.longest()).then_some(network)
+        (network.length <= network.max_length()).then_some(network)
     }
 
-    /// The addresses that the node gave to one peer. `None`: there are none, or one is no single address; with a
-    /// wider one a peer would take the traffic of all others.
+    /// Parses the addresses that the node gave to one peer. `None` if there are none or one is a wider network: with it
+    /// the peer would receive the traffic of others.
     pub(super) fn hosts(addresses: &[String]) -> Option<Vec<Self>> {
         let host = |text: &String| {
             if text.contains('/') {
-                return Self::parse(text).filter(|network| network.length == network.longest());
+                return Self::parse(text).filter(|network| network.length == network.max_length());
             }
             let network = Self { address: text.parse().ok()?, length: 0 };
-            Some(Self { length: network.longest(), ..network })
+            Some(Self { length: network.max_length(), ..network })
         };
         let all: Vec<Self> = addresses.iter().map(host).collect::<Option<_>>()?;
         (!all.is_empty()).then_some(all)
@@ -70,7 +70,7 @@ impl Network {
         v4 == v4_too && differ == 0
     }
 
-    fn longest(&self) -> u8 {
+    fn max_length(&self) -> u8 {
         if self.address.is_ipv4() { 32 } else { 128 }
     }
 }
@@ -81,16 +81,16 @@ impl fmt::Display for Network {
     }
 }
 
-/// A peer as the interface has it.
+/// A peer of the interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct DevicePeer {
     pub(super) key: Key,
     pub(super) networks: Vec<Network>,
 }
 
-impl Seen {
-    pub(super) fn into_present(self) -> Present {
-        Present {
+impl DevicePeer {
+    pub(super) fn into_present(self) -> TunnelPeer {
+        TunnelPeer {
             peer_id: self.key.to_string(),
             passing: !self.networks.is_empty(),
             addresses: self.networks.iter().map(ToString::to_string).collect(),
@@ -103,18 +103,18 @@ impl Seen {
 pub(super) struct Device {
     /// Its own public key, if it has one.
     pub(super) public_key: Option<Key>,
-    pub(super) peers: Vec<Seen>,
+    pub(super) peers: Vec<DevicePeer>,
 }
 
-/// What to do with a peer, if it is there.
+/// Operation on an existing peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Order {
     Change(Change),
-    /// With its counters.
+    /// Removes the peer with its counters.
     Remove(Key),
 }
 
-/// The networks that a peer, if it is there, shall have from now on.
+/// New networks of an existing peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) key: Key,
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn only_single_addresses_are_given_back() {
+    fn accepts_only_single_addresses() {
         let hosts =
             |list: &[&str]| Network::hosts(&list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
         assert_eq!(hosts(&["10.1.2.3/32"]), Some(vec![network("10.1.2.3/32")]));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_overlap_where_one_holds_the_other() {
+    fn networks_overlap_when_one_contains_the_other() {
         let overlaps = |a: &str, b: &str| {
             assert_eq!(network(a).overlaps(&network(b)), network(b).overlaps(&network(a)));
             network(a).overlaps(&network(b))

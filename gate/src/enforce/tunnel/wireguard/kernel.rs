@@ -1,13 +1,13 @@
-//! WireGuard in the kernel, over netlink. Runs in the namespace of the interface, and blocks.
+//! Kernel WireGuard over netlink. Blocking calls, to be run in the namespace of the interface.
 
 use wireguard_uapi::set::{self, WgPeerF};
 use wireguard_uapi::{DeviceInterface, WgSocket};
 
-use super::device::{Device, Key, Network, Order, Seen};
+use super::device::{Device, DevicePeer, Key, Network, Order};
 use crate::enforce::tunnel::TunnelError;
 
-/// Peers in one message; the kernel's limit is 64 KiB.
-const AT_ONCE: usize = 200;
+/// Maximum peers in one message; the kernel's limit is 64 KiB.
+const MAX_PEERS_PER_MESSAGE: usize = 200;
 
 fn what(interface: &str) -> String {
     format!("WireGuard's interface {interface}")
@@ -17,12 +17,12 @@ fn connect(interface: &str) -> Result<WgSocket, TunnelError> {
     WgSocket::connect().map_err(|error| TunnelError::unreachable(what(interface), error))
 }
 
-/// The interface and its peers.
+/// Reads the interface and its peers.
 pub(super) fn read(interface: &str) -> Result<Device, TunnelError> {
     let device = connect(interface)?
         .get_device(DeviceInterface::from_name(interface))
         .map_err(|error| TunnelError::unreachable(what(interface), error))?;
-    let seen = |peer: wireguard_uapi::get::Peer| Seen {
+    let seen = |peer: wireguard_uapi::get::Peer| DevicePeer {
         key: Key(peer.public_key),
         networks: peer
             .allowed_ips
@@ -33,10 +33,10 @@ pub(super) fn read(interface: &str) -> Result<Device, TunnelError> {
     Ok(Device { public_key: device.public_key.map(Key), peers: device.peers.into_iter().map(seen).collect() })
 }
 
-/// Changes or removes peers that are there.
+/// Changes or removes existing peers.
 pub(super) fn write(interface: &str, orders: &[Order]) -> Result<(), TunnelError> {
     let mut socket = connect(interface)?;
-    for some in orders.chunks(AT_ONCE) {
+    for some in orders.chunks(MAX_PEERS_PER_MESSAGE) {
         let peers = some.iter().map(peer).collect();
         socket
             .set_device(set::Device::from_ifname(interface).peers(peers))

@@ -1,8 +1,8 @@
-//! `WireGuard` and `AmneziaWG`: a peer is shut out softly, by taking its addresses away.
+//! `WireGuard` and `AmneziaWG`: blocking a peer removes its allowed addresses.
 //!
-//! The peer itself stays, so its counters go on from where they were: the hub refuses usage that falls, and the
-//! node reports all sessions in one transaction. Packets from a peer without addresses are dropped, and none is
-//! routed to it. Nothing here can add a peer.
+//! The peer itself stays and keeps its counters: the hub rejects usage that falls, and the node reports all sessions in
+//! one transaction. Packets from a peer without addresses are dropped, and none is routed to it. This driver never adds
+//! a peer.
 
 mod device;
 mod kernel;
@@ -17,18 +17,18 @@ use futures::future::{BoxFuture, FutureExt};
 use sentinel_proto::handshake::Service;
 use serde_json::{Value, json};
 
-use self::device::{Change, Device, Key, Network, Order, Seen};
-use super::place::Place;
-use super::{Peer, Presence, Restored, Tunnel, TunnelConfig, TunnelError};
+use self::device::{Change, Device, DevicePeer, Key, Network, Order};
+use super::place::NetNamespace;
+use super::{Peer, Presence, RestoreOutcome, Tunnel, TunnelConfig, TunnelError};
 
-/// Longest time for one order, whatever the number of peers.
-const LONGEST: Duration = Duration::from_secs(5);
+/// Maximum time for one operation, whatever the number of peers.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct WireGuard {
     service: Service,
     interface: String,
-    place: Place,
-    /// Between looking and changing nobody else of us changes anything.
+    place: NetNamespace,
+    /// Held from reading to writing, so that the driver makes no concurrent changes.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -38,12 +38,12 @@ impl WireGuard {
         Self {
             service,
             interface: config.interface.clone().unwrap_or_else(|| usual.to_owned()),
-            place: Place::new(config.namespace.clone()),
+            place: NetNamespace::new(config.namespace.clone()),
             turn: tokio::sync::Mutex::default(),
         }
     }
 
-    /// The control socket of an implementation outside of the kernel, whether it is there or not.
+    /// Path of the control socket of a userspace implementation, whether it exists or not.
     fn socket(&self) -> PathBuf {
         if self.interface.starts_with('/') {
             return PathBuf::from(&self.interface);
@@ -55,7 +55,7 @@ impl WireGuard {
         Path::new(directory).join(format!("{}.sock", self.interface))
     }
 
-    /// Whether the kernel may have it. The interface of its `AmneziaWG` is another one, which we do not speak.
+    /// The interface's name, if the kernel may have it. The kernel's `AmneziaWG` has another API, which is not supported.
     fn kernel(&self) -> Option<&str> {
         let named = !self.interface.starts_with('/');
         (named && self.service == Service::WireGuard).then_some(self.interface.as_str())
@@ -84,25 +84,25 @@ impl WireGuard {
         }
     }
 
-    async fn restore(&self, peer: &Peer) -> Result<Restored, TunnelError> {
-        let Some(key) = Key::parse(&peer.peer_id) else { return Ok(Restored::NotThere) };
-        let Some(wanted) = Network::hosts(&peer.addresses) else { return Ok(Restored::AddressTaken) };
+    async fn restore(&self, peer: &Peer) -> Result<RestoreOutcome, TunnelError> {
+        let Some(key) = Key::parse(&peer.peer_id) else { return Ok(RestoreOutcome::NotThere) };
+        let Some(wanted) = Network::hosts(&peer.addresses) else { return Ok(RestoreOutcome::AddressTaken) };
         let seen = self.read().await?.peers;
-        let Some(own) = seen.iter().find(|seen| seen.key == key) else { return Ok(Restored::NotThere) };
+        let Some(own) = seen.iter().find(|seen| seen.key == key) else { return Ok(RestoreOutcome::NotThere) };
         if own.networks == wanted {
-            return Ok(Restored::Passing);
+            return Ok(RestoreOutcome::Passing);
         }
         let others = || seen.iter().filter(|seen| seen.key != key).flat_map(|seen| &seen.networks);
         if wanted.iter().any(|wanted| others().any(|other| other.overlaps(wanted))) {
-            return Ok(Restored::AddressTaken);
+            return Ok(RestoreOutcome::AddressTaken);
         }
         self.write(vec![Order::Change(Change { key, networks: wanted })]).await?;
-        Ok(Restored::Passing)
+        Ok(RestoreOutcome::Passing)
     }
 
-    /// The same order for each of `peers` that has a key; what has none is no peer here.
+    /// Sends one order for each of `peers`; peers without a WireGuard key are skipped.
     async fn order_each(&self, peers: &[Peer], order: impl Fn(Key) -> Order) -> Result<(), TunnelError> {
-        // The same key may not come twice in one order.
+        // A key may occur only once in a request.
         let keys: BTreeSet<Key> = peers.iter().filter_map(|peer| Key::parse(&peer.peer_id)).collect();
         if keys.is_empty() {
             return Ok(());
@@ -110,14 +110,14 @@ impl WireGuard {
         self.within(self.write(keys.into_iter().map(order).collect())).await
     }
 
-    /// Nothing takes longer than the node itself would bear.
+    /// Runs an operation under the lock and within [`ORDER_TIMEOUT`], so that the node never waits for long.
     async fn within<T>(&self, work: impl Future<Output = Result<T, TunnelError>>) -> Result<T, TunnelError> {
         let all = async {
             let _turn = self.turn.lock().await;
             work.await
         };
         let what = || format!("{} on {}", self.service, self.interface);
-        tokio::time::timeout(LONGEST, all).await.unwrap_or_else(|_| Err(TunnelError::too_slow(what())))
+        tokio::time::timeout(ORDER_TIMEOUT, all).await.unwrap_or_else(|_| Err(TunnelError::too_slow(what())))
     }
 }
 
@@ -126,7 +126,7 @@ impl Tunnel for WireGuard {
         self.within(async {
             let seen = self.read().await?;
             Ok(Presence {
-                peers: seen.peers.into_iter().map(Seen::into_present).collect(),
+                peers: seen.peers.into_iter().map(DevicePeer::into_present).collect(),
                 all: true,
                 names_evicted: true,
                 server_key: seen.public_key.map(|key| key.to_string()),
@@ -135,12 +135,12 @@ impl Tunnel for WireGuard {
         .boxed()
     }
 
-    fn retell<'a>(
+    fn rebuild_answer<'a>(
         &'a self,
         peer: &'a Peer,
         another: &'a Value,
     ) -> BoxFuture<'a, Result<Option<Value>, TunnelError>> {
-        // Its addresses are all that is its own.
+        // Only the addresses differ between clients.
         let like = || {
             let mut answer = another.clone();
             *answer.get_mut("addrs")? = json!(peer.addresses);
@@ -150,7 +150,7 @@ impl Tunnel for WireGuard {
         async { Ok(answer) }.boxed()
     }
 
-    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+    fn block<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
         self.order_each(peers, |key| Order::Change(Change { key, networks: Vec::new() })).boxed()
     }
 
@@ -158,7 +158,7 @@ impl Tunnel for WireGuard {
         self.order_each(peers, Order::Remove).boxed()
     }
 
-    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+    fn restore<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<RestoreOutcome, TunnelError>> {
         self.within(self.restore(peer)).boxed()
     }
 }

@@ -1,21 +1,21 @@
-//! The text protocol of WireGuard outside of the kernel (wireguard-go and its relatives).
+//! Text protocol of userspace WireGuard (wireguard-go and its derivatives).
 //!
 //! <https://www.wireguard.com/xplatform/#configuration-protocol>. The answer to `get` holds the interface's private
-//! key: nothing of an answer is ever told.
+//! key: no part of an answer is ever logged or returned in an error.
 
 use std::fmt::Write as _;
 
 use curve25519_dalek::montgomery::MontgomeryPoint;
 
-use super::device::{Change, Device, Key, Network, Order, Seen};
+use super::device::{Change, Device, DevicePeer, Key, Network, Order};
 use crate::enforce::tunnel::TunnelError;
 
 const WHAT: &str = "WireGuard";
 
-/// Asks for the interface and its peers.
+/// Request for the interface and its peers.
 pub(super) const GET: &str = "get=1\n\n";
 
-/// The order to change or remove these peers, and to leave alone those that are not there.
+/// Request that changes or removes existing peers and never adds one.
 pub(super) fn set(orders: &[Order]) -> String {
     let mut order = String::from("set=1\n");
     for one in orders {
@@ -37,9 +37,10 @@ pub(super) fn set(orders: &[Order]) -> String {
     order
 }
 
-/// The interface in an answer; of its private key only the public one is kept. What we do not know is what relatives of WireGuard add.
+/// Parses the interface in an answer and keeps only the public key of its private key. Unknown fields are ignored:
+/// derivatives of WireGuard add some.
 pub(super) fn parse(answer: &str) -> Result<Device, TunnelError> {
-    let mut peers: Vec<Seen> = Vec::new();
+    let mut peers: Vec<DevicePeer> = Vec::new();
     let mut public_key = None;
     let mut errno = None;
     for line in answer.lines().filter(|line| !line.is_empty()) {
@@ -48,13 +49,13 @@ pub(super) fn parse(answer: &str) -> Result<Device, TunnelError> {
         match key {
             "private_key" => {
                 let private = Key::from_hex(value).ok_or_else(|| odd("key"))?;
-                // Of an interface without a key the protocol tells zeros.
+                // The protocol reports zeros for an interface without a key.
                 let public = MontgomeryPoint::mul_base_clamped(private.0);
                 public_key = (private.0 != [0; 32]).then_some(Key(public.0));
             }
             "public_key" => {
                 let key = Key::from_hex(value).ok_or_else(|| odd("public key"))?;
-                peers.push(Seen { key, networks: Vec::new() });
+                peers.push(DevicePeer { key, networks: Vec::new() });
             }
             "allowed_ip" => {
                 let network = Network::parse(value).ok_or_else(|| odd("network"))?;
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_never_adds_a_peer() {
+    fn request_never_adds_a_peer() {
         let networks = vec![Network::parse("10.1.2.3/32").unwrap()];
         let order = set(&[
             Order::Change(Change { key: Key([1; 32]), networks: Vec::new() }),
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_are_read_with_their_networks() {
+    fn parses_peers_with_their_networks() {
         let (one, two) = ("01".repeat(32), "02".repeat(32));
         let answer = format!(
             "private_key={one}\nlisten_port=1\njc=4\npublic_key={one}\nprotocol_version=1\nrx_bytes=7\n\
@@ -107,7 +108,7 @@ mod tests {
         // X25519 of 0x01 repeated, by another implementation.
         let public = "a4e09292b651c278b9772c569f5fa9bb13d906b46ab68c9df9dc2b4409f8a209";
         assert_eq!(device.public_key, Key::from_hex(public));
-        let shown: Vec<_> = device.peers.into_iter().map(Seen::into_present).collect();
+        let shown: Vec<_> = device.peers.into_iter().map(DevicePeer::into_present).collect();
         assert_eq!(shown.len(), 2);
         assert!(!shown[0].passing && shown[0].addresses.is_empty());
         assert!(shown[1].passing);
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_odd_is_an_error_and_not_told() {
+    fn malformed_answer_is_an_error_without_its_content() {
         let key = "5e".repeat(32);
         for odd in [
             String::new(),

@@ -1,4 +1,4 @@
-//! One order and its answer over the control socket.
+//! One request and its answer over the control socket.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -9,14 +9,14 @@ use tokio::net::UnixStream;
 use crate::enforce::tunnel::TunnelError;
 
 /// A peer takes about 300 bytes.
-const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nobody listens there.
+    /// No process listens on the socket.
     NotThere(TunnelError),
-    /// Anything else.
+    /// Any other error.
     Other(TunnelError),
 }
 
@@ -28,12 +28,12 @@ impl From<Failure> for TunnelError {
     }
 }
 
-/// Sends an order and reads the answer up to its empty line.
+/// Sends a request and reads the answer up to its empty line.
 pub(super) async fn exchange(path: &Path, order: &str) -> Result<String, Failure> {
     let what = || format!("WireGuard's socket {}", path.display());
     let mut stream = UnixStream::connect(path).await.map_err(|error| {
         let told = TunnelError::unreachable(what(), &error);
-        // A socket that nobody listens on is left behind by a process that was killed.
+        // A killed process leaves a socket without a listener behind.
         let gone = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
         if gone { Failure::NotThere(told) } else { Failure::Other(told) }
     })?;
@@ -41,7 +41,7 @@ pub(super) async fn exchange(path: &Path, order: &str) -> Result<String, Failure
     stream.write_all(order.as_bytes()).await.map_err(broken)?;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\n\n") {
-        if answer.len() > LONGEST_ANSWER {
+        if answer.len() > MAX_ANSWER_BYTES {
             return Err(Failure::Other(TunnelError::malformed(what(), "it is too long")));
         }
         if stream.read_buf(&mut answer).await.map_err(broken)? == 0 {
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers one order with `pieces`.
+    /// Answers one request with `pieces`.
     async fn answered(pieces: &'static [&'static str]) -> Result<String, Failure> {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("wg.sock");
@@ -73,21 +73,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_ends_with_an_empty_line() {
+    async fn reads_answer_up_to_empty_line() {
         assert_eq!(answered(&["errno=", "0\n", "\n"]).await.unwrap(), "errno=0\n\n");
         assert!(matches!(answered(&["errno=0\n"]).await, Err(Failure::Other(_))));
         assert!(matches!(answered(&[]).await, Err(Failure::Other(_))));
     }
 
     #[tokio::test]
-    async fn an_endless_answer_is_not_read() {
+    async fn rejects_endless_answer() {
         let line: &'static str = Box::leak("x=1\n".repeat(1024 * 1024).into_boxed_str());
         let error = answered(Box::leak(vec![line; 5].into_boxed_slice())).await.unwrap_err();
         assert!(TunnelError::from(error).to_string().contains("too long"));
     }
 
     #[tokio::test]
-    async fn a_socket_without_a_listener_is_not_there() {
+    async fn reports_socket_without_listener_as_missing() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("wg.sock");
         assert!(matches!(exchange(&path, "get=1\n\n").await, Err(Failure::NotThere(_))));

@@ -1,4 +1,4 @@
-//! What a peer's client was given to connect with, as the node keeps it on its disk.
+//! Credentials that the node gave to a peer's client, read from the node's disk.
 
 use std::fs;
 use std::io;
@@ -16,7 +16,7 @@ pub(in crate::enforce::tunnel::openvpn) struct Credentials {
 }
 
 impl Pki {
-    /// Of a peer with a certificate of the present authority; `None`: there is none, or not its key.
+    /// Reads the credentials of a peer. `None` if it has no certificate of the current authority, or no matching key.
     pub(in crate::enforce::tunnel::openvpn) fn credentials(
         &self,
         name: &str,

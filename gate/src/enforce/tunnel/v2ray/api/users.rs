@@ -1,11 +1,11 @@
-//! Who is a user of an inbound.
+//! Users of an inbound.
 
 use std::collections::BTreeSet;
 
 use sentinel_proto::handshake::PeerId;
 use tonic::Code;
 
-use super::{Api, Dialect, Inbound, User, about};
+use super::{Api, Dialect, Inbound, User, is_about_user};
 use crate::enforce::tunnel::TunnelError;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -21,7 +21,7 @@ struct Users {
 }
 
 impl Api {
-    /// Everybody who is in one of these inbounds, where the service can tell: a new enough Xray.
+    /// Lists the users of these inbounds. `None` if the service cannot list them; a recent Xray can.
     pub(in crate::enforce::tunnel::v2ray) async fn listed(
         &mut self,
         inbounds: &[Inbound],
@@ -36,8 +36,8 @@ impl Api {
         Ok(Some(all))
     }
 
-    /// Whether a user is in an inbound. Where the service does not list them, it is told to add another user of the same
-    /// name, with an id that nobody has: it refuses if the name is taken, else that one is removed at once.
+    /// Whether a user is in an inbound. If the service does not list users, the driver adds another user of the same
+    /// name with a random id: the service refuses if the name is taken, else the driver removes that user at once.
     pub(in crate::enforce::tunnel::v2ray) async fn has(
         &mut self,
         inbound: &Inbound,
@@ -49,7 +49,7 @@ impl Api {
         let nobody = PeerId::Uuid(rand::random()).to_string();
         match self.try_add(inbound, email, &nobody).await? {
             Ok(()) => self.remove(&inbound.tag, email).await.map(|_| false),
-            Err(status) if about(&status, email, "already exists") => Ok(true),
+            Err(status) if is_about_user(&status, email, "already exists") => Ok(true),
             Err(status) => Err(TunnelError::refused(self.dialect.name(), status.message())),
         }
     }

@@ -18,16 +18,16 @@ use sovereign_contracts::follower::{Follower, FollowerConfig, Inbox};
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 use sovereign_gate::access::{Access, AccessConfig};
 use sovereign_gate::admission::sessions::Follower as SessionFollower;
-use sovereign_gate::admission::{Admission, Policy, Sessions, Terms};
-use sovereign_gate::config::{self, ForeignPeers, SessionRule, TierPolicy};
+use sovereign_gate::admission::{Admission, AdmissionPolicy, AdmissionSettings, Sessions};
+use sovereign_gate::config::{self, ForeignPeers, SessionRule, TierSection};
 use sovereign_gate::enforce::tunnel::Tunnel;
-use sovereign_gate::enforce::{Enforcer, Evictor, Tools};
+use sovereign_gate::enforce::{Enforcer, EnforcerDeps, Evictor};
 use sovereign_gate::store::clock::{Clock, UnixTime};
-use sovereign_gate::store::{Cause, Options, Proof, Redemption, SessionRecord, SessionState, Store};
+use sovereign_gate::store::{EvictionCause, Options, Proof, Redemption, SessionRecord, SessionState, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::notes::Notes;
+use crate::fake_tunnel::FakeTunnel;
 
 pub(crate) const DEPLOYER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 pub(crate) const THIS: u64 = 7;
@@ -51,22 +51,22 @@ sol! {
 
 /// The machine's clock, moved.
 #[derive(Debug, Default)]
-pub(crate) struct Moved(AtomicU64);
+pub(crate) struct ShiftedClock(AtomicU64);
 
-impl Moved {
+impl ShiftedClock {
     pub(crate) fn ahead(&self, seconds: u64) {
         self.0.store(seconds, Ordering::SeqCst);
     }
 }
 
-impl Clock for Moved {
+impl Clock for ShiftedClock {
     fn now(&self) -> SystemTime {
         SystemTime::now() + Duration::from_secs(self.0.load(Ordering::SeqCst))
     }
 }
 
 /// The parts of a running gate; dropped, it is as after `kill -9`.
-pub(crate) struct Running {
+pub(crate) struct GateHandle {
     pub(crate) store: Store,
     pub(crate) enforcer: Arc<Enforcer>,
     pub(crate) admission: Arc<Admission>,
@@ -74,7 +74,7 @@ pub(crate) struct Running {
     tasks: TaskTracker,
 }
 
-impl Running {
+impl GateHandle {
     /// Ends it and lets go of the home.
     pub(crate) async fn end(self) {
         self.stop.cancel();
@@ -86,15 +86,15 @@ impl Running {
 
 /// Counts what Ethereum is asked about cards.
 #[derive(Debug, Default)]
-pub(crate) struct Asked(AtomicU64);
+pub(crate) struct CallCounter(AtomicU64);
 
-impl Asked {
+impl CallCounter {
     pub(crate) fn count(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-impl Observer for Asked {
+impl Observer for CallCounter {
     fn call_ended(&self, _: &str, method: &'static str, _: &'static str, _: Duration) {
         if method == "eth_call" {
             self.0.fetch_add(1, Ordering::SeqCst);
@@ -105,15 +105,15 @@ impl Observer for Asked {
 }
 
 /// Everything around a gate.
-pub(crate) struct House {
+pub(crate) struct Fixture {
     home: tempfile::TempDir,
     pub(crate) anvil: Anvil,
     pub(crate) chain: DevChain,
     pub(crate) memes: Address,
     pub(crate) hub: StubHub,
-    pub(crate) tunnel: Arc<Notes>,
-    pub(crate) clock: Arc<Moved>,
-    pub(crate) asked: Arc<Asked>,
+    pub(crate) tunnel: Arc<FakeTunnel>,
+    pub(crate) clock: Arc<ShiftedClock>,
+    pub(crate) asked: Arc<CallCounter>,
     /// A provider in the place of anvil.
     pub(crate) provider: std::sync::Mutex<Option<String>>,
     /// Milliseconds that the node takes to answer; and how often it was asked.
@@ -122,7 +122,7 @@ pub(crate) struct House {
     next: AtomicU64,
 }
 
-impl House {
+impl Fixture {
     pub(crate) async fn build() -> Self {
         Self::build_with(&[]).await
     }
@@ -151,11 +151,15 @@ impl House {
     }
 
     /// A gate that follows the chain by socket, with both tiers' devices as given.
-    pub(crate) async fn gate(&self) -> Running {
+    pub(crate) async fn gate(&self) -> GateHandle {
         self.gate_with(|_| {}, 60).await
     }
 
-    pub(crate) async fn gate_with(&self, change: impl FnOnce(&mut config::Policy), poll: u64) -> Running {
+    pub(crate) async fn gate_with(
+        &self,
+        change: impl FnOnce(&mut config::PolicySection),
+        poll: u64,
+    ) -> GateHandle {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         let store = Store::open_with(self.home(), Options::default(), Arc::clone(&clock)).await.unwrap();
         let provider = self.provider.lock().unwrap().clone().unwrap_or_else(|| self.anvil.url());
@@ -185,32 +189,32 @@ impl House {
             }
             .boxed()
         };
-        let evictor = Arc::new(Evictor::new(store.clone(), tunnel).asking_node(Arc::new(answers)));
-        let mut policy = config::Policy {
-            free: TierPolicy {
+        let evictor = Arc::new(Evictor::new(store.clone(), tunnel).with_node_check(Arc::new(answers)));
+        let mut policy = config::PolicySection {
+            free: TierSection {
                 sessions: vec![SessionRule::Direct, SessionRule::Plan(FREE_PLAN)],
-                ..TierPolicy::default()
+                ..TierSection::default()
             },
-            paid: TierPolicy { sessions: vec![SessionRule::Direct], ..TierPolicy::default() },
-            ..config::Policy::default()
+            paid: TierSection { sessions: vec![SessionRule::Direct], ..TierSection::default() },
+            ..config::PolicySection::default()
         };
         change(&mut policy);
         let admission = Arc::new(Admission::new(
             Arc::clone(&access),
             Arc::clone(&sessions),
             store.clone(),
-            Policy::from(&policy),
+            AdmissionPolicy::from(&policy),
             Arc::clone(&evictor),
             Arc::clone(&clock),
-            Terms {
+            AdmissionSettings {
                 sign_in: "https://gate.example/gate/".to_owned(),
-                without_binding: Duration::from_secs(3600),
+                unbound_ttl: Duration::from_secs(3600),
             },
         ));
-        let contracts = access.watched();
+        let contracts = access.watched_contracts();
         let (events, mut ended) = tokio::sync::mpsc::channel(64);
         let sessions_follower = SessionFollower::new(Arc::clone(&sessions), || Some(NODE), events);
-        let enforcer = Enforcer::new(Tools {
+        let enforcer = Enforcer::new(EnforcerDeps {
             store: store.clone(),
             access: Arc::clone(&access),
             admission: Arc::clone(&admission),
@@ -231,31 +235,31 @@ impl House {
         let until = |stop: CancellationToken, work: BoxFuture<'static, ()>| async move {
             tokio::select! { () = stop.cancelled() => {}, () = work => {} }
         };
-        tasks.spawn(until(stop.clone(), async move { access.follow_ids().await }.boxed()));
+        tasks.spawn(until(stop.clone(), async move { access.discover_card_ids().await }.boxed()));
         tasks.spawn(until(stop.clone(), follower.run().boxed()));
         tasks.spawn(until(stop.clone(), async move { while ended.recv().await.is_some() {} }.boxed()));
         tasks.spawn(sessions_follower.run(stop.clone()));
         tasks.spawn(Arc::clone(&enforcer).follow(inbox, stop.clone()));
         tasks.spawn(Arc::clone(&enforcer).run(stop.clone()));
-        Running { store, enforcer, admission, stop, tasks }
+        GateHandle { store, enforcer, admission, stop, tasks }
     }
 
-    pub(crate) fn number(&self) -> u64 {
+    pub(crate) fn next_id(&self) -> u64 {
         self.next.fetch_add(1, Ordering::SeqCst)
     }
 
-    pub(crate) fn somebody(&self) -> Address {
-        Address::from_word(keccak256(self.number().to_be_bytes()))
+    pub(crate) fn new_wallet(&self) -> Address {
+        Address::from_word(keccak256(self.next_id().to_be_bytes()))
     }
 
-    pub(crate) async fn give(&self, to: Address, card: u64) {
+    pub(crate) async fn mint_card(&self, to: Address, card: u64) {
         self.chain.mint(DEPLOYER, self.memes, to, card).await.unwrap();
     }
 
     pub(crate) async fn holder(&self, cards: &[u64]) -> Address {
-        let wallet = self.somebody();
+        let wallet = self.new_wallet();
         for card in cards {
-            self.give(wallet, *card).await;
+            self.mint_card(wallet, *card).await;
         }
         wallet
     }
@@ -267,7 +271,13 @@ impl House {
     }
 
     /// A sign-in of `wallet` for `account`, which ends in `seconds`.
-    pub(crate) async fn bind(&self, gate: &Running, account: AccountAddress, wallet: Address, seconds: i64) {
+    pub(crate) async fn bind(
+        &self,
+        gate: &GateHandle,
+        account: AccountAddress,
+        wallet: Address,
+        seconds: i64,
+    ) {
         let signed = Proof { message: "signed".to_owned(), signature: vec![1] };
         self.redeem(gate, account, (wallet, None), signed, seconds).await;
     }
@@ -275,7 +285,7 @@ impl House {
     /// The same for a day, with a vault that it names.
     pub(crate) async fn bind_with(
         &self,
-        gate: &Running,
+        gate: &GateHandle,
         account: AccountAddress,
         wallet: Address,
         vault: Address,
@@ -286,7 +296,7 @@ impl House {
 
     async fn redeem(
         &self,
-        gate: &Running,
+        gate: &GateHandle,
         account: AccountAddress,
         (wallet, vault): (Address, Option<Address>),
         proof: Proof,
@@ -311,27 +321,27 @@ impl House {
     /// A live session of an account, as admission would have recorded it.
     pub(crate) async fn session(
         &self,
-        gate: &Running,
+        gate: &GateHandle,
         account: AccountAddress,
         wallet: Address,
         vault: Option<Address>,
         (tier, kind): (&str, SessionKind),
     ) -> u64 {
-        let record = self.taken_in(gate, account, (wallet, vault), (tier, kind));
+        let record = self.peer_record(gate, account, (wallet, vault), (tier, kind));
         let id = record.session_id;
         gate.store.record_session(record, ANSWER.into()).await.unwrap();
         id
     }
 
     /// A session whose peer is in the tunnel, as admission is about to record it.
-    pub(crate) fn taken_in(
+    pub(crate) fn peer_record(
         &self,
-        gate: &Running,
+        gate: &GateHandle,
         account: AccountAddress,
         (wallet, vault): (Address, Option<Address>),
         (tier, kind): (&str, SessionKind),
     ) -> SessionRecord {
-        let id = self.number();
+        let id = self.next_id();
         self.hub.state().put(id, account, NODE, kind);
         let peer_id = format!("peer {id}");
         self.tunnel.peers().insert(peer_id.clone(), true);
@@ -365,24 +375,24 @@ impl House {
     }
 
     /// A holder of a card whose handshake the node has taken, and whose record was never written.
-    pub(crate) async fn half_way(&self, gate: &Running) -> (Address, u64) {
+    pub(crate) async fn forward_handshake(&self, gate: &GateHandle) -> (Address, u64) {
         let (wallet, account) = (self.holder(&[OTHER]).await, self.account());
         self.bind(gate, account, wallet, DAY).await;
-        let record = self.taken_in(gate, account, (wallet, None), ("paid", SessionKind::Direct));
-        gate.store.intend(record.clone()).await.unwrap();
+        let record = self.peer_record(gate, account, (wallet, None), ("paid", SessionKind::Direct));
+        gate.store.record_intent(record.clone()).await.unwrap();
         (wallet, record.session_id)
     }
 
     /// A session leaves the hub.
-    pub(crate) fn leaves_the_hub(&self, session: u64) {
+    pub(crate) fn remove_from_hub(&self, session: u64) {
         let mut hub = self.hub.state();
         hub.sessions.remove(&session);
         hub.height += 1;
     }
 
     /// A session that is on the hub only.
-    pub(crate) fn unrecorded(&self, account: AccountAddress) -> u64 {
-        let id = self.number();
+    pub(crate) fn hub_session(&self, account: AccountAddress) -> u64 {
+        let id = self.next_id();
         let mut hub = self.hub.state();
         hub.put(id, account, NODE, SessionKind::Direct);
         hub.height += 1;
@@ -390,7 +400,7 @@ impl House {
     }
 
     /// A holder of these cards with a sign-in and a direct session.
-    pub(crate) async fn guest(&self, gate: &Running, cards: &[u64]) -> (Address, u64) {
+    pub(crate) async fn holder_with_session(&self, gate: &GateHandle, cards: &[u64]) -> (Address, u64) {
         let wallet = self.holder(cards).await;
         let tier = if cards.contains(&THIS) { "free" } else { "paid" };
         let account = self.account();
@@ -400,7 +410,7 @@ impl House {
 
     pub(crate) fn account(&self) -> AccountAddress {
         let mut bytes = [7; 20];
-        bytes[..8].copy_from_slice(&self.number().to_be_bytes());
+        bytes[..8].copy_from_slice(&self.next_id().to_be_bytes());
         AccountAddress::new(bytes)
     }
 
@@ -409,8 +419,8 @@ impl House {
     }
 
     /// Waits until a session's peer is out, and says for which cause.
-    pub(crate) async fn out(&self, gate: &Running, session: u64) -> Option<Cause> {
-        self.until(&format!("session {session} is out"), || {
+    pub(crate) async fn wait_until_evicted(&self, gate: &GateHandle, session: u64) -> Option<EvictionCause> {
+        self.wait_until(&format!("session {session} is out"), || {
             let record = gate.store.session(session);
             !self.passes(session) && record.is_some_and(|record| record.state == SessionState::Evicted)
         })
@@ -419,15 +429,15 @@ impl House {
     }
 
     /// Waits until a session's peer is in.
-    pub(crate) async fn is_in(&self, gate: &Running, session: u64) {
-        self.until(&format!("session {session} is in"), || {
+    pub(crate) async fn wait_until_live(&self, gate: &GateHandle, session: u64) {
+        self.wait_until(&format!("session {session} is in"), || {
             let record = gate.store.session(session);
             self.passes(session) && record.is_some_and(|record| record.state == SessionState::Live)
         })
         .await;
     }
 
-    pub(crate) async fn until(&self, what: &str, done: impl Fn() -> bool) {
+    pub(crate) async fn wait_until(&self, what: &str, done: impl Fn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done() {
             assert!(Instant::now() < deadline, "not in time: {what}");
@@ -436,7 +446,7 @@ impl House {
     }
 
     /// Waits until everything that happened up to now was acted on.
-    pub(crate) async fn settled(&self, gate: &Running) {
+    pub(crate) async fn wait_for_events(&self, gate: &GateHandle) {
         let head = self.chain.rpc("eth_blockNumber", serde_json::json!([])).await.unwrap();
         let head: U256 = head.as_str().unwrap().parse().unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);

@@ -17,7 +17,7 @@ const RST: u8 = 4;
 const PSH: u8 = 8;
 const ACK: u8 = 16;
 
-pub(crate) struct ByHand {
+pub(crate) struct RawTcpFlow {
     socket: Socket,
     ends: (Ipv4Addr, SocketAddrV4),
     sent: u32,
@@ -30,7 +30,7 @@ struct Segment {
     acknowledged: u32,
 }
 
-impl ByHand {
+impl RawTcpFlow {
     /// An open connection from `NET.2` in this namespace to a port of `NET.1`.
     pub(crate) fn start(from: &Namespace, to: &str, port: u16) -> Self {
         from.run(&["nft", "add table inet x"]);

@@ -6,18 +6,18 @@ use sovereign_gate::enforce::tunnel::Tunnel;
 use tokio_util::sync::CancellationToken;
 
 /// Runs [`Tunnel::keep`] until it is dropped.
-pub(crate) struct Keeper(CancellationToken);
+pub(crate) struct MaintenanceTask(CancellationToken);
 
-impl Keeper {
+impl MaintenanceTask {
     pub(crate) fn start(tunnel: &Arc<dyn Tunnel>) -> Self {
         let (stop, tunnel) = (CancellationToken::new(), Arc::clone(tunnel));
         let until = stop.clone();
-        tokio::spawn(async move { tunnel.keep(until).await });
+        tokio::spawn(async move { tunnel.maintain(until).await });
         Self(stop)
     }
 }
 
-impl Drop for Keeper {
+impl Drop for MaintenanceTask {
     fn drop(&mut self) {
         self.0.cancel();
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use sovereign_gate::enforce::tunnel::{Peer, Presence, Present, Restored, Tunnel, TunnelError};
+use sovereign_gate::enforce::tunnel::{Peer, Presence, RestoreOutcome, Tunnel, TunnelError, TunnelPeer};
 
-use crate::house::GIVEN;
+use crate::fixture::GIVEN;
 
 /// A tunnel that notes who passes.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub(crate) struct FakeTunnel {
     passing: Mutex<BTreeMap<String, bool>>,
     pub(crate) broken: AtomicBool,
     pub(crate) orders: AtomicU64,
@@ -29,7 +29,7 @@ pub(crate) struct Notes {
     pub(crate) anew: Mutex<Option<Duration>>,
 }
 
-impl Notes {
+impl FakeTunnel {
     pub(crate) fn peers(&self) -> MutexGuard<'_, BTreeMap<String, bool>> {
         self.passing.lock().unwrap()
     }
@@ -42,9 +42,9 @@ impl Notes {
     }
 }
 
-impl Tunnel for Notes {
+impl Tunnel for FakeTunnel {
     fn present(&self) -> BoxFuture<'_, Result<Presence, TunnelError>> {
-        let present = |(id, passing): (&String, &bool)| Present {
+        let present = |(id, passing): (&String, &bool)| TunnelPeer {
             peer_id: id.clone(),
             passing: *passing,
             addresses: if *passing { vec![GIVEN.to_owned()] } else { Vec::new() },
@@ -66,7 +66,7 @@ impl Tunnel for Notes {
         async { told }.boxed()
     }
 
-    fn retell<'a>(
+    fn rebuild_answer<'a>(
         &'a self,
         peer: &'a Peer,
         another: &'a Value,
@@ -76,11 +76,11 @@ impl Tunnel for Notes {
         async { Ok(Some(told)) }.boxed()
     }
 
-    fn renewed(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
+    fn restarted_since(&self) -> BoxFuture<'_, Result<Option<Duration>, TunnelError>> {
         async { Ok(self.anew.lock().unwrap().take()) }.boxed()
     }
 
-    fn shut_out<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
+    fn block<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
         async move {
             self.refuse()?;
             self.orders.fetch_add(1, Ordering::SeqCst);
@@ -94,10 +94,10 @@ impl Tunnel for Notes {
     }
 
     fn remove<'a>(&'a self, peers: &'a [Peer]) -> BoxFuture<'a, Result<(), TunnelError>> {
-        self.shut_out(peers)
+        self.block(peers)
     }
 
-    fn let_back<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<Restored, TunnelError>> {
+    fn restore<'a>(&'a self, peer: &'a Peer) -> BoxFuture<'a, Result<RestoreOutcome, TunnelError>> {
         async move {
             self.refuse()?;
             self.restores.fetch_add(1, Ordering::SeqCst);
@@ -107,9 +107,9 @@ impl Tunnel for Notes {
             Ok(match self.peers().get_mut(&peer.peer_id) {
                 Some(passes) => {
                     *passes = true;
-                    Restored::Passing
+                    RestoreOutcome::Passing
                 }
-                None => Restored::NotThere,
+                None => RestoreOutcome::NotThere,
             })
         }
         .boxed()
