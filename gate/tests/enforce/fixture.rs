@@ -207,7 +207,7 @@ impl Fixture {
             Arc::clone(&evictor),
             Arc::clone(&clock),
             AdmissionSettings {
-                sign_in: "https://gate.example/gate/".to_owned(),
+                sign_in_url: "https://gate.example/gate/".to_owned(),
                 unbound_ttl: Duration::from_secs(3600),
             },
         ));
