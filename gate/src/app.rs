@@ -1,151 +1,235 @@
-//! Wiring of all components.
+//! The application: [`App::build`] creates all components, [`App::spawn`] starts their tasks, [`Drain`] stops them.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use sentinel_proto::address::NodeAddress;
 use service_runtime::{admin, logs};
+use sovereign_contracts::follower;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-mod error;
 mod admin_guard;
-mod reload_targets;
 pub(crate) mod components;
+mod drain;
+mod error;
+mod reload_targets;
 
+pub use self::drain::Drain;
+use self::drain::wait_for_shutdown_signal;
 pub use self::error::StartError;
 use self::reload_targets::ReloadTargets;
-use crate::admission::{Admission, AdmissionPolicy, AdmissionSettings};
+use crate::access::Access;
+use crate::admission::{Admission, AdmissionPolicy, AdmissionSettings, Sessions};
 use crate::config::Config;
-use crate::edge::{ClientRateLimiter, Edge, GateApi, HandshakeHandler, Listener, tls};
+use crate::edge::{ClientRateLimiter, Edge, GateApi, HandshakeHandler, Listener, Upstream, tls};
+use crate::enforce::tunnel::Tunnel;
 use crate::enforce::{Enforcer, EnforcerDeps, Evictor, SteadyClock};
+use crate::governance;
+use crate::node::{self, NodeState, NodeWatcher};
 use crate::ops::admin::AdminApi;
-use crate::ops::health::Health;
+use crate::ops::health::{Health, HealthDeps};
 use crate::ops::metrics;
-use crate::node::{self, NodeWatcher};
-use crate::signin::SignIn;
+use crate::signin::{SignIn, SignInRateLimiter};
+use crate::standing;
 use crate::store::Store;
 use crate::store::clock::Clock;
 
 /// Interval between removals of idle rate-limit entries.
 const LIMITER_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// Additional time for remaining tasks after the shutdown timeout of requests.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 
 /// Runs the gate in `home` until a termination signal.
-#[expect(clippy::too_many_lines, reason = "wiring reads as one list")]
 pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
-    // Fails only where a provider is installed already, which then is the same one.
+    // Fails only if a provider is installed already, which is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     logs::start(config.log.format, &config.log.level)?;
-    let metrics = metrics::install()?;
-    let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
-
-    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
-    let store = Store::open_with(home, components::store_options(&config), Arc::clone(&clock)).await?;
-    let upstream = Arc::new(components::upstream(&config)?);
-    let known_node = store.node_address().await?;
-    let (watch, node) = NodeWatcher::new(Arc::clone(&upstream), known_node);
-    let reader = components::reader(&config)?;
-    let access = components::access(&config, Arc::clone(&reader))?;
-    let sessions = components::sessions(&config, &store)?;
-    let (governor, governance) = components::governance(&config, Arc::clone(&reader));
-    let (registrar, standing) = components::standing(&config, &reader, &sessions)?;
-    let sign_in = SignIn::new(
-        &components::sign_in(&config),
-        store.clone(),
-        Arc::clone(&access) as _,
-        Arc::clone(&reader) as _,
-        Arc::clone(&clock),
-    )?
-    .governed(governance.clone());
-    let tunnel_config = components::tunnel_config(&config)?;
-    let tunnel = components::tunnel(&config, node.clone())?;
-    let evictor = Evictor::new(store.clone(), Arc::clone(&tunnel));
-    let evictor = Arc::new(evictor.with_node_check(node::liveness_check(Arc::clone(&upstream))));
-    let admission = Admission::new(
-        Arc::clone(&access),
-        Arc::clone(&sessions),
-        store.clone(),
-        AdmissionPolicy::from(&config.policy),
-        Arc::clone(&evictor),
-        Arc::clone(&clock),
-        AdmissionSettings { sign_in_url: components::sign_in_page(&config), unbound_ttl: config.binding.ttl },
-    );
-    let admission = Arc::new(admission.governed(governance.clone()).standing(standing));
-    let enforcer = Enforcer::new(EnforcerDeps {
-        store: store.clone(),
-        access: Arc::clone(&access),
-        admission: Arc::clone(&admission),
-        sessions: Arc::clone(&sessions),
-        evictor: Arc::clone(&evictor),
-        clock: Arc::clone(&clock),
-        foreign_peers: config.tunnel.foreign_peers,
-    });
-    let (follower, inbox, watched) = components::follower(&config, reader, &access, &store).await?;
-    let handshakes = Arc::new(HandshakeHandler::new(
-        Arc::clone(&admission),
-        Arc::clone(&enforcer),
-        Arc::clone(&upstream),
-        store.clone(),
-        clock,
-        config.tunnel.service()?,
-        node.clone(),
-    ));
-    let (rate, patience) = (Arc::new(ClientRateLimiter::new(&config.limits)), config.gate.shutdown_timeout);
-    let (devices, limits) = (sign_in.device_limits(), sign_in.rate_limiter());
-    let api = GateApi::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
-    let edge = Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
-
-    let guard = admin_guard::admin_guard(home, &config, node.clone(), store.clone())?;
-    let (listener, private) = listen(home, &config, edge).await?;
-
-    tasks.spawn(components::follow_standing(registrar, node.clone(), &admission, stop.clone()));
-    let live = Arc::new(ReloadTargets {
-        admission: Arc::clone(&admission),
-        access: Arc::clone(&access),
-        enforcer: Arc::clone(&enforcer),
-        governance: governance.clone(),
-        watched,
-        rate: Arc::clone(&rate),
-        devices,
-    });
-    let reload = Arc::new(live.reload(home, config));
-    let health = Arc::new(
-        Health::new(
-            node.clone(),
-            Arc::clone(&sessions),
-            Arc::clone(&access),
-            governance,
-            admission,
-            store.clone(),
-        )
-        .with_max_peers(tunnel_config.max_peers_of_node()),
-    );
-    let admin = AdminApi { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
-    tasks.spawn(admin::serve(private, guard.guard_routes(admin.routes()), stop.clone()));
-    tasks.spawn(watch.run(stop.clone()));
-    tasks.spawn(live.follow(governor, node.clone(), stop.clone()));
-    tasks.spawn(components::follow_cards(access, stop.clone()));
-    tasks.spawn(components::persist_node_address(node.clone(), known_node, store.clone(), stop.clone()));
-    tasks.spawn(components::follow_sessions(sessions, node, evictor, stop.clone()));
-    tasks.spawn(components::follow_events(follower, inbox, Arc::clone(&enforcer), stop.clone()));
-    tasks.spawn(enforcer.run(stop.clone()));
-    tasks.spawn(components::maintain_tunnel(tunnel, stop.clone()));
-    tasks.spawn(components::sweep_limiters((rate, limits), LIMITER_SWEEP_INTERVAL, stop.clone()));
-    let serving = tasks.spawn(listener.serve(stop.clone(), patience));
-
+    let drain = App::build(home, config).await?.spawn();
     wait_for_shutdown_signal().await?;
-    tracing::info!("stopping: waiting for requests in flight");
-    stop.cancel();
-    tasks.close();
-    drain(serving, tasks, patience).await;
-    store.close().await;
+    drain.drain().await;
     Ok(())
+}
+
+/// All components of the gate, with both addresses bound and no task started.
+pub struct App {
+    shutdown_timeout: Duration,
+    listener: Listener,
+    admin_listener: TcpListener,
+    admin_routes: Router,
+    store: Store,
+    known_node: Option<NodeAddress>,
+    node: watch::Receiver<NodeState>,
+    node_watcher: NodeWatcher<Upstream>,
+    standing_follower: Option<standing::StandingFollower>,
+    governance_follower: Option<governance::GovernanceFollower>,
+    event_follower: follower::Follower,
+    changes: Arc<follower::Inbox>,
+    access: Arc<Access>,
+    admission: Arc<Admission>,
+    sessions: Arc<Sessions>,
+    evictor: Arc<Evictor>,
+    enforcer: Arc<Enforcer>,
+    tunnel: Arc<dyn Tunnel>,
+    reload_targets: Arc<ReloadTargets>,
+    rate_limiters: (Arc<ClientRateLimiter>, Arc<SignInRateLimiter>),
+}
+
+impl App {
+    /// Creates all components from `config` and binds both addresses, so that an occupied address has no side effects.
+    #[expect(clippy::too_many_lines, reason = "wiring reads as one list")]
+    pub async fn build(home: &Path, config: Config) -> Result<Self, StartError> {
+        let metrics = metrics::install()?;
+        let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
+        let store = Store::open_with(home, components::store_options(&config), Arc::clone(&clock)).await?;
+        let upstream = Arc::new(components::upstream(&config)?);
+        let known_node = store.node_address().await?;
+        let (node_watcher, node) = NodeWatcher::new(Arc::clone(&upstream), known_node);
+        let reader = components::reader(&config)?;
+        let access = components::access(&config, Arc::clone(&reader))?;
+        let sessions = components::sessions(&config, &store)?;
+        let (governance_follower, governance) = components::governance(&config, Arc::clone(&reader));
+        let (standing_follower, standing) = components::standing(&config, &reader, &sessions)?;
+        let sign_in = SignIn::new(
+            &components::sign_in(&config),
+            store.clone(),
+            Arc::clone(&access) as _,
+            Arc::clone(&reader) as _,
+            Arc::clone(&clock),
+        )?
+        .governed(governance.clone());
+        let tunnel_config = components::tunnel_config(&config)?;
+        let tunnel = components::tunnel(&config, node.clone())?;
+        let evictor = Evictor::new(store.clone(), Arc::clone(&tunnel));
+        let evictor = Arc::new(evictor.with_node_check(node::liveness_check(Arc::clone(&upstream))));
+        let admission = Admission::new(
+            Arc::clone(&access),
+            Arc::clone(&sessions),
+            store.clone(),
+            AdmissionPolicy::from(&config.policy),
+            Arc::clone(&evictor),
+            Arc::clone(&clock),
+            AdmissionSettings {
+                sign_in_url: components::sign_in_page(&config),
+                unbound_ttl: config.binding.ttl,
+            },
+        );
+        let admission = Arc::new(admission.governed(governance.clone()).standing(standing));
+        let enforcer = Enforcer::new(EnforcerDeps {
+            store: store.clone(),
+            access: Arc::clone(&access),
+            admission: Arc::clone(&admission),
+            sessions: Arc::clone(&sessions),
+            evictor: Arc::clone(&evictor),
+            clock: Arc::clone(&clock),
+            foreign_peers: config.tunnel.foreign_peers,
+        });
+        let (event_follower, changes, watched) =
+            components::follower(&config, reader, &access, &store).await?;
+        let handshakes = Arc::new(HandshakeHandler::new(
+            Arc::clone(&admission),
+            Arc::clone(&enforcer),
+            Arc::clone(&upstream),
+            store.clone(),
+            clock,
+            config.tunnel.service()?,
+            node.clone(),
+        ));
+        let (rate, shutdown_timeout) =
+            (Arc::new(ClientRateLimiter::new(&config.limits)), config.gate.shutdown_timeout);
+        let (devices, limits) = (sign_in.device_limits(), sign_in.rate_limiter());
+        let api = GateApi::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
+        let edge =
+            Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
+
+        let guard = admin_guard::admin_guard(home, &config, node.clone(), store.clone())?;
+        let (listener, admin_listener) = listen(home, &config, edge).await?;
+
+        let reload_targets = Arc::new(ReloadTargets {
+            admission: Arc::clone(&admission),
+            access: Arc::clone(&access),
+            enforcer: Arc::clone(&enforcer),
+            governance: governance.clone(),
+            watched,
+            rate: Arc::clone(&rate),
+            devices,
+        });
+        let reload = Arc::new(reload_targets.reload(home, config));
+        let health = Arc::new(Health::new(HealthDeps {
+            node: node.clone(),
+            sessions: Arc::clone(&sessions),
+            access: Arc::clone(&access),
+            governance,
+            admission: Arc::clone(&admission),
+            store: store.clone(),
+            max_peers: tunnel_config.max_peers_of_node(),
+        }));
+        let admin =
+            AdminApi { health, metrics, store: store.clone(), enforcer: Arc::clone(&enforcer), reload };
+        let admin_routes = guard.guard_routes(admin.routes());
+        Ok(Self {
+            shutdown_timeout,
+            listener,
+            admin_listener,
+            admin_routes,
+            store,
+            known_node,
+            node,
+            node_watcher,
+            standing_follower,
+            governance_follower,
+            event_follower,
+            changes,
+            access,
+            admission,
+            sessions,
+            evictor,
+            enforcer,
+            tunnel,
+            reload_targets,
+            rate_limiters: (rate, limits),
+        })
+    }
+
+    /// Starts all tasks.
+    pub fn spawn(self) -> Drain {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let node = || self.node.clone();
+        // Serve the operator.
+        tasks.spawn(admin::serve(self.admin_listener, self.admin_routes, stop.clone()));
+        // Follow the node, its standing, governance and the existing cards.
+        tasks.spawn(self.node_watcher.run(stop.clone()));
+        tasks.spawn(components::persist_node_address(
+            node(),
+            self.known_node,
+            self.store.clone(),
+            stop.clone(),
+        ));
+        tasks.spawn(components::follow_standing(
+            self.standing_follower,
+            node(),
+            &self.admission,
+            stop.clone(),
+        ));
+        tasks.spawn(self.reload_targets.follow(self.governance_follower, node(), stop.clone()));
+        tasks.spawn(components::follow_cards(self.access, stop.clone()));
+        // Follow sessions on the hub and events on Ethereum, and enforce what follows from them.
+        tasks.spawn(components::follow_sessions(self.sessions, node(), self.evictor, stop.clone()));
+        tasks.spawn(components::follow_events(
+            self.event_follower,
+            self.changes,
+            Arc::clone(&self.enforcer),
+            stop.clone(),
+        ));
+        tasks.spawn(self.enforcer.run(stop.clone()));
+        tasks.spawn(components::maintain_tunnel(self.tunnel, stop.clone()));
+        tasks.spawn(components::sweep_limiters(self.rate_limiters, LIMITER_SWEEP_INTERVAL, stop.clone()));
+        // Serve clients last.
+        let serving = tasks.spawn(self.listener.serve(stop.clone(), self.shutdown_timeout));
+        Drain { stop, tasks, serving, store: self.store, shutdown_timeout: self.shutdown_timeout }
+    }
 }
 
 /// Binds both addresses before anything starts, so that an occupied address has no side effects.
@@ -173,28 +257,4 @@ async fn listen(
         "the gate is open"
     );
     Ok((listener, private))
-}
-
-/// Waits for running tasks within a time limit, so that a hanging task cannot prevent the database from being closed
-/// before the supervisor kills the process.
-async fn drain(serving: JoinHandle<()>, tasks: TaskTracker, patience: Duration) {
-    let ended = async {
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "the listener failed");
-        }
-        tasks.wait().await;
-    };
-    if tokio::time::timeout(patience + SHUTDOWN_GRACE, ended).await.is_err() {
-        tracing::warn!("tasks still running after the shutdown timeout were cancelled");
-    }
-}
-
-async fn wait_for_shutdown_signal() -> Result<(), StartError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::node::NodeState;
 use crate::access::Access;
 use crate::admission::{Admission, Sessions};
 use crate::governance::Governance;
+use crate::node::NodeState;
 use crate::store::Store;
 
 /// A missing dependency of an admission.
@@ -32,16 +32,28 @@ impl NotReady {
 /// Peer limit of a stock node by default: `MaxQoSMaxPeers` in its `config/qos.go`.
 const DEFAULT_MAX_PEERS: u64 = 250;
 
+/// Components that [`Health`] queries.
+pub struct HealthDeps {
+    /// State of the node.
+    pub node: watch::Receiver<NodeState>,
+    /// Sessions on the hub.
+    pub sessions: Arc<Sessions>,
+    /// Ethereum and the cards.
+    pub access: Arc<Access>,
+    /// Governance.
+    pub governance: Governance,
+    /// Standing of the node, as admissions see it.
+    pub admission: Arc<Admission>,
+    /// Database.
+    pub store: Store,
+    /// Peer limit of the node; `None`: that of a stock node by default.
+    pub max_peers: Option<u64>,
+}
+
 /// Dependencies of admissions, queried on demand.
 pub struct Health {
-    node: watch::Receiver<NodeState>,
-    sessions: Arc<Sessions>,
-    access: Arc<Access>,
-    governance: Governance,
-    admission: Arc<Admission>,
+    deps: HealthDeps,
     started: SystemTime,
-    store: Store,
-    max_peers: u64,
 }
 
 /// The node's peer table.
@@ -67,48 +79,34 @@ impl PeerSlots {
 
 impl Health {
     /// Creates the readiness check of these components.
-    pub fn new(
-        node: watch::Receiver<NodeState>,
-        sessions: Arc<Sessions>,
-        access: Arc<Access>,
-        governance: Governance,
-        admission: Arc<Admission>,
-        store: Store,
-    ) -> Self {
-        let (started, max_peers) = (SystemTime::now(), DEFAULT_MAX_PEERS);
-        Self { node, sessions, access, governance, admission, started, store, max_peers }
-    }
-
-    /// Sets the peer limit of the node.
-    #[must_use]
-    pub fn with_max_peers(self, max_peers: Option<u64>) -> Self {
-        Self { max_peers: max_peers.unwrap_or(DEFAULT_MAX_PEERS), ..self }
+    pub fn new(deps: HealthDeps) -> Self {
+        Self { deps, started: SystemTime::now() }
     }
 
     /// Usage of the node's peer table.
     pub fn slots(&self) -> PeerSlots {
         PeerSlots {
-            held: self.store.peer_slots_in_use() as u64,
-            node_peers: self.node.borrow().peers,
-            limit: self.max_peers,
+            held: self.deps.store.peer_slots_in_use() as u64,
+            node_peers: self.deps.node.borrow().peers,
+            limit: self.deps.max_peers.unwrap_or(DEFAULT_MAX_PEERS),
         }
     }
 
     /// Returns the missing dependencies.
     pub async fn not_ready(&self) -> Vec<NotReady> {
         let trouble =
-            self.store.write_outage().map(|trouble| NotReady::new("store", trouble.why, trouble.since));
+            self.deps.store.write_outage().map(|trouble| NotReady::new("store", trouble.why, trouble.since));
         let mut not_ready: Vec<_> = trouble.into_iter().collect();
-        if let Some((why, since)) = self.node.borrow().down.clone() {
+        if let Some((why, since)) = self.deps.node.borrow().down.clone() {
             not_ready.push(NotReady::new("node", why, since));
         }
-        let hub = self.sessions.health();
+        let hub = self.deps.sessions.health();
         not_ready.extend(hub.down.map(|why| NotReady::new("hub", why, hub.since)));
-        let ungoverned = self.governance.problem();
+        let ungoverned = self.deps.governance.problem();
         not_ready.extend(ungoverned.map(|why| NotReady::new("governance", why, self.started)));
-        let standing = self.admission.standing_problem();
+        let standing = self.deps.admission.standing_problem();
         not_ready.extend(standing.map(|(why, since)| NotReady::new("standing", why, since)));
-        let ethereum = self.access.status().await.problems;
+        let ethereum = self.deps.access.status().await.problems;
         not_ready.extend(
             ethereum.into_iter().map(|problem| {
                 NotReady::new(problem.part, problem.reason, time_before_now(problem.duration))
