@@ -20,7 +20,7 @@ pub fn sign_in(bytes: &[u8]) {
 
 fn message(text: &str) {
     let Some(said) = signin::fuzz::parse_message(text) else { return };
-    assert_eq!(said.again, text, "another spelling");
+    assert_eq!(said.rendered, text, "another spelling");
     assert!(text.len() <= 4096 && text.is_ascii(), "no message of ours");
     let (life, most) = (said.expires_at - said.issued_at, 86_400);
     assert!((1..=most).contains(&life), "it lives {life} s");

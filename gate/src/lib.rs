@@ -4,21 +4,21 @@
 
 pub mod access;
 pub mod admission;
-mod keyed_rate_limiter;
+pub mod app;
 pub mod client_key;
 pub mod config;
 pub mod doctor;
 pub mod edge;
 pub mod enforce;
 pub mod governance;
+mod keyed_rate_limiter;
 pub mod node;
 pub mod ops;
+mod poll_backoff;
 pub mod redact;
 pub mod refusal;
-mod poll_backoff;
-pub mod app;
+mod run_to_completion;
 pub mod signin;
 pub mod standing;
 pub mod store;
-mod run_to_completion;
 pub mod web;

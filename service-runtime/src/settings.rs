@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_overrides_the_file() {
+    fn environment_overrides_file() {
         let lamp = load("rooms = []\nwatts = 5", &[("LAMP__ROOMS", "hall,attic"), ("OTHER", "x")]).unwrap();
         assert_eq!(lamp, Lamp { rooms: vec!["hall".to_owned(), "attic".to_owned()], watts: 5 });
     }

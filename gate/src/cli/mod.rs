@@ -16,8 +16,8 @@ use clap::{Parser, Subcommand};
 use service_runtime::causes::with_causes;
 use service_runtime::exit;
 use service_runtime::settings::{ConfigError, Settings as _};
-use sovereign_gate::config::Config;
 use sovereign_gate::app::{self, StartError};
+use sovereign_gate::config::Config;
 
 use self::operator::GateClient;
 

@@ -6,10 +6,10 @@ mod template;
 mod validate;
 
 pub use sections::{
-    Finality,     BindingSection, CacheSection, CollectionSection, DelegationSection, EthereumSection, ForeignPeers,
-    GateSection, GovernanceSection, HubSection, LimitsSection, LogSection, MemesSection, PlanDevices,
-    PolicySection, RegistrySection, RetentionSection, SessionRule, StandardName, StandingSourceName, TierName,
-    TierSection, TokenId, TunnelSection, WhenFull,
+    BindingSection, CacheSection, CollectionSection, DelegationSection, EthereumSection, Finality,
+    ForeignPeers, GateSection, GovernanceSection, HubSection, LimitsSection, LogSection, MemesSection,
+    PlanDevices, PolicySection, RegistrySection, RetentionSection, SessionRule, StandardName,
+    StandingSourceName, TierName, TierSection, TokenId, TunnelSection, WhenFull,
 };
 use serde::{Deserialize, Serialize};
 use service_runtime::settings::{Invalid, Settings};

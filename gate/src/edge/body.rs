@@ -1,4 +1,4 @@
-//! Reading a request's body whole: bounded in size and in time.
+//! Reads a request body completely, bounded in size and time.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::refusal::Refusal;
 
-/// Stock clients send less than a kilobyte; who needs longer than this is not sending.
-const LONGEST: Duration = Duration::from_secs(10);
+/// Timeout of a body: stock clients send less than a kilobyte.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is taken off, and for how long, of a body that is refused by its announced length.
-const LINGER_BYTES: usize = 256 * 1024;
-const LINGER: Duration = Duration::from_millis(300);
+/// Size and time limits of the discarded part of a body that is refused by its `Content-Length`.
+const MAX_DISCARDED_BYTES: usize = 256 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Reads the body of `request`, at most `limit` bytes.
-pub(super) async fn read<B>(
+pub(super) async fn read_body<B>(
     request: Request<B>,
     limit: usize,
 ) -> Result<(http::request::Parts, Bytes), Refusal>
@@ -26,14 +26,14 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (parts, body) = request.into_parts();
-    if announced(&parts.headers).is_some_and(|length| length > limit as u64) {
-        // Who is cut off while sending may never see the answer: what is on its way is taken off first.
-        let rest = Limited::new(body, LINGER_BYTES).collect();
-        // How that ends makes no difference to the answer.
-        let _ = tokio::time::timeout(LINGER, rest).await;
+    if content_length(&parts.headers).is_some_and(|length| length > limit as u64) {
+        // A client that is disconnected while it sends may never read the response, so sent data is discarded first.
+        let rest = Limited::new(body, MAX_DISCARDED_BYTES).collect();
+        // The result does not affect the response.
+        let _ = tokio::time::timeout(DISCARD_TIMEOUT, rest).await;
         return Err(Refusal::TooLarge { limit });
     }
-    match tokio::time::timeout(LONGEST, Limited::new(body, limit).collect()).await {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok((parts, collected.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge { limit }),
         Ok(Err(error)) => Err(Refusal::Malformed(format!("body did not arrive: {error}"))),
@@ -41,6 +41,6 @@ where
     }
 }
 
-fn announced(headers: &http::HeaderMap) -> Option<u64> {
+fn content_length(headers: &http::HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

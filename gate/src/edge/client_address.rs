@@ -1,8 +1,8 @@
-//! The client's true address, told to the node exactly once.
+//! Headers that tell the node the true address of the client.
 //!
-//! The node's framework trusts the leftmost `X-Forwarded-For` and `X-Real-IP`. Whatever a client sends under
-//! those names, or under names that some stack reads as them, is removed before ours is inserted: appending
-//! would let anybody forge an address, and leaving it out would put all clients into one rate-limit bucket.
+//! The node's framework trusts the leftmost `X-Forwarded-For` and `X-Real-IP`. Headers of a client with these names, or
+//! with names that some stack treats as equal, are removed before the gate inserts its own: appending would let a client
+//! forge its address, and no header would put all clients into one rate-limit bucket of the node.
 
 use std::net::IpAddr;
 
@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// Headers by which some proxy or framework learns a client's address, in the spelling with dashes.
-const FORGEABLE: &[&str] = &[
+/// Headers from which some proxy or framework reads the client address, spelled with dashes.
+const CLIENT_ADDRESS_HEADERS: &[&str] = &[
     "forwarded",
     "x-client-ip",
     "x-remote-ip",
@@ -31,17 +31,18 @@ const FORGEABLE: &[&str] = &[
     "remote-addr",
 ];
 
-/// Whether a header of this name may tell a client's address to somebody.
-pub(super) fn tells_an_address(name: &str) -> bool {
-    // Some stacks read `_` and `.` as `-`.
+/// Returns whether some software reads the client address from a header of this name.
+pub(super) fn is_client_address_header(name: &str) -> bool {
+    // Some stacks treat `_` and `.` as `-`.
     let dashed = name.replace(['_', '.'], "-");
     ["x-forwarded", "x-real-"].iter().any(|prefix| dashed.starts_with(prefix))
-        || FORGEABLE.contains(&dashed.as_str())
+        || CLIENT_ADDRESS_HEADERS.contains(&dashed.as_str())
 }
 
-/// Removes every claim about the client's address and inserts the true one.
-pub(super) fn replace(headers: &mut HeaderMap, client: IpAddr) {
-    let forged: Vec<_> = headers.keys().filter(|name| tells_an_address(name.as_str())).cloned().collect();
+/// Removes every client address header and inserts the true address.
+pub(super) fn replace_client_address(headers: &mut HeaderMap, client: IpAddr) {
+    let forged: Vec<_> =
+        headers.keys().filter(|name| is_client_address_header(name.as_str())).cloned().collect();
     for name in forged {
         headers.remove(name);
     }
@@ -57,17 +58,17 @@ mod tests {
 
     use super::*;
 
-    fn told(headers: &HeaderMap) -> Vec<(String, String)> {
-        let mut told: Vec<_> = headers
+    fn sorted_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+        let mut pairs: Vec<_> = headers
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect();
-        told.sort();
-        told
+        pairs.sort();
+        pairs
     }
 
     #[test]
-    fn claims_are_replaced_by_the_truth() {
+    fn replaces_client_address_headers_with_the_true_address() {
         let mut headers = HeaderMap::new();
         for name in ["x-forwarded-for", "X-Real-IP", "x_forwarded_for", "forwarded", "x.real.ip"] {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
@@ -76,19 +77,19 @@ mod tests {
         }
         headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
         headers.insert("x-other", HeaderValue::from_static("kept"));
-        replace(&mut headers, "::ffff:10.1.2.3".parse().unwrap());
+        replace_client_address(&mut headers, "::ffff:10.1.2.3".parse().unwrap());
         let wanted = [("x-forwarded-for", "10.1.2.3"), ("x-other", "kept"), ("x-real-ip", "10.1.2.3")];
-        assert_eq!(told(&headers), wanted.map(|(n, v)| (n.to_owned(), v.to_owned())));
+        assert_eq!(sorted_headers(&headers), wanted.map(|(n, v)| (n.to_owned(), v.to_owned())));
     }
 
     proptest! {
         #[test]
-        fn never_more_than_one_claim_survives(names in prop::collection::vec("[xX][-_.]([fF]orwarded|[rR]eal)[-_.]([fF]or|[iI][pP])", 0..8)) {
+        fn keeps_no_client_address_header_of_the_client(names in prop::collection::vec("[xX][-_.]([fF]orwarded|[rR]eal)[-_.]([fF]or|[iI][pP])", 0..8)) {
             let mut headers = HeaderMap::new();
             for name in &names {
                 headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static("6.6.6.6"));
             }
-            replace(&mut headers, "1.2.3.4".parse().unwrap());
+            replace_client_address(&mut headers, "1.2.3.4".parse().unwrap());
             prop_assert!(headers.values().all(|value| value == "1.2.3.4"));
             prop_assert_eq!(headers.len(), 2);
         }

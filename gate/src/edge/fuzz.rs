@@ -1,4 +1,4 @@
-//! For the fuzzer: the head of a request, and the body of a sign-in.
+//! Entry points for the fuzzer: request heads and sign-in bodies.
 
 use std::net::IpAddr;
 
@@ -6,41 +6,41 @@ use bytes::Bytes;
 use http::Request;
 use http::request::Parts;
 
-use super::forward::Upstream;
-use super::rules::{Destination, destination};
+use super::rules::{Destination, classify};
+use super::upstream::Upstream;
 use super::{client_address, parameters};
 
-/// Where a request goes.
+/// Route of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goes {
-    /// To the calls below `/gate/`.
-    ToTheGate,
-    /// To the node once it is admitted.
-    AsAHandshake,
-    /// To the node.
-    ToTheNode,
+pub enum RequestRoute {
+    /// The API below `/gate/`.
+    Gate,
+    /// The node, after admission.
+    Handshake,
+    /// The node.
+    Node,
 }
 
 impl Upstream {
-    /// What a request is to the gate, and the head that would go to the node; nothing if it is refused.
-    pub fn would_send(&self, request: Request<()>, client: IpAddr) -> Option<(Goes, Parts)> {
-        let goes = match destination(&request).ok()? {
-            Destination::Gate => Goes::ToTheGate,
-            Destination::Handshake => Goes::AsAHandshake,
-            Destination::Node(_) => Goes::ToTheNode,
+    /// Returns the route of a request and the head that would be sent to the node; `None` if it is refused.
+    pub fn route_request(&self, request: Request<()>, client: IpAddr) -> Option<(RequestRoute, Parts)> {
+        let goes = match classify(&request).ok()? {
+            Destination::Gate => RequestRoute::Gate,
+            Destination::Handshake => RequestRoute::Handshake,
+            Destination::Node(_) => RequestRoute::Node,
         };
         let (parts, ()) = request.into_parts();
-        let (sent, _) = self.request(parts, Bytes::new(), client).ok()?.into_parts();
+        let (sent, _) = self.build_request(parts, Bytes::new(), client).ok()?.into_parts();
         Some((goes, sent))
     }
 }
 
-/// Whether a header of this name is taken off.
-pub fn tells_an_address(name: &str) -> bool {
-    client_address::tells_an_address(name)
+/// Returns whether a header of this name is removed.
+pub fn is_client_address_header(name: &str) -> bool {
+    client_address::is_client_address_header(name)
 }
 
-/// Message and signature of a sign-in.
-pub fn sign_in_body(bytes: &[u8]) -> Option<(String, String)> {
-    parameters::signed_message(bytes).ok().map(|signed| (signed.message, signed.signature))
+/// Returns message and signature of a sign-in body.
+pub fn parse_sign_in_body(bytes: &[u8]) -> Option<(String, String)> {
+    parameters::parse_signed_message(bytes).ok().map(|signed| (signed.message, signed.signature))
 }

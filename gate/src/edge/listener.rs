@@ -1,4 +1,4 @@
-//! The listener: one port, bounded and drained gracefully.
+//! Listener of the advertised port: bounded connections, graceful drain.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,25 +13,25 @@ use tokio_util::task::TaskTracker;
 
 use super::Edge;
 use super::connection::Connection;
-use super::seats::Seats;
+use super::connection_limiter::ConnectionLimiter;
 
-/// How much of it all clients may take.
+/// Limits of the listener.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Connections in all.
+pub struct ListenerLimits {
+    /// Maximum open connections.
     pub connections: usize,
-    /// Connections of one client; 0: as many as there are.
+    /// Maximum open connections of one client; 0 disables the limit.
     pub connections_per_client: usize,
-    /// Bytes of a request's head.
+    /// Maximum size of a request head in bytes.
     pub header_bytes: usize,
 }
 
-/// The door: a bound port and what is needed to serve it.
+/// A bound port and the components that serve it.
 pub struct Listener {
     tcp: TcpListener,
     tls: TlsAcceptor,
     permits: Arc<Semaphore>,
-    seats: Arc<Seats>,
+    per_client: Arc<ConnectionLimiter>,
     header_bytes: usize,
     edge: Arc<Edge>,
 }
@@ -41,30 +41,30 @@ impl Listener {
     pub async fn bind(
         address: SocketAddr,
         tls: Arc<rustls::ServerConfig>,
-        bounds: Bounds,
+        bounds: ListenerLimits,
         edge: Arc<Edge>,
     ) -> io::Result<Self> {
         Ok(Self {
             tcp: TcpListener::bind(address).await?,
             tls: tls.into(),
             permits: Arc::new(Semaphore::new(bounds.connections)),
-            seats: Seats::new(bounds.connections_per_client),
+            per_client: ConnectionLimiter::new(bounds.connections_per_client),
             header_bytes: bounds.header_bytes,
             edge,
         })
     }
 
-    /// The address that is really bound.
+    /// Returns the bound address.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 
-    /// Serves until `stop`, then lets requests under way finish, for at most `drain`.
+    /// Serves until `stop`, then waits for requests in flight, at most `drain`.
     pub async fn serve(self, stop: CancellationToken, drain: Duration) {
         let connections = TaskTracker::new();
         while let Some((stream, peer, permit)) = self.accept(&stop).await {
-            let Some(seat) = self.seats.take(peer.ip().into()) else {
-                tracing::debug!("a client has as many connections as it may");
+            let Some(client_permit) = self.per_client.try_acquire(peer.ip().into()) else {
+                tracing::debug!("connection refused: client is at its limit");
                 continue;
             };
             let connection = Connection {
@@ -78,18 +78,18 @@ impl Listener {
                 if let Err(error) = connection.serve(stream).await {
                     tracing::debug!(%error, "connection ended early");
                 }
-                drop((seat, permit));
+                drop((client_permit, permit));
             });
         }
         drop(self.tcp);
         connections.close();
         if tokio::time::timeout(drain, connections.wait()).await.is_err() {
-            tracing::warn!("requests still under way after the shutdown time-out were cut");
+            tracing::warn!("requests in flight cancelled after the shutdown timeout");
         }
     }
 
-    /// The next connection, or `None` when it is time to stop. Beyond the limit of connections nothing is
-    /// accepted, so that the rest waits in the system's queue and costs nothing here.
+    /// Returns the next connection; `None` after `stop`. At the connection limit nothing is accepted: further clients
+    /// wait in the backlog of the socket and cost nothing here.
     async fn accept(
         &self,
         stop: &CancellationToken,
@@ -100,7 +100,7 @@ impl Listener {
                 match self.tcp.accept().await {
                     Ok((stream, peer)) => return Some((stream, peer, permit)),
                     Err(error) => {
-                        // Out of descriptors, or a client that left: neither ends the service.
+                        // Out of file descriptors, or an aborted connection: the listener continues.
                         tracing::warn!(%error, "cannot accept a connection");
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }

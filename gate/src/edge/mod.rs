@@ -1,24 +1,25 @@
-//! The door: what arrives on the advertised port, and where it goes. Only this room knows headers.
+//! HTTP edge: listener, TLS, limits and routing of the advertised port. Only this module knows HTTP headers.
 //!
-//! `/gate/…` is ours, `POST /` is the handshake and needs an admission, everything else is the node's and
-//! passes unchanged.
+//! `/gate/…` is the API of the gate. `POST /` is the handshake and needs an admission. Every other request is forwarded
+//! to the node unchanged.
 
-mod answer;
-mod api;
 mod body;
 mod client_address;
+mod client_rate_limiter;
 mod connection;
-mod forward;
+mod connection_limiter;
+mod envelope;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod gate_api;
 mod handshake;
+mod in_flight;
 mod listener;
+mod node_info;
 mod parameters;
-mod rate;
 mod rules;
-mod seats;
 pub mod tls;
-mod under_way;
+mod upstream;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -28,65 +29,69 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tracing::Instrument as _;
 
-pub use self::answer::Body;
-use self::answer::Refused;
-pub use self::api::Api;
-pub use self::forward::{Unanswered, Upstream};
-pub use self::handshake::Handshakes;
-pub use self::listener::{Bounds, Listener};
-pub use self::rate::PerAddress;
+pub use self::client_rate_limiter::ClientRateLimiter;
+pub use self::envelope::Body;
+use self::envelope::RefusalResponse;
+pub use self::gate_api::GateApi;
+pub use self::handshake::HandshakeHandler;
+pub use self::listener::{Listener, ListenerLimits};
 use self::rules::Destination;
+pub use self::upstream::{Upstream, UpstreamError};
 
-/// Everything behind the listener.
+/// Routes requests to the API of the gate, to admission or to the node.
 pub struct Edge {
     upstream: Arc<Upstream>,
-    handshakes: Arc<Handshakes>,
-    api: Arc<Api>,
-    rate: Arc<PerAddress>,
+    handshakes: Arc<HandshakeHandler>,
+    api: Arc<GateApi>,
+    rate: Arc<ClientRateLimiter>,
     body_bytes: usize,
 }
 
 impl Edge {
-    /// The door in front of these.
+    /// Creates the router in front of these components.
     pub fn new(
         upstream: Arc<Upstream>,
-        handshakes: Arc<Handshakes>,
-        api: Api,
-        rate: Arc<PerAddress>,
+        handshakes: Arc<HandshakeHandler>,
+        api: GateApi,
+        rate: Arc<ClientRateLimiter>,
         body_bytes: usize,
     ) -> Self {
         Self { upstream, handshakes, api: Arc::new(api), rate, body_bytes }
     }
 
-    /// Answers one request of `client`. Never fails: whatever is wrong becomes an answer in the envelope.
+    /// Answers one request of `client`. Never fails: every error becomes an error envelope.
     pub(crate) async fn handle(
         self: Arc<Self>,
         client: IpAddr,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
-        // Everything that is logged on the way carries the number of the request; so does the answer to one
-        // that we failed.
+        // Every log line of the request carries this id, and so does the response to an internal error.
         let id = format!("{:016x}", rand::random::<u64>());
         let span = tracing::info_span!("request", id);
         let answered = self.route(client.to_canonical(), request).instrument(span).await;
-        Ok(answered.unwrap_or_else(|refused| refused.answer(&id)))
+        Ok(answered.unwrap_or_else(|refused| refused.into_response(&id)))
     }
 
-    async fn route(&self, client: IpAddr, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
-        let destination = rules::destination(&request).map_err(Refused::and_close)?;
+    async fn route(
+        &self,
+        client: IpAddr,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, RefusalResponse> {
+        let destination = rules::classify(&request).map_err(RefusalResponse::closing)?;
         self.rate.check(client.into())?;
-        // A body that did not arrive whole leaves the connection in the middle of it.
-        let (parts, body) = body::read(request, self.body_bytes).await.map_err(Refused::and_close)?;
+        // An incomplete body leaves the connection in an undefined state, so it is closed.
+        let (parts, body) =
+            body::read_body(request, self.body_bytes).await.map_err(RefusalResponse::closing)?;
         let answered = match destination {
             Destination::Gate => {
-                return self.api.answer(client, &parts, &body).await.map_err(Refused::to_our_page);
+                return self.api.answer(client, &parts, &body).await.map_err(RefusalResponse::same_origin);
             }
             Destination::Handshake => {
-                // Boxed, because it is much larger than what every other request needs.
+                // Boxed: this future is much larger than those of other requests.
                 Box::pin(Arc::clone(&self.handshakes).answer(client, parts, body)).await
             }
             Destination::Node(proof) => self.upstream.forward(proof, parts, body, client).await,
         };
-        answered.map_err(Refused::from)
+        answered.map_err(RefusalResponse::from)
     }
 }

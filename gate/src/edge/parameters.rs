@@ -1,4 +1,4 @@
-//! Parameters of our own calls: known names only, each once.
+//! Parameters of API requests: known names only, each at most once.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 pub(super) struct Parameters(BTreeMap<&'static str, String>);
 
 impl Parameters {
-    /// Reads `query`; only `known` names, each at most once.
+    /// Parses `query`; accepts only `known` names, each at most once.
     pub(super) fn parse(query: Option<&str>, known: &[&'static str]) -> Result<Self, Refusal> {
         let mut found = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -27,12 +27,12 @@ impl Parameters {
         Ok(Self(found))
     }
 
-    /// A parameter that must be there.
+    /// Returns a mandatory parameter.
     pub(super) fn required<T: FromStr<Err: Display>>(&self, name: &'static str) -> Result<T, Refusal> {
         self.optional(name)?.ok_or_else(|| malformed("missing parameter", name))
     }
 
-    /// A parameter that may be left out or empty.
+    /// Returns an optional parameter; an empty one counts as missing.
     pub(super) fn optional<T: FromStr<Err: Display>>(
         &self,
         name: &'static str,
@@ -42,11 +42,11 @@ impl Parameters {
     }
 }
 
-/// An Ethereum address as people write it: with `0x`, in one case or with the checksum of EIP-55, so that a
-/// slip of the hand names nobody else.
-pub(super) struct Wallet(pub(super) Address);
+/// An Ethereum address with `0x`, in one case or with its EIP-55 checksum, so that a typing error does not name another
+/// wallet.
+pub(super) struct WalletParameter(pub(super) Address);
 
-impl FromStr for Wallet {
+impl FromStr for WalletParameter {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -63,7 +63,7 @@ impl FromStr for Wallet {
     }
 }
 
-/// Body of a sign-in. Other keys, and a key given twice, are refused by serde.
+/// Body of a sign-in. Serde rejects unknown and duplicate keys.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignedMessage {
@@ -71,8 +71,8 @@ pub(super) struct SignedMessage {
     pub(super) signature: String,
 }
 
-/// Reads the body of a sign-in.
-pub(super) fn signed_message(body: &[u8]) -> Result<SignedMessage, Refusal> {
+/// Parses the body of a sign-in.
+pub(super) fn parse_signed_message(body: &[u8]) -> Result<SignedMessage, Refusal> {
     if !is_object(body) {
         return Err(malformed("body", "not an object"));
     }
@@ -80,7 +80,7 @@ pub(super) fn signed_message(body: &[u8]) -> Result<SignedMessage, Refusal> {
 }
 
 fn malformed(what: &str, detail: impl Display) -> Refusal {
-    // Whatever a client sent comes back at most in part.
+    // Bounds the echo of client input.
     let detail: String = detail.to_string().chars().take(100).collect();
     Refusal::Malformed(format!("{what}: {detail}"))
 }
@@ -92,33 +92,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_names_once_each() {
+    fn accepts_known_names_once_each() {
         let parse = |query| Parameters::parse(Some(query), &["wallet", "vault"]);
         let wallet = "0x33fd426905f149f8376e227d0c9d3340aad17af1";
         let query = format!("wallet={wallet}&vault=");
         let good = parse(query.as_str()).unwrap();
-        assert_eq!(good.required::<Wallet>("wallet").unwrap().0, wallet.parse::<Address>().unwrap());
-        assert!(good.optional::<Wallet>("vault").unwrap().is_none());
-        for bad in ["wallet=1&wallet=1", "Wallet=1", "x=1"] {
+        assert_eq!(good.required::<WalletParameter>("wallet").unwrap().0, wallet.parse::<Address>().unwrap());
+        assert!(good.optional::<WalletParameter>("vault").unwrap().is_none());
+        for bad in ["wallet=1&wallet=1", "WalletParameter=1", "x=1"] {
             assert_eq!(parse(bad).err().unwrap().code(), 101, "{bad}");
         }
         for missing in ["wallet=0x12", ""] {
-            assert_eq!(parse(missing).unwrap().required::<Wallet>("wallet").err().unwrap().code(), 101);
+            assert_eq!(
+                parse(missing).unwrap().required::<WalletParameter>("wallet").err().unwrap().code(),
+                101
+            );
         }
     }
 
     #[test]
-    fn an_address_is_in_one_case_or_has_its_checksum() {
+    fn accepts_address_in_one_case_or_with_checksum() {
         let good = "0x33FD426905F149f8376e227d0C9D3340AaD17aF1";
-        assert!([good, &good.to_lowercase()].iter().all(|text| text.parse::<Wallet>().is_ok()));
+        assert!([good, &good.to_lowercase()].iter().all(|text| text.parse::<WalletParameter>().is_ok()));
         let (slip, prefix) = (good.replace("FD", "fD"), good.replace("0x", "0X"));
         let bad = [&good[2..], &slip, "0x33FD", &prefix, ""];
-        assert!(bad.iter().all(|text| text.parse::<Wallet>().is_err()));
+        assert!(bad.iter().all(|text| text.parse::<WalletParameter>().is_err()));
     }
 
     #[test]
-    fn a_sign_in_has_two_texts_and_nothing_else() {
-        assert!(signed_message(br#"{"message":"m","signature":"0x"}"#).is_ok());
+    fn sign_in_body_has_two_strings_and_nothing_else() {
+        assert!(parse_signed_message(br#"{"message":"m","signature":"0x"}"#).is_ok());
         for bad in [
             &br#"{"message":"m"}"#[..],
             br#"{"message":"m","signature":"0x","signature":"0x"}"#,
@@ -129,7 +132,7 @@ mod tests {
             br#"{"message":"m","signature":"0x"} x"#,
             b"\xff",
         ] {
-            assert_eq!(signed_message(bad).unwrap_err().code(), 101);
+            assert_eq!(parse_signed_message(bad).unwrap_err().code(), 101);
         }
     }
 
@@ -137,13 +140,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_query_is_read_without_harm(query in "\\PC{0,200}") {
+        fn parses_any_query_without_panic(query in "\\PC{0,200}") {
             let _ = Parameters::parse(Some(&query), &KNOWN);
         }
 
-        /// What is read is what was written, however it was escaped; one more of anything is refused.
+        /// Parsing inverts serialisation, with any escapes; a duplicate is rejected.
         #[test]
-        fn what_is_written_is_read(values in prop::collection::vec("\\PC{1,40}", 3), again in 0..3_usize) {
+        fn parses_what_is_serialised_and_rejects_duplicates(values in prop::collection::vec("\\PC{1,40}", 3), again in 0..3_usize) {
             let mut written = form_urlencoded::Serializer::new(String::new());
             written.extend_pairs(KNOWN.iter().zip(&values));
             let query = written.finish();
@@ -157,22 +160,22 @@ mod tests {
             prop_assert!(Parameters::parse(Some(&escaped), &KNOWN).is_err(), "{}", escaped);
         }
 
-        /// An address has these spellings and no others: small letters, capitals, its checksum.
+        /// An address has three accepted spellings: lower case, upper case, checksum.
         #[test]
-        fn an_address_has_three_spellings(bytes: [u8; 20], flips in prop::collection::vec(any::<bool>(), 40)) {
+        fn address_has_three_spellings(bytes: [u8; 20], flips in prop::collection::vec(any::<bool>(), 40)) {
             let address = Address::from(bytes);
             let (checksum, small) = (address.to_checksum(None), hex::encode(bytes));
             let flipped: String = small.chars().zip(&flips)
                 .map(|(digit, flip)| if *flip { digit.to_ascii_uppercase() } else { digit }).collect();
             let good = [&checksum[2..], &small, &small.to_uppercase()].contains(&flipped.as_str());
-            let read = format!("0x{flipped}").parse::<Wallet>().ok().map(|wallet| wallet.0);
+            let read = format!("0x{flipped}").parse::<WalletParameter>().ok().map(|wallet| wallet.0);
             prop_assert_eq!(read, good.then_some(address));
-            prop_assert!(checksum.parse::<Wallet>().is_ok() && small.parse::<Wallet>().is_err());
+            prop_assert!(checksum.parse::<WalletParameter>().is_ok() && small.parse::<WalletParameter>().is_err());
         }
 
         #[test]
-        fn any_body_is_read_without_harm(body in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = signed_message(&body);
+        fn parses_any_body_without_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse_signed_message(&body);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a request must look like before anything else looks at it, so that gate and node cannot see two
-//! different requests in the same bytes.
+//! Routing rules: reject ambiguous requests, then classify the rest, so that gate and node cannot interpret the same
+//! bytes as two different requests.
 
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::{Method, Request, Version};
@@ -7,10 +7,10 @@ use percent_encoding::{percent_decode, percent_decode_str};
 
 use crate::refusal::Refusal;
 
-/// Where a request goes.
+/// Destination of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Destination {
-    /// Our own paths, below `/gate/`.
+    /// The API of the gate, below `/gate/`.
     Gate,
     /// The node's handshake.
     Handshake,
@@ -18,13 +18,12 @@ pub(super) enum Destination {
     Node(NotAHandshake),
 }
 
-/// Proof that a request was looked at and is no handshake: what may be forwarded without an admission. Only
-/// this module makes it.
+/// Proof that a request is not a handshake and may be forwarded without an admission. Only this module creates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAHandshake(());
 
-/// Sorts a request, or refuses it; after a refusal the connection must end.
-pub(super) fn destination<B>(request: &Request<B>) -> Result<Destination, Refusal> {
+/// Classifies a request or refuses it. After a refusal the connection must be closed.
+pub(super) fn classify<B>(request: &Request<B>) -> Result<Destination, Refusal> {
     refuse_ambiguous_framing(request)?;
     let path = request.uri().path();
     if path.starts_with("/gate/") {
@@ -35,15 +34,15 @@ pub(super) fn destination<B>(request: &Request<B>) -> Result<Destination, Refusa
     }
     match path {
         "/" | "" => Ok(Destination::Handshake),
-        other if may_mean_root(other) => {
+        other if may_resolve_to_root(other) => {
             Err(Refusal::Malformed("the handshake is POST / and no other spelling of it".into()))
         }
         _ => Ok(Destination::Node(NotAHandshake(()))),
     }
 }
 
-/// Lengths are given by Content-Length or by HTTP/2 framing. Transfer-Encoding, alone or beside
-/// Content-Length, is what request smuggling is made of, and no client of the node sends it.
+/// Refuses ambiguous framing. Only Content-Length or HTTP/2 framing states a length: Transfer-Encoding, alone or with
+/// Content-Length, enables request smuggling, and no client of the node sends it.
 fn refuse_ambiguous_framing<B>(request: &Request<B>) -> Result<(), Refusal> {
     let malformed = |text: &str| Err(Refusal::Malformed(text.into()));
     if request.headers().contains_key(TRANSFER_ENCODING) {
@@ -56,27 +55,27 @@ fn refuse_ambiguous_framing<B>(request: &Request<B>) -> Result<(), Refusal> {
         return malformed("no Host");
     }
     let (method, uri) = (request.method(), request.uri());
-    // A host alone is a target for proxies; `/` would be read into it.
+    // A target of a host alone is for proxies; the node would read it as `/`.
     let host_alone = uri.scheme().is_none() && uri.authority().is_some();
     if method == Method::CONNECT || uri.path() == "*" || host_alone {
         return malformed("this is no proxy");
     }
-    // Methods have a case. Who folds it would see a handshake where we see none.
+    // Methods are case-sensitive. A node that ignores case would see a handshake where the gate sees none.
     if method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
         return malformed("no such method");
     }
     Ok(())
 }
 
-/// Whether some server could read `path` as `/`: after decoding, only slashes, dots and parameters remain.
-fn may_mean_root(path: &str) -> bool {
+/// Returns whether some server could read `path` as `/`: after decoding, only slashes, dots and parameters remain.
+fn may_resolve_to_root(path: &str) -> bool {
     let once: Vec<u8> = percent_decode_str(path).collect();
-    // For servers that decode twice.
+    // Some servers decode twice.
     let twice: Vec<u8> = percent_decode(&once).collect();
-    [path.as_bytes(), &once, &twice].into_iter().any(walks_to_root)
+    [path.as_bytes(), &once, &twice].into_iter().any(resolves_to_root)
 }
 
-fn walks_to_root(path: &[u8]) -> bool {
+fn resolves_to_root(path: &[u8]) -> bool {
     let mut depth = 0_usize;
     for segment in path.split(|byte| matches!(byte, b'/' | b'\\')) {
         match segment.split(|byte| *byte == b';').next().unwrap_or_default() {
@@ -94,34 +93,34 @@ mod tests {
 
     use super::*;
 
-    fn sorted(method: &str, uri: &str) -> Option<Destination> {
+    fn classified(method: &str, uri: &str) -> Option<Destination> {
         let request = Request::builder().method(method).uri(uri).header(HOST, "h").body(()).unwrap();
-        destination(&request).ok()
+        classify(&request).ok()
     }
 
     #[test]
-    fn only_the_exact_path_is_the_handshake() {
-        assert_eq!(sorted("POST", "/"), Some(Destination::Handshake));
-        assert_eq!(sorted("POST", "/?x=1"), Some(Destination::Handshake));
-        assert_eq!(sorted("POST", "http://node.example/"), Some(Destination::Handshake));
-        assert_eq!(sorted("POST", "http://node.example"), Some(Destination::Handshake));
-        assert_eq!(sorted("GET", "/"), Some(Destination::Node(NotAHandshake(()))));
-        assert_eq!(sorted("POST", "/other"), Some(Destination::Node(NotAHandshake(()))));
-        assert_eq!(sorted("POST", "/gate/bindings"), Some(Destination::Gate));
-        assert_eq!(sorted("GET", "/gatehouse"), Some(Destination::Node(NotAHandshake(()))));
+    fn classifies_only_the_exact_path_as_handshake() {
+        assert_eq!(classified("POST", "/"), Some(Destination::Handshake));
+        assert_eq!(classified("POST", "/?x=1"), Some(Destination::Handshake));
+        assert_eq!(classified("POST", "http://node.example/"), Some(Destination::Handshake));
+        assert_eq!(classified("POST", "http://node.example"), Some(Destination::Handshake));
+        assert_eq!(classified("GET", "/"), Some(Destination::Node(NotAHandshake(()))));
+        assert_eq!(classified("POST", "/other"), Some(Destination::Node(NotAHandshake(()))));
+        assert_eq!(classified("POST", "/gate/bindings"), Some(Destination::Gate));
+        assert_eq!(classified("GET", "/gatehouse"), Some(Destination::Node(NotAHandshake(()))));
     }
 
     #[test]
-    fn hosts_alone_and_methods_in_small_letters_are_refused() {
+    fn rejects_host_only_targets_and_lower_case_methods() {
         for (method, uri) in
             [("GET", "mx"), ("POST", "x:80"), ("post", "/"), ("Post", "/x"), ("OPTIONS", "*")]
         {
-            assert_eq!(sorted(method, uri), None, "{method} {uri}");
+            assert_eq!(classified(method, uri), None, "{method} {uri}");
         }
     }
 
     #[test]
-    fn other_spellings_of_the_handshake_are_refused() {
+    fn rejects_other_spellings_of_the_handshake() {
         for path in [
             "//",
             "/.",
@@ -143,21 +142,21 @@ mod tests {
             "/gate/..",
         ] {
             if path.starts_with("/gate/") {
-                assert_eq!(sorted("POST", path), Some(Destination::Gate), "{path}");
+                assert_eq!(classified("POST", path), Some(Destination::Gate), "{path}");
             } else {
-                assert_eq!(sorted("POST", path), None, "{path}");
+                assert_eq!(classified("POST", path), None, "{path}");
             }
         }
     }
 
     #[test]
-    fn ambiguous_framing_is_refused() {
+    fn rejects_ambiguous_framing() {
         let build = |headers: &[(&str, &str)], version| {
             let mut request = Request::builder().method("POST").uri("/").version(version);
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            destination(&request.body(()).unwrap())
+            classify(&request.body(()).unwrap())
         };
         let refused = [
             build(&[("host", "h"), ("transfer-encoding", "chunked")], Version::HTTP_11),
@@ -166,23 +165,23 @@ mod tests {
         ];
         assert!(refused.iter().all(|answer| answer.as_ref().is_err_and(|reason| reason.code() == 101)));
         assert!(build(&[], Version::HTTP_10).is_ok());
-        assert_eq!(sorted("CONNECT", "node.example:443"), None);
-        assert_eq!(sorted("OPTIONS", "*"), None);
+        assert_eq!(classified("CONNECT", "node.example:443"), None);
+        assert_eq!(classified("OPTIONS", "*"), None);
     }
 
     const PARTS: [&str; 16] =
         ["/", "//", ".", "..", "%2e", "%2F", "%5C", "%3B", ";x", "%25", "2e", "2f", "%", "a", "gate", ""];
 
-    /// Ways to write `/` and what surrounds it, of which a path may be made.
-    fn spelling() -> impl Strategy<Value = String> {
+    /// Paths made of spellings of `/` and its surroundings.
+    fn path_spelling() -> impl Strategy<Value = String> {
         prop::collection::vec(prop::sample::select(&PARTS[..]), 0..8)
             .prop_map(|parts| format!("/{}", parts.concat()))
     }
 
     proptest! {
-        /// Whoever decodes up to twice, and then walks, finds the handshake only where it was found here.
+        /// A server that decodes up to twice and then resolves dots finds a handshake only where the gate does.
         #[test]
-        fn nothing_else_walks_to_the_handshake(path in spelling(), twice: bool) {
+        fn no_other_path_resolves_to_the_handshake(path in path_spelling(), twice: bool) {
             let mut plain = percent_decode_str(&path).decode_utf8_lossy().into_owned();
             if twice {
                 plain = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
@@ -195,7 +194,7 @@ mod tests {
                     other => walked.push(other),
                 }
             }
-            match sorted("POST", &path) {
+            match classified("POST", &path) {
                 Some(Destination::Handshake) => prop_assert_eq!(path, "/"),
                 Some(Destination::Gate) => prop_assert!(path.starts_with("/gate/")),
                 Some(Destination::Node(_)) => prop_assert!(!walked.is_empty(), "{path} is {plain}"),
@@ -204,9 +203,9 @@ mod tests {
         }
 
         #[test]
-        fn any_other_method_is_no_handshake(method in "[A-Z]{1,9}", path in spelling()) {
+        fn other_methods_are_no_handshake(method in "[A-Z]{1,9}", path in path_spelling()) {
             prop_assume!(method != "POST");
-            prop_assert_ne!(sorted(&method, &path), Some(Destination::Handshake));
+            prop_assert_ne!(classified(&method, &path), Some(Destination::Handshake));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The door's certificate. Stock clients do not check it, so by default it is our own P-256 one: its
-//! handshake costs half of that with the node's P-384 certificate.
+//! TLS certificate of the listener. Stock clients do not verify it, so the default is a self-signed P-256 certificate: its
+//! TLS handshake costs half of one with the node's P-384 certificate.
 
 use std::fs;
 use std::io::{self, Write};
@@ -16,10 +16,10 @@ use crate::config;
 
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
-/// Ten years: nobody checks it, and an expired certificate would only break careful clients.
-const DAYS_VALID: i64 = 3650;
+/// Validity of ten years: stock clients do not verify it, and an expired certificate would break only careful clients.
+const VALIDITY_DAYS: i64 = 3650;
 
-/// Why the door has no certificate.
+/// Error while loading or creating the certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read or written.
@@ -27,29 +27,29 @@ pub enum TlsError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The I/O error.
         source: io::Error,
     },
-    /// A file holds no PEM of the needed kind.
+    /// A file contains no PEM of the expected kind.
     #[error("{path}: no usable PEM: {source}")]
     Pem {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The PEM error.
         source: rustls::pki_types::pem::Error,
     },
-    /// Our own certificate cannot be made.
+    /// The self-signed certificate cannot be created.
     #[error("cannot make a certificate: {0}")]
     Generate(#[from] rcgen::Error),
-    /// Certificate and key do not fit together or to TLS.
+    /// Certificate and key do not match or are unsuitable for TLS.
     #[error("certificate not usable: {0}")]
     Unusable(#[from] rustls::Error),
 }
 
-/// TLS settings of the door: HTTP/2 and HTTP/1.1.
-pub fn server_config(home: &Path, gate: &config::Gate) -> Result<Arc<ServerConfig>, TlsError> {
+/// Returns the TLS settings of the listener: HTTP/2 and HTTP/1.1.
+pub fn server_config(home: &Path, gate: &config::GateSection) -> Result<Arc<ServerConfig>, TlsError> {
     let (certificate, key) = if gate.tls_cert.as_os_str().is_empty() {
-        own(home, &gate.public_url)?
+        self_signed(home, &gate.public_url)?
     } else {
         (gate.tls_cert.clone(), gate.tls_key.clone())
     };
@@ -66,8 +66,8 @@ pub fn server_config(home: &Path, gate: &config::Gate) -> Result<Arc<ServerConfi
     Ok(Arc::new(config))
 }
 
-/// Our own certificate in `home`, made at the first start.
-fn own(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsError> {
+/// Returns the paths of the self-signed certificate and key in `home`; creates them at the first start.
+fn self_signed(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsError> {
     let (certificate, key) = (home.join(CERTIFICATE), home.join(KEY));
     if !(certificate.exists() && key.exists()) {
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
@@ -76,7 +76,7 @@ fn own(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsError> {
         let mut params = CertificateParams::new(vec![host.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, host);
         params.not_after =
-            params.not_before.max(time::OffsetDateTime::now_utc()) + time::Duration::days(DAYS_VALID);
+            params.not_before.max(time::OffsetDateTime::now_utc()) + time::Duration::days(VALIDITY_DAYS);
         let signed = params.self_signed(&pair)?;
         write(&key, &pair.serialize_pem(), 0o600)?;
         write(&certificate, &signed.pem(), 0o644)?;
@@ -84,7 +84,7 @@ fn own(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsError> {
     Ok((certificate, key))
 }
 
-/// Whole or not at all: a full disk must not leave something that keeps the gate from starting later.
+/// Writes a file atomically: a full disk must not leave a partial file that prevents later starts.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     let file = |source| TlsError::File { path: path.to_owned(), source };
     let fresh = path.with_extension("new");

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::uri::Authority;
 
-use super::message::Terms;
+use super::message::MessageTemplate;
 use crate::access::Tier;
-use crate::config::{PlanDevices, Policy, TierPolicy};
+use crate::config::{PlanDevices, PolicySection, TierSection};
 use crate::store::clock::UnixTime;
 
 /// Settings of the sign-in, from the configuration's `[gate]`, `[ethereum]` and `[binding]`.
@@ -29,7 +29,7 @@ pub struct SignInConfig {
     /// How many devices a holder of a tier may have at a time.
     pub devices: DeviceLimits,
     /// How often a wallet may ask or sign in.
-    pub rate: Rate,
+    pub rate: RateLimit,
 }
 
 /// How many devices each tier gives.
@@ -61,23 +61,23 @@ impl DeviceLimits {
     }
 }
 
-impl From<&Policy> for DeviceLimits {
-    fn from(policy: &Policy) -> Self {
-        let of = |tier: &TierPolicy| TierDevices { limit: tier.devices, plans: tier.plan_devices.clone() };
+impl From<&PolicySection> for DeviceLimits {
+    fn from(policy: &PolicySection) -> Self {
+        let of = |tier: &TierSection| TierDevices { limit: tier.devices, plans: tier.plan_devices.clone() };
         Self { free: of(&policy.free), paid: of(&policy.paid) }
     }
 }
 
 /// So many at once, and so many a minute in the long run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct RateLimit {
     /// At once.
     pub burst: u32,
     /// A minute.
     pub per_minute: u32,
 }
 
-impl Default for Rate {
+impl Default for RateLimit {
     fn default() -> Self {
         Self { burst: 200, per_minute: 120 }
     }
@@ -86,7 +86,7 @@ impl Default for Rate {
 /// A setting that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {why}")]
-pub struct ConfigError {
+pub struct SignInConfigError {
     /// The key in the configuration.
     pub key: &'static str,
     /// What is wrong.
@@ -98,8 +98,8 @@ const WEEK: u64 = 7 * 24 * HOUR;
 
 impl SignInConfig {
     /// Checks everything and prepares the fixed parts of the message.
-    pub(super) fn terms(&self) -> Result<Terms, ConfigError> {
-        let bad = |key, why| ConfigError { key, why };
+    pub(super) fn terms(&self) -> Result<MessageTemplate, SignInConfigError> {
+        let bad = |key, why| SignInConfigError { key, why };
         let uri: http::Uri = self.public_url.parse().map_err(|_| bad("gate.public_url", "not a URL"))?;
         if !matches!(uri.scheme_str(), Some("https" | "http")) {
             return Err(bad("gate.public_url", "must begin with https:// or http://"));
@@ -127,7 +127,7 @@ impl SignInConfig {
             return Err(bad("binding.max_accounts", "must be at least 1"));
         }
         let seconds = |duration: Duration| UnixTime::try_from(duration.as_secs()).unwrap_or(0);
-        Ok(Terms {
+        Ok(MessageTemplate {
             domain: domain.parse().map_err(|_| bad("binding.domain", "not a domain"))?,
             uri: self.public_url.clone(),
             network: self.network.clone(),
@@ -160,8 +160,8 @@ mod tests {
             ttl: Duration::from_secs(24 * HOUR),
             challenge_ttl: Duration::from_secs(300),
             max_accounts: 6,
-            devices: DeviceLimits::from(&Policy::default()),
-            rate: Rate::default(),
+            devices: DeviceLimits::from(&PolicySection::default()),
+            rate: RateLimit::default(),
         }
     }
 

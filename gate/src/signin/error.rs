@@ -8,7 +8,7 @@ use sentinel_proto::address::AccountAddress;
 use super::message::MessageError;
 use super::signature::SignatureError;
 use crate::access::AccessError;
-use crate::ops::redact::Short;
+use crate::redact::ShortAddress;
 use crate::refusal::Refusal;
 use crate::store::StoreError;
 
@@ -92,7 +92,7 @@ impl SignInError {
             Self::Nonce(NonceError::Used) => Refusal::Nonce("used"),
             Self::Nonce(NonceError::Expired) => Refusal::Nonce("expired"),
             Self::Signature(error) => Refusal::WalletSignature(error.to_string()),
-            Self::NoCard { wallet } => Refusal::NoCard { wallet: Short(wallet).to_string() },
+            Self::NoCard { wallet } => Refusal::NoCard { wallet: ShortAddress(wallet).to_string() },
             Self::NoRoomForBinding { account } => Refusal::NoRoomForBinding { account: account.to_string() },
             Self::TooManyAccounts { limit, bound } => {
                 let accounts: Vec<String> = bound.iter().map(ToString::to_string).collect();

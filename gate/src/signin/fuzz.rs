@@ -1,37 +1,37 @@
-//! For the fuzzer: the text of a sign-in.
+//! Entry point for the fuzzer: the text of a sign-in.
 
-use super::message::{Statement, Terms, parse};
+use super::message::{BindingMessage, MessageTemplate, parse};
 use crate::store::clock::UnixTime;
 
-/// What a message says.
+/// Fields of a parsed message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// Who asks for it.
+pub struct ParsedMessage {
+    /// Domain that requests the signature.
     pub domain: String,
-    /// The same as a link.
+    /// URI of the sign-in page.
     pub uri: String,
-    /// Of which chain.
+    /// Chain id.
     pub chain_id: u64,
-    /// Who signs.
+    /// Wallet that signs.
     pub wallet: String,
-    /// For whom.
+    /// Account that is bound.
     pub account: String,
-    /// With whose cards.
+    /// Named vault.
     pub vault: Option<String>,
     /// The nonce.
     pub nonce: String,
-    /// Since when.
+    /// Time of issue.
     pub issued_at: UnixTime,
-    /// Until when.
+    /// Time of expiry.
     pub expires_at: UnixTime,
-    /// The text that says this.
-    pub again: String,
+    /// Rendering of these fields.
+    pub rendered: String,
 }
 
-/// Reads a text under terms whose domain, URI and chain are its own, so that the rest of it is looked at.
-pub fn read(text: &str) -> Option<Said> {
+/// Reads a text under template whose domain, URI and chain are its own, so that the rest of it is looked at.
+pub fn parse_message(text: &str) -> Option<ParsedMessage> {
     let message = parse(text).ok()?;
-    let terms = Terms {
+    let template = MessageTemplate {
         domain: message.domain.clone(),
         uri: message.uri.to_string(),
         network: "sentinel".into(),
@@ -39,17 +39,17 @@ pub fn read(text: &str) -> Option<Said> {
         ttl: 86_400,
         challenge_ttl: 300,
     };
-    let statement = Statement::read(text, &message, &terms).ok()?;
-    Some(Said {
-        domain: terms.domain.to_string(),
-        uri: terms.uri.clone(),
-        chain_id: terms.chain_id,
+    let statement = BindingMessage::from_text(text, &message, &template).ok()?;
+    Some(ParsedMessage {
+        domain: template.domain.to_string(),
+        uri: template.uri.clone(),
+        chain_id: template.chain_id,
         wallet: statement.wallet.to_string(),
         account: statement.account.to_string(),
         vault: statement.vault.map(|vault| vault.to_string()),
         nonce: statement.nonce.clone(),
         issued_at: statement.issued_at,
         expires_at: statement.expires_at,
-        again: statement.text(&terms).ok()?,
+        rendered: statement.render(&template).ok()?,
     })
 }

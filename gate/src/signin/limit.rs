@@ -10,52 +10,52 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use governor::Quota;
 
-use super::config::Rate;
-use crate::buckets::{Beyond, Buckets};
-use crate::client::Client;
+use super::config::RateLimit;
+use crate::client_key::ClientKey;
+use crate::keyed_rate_limiter::{KeyedRateLimiter, OverflowPolicy};
 
 /// Contract wallets cost a call to Ethereum before anything is proven.
-const CONTRACT: Rate = Rate { burst: 60, per_minute: 60 };
+const CONTRACT: RateLimit = RateLimit { burst: 60, per_minute: 60 };
 
 /// What is counted apart.
 #[derive(Debug, Clone, Copy, Hash)]
-pub(super) enum Kind {
+pub(super) enum LimitedAction {
     /// A challenge.
-    Ask(Client),
+    Ask(ClientKey),
     /// A message of ours comes back.
-    Redeem(Client),
+    Redeem(ClientKey),
     /// A wallet proved that it signed.
     Signed,
     /// A contract has to be asked.
-    Contract(Client),
+    Contract(ClientKey),
 }
 
 /// The counters. Beyond the most of them wallets pass: the limit of each client still holds.
-pub struct Limits {
-    general: Buckets,
-    contract: Buckets,
+pub struct SignInRateLimiter {
+    general: KeyedRateLimiter,
+    contract: KeyedRateLimiter,
 }
 
-impl Limits {
-    pub(super) fn new(rate: Rate) -> Self {
-        let buckets = |rate: Rate| {
+impl SignInRateLimiter {
+    pub(super) fn new(rate: RateLimit) -> Self {
+        let buckets = |rate: RateLimit| {
             let number = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
             let quota = Quota::per_minute(number(rate.per_minute)).allow_burst(number(rate.burst));
-            Buckets::new(quota, Beyond::Pass)
+            KeyedRateLimiter::new(quota, OverflowPolicy::Allow)
         };
         Self { general: buckets(rate), contract: buckets(CONTRACT) }
     }
 
     /// Counts one, or says how long to wait.
-    pub(super) fn check(&self, wallet: Address, kind: Kind) -> Result<(), Duration> {
-        let buckets = if matches!(kind, Kind::Contract(_)) { &self.contract } else { &self.general };
-        buckets.take((wallet, kind))
+    pub(super) fn check(&self, wallet: Address, kind: LimitedAction) -> Result<(), Duration> {
+        let buckets = if matches!(kind, LimitedAction::Contract(_)) { &self.contract } else { &self.general };
+        buckets.check((wallet, kind))
     }
 
     /// Forgets wallets whose buckets are full again, which changes nothing for them.
-    pub fn forget_idle(&self) {
-        self.general.forget_idle();
-        self.contract.forget_idle();
+    pub fn remove_idle(&self) {
+        self.general.remove_idle();
+        self.contract.remove_idle();
     }
 }
 
@@ -63,32 +63,33 @@ impl Limits {
 mod tests {
     use super::*;
 
-    fn client(address: &str) -> Client {
+    fn client(address: &str) -> ClientKey {
         address.parse::<std::net::IpAddr>().unwrap().into()
     }
 
     #[test]
     fn nobody_uses_up_what_is_another_ones() {
-        let limits = Limits::new(Rate { burst: 3, per_minute: 1 });
+        let limits = SignInRateLimiter::new(RateLimit { burst: 3, per_minute: 1 });
         let (owner, other) = (Address::repeat_byte(1), Address::repeat_byte(2));
         let attacker = client("192.0.2.1");
         for _ in 0..3 {
-            limits.check(owner, Kind::Ask(attacker)).unwrap();
+            limits.check(owner, LimitedAction::Ask(attacker)).unwrap();
         }
-        let wait = limits.check(owner, Kind::Ask(attacker)).unwrap_err();
+        let wait = limits.check(owner, LimitedAction::Ask(attacker)).unwrap_err();
         assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
-        limits.check(owner, Kind::Ask(client("192.0.2.2"))).unwrap();
-        limits.check(owner, Kind::Redeem(attacker)).unwrap();
-        limits.check(owner, Kind::Signed).unwrap();
-        limits.check(other, Kind::Ask(attacker)).unwrap();
+        limits.check(owner, LimitedAction::Ask(client("192.0.2.2"))).unwrap();
+        limits.check(owner, LimitedAction::Redeem(attacker)).unwrap();
+        limits.check(owner, LimitedAction::Signed).unwrap();
+        limits.check(other, LimitedAction::Ask(attacker)).unwrap();
     }
 
     #[test]
     fn contract_wallets_have_a_limit_of_their_own() {
-        let limits = Limits::new(Rate::default());
+        let limits = SignInRateLimiter::new(RateLimit::default());
         let (wallet, client) = (Address::repeat_byte(1), client("192.0.2.1"));
-        let passed = (0..100).filter(|_| limits.check(wallet, Kind::Contract(client)).is_ok()).count();
+        let passed =
+            (0..100).filter(|_| limits.check(wallet, LimitedAction::Contract(client)).is_ok()).count();
         assert_eq!(passed, 60);
-        limits.check(wallet, Kind::Signed).unwrap();
+        limits.check(wallet, LimitedAction::Signed).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! One spelling for each message, and nothing else gets through.
+//! A message has one accepted spelling.
 
 use proptest::prelude::*;
 
@@ -6,8 +6,8 @@ use super::*;
 
 const NOW: UnixTime = 1_795_205_696;
 
-fn terms() -> Terms {
-    Terms {
+fn template() -> MessageTemplate {
+    MessageTemplate {
         domain: "gate.example:8585".parse().unwrap(),
         uri: "https://gate.example:8585/".into(),
         network: "sentinel".into(),
@@ -17,8 +17,8 @@ fn terms() -> Terms {
     }
 }
 
-fn statement(vault: Option<u8>) -> Statement {
-    Statement {
+fn statement(vault: Option<u8>) -> BindingMessage {
+    BindingMessage {
         wallet: Address::repeat_byte(0xab),
         account: AccountAddress::new([7; 20]),
         vault: vault.map(Address::repeat_byte),
@@ -28,8 +28,8 @@ fn statement(vault: Option<u8>) -> Statement {
     }
 }
 
-fn read(text: &str) -> Result<Statement, MessageError> {
-    Statement::read(text, &parse(text)?, &terms())
+fn read(text: &str) -> Result<BindingMessage, MessageError> {
+    BindingMessage::from_text(text, &parse(text)?, &template())
 }
 
 const TEXT: &str = "\
@@ -52,22 +52,22 @@ Resources:
 - sentinel:vault:0xCdCDCdCdcdcdcdCdcDcDCdcDcDCdCdcdCdcDCDcD";
 
 #[test]
-fn the_text_is_this_and_reads_back() {
+fn renders_expected_text_and_parses_it_back() {
     let account = AccountAddress::new([7; 20]).to_string();
     let expected = TEXT.replace("sent1qurswpc8qurswpc8qurswpc8qurswpc8gg3ryw", &account);
-    let text = statement(Some(0xcd)).text(&terms()).unwrap();
+    let text = statement(Some(0xcd)).render(&template()).unwrap();
     assert_eq!(text, expected);
     assert_eq!(read(&text), Ok(statement(Some(0xcd))));
-    let bare = statement(None).text(&terms()).unwrap();
+    let bare = statement(None).render(&template()).unwrap();
     assert_eq!(bare, expected.rsplit_once('\n').unwrap().0);
     assert_eq!(read(&bare), Ok(statement(None)));
-    assert!(text.len() < MAX_MESSAGE / 4);
+    assert!(text.len() < MAX_MESSAGE_BYTES / 4);
 }
 
-/// Each of these once got through somebody's parser.
+/// Every variant was once accepted by some parser.
 #[test]
-fn other_spellings_and_fields_are_refused() {
-    let good = statement(Some(0xcd)).text(&terms()).unwrap();
+fn rejects_other_spellings_and_fields() {
+    let good = statement(Some(0xcd)).render(&template()).unwrap();
     let vault = Address::repeat_byte(0xcd).to_string();
     let other_account = AccountAddress::new([8; 20]).to_string();
     let account = AccountAddress::new([7; 20]).to_string();
@@ -152,17 +152,17 @@ fn other_spellings_and_fields_are_refused() {
     assert_eq!(read(&good.repeat(9)), Err(MessageError::TooLong));
 }
 
-/// A few addresses are with their checksum as they are without: all their letters are of one case.
+/// For a few addresses the checksum form has letters of one case only.
 #[test]
-fn an_address_whose_letters_are_of_one_case_has_a_checksum_too() {
+fn accepts_checksum_form_with_letters_of_one_case() {
     let mut seen = [0, 0];
     for n in 0..200_u8 {
         let mut wallet = [0x11; 20];
         wallet[18..].copy_from_slice(&[n, 0x1c]);
-        let statement = Statement { wallet: wallet.into(), ..statement(None) };
+        let statement = BindingMessage { wallet: wallet.into(), ..statement(None) };
         let digits = statement.wallet.to_checksum(None)[2..].to_owned();
         let [lower, upper] = [digits.to_ascii_lowercase(), digits.to_ascii_uppercase()];
-        let text = statement.text(&terms()).unwrap();
+        let text = statement.render(&template()).unwrap();
         assert_eq!(read(&text), Ok(statement));
         for (other, seen) in [lower, upper].into_iter().zip(&mut seen) {
             if other == digits {
@@ -176,7 +176,7 @@ fn an_address_whose_letters_are_of_one_case_has_a_checksum_too() {
 }
 
 #[test]
-fn a_valid_message_of_somebody_else_is_told_from_nonsense() {
+fn distinguishes_foreign_message_from_malformed_text() {
     let other = "other.example wants you to sign in with your Ethereum account:\n\
         0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB\n\n\nURI: https://other.example\nVersion: 1\nChain ID: 1\n\
         Nonce: abcdefgh\nIssued At: 2026-11-20T20:14:56.123Z";
@@ -187,11 +187,11 @@ fn a_valid_message_of_somebody_else_is_told_from_nonsense() {
 
 proptest! {
     #[test]
-    fn every_statement_reads_back(
+    fn parses_every_rendered_message(
         wallet: [u8; 20], account: [u8; 20], vault: Option<[u8; 20]>, issued_at in 0..4_000_000_000_i64,
         lifetime in 1..=86_400_i64, nonce in "[0-9a-f]{88}",
     ) {
-        let statement = Statement {
+        let statement = BindingMessage {
             wallet: wallet.into(),
             account: AccountAddress::new(account),
             vault: vault.map(Into::into),
@@ -199,15 +199,15 @@ proptest! {
             issued_at,
             expires_at: issued_at + lifetime,
         };
-        let text = statement.text(&terms()).unwrap();
+        let text = statement.render(&template()).unwrap();
         prop_assert_eq!(read(&text), Ok(statement));
     }
 
-    /// One byte more, less or other is another message or none; it never reads as the same one.
+    /// A text with one byte added, removed or changed never parses to the same message.
     #[test]
-    fn no_two_texts_say_the_same(at in 0..900_usize, byte in 0..=127_u8, how in 0..3_u8) {
+    fn different_texts_never_parse_to_the_same_message(at in 0..900_usize, byte in 0..=127_u8, how in 0..3_u8) {
         let original = statement(Some(0xcd));
-        let good = original.text(&terms()).unwrap();
+        let good = original.render(&template()).unwrap();
         let mut bytes = good.clone().into_bytes();
         let at = at % bytes.len();
         match how {
@@ -222,21 +222,21 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in "\\PC{0,300}|([ -~]{0,60}\n){0,14}") {
+    fn parses_or_rejects_any_text(text in "\\PC{0,300}|([ -~]{0,60}\n){0,14}") {
         if let Ok(message) = parse(&text) {
             prop_assert_eq!(message.to_string(), text);
         }
     }
 
-    /// Lines of a good message in any order and number: what reads is the good one.
+    /// Of the lines of a valid message in any order and number, only the valid message parses.
     #[test]
-    fn shuffled_lines(picks in proptest::collection::vec(0..15_usize, 0..20)) {
-        let good = statement(Some(0xcd)).text(&terms()).unwrap();
+    fn rejects_shuffled_lines(picks in proptest::collection::vec(0..15_usize, 0..20)) {
+        let good = statement(Some(0xcd)).render(&template()).unwrap();
         let lines: Vec<&str> = good.lines().collect();
         let text: Vec<&str> = picks.into_iter().map(|pick| lines[pick % lines.len()]).collect();
         let text = text.join("\n");
         if let Ok(statement) = read(&text) {
-            prop_assert_eq!(statement.text(&terms()).unwrap(), text);
+            prop_assert_eq!(statement.render(&template()).unwrap(), text);
         }
     }
 }

@@ -1,10 +1,9 @@
-//! Sign-in: a wallet lets an account use the network, by one signature.
+//! Sign-in: by one signature, a wallet lets an account use the network.
 //!
-//! A challenge costs the gate nothing: its nonce proves by itself what was issued when ([`nonce`]), so
-//! asking writes nothing and a restart loses nothing. Only a redeemed nonce is stored, in one
-//! transaction with the binding. So whatever fails before leaves the nonce to its owner.
+//! A challenge needs no state: its nonce proves what was issued and when ([`nonce`]), so issuing writes nothing and a
+//! restart loses nothing. Only a redeemed nonce is stored, in one transaction with the binding. A failure before that
+//! leaves the nonce usable.
 
-mod answer;
 mod config;
 mod error;
 #[cfg(feature = "fuzz")]
@@ -12,6 +11,7 @@ pub mod fuzz;
 mod limit;
 mod message;
 mod nonce;
+mod response;
 mod signature;
 
 #[cfg(test)]
@@ -26,33 +26,33 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::{StreamExt as _, stream};
 use sentinel_proto::address::AccountAddress;
 
-pub use self::answer::{Bound, Challenge, Devices, Eligibility};
-pub use self::config::{ConfigError, DeviceLimits, Rate, SignInConfig, TierDevices};
+pub use self::config::{DeviceLimits, RateLimit, SignInConfig, SignInConfigError, TierDevices};
 pub use self::error::{NonceError, SignInError};
-pub use self::limit::Limits;
+pub use self::limit::SignInRateLimiter;
 pub use self::message::MessageError;
+pub use self::response::{BindingInfo, Challenge, DeviceUsage, Eligibility};
 pub use self::signature::{ContractSignatures, SignatureError};
 
-use self::limit::Kind;
-use self::message::{Statement, Terms};
-use self::nonce::Issued;
+use self::limit::LimitedAction;
+use self::message::{BindingMessage, MessageTemplate};
+use self::nonce::IssuedNonce;
 use self::signature::{KeyPairs, MAX_SIGNATURE};
 use crate::access::{Access, AccessError, Summary, Tier};
-use crate::client::Client;
+use crate::client_key::ClientKey;
 use crate::governance::Governance;
 use crate::store::clock::{Clock, UnixTime};
 use crate::store::{Binding, MAX_HOLDERS, MAX_PER_ACCOUNT, NonceState, Proof, Redemption, Store, StoreError};
 
-/// A challenge from the future is one of a clock that was set back; so much may be a matter of seconds.
+/// Tolerated clock skew in seconds: a challenge from further in the future was issued before the clock was set back.
 const CLOCK_SKEW: i64 = 60;
 
-/// Bindings of a full account that are checked at the same time, and for how long at most.
+/// Concurrency and time limit of the checks of a full account's bindings.
 const MAX_CONCURRENT_CHECKS: usize = 8;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Answers what a wallet's cards entitle it to.
-pub trait Entitlements: Send + Sync + 'static {
-    /// The best that a wallet and, if it named one, its vault give, and all holders of the cards behind it.
+/// Source of the entitlements of wallets.
+pub trait EntitlementSource: Send + Sync + 'static {
+    /// Returns the best entitlement of a wallet and its named vault, and all holders of the cards behind it.
     fn summary(
         &self,
         wallet: Address,
@@ -60,7 +60,7 @@ pub trait Entitlements: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<(Summary, Vec<Address>), AccessError>>;
 }
 
-impl Entitlements for Access {
+impl EntitlementSource for Access {
     fn summary(
         &self,
         wallet: Address,
@@ -70,29 +70,29 @@ impl Entitlements for Access {
     }
 }
 
-/// The sign-in of this gate.
+/// Issues challenges and turns signed ones into bindings.
 pub struct SignIn {
-    terms: Terms,
+    terms: MessageTemplate,
     max_accounts: usize,
     devices: Arc<RwLock<DeviceLimits>>,
     store: Store,
-    entitlements: Arc<dyn Entitlements>,
+    entitlements: Arc<dyn EntitlementSource>,
     contracts: Arc<dyn ContractSignatures>,
     clock: Arc<dyn Clock>,
     key_pairs: KeyPairs,
-    limits: Arc<Limits>,
+    limits: Arc<SignInRateLimiter>,
     governance: Governance,
 }
 
 impl SignIn {
-    /// Prepares the sign-in; fails on settings that cannot be.
+    /// Creates the sign-in. Fails for invalid settings.
     pub fn new(
         config: &SignInConfig,
         store: Store,
-        entitlements: Arc<dyn Entitlements>,
+        entitlements: Arc<dyn EntitlementSource>,
         contracts: Arc<dyn ContractSignatures>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, SignInConfigError> {
         Ok(Self {
             terms: config.terms()?,
             max_accounts: config.max_accounts,
@@ -102,53 +102,58 @@ impl SignIn {
             contracts,
             clock,
             key_pairs: KeyPairs::new(),
-            limits: Arc::new(Limits::new(config.rate)),
+            limits: Arc::new(SignInRateLimiter::new(config.rate)),
             governance: Governance::none(),
         })
     }
 
-    /// The same, where the contracts have a say.
+    /// Applies the parameters of governance.
     #[must_use]
     pub fn governed(self, governance: Governance) -> Self {
         Self { governance, ..self }
     }
 
-    /// A message for this wallet to sign. Writes nothing.
+    /// Issues a message for the wallet to sign. Writes nothing.
     pub fn challenge(
         &self,
         wallet: Address,
         account: AccountAddress,
         vault: Option<Address>,
-        client: Client,
+        client: ClientKey,
     ) -> Result<Challenge, SignInError> {
-        self.limit(wallet, Kind::Ask(client))?;
+        self.limit(wallet, LimitedAction::Ask(client))?;
         let now = self.clock.unix();
         let vault = vault.filter(|vault| *vault != wallet);
         let terms = self.terms();
         let expires_at = now + terms.ttl;
         let statement =
-            Statement { wallet, account, vault, nonce: String::new(), issued_at: now, expires_at };
-        let blank = statement.text(&terms)?;
-        let nonce = nonce::seal(&self.store.nonce_key(), &nonce::fresh(now), &blank);
+            BindingMessage { wallet, account, vault, nonce: String::new(), issued_at: now, expires_at };
+        let blank = statement.render(&terms)?;
+        let nonce = nonce::seal(&self.store.nonce_key(), &nonce::generate(now), &blank);
         let message = nonce::fill(&blank, &nonce);
         Ok(Challenge { message, nonce, expires_at: now + self.terms.challenge_ttl })
     }
 
-    /// Turns a signed challenge into a binding. The order of the checks is part of the interface: form
-    /// of the message, nonce, message as issued, signature, cards, number of accounts.
-    pub async fn bind(&self, message: &str, signature: &str, client: Client) -> Result<Bound, SignInError> {
-        let (issued, statement) = self.stated(message)?;
-        self.limit(statement.wallet, Kind::Redeem(client))?;
-        let signature = decode(signature)?;
+    /// Turns a signed challenge into a binding. The order of the checks is part of the interface: form of the message,
+    /// nonce, message as issued, signature, cards, number of accounts.
+    pub async fn bind(
+        &self,
+        message: &str,
+        signature: &str,
+        client: ClientKey,
+    ) -> Result<BindingInfo, SignInError> {
+        let (issued, statement) = self.parse_challenge(message)?;
+        self.limit(statement.wallet, LimitedAction::Redeem(client))?;
+        let signature = decode_signature(signature)?;
         self.verify(&statement, message, &signature, client).await?;
-        self.limit(statement.wallet, Kind::Signed)?;
+        self.limit(statement.wallet, LimitedAction::Signed)?;
 
         let (summary, mut holders) = self.entitlements.summary(statement.wallet, statement.vault).await?;
         let Some(devices) = self.devices_of(&summary) else {
             return Err(SignInError::NoCard { wallet: statement.wallet });
         };
         holders.truncate(MAX_HOLDERS);
-        self.mark_worthless(&statement.account).await;
+        self.mark_refused_bindings(&statement.account).await;
         let redemption = Redemption {
             nonce: Some(issued.nonce),
             account: statement.account,
@@ -160,12 +165,13 @@ impl SignIn {
             expires_at: statement.expires_at,
             max_accounts: self.max_accounts,
         };
-        let (binding, token) = self.store.redeem(redemption).await.map_err(|error| self.refused(error))?;
-        Ok(Bound { binding, summary, devices, token: Some(token) })
+        let (binding, token) =
+            self.store.redeem(redemption).await.map_err(|error| self.store_error(error))?;
+        Ok(BindingInfo { binding, summary, devices, token: Some(token) })
     }
 
-    /// Where an account has as many bindings as one may, finds those whose cards are gone: they give way first.
-    async fn mark_worthless(&self, account: &AccountAddress) {
+    /// Marks bindings of a full account that no longer give access: they are displaced first.
+    async fn mark_refused_bindings(&self, account: &AccountAddress) {
         let bindings = self.store.bindings_of(account);
         if bindings.len() < MAX_PER_ACCOUNT {
             return;
@@ -175,7 +181,7 @@ impl SignIn {
         let asked = stream::iter(untried).for_each_concurrent(MAX_CONCURRENT_CHECKS, |binding| async move {
             let found = self.entitlements.summary(binding.wallet, binding.vault).await;
             if found.is_ok_and(|(summary, _)| summary.tier == Tier::Denied) {
-                self.store.mark_refused(&binding.key());
+                self.store.mark_binding_refused(&binding.key());
             }
         });
         if tokio::time::timeout(CHECK_TIMEOUT, asked).await.is_err() {
@@ -183,49 +189,49 @@ impl SignIn {
         }
     }
 
-    /// The binding of a bearer and what it is worth now.
-    pub async fn binding(&self, token: &str) -> Result<Bound, SignInError> {
-        let binding = self.bearer(token).await?;
+    /// Returns the binding of a bearer token with its current entitlement.
+    pub async fn binding(&self, token: &str) -> Result<BindingInfo, SignInError> {
+        let binding = self.find_binding(token).await?;
         let (summary, _) = self.entitlements.summary(binding.wallet, binding.vault).await?;
         let devices = self.devices_of(&summary).unwrap_or_default();
-        Ok(Bound { binding, summary, devices, token: None })
+        Ok(BindingInfo { binding, summary, devices, token: None })
     }
 
-    /// Ends the binding of a bearer and returns it, so that what rested on it can be ended too.
+    /// Ends the binding of a bearer token and returns it, so that the sessions that rest on it can be re-evaluated.
     pub async fn unbind(&self, token: &str) -> Result<Binding, SignInError> {
-        let binding = self.bearer(token).await?;
-        self.store.delete(&binding).await.map_err(SignInError::Store)?;
+        let binding = self.find_binding(token).await?;
+        self.store.delete_binding(&binding).await.map_err(SignInError::Store)?;
         Ok(binding)
     }
 
-    async fn bearer(&self, token: &str) -> Result<Binding, SignInError> {
-        let binding = self.store.by_token(token).await.map_err(SignInError::Store)?;
+    async fn find_binding(&self, token: &str) -> Result<Binding, SignInError> {
+        let binding = self.store.binding_by_token(token).await.map_err(SignInError::Store)?;
         binding.filter(|binding| !binding.expired(self.clock.unix())).ok_or(SignInError::Token)
     }
 
-    /// What a challenge says that can be redeemed. Its seal covers every byte, so one that bears it is spelt as it
-    /// was issued; any other one is compared whole, to say first what comes first.
-    fn stated(&self, text: &str) -> Result<(Issued, Statement), SignInError> {
+    /// Parses a redeemable challenge. The seal covers every byte, so a sealed text is spelled as issued; any other text is
+    /// compared completely, so that errors are reported in the documented order.
+    fn parse_challenge(&self, text: &str) -> Result<(IssuedNonce, BindingMessage), SignInError> {
         let message = message::parse(text)?;
-        let sealed = self.issued(&message.nonce).and_then(|issued| {
+        let sealed = self.check_nonce(&message.nonce).and_then(|issued| {
             if !issued.belongs_to(&self.store.nonce_key(), text) {
                 return Err(SignInError::Changed);
             }
-            Ok((issued, Statement::of(&message, &self.terms())?))
+            Ok((issued, BindingMessage::from_message(&message, &self.terms())?))
         });
         sealed.map_err(|error| {
             let known = match error {
-                SignInError::Changed => Statement::read(text, &message, &self.terms()).map(drop),
-                _ => message::spelling(text, &message),
+                SignInError::Changed => BindingMessage::from_text(text, &message, &self.terms()).map(drop),
+                _ => message::check_canonical_form(text, &message),
             };
             known.err().map_or(error, SignInError::from)
         })
     }
 
-    /// The challenge behind a nonce, while it can be redeemed.
-    fn issued(&self, nonce: &str) -> Result<Issued, SignInError> {
+    /// Returns the challenge of a redeemable nonce.
+    fn check_nonce(&self, nonce: &str) -> Result<IssuedNonce, SignInError> {
         let refused = |why| Err(SignInError::Nonce(why));
-        let Some(issued) = Issued::parse(&self.store.nonce_key(), nonce) else {
+        let Some(issued) = IssuedNonce::parse(&self.store.nonce_key(), nonce) else {
             return refused(NonceError::Unknown);
         };
         match self.store.nonce_state(&issued.nonce) {
@@ -240,55 +246,55 @@ impl SignIn {
         Ok(issued)
     }
 
-    /// The wallet's own key first, because that asks nobody; else a contract wallet is asked.
+    /// Verifies the signature by the key of the wallet first, because that needs no call; else by a contract wallet.
     async fn verify(
         &self,
-        statement: &Statement,
+        statement: &BindingMessage,
         message: &str,
         signature: &[u8],
-        client: Client,
+        client: ClientKey,
     ) -> Result<(), SignInError> {
         let hash = eip191_hash_message(message);
         let Err(reason) = self.key_pairs.verify(statement.wallet, &hash, signature) else { return Ok(()) };
-        self.limit(statement.wallet, Kind::Contract(client))?;
+        self.limit(statement.wallet, LimitedAction::Contract(client))?;
         let verdict = self.contracts.verify(statement.wallet, hash, signature).await;
         if verdict.map_err(AccessError::from)? { Ok(()) } else { Err(SignInError::Signature(reason)) }
     }
 
-    /// What is signed now.
-    fn terms(&self) -> Terms {
+    /// Returns the current template; governance may change the lifetime.
+    fn terms(&self) -> MessageTemplate {
         let file = Duration::from_secs(self.terms.ttl.unsigned_abs());
         let ttl =
             UnixTime::try_from(self.governance.credential_ttl(file).as_secs()).unwrap_or(self.terms.ttl);
-        Terms { ttl, ..self.terms.clone() }
+        MessageTemplate { ttl, ..self.terms.clone() }
     }
 
-    /// How often wallets have asked; whoever has this lets go of what is over.
-    pub fn limits(&self) -> Arc<Limits> {
+    /// Returns the rate limiter, for periodic removal of idle entries.
+    pub fn rate_limiter(&self) -> Arc<SignInRateLimiter> {
         Arc::clone(&self.limits)
     }
 
-    /// How many devices each tier gives; whoever has this may change it.
+    /// Returns the shared device limits, which a reload replaces.
     pub fn device_limits(&self) -> Arc<RwLock<DeviceLimits>> {
         Arc::clone(&self.devices)
     }
 
-    /// None for a wallet that gets nothing.
-    fn devices_of(&self, holder: &Summary) -> Option<Devices> {
+    /// Returns the device usage; `None` without an entitlement.
+    fn devices_of(&self, holder: &Summary) -> Option<DeviceUsage> {
         let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
         let file = devices.of(holder.tier)?;
         let limit = self.governance.devices(holder.tier, file.limit);
         let of_plan = |(plan, file)| (plan, self.governance.plan_devices(holder.tier, file));
         let plans = file.plans.iter().map(of_plan).filter(|(_, devices)| *devices != limit).collect();
-        let used = self.store.places_of(holder.holder()).len();
-        Some(Devices { used, limit, plans })
+        let used = self.store.sessions_in_device_slots(holder.holder()).len();
+        Some(DeviceUsage { used, limit, plans })
     }
 
-    fn limit(&self, wallet: Address, kind: Kind) -> Result<(), SignInError> {
+    fn limit(&self, wallet: Address, kind: LimitedAction) -> Result<(), SignInError> {
         self.limits.check(wallet, kind).map_err(|retry_after| SignInError::TooMany { retry_after })
     }
 
-    fn refused(&self, error: StoreError) -> SignInError {
+    fn store_error(&self, error: StoreError) -> SignInError {
         match error {
             StoreError::NonceUsed => SignInError::Nonce(NonceError::Used),
             StoreError::NonceForgotten => SignInError::Nonce(NonceError::Expired),
@@ -301,14 +307,14 @@ impl SignIn {
     }
 }
 
-fn decode(signature: &str) -> Result<Vec<u8>, SignInError> {
+fn decode_signature(signature: &str) -> Result<Vec<u8>, SignInError> {
     let digits =
         signature.strip_prefix("0x").ok_or(SignInError::Malformed("signature must begin with 0x"))?;
     if digits.len() > 2 * MAX_SIGNATURE {
         return Err(SignInError::Malformed("signature is too long"));
     }
     if digits.starts_with("0x") {
-        // Which the decoder would skip once more.
+        // The decoder would strip the prefix a second time.
         return Err(SignInError::Malformed("signature is not hex"));
     }
     alloy::hex::decode(digits).map_err(|error| match error {

@@ -1,43 +1,43 @@
-//! The sign-in page: a few files that are part of the program. Nothing in it comes from anywhere else,
-//! and its policy lets nothing else in.
+//! The sign-in page: a few files compiled into the binary. The page loads nothing from another origin, and its
+//! content security policy forbids it.
 
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-/// No inline script or style, no other host, no frame around the page, no HTML made from strings. Icons
-/// of wallets are `data:` images.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+/// Content security policy: no inline script or style, no other origin, no framing, no HTML made from strings. Wallet
+/// icons are `data:` images.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// Headers of every file.
-const HEADERS: &[(&str, &str)] = &[
-    ("content-security-policy", POLICY),
+/// Headers of every asset.
+const ASSET_HEADERS: &[(&str, &str)] = &[
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
-    // Some wallets open a window of their own and speak with it.
+    // Some wallets open a pop-up window and exchange messages with it.
     ("cross-origin-opener-policy", "same-origin-allow-popups"),
     ("cross-origin-resource-policy", "same-origin"),
     ("cache-control", "no-cache"),
 ];
 
-/// A file of the page.
+/// An asset of the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asset {
-    /// `content-type` of the answer.
+    /// `content-type` of the response.
     pub content_type: &'static str,
-    /// Body of the answer.
+    /// Body of the response.
     pub bytes: &'static [u8],
-    /// `etag` of the answer: a repeat that names it can be answered with 304.
+    /// `etag` of the response: a request that repeats it can be answered with 304.
     pub etag: String,
-    /// Further headers of the answer, in lower case.
+    /// Further headers of the response, in lower case.
     pub headers: &'static [(&'static str, &'static str)],
 }
 
-/// Path, type and text of each file.
+/// Path, content type and text of each asset.
 const FILES: &[(&str, &str, &str)] = &[
     ("/gate/", "text/html; charset=utf-8", include_str!("page/index.html")),
     ("/gate/assets/page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
@@ -50,14 +50,14 @@ const FILES: &[(&str, &str, &str)] = &[
 static ASSETS: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
     let asset = |&(path, content_type, text): &(&'static str, &'static str, &'static str)| {
         let etag = format!("\"{}\"", hex::encode(&Sha256::digest(text)[..12]));
-        (path, Asset { content_type, bytes: text.as_bytes(), etag, headers: HEADERS })
+        (path, Asset { content_type, bytes: text.as_bytes(), etag, headers: ASSET_HEADERS })
     };
     FILES.iter().map(asset).collect()
 });
 
-/// The file at this path of the gate.
+/// Returns the asset at `path`.
 pub fn asset(path: &str) -> Option<&'static Asset> {
-    ASSETS.iter().find(|(known, _)| *known == path).map(|(_, asset)| asset)
+    ASSETS.iter().find(|(asset_path, _)| *asset_path == path).map(|(_, asset)| asset)
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_that_the_page_names_is_there_and_none_from_elsewhere() {
+    fn page_references_existing_assets_of_its_own_origin_only() {
         for (path, _, text) in FILES {
             assert!(!text.contains("//cdn") && !text.contains("https://"), "{path}");
             assert_eq!(
@@ -73,12 +73,12 @@ mod tests {
                 text.matches("http://www.w3.org/2000/svg").count(),
                 "{path}"
             );
-            let named = text.split(['"', '\'']).filter(|part| part.starts_with("/gate/assets/"));
-            for name in named {
+            let references = text.split(['"', '\'']).filter(|part| part.starts_with("/gate/assets/"));
+            for name in references {
                 assert!(asset(name).is_some(), "{path} names {name}");
             }
-            let imported = text.split('"').filter(|part| part.starts_with("./"));
-            for name in imported {
+            let imports = text.split('"').filter(|part| part.starts_with("./"));
+            for name in imports {
                 assert!(asset(&name.replace("./", "/gate/assets/")).is_some(), "{path} imports {name}");
             }
         }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_obeys_its_own_policy() {
+    fn page_complies_with_its_content_security_policy() {
         let page = include_str!("page/index.html");
         for inline in [" style=", " onclick=", " onload=", "<style", "javascript:", "<script>"] {
             assert!(!page.contains(inline), "{inline}");
@@ -99,19 +99,19 @@ mod tests {
             }
         }
         for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
-            assert!(POLICY.contains(part));
+            assert!(CONTENT_SECURITY_POLICY.contains(part));
         }
-        assert!(!POLICY.contains("unsafe-") && !POLICY.contains('*'));
+        assert!(!CONTENT_SECURITY_POLICY.contains("unsafe-") && !CONTENT_SECURITY_POLICY.contains('*'));
         assert!(
-            HEADERS
+            ASSET_HEADERS
                 .iter()
                 .all(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
         );
     }
 
     #[test]
-    fn tags_tell_files_apart() {
-        let tags: std::collections::BTreeSet<_> = ASSETS.iter().map(|(_, asset)| &asset.etag).collect();
-        assert_eq!(tags.len(), FILES.len());
+    fn assets_have_distinct_etags() {
+        let etags: std::collections::BTreeSet<_> = ASSETS.iter().map(|(_, asset)| &asset.etag).collect();
+        assert_eq!(etags.len(), FILES.len());
     }
 }

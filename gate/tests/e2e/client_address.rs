@@ -1,4 +1,4 @@
-//! The node limits requests by the address that the gate tells it: the true one, and no other.
+//! The node's rate limit applies to the client address that the gate forwards: the true one, and no other.
 
 use std::net::Ipv4Addr;
 
@@ -19,10 +19,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The node's own burst.
+/// Burst of the node's rate limit.
 const BURST: usize = 5;
 
-/// Names under which some program or other looks for a client's address.
+/// Headers from which some programs take a client's address.
 const FORGED: [&str; 8] = [
     "x-forwarded-for",
     "x-real-ip",
@@ -34,7 +34,7 @@ const FORGED: [&str; 8] = [
     "cf-connecting-ip",
 ];
 
-/// GET / with every forged name claiming this address.
+/// Sends `GET /` with all of these headers claiming one address.
 async fn ask(world: &World, caller: &Caller, claimed: Ipv4Addr) -> Result<Answer> {
     let mut request = caller.http().get(format!("{}/", world.gate().url));
     for name in FORGED {
@@ -97,13 +97,13 @@ async fn the_node_is_told_one_address(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Byte for byte, in both directions, whatever white space and further keys there are.
+/// Bytes are unchanged in both directions, whatever white space and further keys there are.
 async fn a_handshake_arrives_as_it_was_sent(world: &World) -> Result<()> {
     let node = StubNode::like(&world.node().plain_url).await?;
     let gate = world
         .gate_with("gate-bytes", |config| {
             set(config, "gate", "node_url", node.url());
-            // Nobody can tell the gate that this node has no tunnel behind it.
+            // The stub node has no tunnel of which the gate could be told.
             set(config, "tunnel", "interface", "none0");
         })
         .await?;
@@ -119,7 +119,7 @@ async fn a_handshake_arrives_as_it_was_sent(world: &World) -> Result<()> {
     let seen = node.seen("/").into_iter().filter(|seen| seen.method == "POST").collect::<Vec<_>>();
     ensure!(seen.len() == 1, "the node got {} handshakes", seen.len());
     ensure!(seen[0].body == body.as_bytes() && seen[0].uri == "/?from=here", "it got {:?}", seen[0]);
-    // What the gate answers from its own records has the same bytes.
+    // A repeat that the gate answers from its record has the same bytes.
     let repeat = enter(&gate, &serde_json::from_str(&handshake)?).await?;
     ensure!(
         repeat.bytes == TAKEN.as_bytes() && node.seen("/").iter().filter(|s| s.method == "POST").count() == 1

@@ -1,4 +1,4 @@
-//! The clock of a gate that runs jumps, ahead and back: nothing opens by it, and nothing stays shut after it.
+//! The clock of a running gate jumps forward and back: a jump admits nothing, and nothing stays refused after it.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,10 +15,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![a_clock_that_jumps_ahead_and_comes_back, a_clock_that_jumps_back]
 }
 
-/// What a gate of this network asks for at least.
+/// Lifetime of a challenge: the shortest that the configuration accepts.
 const CHALLENGE_LIVES: Duration = Duration::from_secs(10);
 
-/// A gate and the clock that it lives by, at the true time.
+/// A gate and its movable clock, at the true time.
 async fn gate_with_clock(world: &World, name: &str) -> Result<(GateInfo, MovableClock)> {
     let short = format!("{}s", CHALLENGE_LIVES.as_secs());
     let gate = world.gate_with(name, |config| set(config, "binding", "challenge_ttl", short)).await?;
@@ -27,21 +27,22 @@ async fn gate_with_clock(world: &World, name: &str) -> Result<(GateInfo, Movable
     Ok((gate, clock))
 }
 
-/// Whoever comes now signs in and gets in.
+/// Requires that a new holder can sign in and is admitted.
 async fn serves(world: &World, gate: &GateInfo) -> Result<()> {
     let holder = world.paid_at(gate).await?;
     let session = world.direct_session(&holder.account).await?;
     enter(gate, &holder.account.wireguard_handshake(session)?).await.map(drop)
 }
 
-/// The time of the last line of its log, which is that of the machine.
+/// Time stamp of the gate's last log line, which shows the shifted clock.
 fn last_log(world: &World, gate: &GateInfo) -> Result<SystemTime> {
     let line = world.stack.last_words(&gate.name, 1)?;
     let time = line.split_whitespace().next().context("nothing is logged")?;
     humantime::parse_rfc3339(time).with_context(|| format!("no time in {line}"))
 }
 
-/// What ends by a clock that is ahead is back with the true time, and what began by it is none.
+/// A right that a clock ahead has ended returns with the true time, and a challenge issued by that clock is worth
+/// nothing.
 async fn a_clock_that_jumps_ahead_and_comes_back(world: &World) -> Result<()> {
     let (gate, clock) = gate_with_clock(world, "gate-ahead").await?;
     let holder = world.paid_at(&gate).await?;
@@ -69,7 +70,7 @@ async fn a_clock_that_jumps_ahead_and_comes_back(world: &World) -> Result<()> {
     serves(world, &gate).await.context("in time again")
 }
 
-/// The gate goes on in the time that it knows: what has ended stays so, and what begins does not begin in the past.
+/// The gate's own time never goes back: what has expired stays expired, and what begins is not dated in the past.
 async fn a_clock_that_jumps_back(world: &World) -> Result<()> {
     let (gate, clock) = gate_with_clock(world, "gate-back").await?;
     let holder = world.paid_at(&gate).await?;

@@ -1,4 +1,4 @@
-//! The gate's own codes at a handshake, from 103 on; the order between them is in `order`.
+//! The gate's own refusal codes for a handshake, from 103 on; `order` covers their precedence.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// 103, also for accounts of keys that the hub takes no transaction from.
+/// 103, also for accounts with key types from which the hub accepts no transaction.
 async fn nobody_signed_in(world: &World) -> Result<()> {
     let account = world.hub().poor_account("unknown").await?;
     let sentence = turned_away(world.gate(), &account.wireguard_handshake(1)?, 401, 103).await?;
@@ -35,7 +35,7 @@ async fn nobody_signed_in(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Handshakes of stock clients, of both kinds of keys, and their accounts.
+/// Recorded handshakes of stock clients with both key types, and their accounts.
 fn recorded_handshakes() -> Result<Vec<(Value, String)>> {
     let vectors: Value = serde_json::from_str(include_str!("../../../proto/tests/vectors/handshakes.json"))?;
     let wireguard =
@@ -47,7 +47,7 @@ fn recorded_handshakes() -> Result<Vec<(Value, String)>> {
     found.into_iter().map(both).collect()
 }
 
-/// 105 at the handshake: a sign-in is not worth more than the card behind it.
+/// 105 at the handshake: a binding is worth no more than the card behind it.
 async fn a_card_that_was_given_away(world: &World) -> Result<()> {
     let gate = world
         .gate_with("gate-sold", |config| {
@@ -67,13 +67,13 @@ async fn a_card_that_was_given_away(world: &World) -> Result<()> {
     ensure!(sentence.contains(&short[..6]) && !sentence.contains(&short), "says {sentence}");
     let shown = shown(world, &gate, session, &holder.account).await?;
     ensure!(shown.code() == Some(105), "the stock client shows {shown}");
-    // The card comes back, and with it the way in.
+    // Access returns with the card.
     world.ethereum.transfer(buyer, holder.wallet.address(), card).await?;
     let back = || async { enter(&gate, &handshake).await };
     eventually("the return counts", Duration::from_secs(3), back).await.map(drop)
 }
 
-/// 106: it says which sessions would do.
+/// 106 names the sessions that the tier may use.
 async fn plans_of_another_tier(world: &World) -> Result<()> {
     let plans = &world.stack.info().plans;
     for (holder, tier, wrong, right) in [
@@ -91,7 +91,7 @@ async fn plans_of_another_tier(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// 107: counted over all accounts of a holder; a session that ends on the hub makes room.
+/// 107 counts over all accounts of a holder; a session that ends on the hub frees a place.
 async fn one_device_too_many(world: &World) -> Result<()> {
     let (gate, holder, other) = (world.gate(), world.paid().await?, world.account().await?);
     world.bind(gate, &holder.wallet, &other.address).await?;
@@ -107,7 +107,7 @@ async fn one_device_too_many(world: &World) -> Result<()> {
     let fourth = world.direct_session(&other).await?;
     let handshake = other.wireguard_handshake(fourth)?;
     let sentence = turned_away(gate, &handshake, 409, 107).await?;
-    // Sessions of another account are counted, and not named.
+    // Sessions of another account are counted and not named.
     ensure!(sentence.contains("end one of the 3 sessions of other accounts"), "says {sentence}");
     let numbers: Vec<_> =
         sentence.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty()).collect();
@@ -122,7 +122,7 @@ async fn one_device_too_many(world: &World) -> Result<()> {
     eventually("there is room", Duration::from_secs(5), room).await.map(drop)
 }
 
-/// 108: whatever the key is dressed in, the stock node would take the tunnel away from its owner.
+/// 108 for every encoding of a key in use: the stock node would take the tunnel away from its owner.
 async fn tunnel_keys_in_use(world: &World) -> Result<()> {
     let (gate, victim, thief) = (world.gate(), world.paid().await?, world.paid().await?);
     let session = world.direct_session(&victim.account).await?;
@@ -147,7 +147,7 @@ async fn tunnel_keys_in_use(world: &World) -> Result<()> {
     turned_away(gate, &victim.account.handshake(second, &request)?, 409, 108).await?;
     let key = key_of(&request)?;
     ensure!(allowed_ips(world).await?.get(&key) == before.get(&key), "the tunnel's address moved");
-    // With a key of its own the same session gets in.
+    // With a tunnel key of its own the same session is admitted.
     enter(gate, &thief.account.wireguard_handshake(stolen)?).await.map(drop)
 }
 
@@ -172,7 +172,7 @@ async fn allowed_ips(world: &World) -> Result<std::collections::BTreeMap<String,
     Ok(pairs.map(|(key, ips)| (key.to_owned(), ips.to_owned())).collect())
 }
 
-/// 109: only what rests on what is denied. The operator learns of a wallet after it signed in.
+/// 109 only for what rests on a denied wallet or account. The operator denies the wallet after its sign-in.
 async fn denied_by_the_operator(world: &World) -> Result<()> {
     let gate = world.gate_with("gate-deny", |_| ()).await?;
     let card = world.ethereum.other_card();
@@ -197,7 +197,7 @@ async fn denied_by_the_operator(world: &World) -> Result<()> {
         let session = world.direct_session(account).await?;
         turned_away(&gate, &account.wireguard_handshake(session)?, 403, 109).await?;
     }
-    // Another wallet with a card speaks for the account of the denied one.
+    // Another wallet with a card can back the account of the denied wallet.
     let friend = world.ethereum.holder(&[card]).await?;
     world.bind(&gate, &friend, &denied.account.address).await?;
     enter(&gate, &handshake).await?;
@@ -206,7 +206,7 @@ async fn denied_by_the_operator(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// 113, with the time to wait.
+/// 113 with `Retry-After`.
 async fn too_many_requests(world: &World) -> Result<()> {
     let (caller, url) = (Caller::fresh()?, format!("{}/gate/openapi.json", world.gate().url));
     let burst = futures::future::try_join_all((0..40).map(|_| caller.get(&url))).await?;
@@ -223,7 +223,7 @@ async fn too_many_requests(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// 118, whatever the method; other paths are the node's.
+/// 118 for every method below `/gate/`; other paths are forwarded to the node.
 async fn paths_that_the_gate_does_not_have(world: &World) -> Result<()> {
     let (caller, url) = (Caller::fresh()?, &world.gate().url);
     for path in ["/gate/nothing", "/gate/bindings/1", "/gate/challenge/", "/gate//", "/gate/health"] {

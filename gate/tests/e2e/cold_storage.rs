@@ -1,4 +1,4 @@
-//! Cards that another wallet holds: each kind of delegation, the way it counts and the ways it does not.
+//! Cards held by another wallet: each kind of delegation, when it counts and when it does not.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A vault and a hot wallet that has nothing of its own.
+/// A vault and a hot wallet without cards.
 struct Pair {
     vault: Address,
     hot: Address,
@@ -48,7 +48,7 @@ async fn told(gate: &GateInfo, wallet: Address) -> Result<Value> {
     Ok(SignIn::at(&gate.url)?.eligibility(wallet).await?.result()?.clone())
 }
 
-/// The wallet gets this tier by this vault.
+/// Requires that the hot wallet has this tier by this vault.
 async fn gets(gate: &GateInfo, pair: &Pair, tier: &str, via: &str) -> Result<()> {
     let told = told(gate, pair.hot).await?;
     ensure!(told["tier"] == tier && told["via"] == via, "the wallet is told {told}");
@@ -106,7 +106,7 @@ async fn delegations_of_6529_that_do_not_count(world: &World) -> Result<()> {
         ethereum.register_6529(pair.vault, collection, pair.hot, use_case, expiry, token).await?;
         gets_nothing(gate, pair.hot).await.context(name)?;
     }
-    // Whoever likes can delegate to a whale: that gives the whale something, not him.
+    // Anyone can delegate to a vault with cards: that gives the vault a right, not the delegator.
     let pair = Pair::with(ethereum, card).await?;
     ethereum.delegate_6529(pair.hot, pair.vault).await?;
     gets_nothing(gate, pair.hot).await.context("the wrong direction")?;
@@ -114,7 +114,7 @@ async fn delegations_of_6529_that_do_not_count(world: &World) -> Result<()> {
     ethereum.delegate_6529(pair.vault, pair.hot).await?;
     ethereum.delegate_6529(pair.hot, last).await?;
     gets_nothing(gate, last).await.context("handed on")?;
-    // Reads of the contract pad with zero addresses, and somebody may send cards there.
+    // The contract pads its lists with zero addresses, to which cards can be sent.
     let nobody = Wallet::fresh();
     ethereum.mint(Address::repeat_byte(0xde), card).await?;
     gets_nothing(gate, nobody.address()).await?;
@@ -124,7 +124,7 @@ async fn delegations_of_6529_that_do_not_count(world: &World) -> Result<()> {
     refused(&answer, 403, 105).context("a vault that is named, but did not delegate")
 }
 
-/// Revoked, and emptied. An answer is remembered for some seconds.
+/// Revocation of the delegation and sale of the card. Answers are cached for some seconds.
 async fn delegations_of_6529_that_end(world: &World) -> Result<()> {
     let ethereum = &world.ethereum;
     let gate = quick_gate(world, "gate-ends").await?;
@@ -143,7 +143,7 @@ async fn delegations_of_6529_that_end(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// A gate that remembers answers no longer than it must.
+/// A gate with the shortest cache lifetimes.
 async fn quick_gate(world: &World, name: &str) -> Result<GateInfo> {
     let edit = |config: &mut toml::Table| {
         set(config, "cache", "positive_ttl", "1s");
@@ -171,12 +171,12 @@ async fn consolidations(world: &World) -> Result<()> {
     };
     both(&here, memes).await?;
     gets(gate, &here, "paid", "6529-consolidation").await.context("for the Memes")?;
-    // One says it for the Memes, the other for all collections.
+    // One side consolidates for the Memes, the other for all collections.
     let case = USE_CASE_CONSOLIDATION;
     ethereum.register_6529(mixed.vault, memes, mixed.hot, case, None, None).await?;
     ethereum.register_6529(mixed.hot, ALL_COLLECTIONS, mixed.vault, case, None, None).await?;
     gets(gate, &mixed, "paid", "6529-consolidation").await.context("mixed")?;
-    // One side alone is a wish.
+    // A consolidation needs both sides.
     for wished_by_vault in [true, false] {
         let pair = Pair::with(ethereum, card).await?;
         let (from, to) = if wished_by_vault { (pair.vault, pair.hot) } else { (pair.hot, pair.vault) };
@@ -283,7 +283,7 @@ async fn rights_that_the_operator_accepts(world: &World) -> Result<()> {
     gets_nothing(&gate, other.hot).await
 }
 
-/// Over the wallet's own cards and all its vaults; a vault does not make it worse.
+/// The best tier over the wallet's own cards and all its vaults; a further vault never lowers it.
 async fn the_best_tier_wins(world: &World) -> Result<()> {
     let (ethereum, gate) = (&world.ethereum, world.gate());
     let (this, other) = (ethereum.this_card(), ethereum.other_card());
@@ -294,19 +294,19 @@ async fn the_best_tier_wins(world: &World) -> Result<()> {
         ethereum.delegate_6529(vault.address(), own).await?;
     }
     gets(gate, &Pair { vault: rich.address(), hot: own }, "free", "6529-delegation").await?;
-    // Its own card gives the best tier already.
+    // The wallet's own card already gives the best tier.
     let own = ethereum.holder(&[this]).await?.address();
     ethereum.delegate_6529(poor.address(), own).await?;
     let told = told(gate, own).await?;
     ensure!(told["tier"] == "free" && told["via"] == "own" && told["vault"].is_null(), "told {told}");
-    // Of two ways to the same, 6529's is asked first.
+    // Of two delegations with equal tiers, 6529's comes first.
     let pair = Pair::with(ethereum, other).await?;
     ethereum.delegate_xyz(pair.vault, pair.hot, true).await?;
     ethereum.delegate_6529(pair.vault, pair.hot).await?;
     gets(gate, &pair, "paid", "6529-delegation").await
 }
 
-/// Anybody can push rows onto a wallet; who names the vault needs none of them read.
+/// Anyone can register delegations to a wallet; a sign-in that names its vault needs none of them read.
 async fn a_vault_that_is_named(world: &World) -> Result<()> {
     let (ethereum, gate, hot) = (&world.ethereum, world.gate(), Wallet::fresh());
     for _ in 0..40 {
@@ -332,7 +332,7 @@ async fn a_vault_that_is_named(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The gate finds new ids by itself.
+/// The gate discovers new token ids by itself.
 async fn a_card_that_is_minted_while_the_gate_runs(world: &World) -> Result<()> {
     let (ethereum, gate, wallet) = (&world.ethereum, world.gate(), Wallet::fresh());
     let newest = ethereum.next_card().await?;

@@ -1,4 +1,4 @@
-//! Devices of a holder: as many as the plan of the session that asks is for.
+//! Device limits of a holder: a session counts against the limit of its own plan.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) fn paid_tier(config: &mut toml::Table) -> &mut toml::Table {
     paid.and_then(toml::Value::as_table_mut).expect("the network's gates have a paid tier")
 }
 
-/// The paid tier gives one device, its plan so many.
+/// Sets one device for the paid tier and `devices` for its plan.
 fn plan_gives(config: &mut toml::Table, plan: u64, devices: i64) {
     let paid = paid_tier(config);
     paid.insert("devices".to_owned(), 1.into());
@@ -30,7 +30,7 @@ fn plan_gives(config: &mut toml::Table, plan: u64, devices: i64) {
     );
 }
 
-/// The paid tier gives one device, and this is what happens when it is taken.
+/// Sets one device for the paid tier and the behaviour when it is in use.
 fn one_device(config: &mut toml::Table, when_full: &str) {
     let paid = paid_tier(config);
     paid.insert("devices".to_owned(), 1.into());
@@ -55,7 +55,7 @@ async fn a_plan_has_a_device_limit_of_its_own(world: &World) -> Result<()> {
     let [first, second, third] = handshakes.as_slice() else { unreachable!("three were made") };
 
     let answer = enter(gate, first).await?;
-    // A direct session has the figure of the tier, and the one of the plan counts as a device.
+    // A direct session has the limit of the tier, and the plan's session counts as a device.
     let direct = world.direct_session(&account).await?;
     let direct = account.wireguard_handshake(direct)?;
     let sentence = turned_away(gate, &direct, 409, 107).await?;
@@ -72,7 +72,7 @@ async fn a_plan_has_a_device_limit_of_its_own(world: &World) -> Result<()> {
     let devices = SignIn::at(&gate.url)?.binding(holder.token()).await?.result()?["devices"].clone();
     ensure!(devices == json!({ "used": 2, "limit": 1, "plans": { plan.to_string(): 2 } }), "told {devices}");
 
-    // A figure for a plan that is not accepted is a mistake, and changes nothing.
+    // A limit for a plan that is not accepted is an error and changes nothing.
     rewrite(gate, |config| plan_gives(config, plan + 1000, 9))?;
     let told = reload(gate).await?;
     let named = format!("does not accept \"plan:{}\"", plan + 1000);
@@ -84,7 +84,7 @@ async fn a_plan_has_a_device_limit_of_its_own(world: &World) -> Result<()> {
     ensure!(told["taken"] == json!([format!("policy.paid.plan_devices.{plan}")]), "says {told}");
     enter(gate, third).await.context("the plan is for three now")?;
 
-    // A smaller figure ends no tunnel; a repeat is still answered, and nobody new comes.
+    // A lower limit ends no tunnel; repeats are still answered, and no further device is admitted.
     rewrite(gate, |config| plan_gives(config, plan, 1))?;
     reload(gate).await?;
     let again = enter(gate, first).await.context("a repeat with fewer devices")?;
@@ -103,7 +103,8 @@ async fn a_plan_has_a_device_limit_of_its_own(world: &World) -> Result<()> {
     eventually("there is room", Duration::from_secs(10), room).await.map(drop)
 }
 
-/// The newest device wins, but only if it gets in; and a cancelled session gives its place at once, its key later.
+/// `drop_oldest` evicts only for a device that is admitted; a cancelled session frees its place at once and its
+/// tunnel key later.
 async fn nobody_goes_for_who_is_refused(world: &World) -> Result<()> {
     let gate = &world.gate_with("gate-newest", |config| one_device(config, "drop_oldest")).await?;
     let holder = world.paid_at(gate).await?;

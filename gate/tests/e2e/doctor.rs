@@ -1,4 +1,4 @@
-//! `sovereign-gate doctor`: content with the network as it is, and loud about what is wrong.
+//! `sovereign-gate doctor` reports a healthy network as good and every fault as bad.
 
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::info::GateInfo;
@@ -12,7 +12,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![the_doctor_asks_everything_and_says_what_is_wrong]
 }
 
-/// The checks by name, and the exit code.
+/// Name, verdict and finding of every check, and the exit code.
 async fn examine(gate: &GateInfo) -> Result<(Vec<(String, String, String)>, Option<i32>)> {
     let doctor = Command::new(env!("CARGO_BIN_EXE_sovereign-gate"))
         .args(["--home", &gate.home, "doctor", "--json"])

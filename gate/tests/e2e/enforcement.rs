@@ -1,4 +1,4 @@
-//! Sell the card and the tunnel drops: with the stock client, and a ping that runs through the tunnel.
+//! A sale of the card ends the tunnel: with the stock client and a ping through the tunnel.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::trial::{Trial, trials};
 use crate::world::{World, enter, eventually, metric, record, set, turned_away};
 
-/// From a block, or an ended sign-in, to a tunnel that is silent.
+/// Longest time from a block, or an ended binding, to a silent tunnel.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
-/// Where cards go to be gone.
+/// An address without a key, to which cards are burnt.
 const BURNT: Address = address!("000000000000000000000000000000000000dEaD");
 const UP: Duration = Duration::from_secs(5);
 
@@ -34,7 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// Somebody with a tunnel through which a ping goes.
+/// A stock client with a tunnel through which a ping has passed.
 pub(crate) struct Guest {
     pub(crate) client: Client,
     pub(crate) tunnel: Tunnel,
@@ -59,7 +59,7 @@ impl Guest {
         self.client.ping(&self.tunnel, UP).await.map(drop)
     }
 
-    /// Waits until no ping comes through any more, and then looks whether it stays so.
+    /// Waits until no ping passes any more, and requires that it stays so.
     pub(crate) async fn falls_silent(&self, within: Duration) -> Result<()> {
         let begun = Instant::now();
         while self.client.ping(&self.tunnel, Duration::ZERO).await.is_ok() {
@@ -101,10 +101,10 @@ async fn the_only_card_is_sold_and_bought_back(world: &World) -> Result<()> {
         metric(gate, "sovereign_gate_evictions_total", &[r#"cause="no_card""#]).await? > before,
         "not counted"
     );
-    // Without a new session, and so without paying again.
+    // Without a new session, and so without a second payment.
     ethereum.transfer(buyer, seller, ethereum.other_card()).await?;
     guest.pings().await.context("after the card came back")?;
-    // The tunnel comes first, the record after it.
+    // The tunnel is restored before the record is updated.
     let live = || async {
         let (state, _) = state(gate, guest.session).await?;
         ensure!(state == "live", "it is {state}");
@@ -214,7 +214,7 @@ async fn the_operator_drops_pauses_and_goes_on(world: &World) -> Result<()> {
     two.pings().await.context("a pause ends no tunnel")?;
     post(&gate, "/resume", json!({ "reason": "nothing found" })).await?;
     enter(&gate, &handshake).await?;
-    // Who was dropped does not come back.
+    // A dropped session is not restored.
     tokio::time::sleep(Duration::from_secs(6)).await;
     one.falls_silent(Duration::ZERO).await?;
     let answer = Caller::anywhere()?.get(&format!("{}/audit", gate.admin)).await?;
@@ -224,7 +224,7 @@ async fn the_operator_drops_pauses_and_goes_on(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// No socket: the sale is found all the same.
+/// Without a WebSocket, polling detects the sale.
 async fn a_gate_that_polls(world: &World) -> Result<()> {
     let gate = world
         .gate_with("gate-polls", |config| {
@@ -239,7 +239,8 @@ async fn a_gate_that_polls(world: &World) -> Result<()> {
     guest.falls_silent(SOON).await
 }
 
-/// `kill -9` before, at, and at points after the sale: after the start the tunnel is silent, whatever was done.
+/// The gate is killed before, at, and at intervals after the sale: after its start the tunnel is silent, however far
+/// the eviction had come.
 async fn the_gate_is_killed_around_the_sale(world: &World) -> Result<()> {
     let gate = world.gate_with("gate-killed", |_| ()).await?;
     let (ethereum, card) = (&world.ethereum, world.ethereum.other_card());
@@ -265,7 +266,8 @@ async fn the_gate_is_killed_around_the_sale(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// A restarted node has lost its peers: a repeat is told so, the device is free, and nobody is in unasked.
+/// A restarted node has lost its peers: a repeat is refused, the place is free, and no peer is restored without a
+/// request.
 async fn the_node_forgets(world: &World) -> Result<()> {
     let gate = world.gate();
     let holder = world.paid().await?;

@@ -1,4 +1,5 @@
-//! The gate ends in the worst moment, alone or with its node: nobody is in without a right, nobody with a right is out.
+//! The gate dies at the worst moment, alone or with its node: afterwards no session is live without a right, and no
+//! right is lost.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A client that keeps its tunnel key, so that its next try is the same handshake.
+/// A stock client that keeps its tunnel key, so that its next attempt is the same handshake.
 struct Stubborn {
     client: Client,
     key: tempfile::TempDir,
@@ -45,7 +46,7 @@ impl Stubborn {
         self.client.connect_with(&gate.url, session, account, &gate.node, &flags).await
     }
 
-    /// Its tunnel key, as the node knows it.
+    /// The public tunnel key, as the node lists it.
     async fn public_key(&self) -> Result<String> {
         let path = self.key.path().join("key").display().to_string();
         let line = ["sh", "-c", "wg pubkey < $0", &path];
@@ -62,15 +63,15 @@ async fn wg(world: &World, args: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The addresses that a peer has in the node's tunnel; none: no packet of it passes.
+/// Allowed addresses of a peer in the node's tunnel; none: its packets are dropped.
 pub(crate) async fn allowed(world: &World, key: &str) -> Result<Option<String>> {
     let text = wg(world, &["show", "wg0", "allowed-ips"]).await?;
     let peer = text.lines().find_map(|line| line.strip_prefix(key));
     Ok(peer.map(|rest| rest.trim().to_owned()).filter(|addresses| addresses != "(none)"))
 }
 
-/// The node has said "yes", and the gate is killed before it can write that down. After its start the peer is a
-/// session of the same client, if that is still entitled, and else it is out.
+/// The node has accepted the peer, and the gate is killed before it records the session. After its start the peer is
+/// a live session if it is still entitled; otherwise it is evicted.
 async fn killed_between_the_nodes_answer_and_the_record(world: &World) -> Result<()> {
     let relay = Relay::before(&world.node().plain_url).await?;
     let url = format!("http://{}", relay.address());
@@ -117,7 +118,7 @@ async fn killed_between_the_nodes_answer_and_the_record(world: &World) -> Result
             ensure!(refused.code() == Some(105), "shown: {refused}");
             world.ethereum.mint(seller, card).await?;
         }
-        // The very same handshake: answered, with the addresses that the node gave, and never asked twice.
+        // The same handshake is answered with the addresses that the node assigned; the node is not asked again.
         let tunnel = eventually("the same handshake", SOON, || async {
             guest.connect(&gate).await?.map_err(anyhow::Error::from)
         });
@@ -131,7 +132,8 @@ async fn killed_between_the_nodes_answer_and_the_record(world: &World) -> Result
     Ok(())
 }
 
-/// The decision was right when it was made. What ended the right before the session was written found no session to name.
+/// The decision was right when it was made. An event that ended the right before the session was recorded found no
+/// session to evict.
 async fn what_changes_while_the_node_answers(world: &World) -> Result<()> {
     let relay = Relay::before(&world.node().plain_url).await?;
     let url = format!("http://{}", relay.address());
@@ -173,13 +175,13 @@ async fn what_changes_while_the_node_answers(world: &World) -> Result<()> {
             let refusal = shown?.err().context("let in during a lockdown")?;
             ensure!([Some(110), Some(114)].contains(&refusal.code()), "shown: {refusal}");
             post(&gate, "/resume", json!({ "reason": "over" })).await?;
-            // Whether the node was told of the client at all decides whether this is a repeat of what a lockdown took.
+            // Whether the node was told of the client at all decides if this is a repeat of an evicted session.
             let again = guest.connect(&gate).await?;
             ensure!(
                 again.is_ok() || again.is_err_and(|refusal| refusal.code() == Some(125)),
                 "after the lockdown"
             );
-            // A sign-in that is newer makes the same handshake the owner's request.
+            // A newer sign-in makes the same handshake the owner's request.
             tokio::time::sleep(Duration::from_millis(1100)).await;
             world.bind(&gate, &guest.holder.wallet, &guest.holder.account.address).await?;
             let tunnel = eventually("the same handshake", SOON, || async {
@@ -191,8 +193,8 @@ async fn what_changes_while_the_node_answers(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The client tries again before the node has answered, and an impatient one leaves: the node is asked once, and everybody
-/// is told the same.
+/// A client repeats its handshake before the node has answered, and another attempt is aborted: the node is asked
+/// once, and all attempts receive the same answer.
 async fn a_handshake_again_while_the_node_answers(world: &World) -> Result<()> {
     let relay = Relay::before(&world.node().plain_url).await?;
     let url = format!("http://{}", relay.address());
@@ -220,8 +222,8 @@ async fn a_handshake_again_while_the_node_answers(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Both end at once and come back: the tunnel is empty then. Who is entitled opens a new session, with his device
-/// free; who sold meanwhile gets none.
+/// After both have restarted the tunnel is empty. An entitled holder opens a new session and has its place free; a
+/// holder that has sold the card is refused.
 async fn node_and_gate_together(world: &World) -> Result<()> {
     let one_device = |config: &mut toml::Table| config["policy"]["paid"]["devices"] = 1.into();
     let gate = &world.gate_with("gate-together", one_device).await?;
@@ -247,13 +249,13 @@ async fn node_and_gate_together(world: &World) -> Result<()> {
     let again = Guest::arrive(world, gate, &keeper.account).await.context("a holder is locked out")?;
     let session = world.direct_session(&seller.account).await?;
     turned_away(gate, &seller.account.wireguard_handshake(session)?, 403, 105).await?;
-    // The next comparisons leave it so.
+    // The following reconciliations change nothing.
     tokio::time::sleep(Duration::from_secs(6)).await;
     again.pings().await
 }
 
-/// The card is back, but the node has given the address to somebody else: nobody is thrown out for it, and the client
-/// is told what to do.
+/// The card has returned, but the node has assigned the address to another peer: that peer keeps it, and the client
+/// is told to open a new session.
 async fn an_address_that_somebody_else_has_now(world: &World) -> Result<()> {
     let gate = world.gate();
     let guest = Stubborn::prepare(world, gate).await?;

@@ -1,5 +1,5 @@
-//! The sources of Ethereum's events die, change and take back what they said, while a ping runs through the tunnel. Each
-//! trial has a chain of its own, so that what it does to it touches nobody else.
+//! Sources of Ethereum's events fail, change and revert while a ping runs through the tunnel. Each scenario has a
+//! chain of its own.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,7 +35,7 @@ alloy::sol! {
     function safeTransferFrom(address from, address to, uint256 id, uint256 amount, bytes data) external;
 }
 
-/// A chain that only one trial uses, with a collection on it.
+/// An EVM chain of one scenario, with a collection on it.
 pub(crate) struct Place {
     pub(crate) anvil: Anvil,
     pub(crate) chain: DevChain,
@@ -53,7 +53,7 @@ impl Place {
         format!("ws://127.0.0.1:{}", self.anvil.port())
     }
 
-    /// Lets a gate ask `rpc_addrs` and listen at `ws` for this chain.
+    /// Configures a gate to query `rpc_addrs` and to subscribe at `ws` for this chain.
     pub(crate) fn told(&self, config: &mut toml::Table, rpc_addrs: Vec<String>, ws: String) {
         set(config, "ethereum", "rpc_addrs", rpc_addrs);
         set(config, "ethereum", "ws_addrs", vec![ws]);
@@ -79,7 +79,7 @@ impl Place {
         Ok(self.chain.call(from, self.memes, &transfer(from, to)).await?)
     }
 
-    /// `vault` delegates its cards to `hot`, until `expiry`.
+    /// Delegates the cards of `vault` to `hot` until `expiry`.
     pub(crate) async fn delegate(&self, vault: Address, hot: Address, expiry: u64) -> Result<()> {
         let delegation = registerDelegationAddressCall {
             collection: self.memes,
@@ -104,7 +104,7 @@ pub(crate) async fn arrive(world: &World, gate: &GateInfo, wallet: &Wallet) -> R
     Ok((account, guest))
 }
 
-/// Once it says nothing more, once it is closed and stays so: polling, then the end itself, shows the sale.
+/// The WebSocket falls silent, then it is closed and stays so: polling, then the disconnect, reveals the sale.
 async fn the_socket_dies_at_the_sale(world: &World) -> Result<()> {
     let place = Place::start().await?;
     let relay = Relay::before(&place.socket()).await?;
@@ -124,7 +124,7 @@ async fn the_socket_dies_at_the_sale(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The provider that told everything so far refuses, or keeps silent, from the sale on: the other one tells it.
+/// The provider in use refuses, or does not answer, from the sale on: the other provider reveals it.
 async fn the_provider_is_switched_at_the_sale(world: &World) -> Result<()> {
     let place = Place::start().await?;
     let (first, second) =
@@ -148,7 +148,8 @@ async fn the_provider_is_switched_at_the_sale(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Blocks that hold the sale are undone: the tunnel is back. They come back with the sale in them: it is out again.
+/// A reorganisation removes the sale: the tunnel is restored. The sale is repeated on the new branch: the tunnel ends
+/// again.
 async fn a_sale_is_undone_and_done_again(world: &World) -> Result<()> {
     let place = Place::start().await?;
     let gate = place.gate(world, "gate-reorg", vec![place.anvil.url()], place.socket()).await?;
@@ -163,7 +164,7 @@ async fn a_sale_is_undone_and_done_again(world: &World) -> Result<()> {
     place.transfer(seller, buyer).await?;
     guest.falls_silent(SOON).await.context("the sale is done again")?;
 
-    // The sale moves to another block of the new branch: it still is one.
+    // The sale moves to another block of the new branch and still counts.
     rpc("anvil_impersonateAccount", json!([seller])).await?;
     let data = Bytes::from(transfer(seller, buyer).abi_encode());
     let sale = json!({ "from": seller, "to": place.memes, "data": data, "gas": "0x40000", "gasPrice": "0x77359400" });
@@ -176,7 +177,7 @@ async fn a_sale_is_undone_and_done_again(world: &World) -> Result<()> {
     eventually("the ping is back", SOON, || guest.pings()).await
 }
 
-/// The block in which the card was bought is undone: who is in by it goes, and comes back with it.
+/// The block with the purchase of the card is removed: the session is evicted, and restored by the next purchase.
 async fn a_purchase_is_undone(world: &World) -> Result<()> {
     let place = Place::start().await?;
     let gate = place.gate(world, "gate-purchase", vec![place.anvil.url()], place.socket()).await?;
@@ -190,7 +191,7 @@ async fn a_purchase_is_undone(world: &World) -> Result<()> {
     eventually("the ping is back", SOON, || guest.pings()).await.context("bought again")
 }
 
-/// Nobody can be asked and nobody tells anything: the right ends when it was said to end.
+/// Without any source of events, a right ends at its known expiry.
 async fn every_source_is_dead(world: &World) -> Result<()> {
     let place = Place::start().await?;
     let gate = place.gate(world, "gate-dead", vec![place.anvil.url()], place.socket()).await?;
@@ -201,7 +202,7 @@ async fn every_source_is_dead(world: &World) -> Result<()> {
     let holder = place.holder().await?;
     let (_, ends) = arrive(world, &gate, &hot).await?;
     let (_, stays) = arrive(world, &gate, &holder).await?;
-    // From here on nobody can be asked, and nobody tells anything.
+    // From here on no provider answers and no event arrives.
     drop(place);
     ensure!(now()? < end, "too slow for this trial");
     ends.pings().await.context("before its end")?;

@@ -1,5 +1,4 @@
-//! What a trial leaves behind. It is taken away again whatever came of the trial, so that the next one, or the same once
-//! more, finds the network as it was.
+//! Cleanup after a scenario, whatever its outcome, so that the next one finds the network unchanged.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,14 +8,14 @@ use anyhow::{Context as _, Result};
 use sentinel_stack::Stack;
 use tokio::sync::Mutex;
 
-/// Lines of a gate's log that are told after a failure.
+/// Lines of a gate's log that are printed after a failure.
 const LAST_WORDS: usize = 15;
-/// For one thing to be set back.
+/// Time limit of one undo step.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 type Undo = (&'static str, Pin<Box<dyn Future<Output = Result<()>> + Send>>);
 
-/// Gates that a trial has added, and what it has to set back.
+/// Gates that a scenario has added, and undo steps that it has registered.
 #[derive(Default)]
 pub(crate) struct Leavings {
     gates: Mutex<Vec<String>>,
@@ -24,12 +23,12 @@ pub(crate) struct Leavings {
 }
 
 impl Leavings {
-    /// A gate of this name ends with the trial.
+    /// Registers a gate for removal after the scenario.
     pub(crate) async fn gate(&self, name: &str) {
         self.gates.lock().await.push(name.to_owned());
     }
 
-    /// This is done after the trial.
+    /// Registers a step that runs after the scenario.
     pub(crate) async fn afterwards(
         &self,
         what: &'static str,
@@ -38,7 +37,7 @@ impl Leavings {
         self.undo.lock().await.push((what, Box::pin(undo)));
     }
 
-    /// What the trial's gates said last; if it has none, those of the network.
+    /// Latest log lines of the scenario's gates, or of the network's gates if the scenario has none.
     pub(crate) async fn last_words(&self, stack: &Stack) -> String {
         let mut names = self.gates.lock().await.clone();
         if names.is_empty() {
@@ -52,8 +51,8 @@ impl Leavings {
         names.iter().map(told).collect::<Vec<_>>().join("\n")
     }
 
-    /// Sets everything back, the last thing first, and ends the gates: each asks the node now and then, and the node's
-    /// patience with their common address is short.
+    /// Runs the undo steps, last registered first, then removes the gates: each gate polls the node from a shared
+    /// address, and the node's rate limit for it is low.
     pub(crate) async fn take_away(&self, stack: &Stack) -> Result<()> {
         let mut problem = Ok(());
         while let Some((what, undo)) = self.pop().await {

@@ -1,8 +1,9 @@
-//! Trials of the gate in a whole running network: real hub, real EVM, node, stock clients.
+//! End-to-end scenarios of the gate in a complete running network: real hub, real EVM, node, stock clients.
 //!
-//! `cargo test -p sovereign-gate --features e2e --test e2e -- [FILTER]`, as root. One network serves all
-//! trials. Each brings its own wallets, accounts and, where it needs another configuration, gates, so most of
-//! them run beside each other; those that stop what others need run alone, after them.
+//! `cargo test -p sovereign-gate --features e2e --test e2e -- [FILTER]`, as root. All scenarios share one network.
+//! Each creates its own wallets, accounts and, where it needs another configuration, gates, so most of them run
+//! concurrently. Exclusive scenarios, which stop programs that others need or measure times, run one at a time after
+//! the others.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 #![allow(clippy::print_stderr, reason = "a harness of its own says how its trials went")]
@@ -68,7 +69,7 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // More at once than the machine has cores: nearly all of a trial is waiting for blocks.
+    // More threads than cores: scenarios mostly wait for blocks.
     arguments.test_threads.get_or_insert(6);
     let trials = [
         stories::trials(),

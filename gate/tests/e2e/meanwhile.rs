@@ -1,5 +1,5 @@
-//! Blocks that are undone while somebody is being let in: between two calls of the decision, or while the node is asked.
-//! Whoever has a right in them alone is not let in, or goes at once.
+//! Blocks that a reorganisation removes during an admission: between two calls of the decision, or while the node is
+//! asked. A right that exists only in removed blocks admits no session, or the session is evicted at once.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use crate::stub::StubNode;
 use crate::trial::{Trial, trials};
 use crate::world::{World, eventually, knock, peer_request, record, set, turned_away};
 
-/// An end of a delegation that is far away.
+/// A delegation expiry in the far future.
 const NEVER: u64 = 64_060_588_800;
 
 pub(crate) fn trials() -> Vec<Trial> {
     trials![blocks_undone_between_two_calls, a_purchase_undone_while_the_node_is_asked]
 }
 
-/// Goes back to a snapshot. The other branch is longer, and its blocks are other ones.
+/// Reverts the chain to a snapshot and mines a longer branch of other blocks.
 async fn undo(chain: &DevChain, snapshot: Value) -> Result<()> {
     ensure!(chain.rpc("evm_revert", json!([snapshot])).await? == true, "nothing to go back to");
     for _ in 0..3 {
@@ -34,8 +34,8 @@ async fn undo(chain: &DevChain, snapshot: Value) -> Result<()> {
     Ok(())
 }
 
-/// A vault gets its card and delegates to the account's own key, in blocks that are gone before the first or the second
-/// call of the decision.
+/// A vault receives its card and delegates to the account's own key, in blocks that are removed before the first or
+/// the second call of the decision.
 async fn blocks_undone_between_two_calls(world: &World) -> Result<()> {
     let (place, node) = (Place::start().await?, StubNode::like(&world.node().plain_url).await?);
     let provider = Provider::before(&place.anvil.url()).await?;
@@ -73,7 +73,8 @@ async fn blocks_undone_between_two_calls(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The node has taken the peer, and its answer is on the way, when the block is undone in which the card was bought.
+/// The node has accepted the peer, and its answer is held back, when the block with the purchase of the card is
+/// removed.
 async fn a_purchase_undone_while_the_node_is_asked(world: &World) -> Result<()> {
     let (place, relay) = (Place::start().await?, Relay::before(&world.node().plain_url).await?);
     let url = format!("http://{}", relay.address());
@@ -92,7 +93,7 @@ async fn a_purchase_undone_while_the_node_is_asked(world: &World) -> Result<()> 
     let undone = async {
         tokio::time::timeout(SOON, relay.holds_one()).await.context("the node is not asked")?;
         place.chain.rpc("anvil_reorg", json!([1, []])).await?;
-        // The gate has heard of it before the answer is here.
+        // The gate learns of the new branch before the answer arrives.
         tokio::time::sleep(Duration::from_millis(800)).await;
         relay.open();
         anyhow::Ok(())

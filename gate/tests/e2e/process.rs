@@ -1,4 +1,4 @@
-//! What a gate's process uses, as the system tells it.
+//! Resources of a gate's process, as `/proc` reports them.
 
 use anyhow::{Context as _, Result};
 use sentinel_stack::info::GateInfo;
@@ -21,12 +21,12 @@ impl Process {
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Open descriptors.
+    /// Number of open file descriptors.
     pub(crate) fn descriptors(&self) -> Result<usize> {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
     }
 
-    /// Those of them that are sockets.
+    /// Number of open sockets.
     pub(crate) fn sockets(&self) -> Result<usize> {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.0))?.filter_map(Result::ok);
         let links = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -34,7 +34,7 @@ impl Process {
     }
 }
 
-/// Connections with a gate that both ends hold open.
+/// Number of established connections to a gate's port.
 pub(crate) fn connections(gate: &GateInfo) -> Result<usize> {
     const ESTABLISHED: &str = "01";
     let port: u16 = gate.url.rsplit(':').next().context("no port")?.parse()?;

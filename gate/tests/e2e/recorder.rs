@@ -1,4 +1,4 @@
-//! Stands where the node is and takes down what comes over the wire, byte for byte.
+//! Stands in for the node and records requests byte for byte.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +10,17 @@ use tokio::task::JoinHandle;
 
 use crate::stub::node_info;
 
-/// One request as it came.
+/// A request as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) line: String,
-    /// Names as they were written, values as bytes.
+    /// Names as written, values as bytes.
     pub(crate) fields: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Taken {
-    /// The values of a field, whatever the case of its name.
+    /// Values of a field; the name is compared without regard to case.
     pub(crate) fn all(&self, name: &str) -> Vec<&[u8]> {
         let named = self.fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_slice()).collect()
@@ -34,8 +34,8 @@ impl Taken {
     }
 }
 
-/// A backend that reads requests as strictly as can be. What it cannot read ends its connection and is kept
-/// as a fault.
+/// A backend that parses requests strictly. A request that it cannot parse ends the connection and is recorded as a
+/// fault.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     address: SocketAddr,
@@ -51,7 +51,7 @@ struct Log {
 }
 
 impl Recorder {
-    /// Says the same of itself as the node at this URL, and "noted" to everything else.
+    /// Starts a recorder with the info of the node at this URL; it answers "noted" to everything else.
     pub(crate) async fn like(url: &str) -> Result<Self> {
         let info = node_info(url).await?;
         let log = Arc::new(Log { info, taken: Mutex::default(), faults: Mutex::default() });
@@ -75,13 +75,13 @@ impl Recorder {
         format!("http://{}", self.address)
     }
 
-    /// What came to targets that hold this text.
+    /// Requests whose request line contains this text.
     pub(crate) fn taken(&self, text: &str) -> Vec<Taken> {
         let taken = self.log.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.iter().filter(|taken| taken.line.contains(text)).cloned().collect()
     }
 
-    /// What could not be read.
+    /// Requests that could not be parsed.
     pub(crate) fn faults(&self) -> Vec<String> {
         self.log.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -133,7 +133,7 @@ async fn serve(mut stream: TcpStream, log: &Log) -> Result<()> {
 
 fn read_head(head: &[u8]) -> Result<Taken> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    // A line end is CR LF and nothing else.
+    // Only CR LF ends a line.
     let mut lines = Vec::new();
     let mut rest = head;
     while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {

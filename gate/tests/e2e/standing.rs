@@ -1,4 +1,5 @@
-//! Standing of the gate's own node: where policy asks for it, sessions of plans are for a node in good standing.
+//! Standing of the gate's own node: where the policy requires it, plan sessions are admitted only while the node is
+//! in good standing.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -19,20 +20,20 @@ use crate::trial::{Trial, trials};
 use crate::world::{Holder, World, enter, eventually, not_ready, rewrite, set, turned_away};
 
 const SOON: Duration = Duration::from_secs(20);
-/// Of every provider's coin; the plan of the second trial costs nothing.
+/// A denomination that every provider accepts; the plan of the second scenario is free of charge.
 const COIN: &str = "udvpn";
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = trials![the_registry_on_ethereum];
-    // The provider has one number for its transactions.
+    // Exclusive: the provider account has one sequence number for its transactions.
     trials.extend(trials![alone: the_links_on_the_hub]);
     trials
 }
 
-/// Waits until `/ready` says why, and a session of a plan is refused.
+/// Waits until `/ready` gives this reason and a plan session is refused.
 async fn refused_as(gate: &GateInfo, handshake: &Handshake, words: &str) -> Result<()> {
     let refused = || async {
-        // First: before the gate has heard of it, the handshake would be let in for good.
+        // Checked first: before the gate has learned of the change, the handshake would be admitted for good.
         let missing = not_ready(gate).await?;
         let told = missing.iter().any(|(what, why)| what == "standing" && why.contains(words));
         ensure!(told, "/ready does not say {words:?}: {missing:?}");
@@ -41,7 +42,7 @@ async fn refused_as(gate: &GateInfo, handshake: &Handshake, words: &str) -> Resu
     eventually(words, SOON, refused).await
 }
 
-/// Waits until a session of a plan is let in and `/ready` is content.
+/// Waits until a plan session is admitted and the gate is ready.
 async fn taken(world: &World, gate: &GateInfo, handshake: &Handshake) -> Result<()> {
     let enters = || async { enter(gate, handshake).await.map(drop) };
     eventually("good standing", SOON, enters).await?;
@@ -53,7 +54,7 @@ async fn plan_handshake(world: &World, holder: &Holder, plan: u64) -> Result<Han
     holder.account.wireguard_handshake(session)
 }
 
-/// The secret of the node's own key, as its operator exports it.
+/// The node's private key, exported as its operator would.
 async fn node_key(world: &World) -> Result<Key> {
     let args = ["keys", "export", "node", "--unarmored-hex", "--unsafe", "--keyring-backend", "test"];
     let mut export = Command::new(&world.stack.info().hub.binary)
@@ -71,7 +72,8 @@ async fn node_key(world: &World) -> Result<Key> {
     Key::from_secret(secret).context("the node's key is none")
 }
 
-/// Not registered, registered, slashed, topped up, gone; without Ethereum the last word counts for its time.
+/// Standing follows registration, score, slashing and top-up; without Ethereum the last answer counts until
+/// `max_age`.
 async fn the_registry_on_ethereum(world: &World) -> Result<()> {
     let governed = world.system().await?;
     let nodes = governed.system.nodes;
@@ -86,7 +88,7 @@ async fn the_registry_on_ethereum(world: &World) -> Result<()> {
             set(config, "registry", "max_age", "6s");
         })
         .await?;
-    // Asked for while it runs: at once nobody gets a session of a plan.
+    // Enabled while the gate runs: plan sessions are refused at once.
     rewrite(&gate, |config| set(config, "policy", "require_standing", true))?;
     let reloaded = Caller::fresh()?.post(&format!("{}/reload", gate.admin), &json!({})).await?;
     ensure!(reloaded.status == 200, "/reload answers {}", reloaded.status);
@@ -121,7 +123,7 @@ async fn the_registry_on_ethereum(world: &World) -> Result<()> {
     let last = plan_handshake(world, &third, plan).await?;
     drop(ethereum);
     let unknown = || async {
-        // Asked first: until its time is over, the last word lets it in.
+        // Checked first: until `max_age` the last answer admits the session.
         let missing = not_ready(&gate).await?;
         ensure!(missing.iter().any(|(_, why)| why.contains("not known: read")), "{missing:?}");
         turned_away(&gate, &last, 503, 111).await.map(drop)
@@ -129,7 +131,7 @@ async fn the_registry_on_ethereum(world: &World) -> Result<()> {
     eventually("nothing is known any more", SOON, unknown).await
 }
 
-/// A plan of this trial's own: unlinked, nobody of it is let in; linked again, they are.
+/// A plan of this scenario: while the node is not linked to it, its sessions are refused.
 async fn the_links_on_the_hub(world: &World) -> Result<()> {
     let keys = &world.stack.info().hub.keys;
     let provider: AccountAddress = keys.get("provider").context("no provider")?.parse()?;

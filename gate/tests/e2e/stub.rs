@@ -1,5 +1,5 @@
-//! Small servers that stand where the node or an Ethereum provider is: they show what the gate sends, and do
-//! what the real ones never would.
+//! A stub that stands in for the node: it records the gate's requests and behaves in ways in which the real node does
+//! not.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use sentinel_stack::actors::Caller;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-/// A server that ends when this is dropped.
+/// An HTTP server that stops when dropped.
 #[derive(Debug)]
 struct Served {
     address: SocketAddr,
@@ -39,7 +39,7 @@ impl Drop for Served {
     }
 }
 
-/// What the node at this URL says of itself; asked as somebody whom it has not seen before.
+/// The info of the node at this URL, asked from a fresh address because of the node's rate limit.
 pub(crate) async fn node_info(url: &str) -> Result<Vec<u8>> {
     let caller = Caller::anywhere()?;
     let address = Caller::fresh_address().to_string();
@@ -48,7 +48,7 @@ pub(crate) async fn node_info(url: &str) -> Result<Vec<u8>> {
     Ok(info.bytes)
 }
 
-/// What a node was sent.
+/// A request that the stub has received.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) method: Method,
@@ -57,13 +57,13 @@ pub(crate) struct Seen {
     pub(crate) body: Bytes,
 }
 
-/// The node's answer to a handshake here, with white space that nobody would write.
+/// The stub's answer to a handshake, with unusual white space.
 pub(crate) const TAKEN: &str = concat!(
     " {\"success\" : true,\t\"result\":{\"addrs\":[\"127.0.0.1\"],",
     "\"data\":\"eyJhZGRycyI6WyIxMC4wLjAuMi8zMiJdfQ==\"},\"more\":\"\\u00e9\"}\n"
 );
 
-/// Stands for a node that gives the info of a real one and takes every handshake.
+/// A node stub with the info of a real node; it accepts every handshake.
 #[derive(Debug)]
 pub(crate) struct StubNode {
     served: Served,
@@ -74,14 +74,14 @@ pub(crate) struct StubNode {
 struct NodeState {
     info: Bytes,
     seen: Mutex<Vec<Seen>>,
-    /// A request to `/slow` has come.
+    /// Signalled when a request to `/slow` has arrived.
     slow_came: Notify,
-    /// It may be answered.
+    /// Signalled when that request may be answered.
     slow_may_end: Notify,
 }
 
 impl StubNode {
-    /// Says the same of itself as the node at this URL.
+    /// Starts a stub with the info of the node at this URL.
     pub(crate) async fn like(url: &str) -> Result<Self> {
         let info = node_info(url).await?;
         let state = Arc::new(NodeState {
@@ -98,7 +98,7 @@ impl StubNode {
         format!("http://{}", self.served.address)
     }
 
-    /// What came to this path.
+    /// Requests to this path so far.
     pub(crate) fn seen(&self, path: &str) -> Vec<Seen> {
         let seen = self.state.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.iter().filter(|seen| seen.uri.path() == path).cloned().collect()
@@ -109,7 +109,7 @@ impl StubNode {
         self.state.slow_came.notified().await;
     }
 
-    /// Lets it be answered.
+    /// Lets the request to `/slow` be answered.
     pub(crate) fn let_slow_end(&self) {
         self.state.slow_may_end.notify_one();
     }
@@ -133,12 +133,12 @@ async fn answer(State(state): State<Arc<NodeState>>, request: Request<Body>) -> 
     }
 }
 
-/// An address as it stands in calldata.
+/// An address as it appears in calldata, in lower-case hexadecimal.
 pub(crate) fn word(address: Address) -> String {
     hex::encode(address)
 }
 
-/// Stands for an Ethereum provider: passes everything on to a real one, and may lie.
+/// A stub in front of an Ethereum provider: forwards all requests, and can substitute an address in them.
 #[derive(Debug)]
 pub(crate) struct StubProvider {
     served: Served,
@@ -153,11 +153,11 @@ struct ProviderState {
     asked: Mutex<Vec<String>>,
 }
 
-/// A word in the request that is read as another one, both in hexadecimal without prefix.
+/// An address in the request and the one that replaces it, both in hexadecimal without prefix.
 pub(crate) type Lie = Option<(String, String)>;
 
 impl StubProvider {
-    /// Stands before `rpc`. With a lie, answers are those to another question.
+    /// Starts a stub in front of `rpc`. With a substitution, its answers are those to another question.
     pub(crate) async fn before(rpc: &str, lie: Lie) -> Result<Self> {
         let (caller, rpc) = (Caller::anywhere()?, rpc.to_owned());
         let state = Arc::new(ProviderState { caller, rpc, lie, asked: Mutex::default() });
@@ -165,7 +165,7 @@ impl StubProvider {
         Ok(Self { served: Served::start(router).await?, state })
     }
 
-    /// How many calls were about one of these wallets.
+    /// Number of calls that contain one of these wallets.
     pub(crate) fn asked_about(&self, wallets: &[Address]) -> usize {
         let asked = self.state.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let about = |question: &&String| wallets.iter().any(|wallet| question.contains(&word(*wallet)));

@@ -1,4 +1,4 @@
-//! Connections by hand, for what an HTTP library would not say.
+//! Raw TCP and TLS connections, for requests that an HTTP library does not send.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -18,35 +18,35 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
-/// An answer takes no longer than this.
+/// Longest time to wait for an answer.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A plain connection to a gate.
+/// A plain TCP connection to a gate.
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
-    /// What came and was not looked at yet.
+    /// Bytes that have been received and not been read yet.
     rest: Vec<u8>,
 }
 
 impl Wire {
-    /// Connects without TLS, from an address that nobody else uses.
+    /// Connects without TLS from a fresh address.
     pub(crate) async fn plain(gate: &GateInfo) -> Result<Self> {
         Self::from_address(gate, Caller::fresh_address()).await
     }
 
-    /// The same from this address of the loopback range.
+    /// Connects without TLS from this loopback address.
     pub(crate) async fn from_address(gate: &GateInfo, source: Ipv4Addr) -> Result<Self> {
         Ok(Self { stream: connect(gate, source, None).await?, rest: Vec::new() })
     }
 
-    /// One that takes little of what it is sent.
+    /// Connects with a small receive buffer.
     pub(crate) async fn narrow(gate: &GateInfo) -> Result<Self> {
         let stream = connect(gate, Caller::fresh_address(), Some(4096)).await?;
         Ok(Self { stream, rest: Vec::new() })
     }
 
-    /// Whether the other side hangs up within this time, without a word.
+    /// Whether the gate closes the connection within this time without sending anything.
     pub(crate) async fn ends_within(&mut self, time: Duration) -> bool {
         matches!(tokio::time::timeout(time, self.more()).await, Ok(Ok(0)))
     }
@@ -59,8 +59,7 @@ impl Wire {
         Ok(self.stream.write_all(bytes).await?)
     }
 
-    /// All until the connection ends or nothing more has come for so long. What is no text is shown as well as
-    /// it can be.
+    /// Everything received until the connection ends or no byte has come for `quiet`, decoded lossily.
     pub(crate) async fn until_quiet(&mut self, quiet: Duration) -> Result<String> {
         let mut patience = Duration::from_secs(5);
         while let Ok(Ok(1..)) = tokio::time::timeout(patience, self.more()).await {
@@ -74,7 +73,7 @@ impl Wire {
         self.until("\r\n\r\n").await
     }
 
-    /// The next answer must be a refusal in the envelope.
+    /// Requires that the next answer is a refusal in the envelope.
     pub(crate) async fn expect_refusal(&mut self, status: u16, code: u64) -> Result<()> {
         let head = self.head().await?;
         ensure!(head.starts_with(&format!("HTTP/1.1 {status} ")), "answered with {head}");
@@ -90,20 +89,20 @@ impl Wire {
         Ok(())
     }
 
-    /// Nothing more comes, and the connection ends.
+    /// Requires that the connection ends without further bytes.
     pub(crate) async fn expect_end(&mut self) -> Result<()> {
         let rest = self.everything().await?;
         ensure!(rest.is_empty(), "more comes: {rest}");
         Ok(())
     }
 
-    /// All until the connection ends.
+    /// Everything received until the connection ends.
     pub(crate) async fn everything(&mut self) -> Result<String> {
         while self.more().await? > 0 {}
         Ok(String::from_utf8(std::mem::take(&mut self.rest))?)
     }
 
-    /// All until the connection ends or nothing has come for a while.
+    /// Everything received until the connection ends or is idle for 100 ms.
     pub(crate) async fn everything_or_idle(&mut self) -> Result<String> {
         let mut text = self.head().await?;
         while let Ok(Ok(1..)) = tokio::time::timeout(Duration::from_millis(100), self.more()).await {}
@@ -125,7 +124,7 @@ impl Wire {
     async fn more(&mut self) -> Result<usize> {
         let read = tokio::time::timeout(LONGEST, self.stream.read_buf(&mut self.rest)).await;
         match read.context("no answer")? {
-            // Bytes that nobody read make the system reset a connection instead of ending it.
+            // Unread bytes on the gate's side make the kernel reset a connection instead of closing it.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(0),
             read => Ok(read?),
         }
@@ -142,7 +141,7 @@ async fn connect(gate: &GateInfo, source: Ipv4Addr, buffer: Option<u32>) -> Resu
     Ok(socket.connect(([127, 0, 0, 1], port).into()).await?)
 }
 
-/// A client of HTTP/2 over TLS.
+/// An HTTP/2 client over TLS.
 #[derive(Debug)]
 pub(crate) struct Http2 {
     sender: SendRequest<Full<Bytes>>,
@@ -163,7 +162,7 @@ impl Http2Answer {
     }
 }
 
-/// Connects with TLS and insists on this protocol.
+/// Connects with TLS and requires that this protocol is negotiated.
 pub(crate) async fn tls(gate: &GateInfo, protocol: &[u8]) -> Result<TlsStream<TcpStream>> {
     let mut config = rustls::ClientConfig::builder()
         .dangerous()
@@ -178,7 +177,7 @@ pub(crate) async fn tls(gate: &GateInfo, protocol: &[u8]) -> Result<TlsStream<Tc
     Ok(stream)
 }
 
-/// Connects with TLS and asks for HTTP/2 there.
+/// Connects with TLS and HTTP/2.
 pub(crate) async fn http2(gate: &GateInfo) -> Result<Http2> {
     let stream = tls(gate, b"h2").await?;
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
@@ -196,7 +195,7 @@ impl Http2 {
     }
 }
 
-/// Stock clients check no certificate.
+/// Accepts any certificate, as stock clients do.
 mod certificate {
     use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
     use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};

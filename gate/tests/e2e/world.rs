@@ -1,4 +1,4 @@
-//! What all trials share: the network, a stock of accounts with coins, and the steps that most of them take.
+//! State that all scenarios share (the network and a stock of funded accounts) and the steps that most of them take.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,30 +19,31 @@ use tokio::sync::Mutex;
 pub(crate) use crate::gates::{metric, not_ready, public_url, record, rewrite, set};
 use crate::leavings::Leavings;
 
-/// Accounts that are funded at once: it costs no more than one.
+/// Accounts funded in one transaction; a batch costs no more than a single one.
 const BATCH: usize = 12;
-/// Nobody may have to wait longer for a refusal: stock clients give up after 5 s, and the node needs its part.
+/// Longest time for the gate to answer, refusals included: stock clients give up after 5 s, and the node needs its
+/// part of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The network with two nodes, a gate before each, as one trial has it.
+/// The network with two nodes and a gate in front of each, as seen by one scenario.
 pub(crate) struct World {
     pub(crate) stack: Arc<Stack>,
     pub(crate) ethereum: Ethereum,
     accounts: Arc<Mutex<Vec<Account>>>,
-    /// What the trial has to take away again.
+    /// Undoes what the scenario has changed.
     pub(crate) leavings: Leavings,
 }
 
-/// Somebody with a card who has signed in.
+/// A wallet with cards that has signed in for an account.
 pub(crate) struct Holder {
     pub(crate) wallet: Wallet,
     pub(crate) account: Account,
-    /// The answer to the sign-in.
+    /// The gate's answer to the sign-in.
     pub(crate) binding: Value,
 }
 
 impl Holder {
-    /// The bearer token of the binding.
+    /// Bearer token of the binding.
     pub(crate) fn token(&self) -> &str {
         self.binding["token"].as_str().unwrap_or_default()
     }
@@ -56,7 +57,7 @@ impl World {
         Ok(Self { stack: Arc::new(stack), ethereum, accounts: Arc::default(), leavings: Leavings::default() })
     }
 
-    /// The same for one trial.
+    /// The same network with a cleanup list of its own, for one scenario.
     pub(crate) fn for_trial(&self) -> Self {
         let (stack, accounts) = (Arc::clone(&self.stack), Arc::clone(&self.accounts));
         Self { stack, ethereum: self.ethereum.clone(), accounts, leavings: Leavings::default() }
@@ -66,22 +67,22 @@ impl World {
         self.stack.hub()
     }
 
-    /// The gate that has the configuration of the network.
+    /// The gate with the network's default configuration.
     pub(crate) fn gate(&self) -> &GateInfo {
         &self.stack.info().gates[0]
     }
 
-    /// The node behind it.
+    /// The node behind [`Self::gate`].
     pub(crate) fn node(&self) -> &NodeInfo {
         &self.stack.info().nodes[0]
     }
 
-    /// The other node, for trials that need another node's sessions or break one.
+    /// The second node, for scenarios that need sessions of another node or break one.
     pub(crate) fn other_node(&self) -> &NodeInfo {
         &self.stack.info().nodes[1]
     }
 
-    /// An account with coins that nobody else uses.
+    /// A funded account that no other scenario uses.
     pub(crate) async fn account(&self) -> Result<Account> {
         let mut accounts = self.accounts.lock().await;
         if accounts.is_empty() {
@@ -90,52 +91,52 @@ impl World {
         accounts.pop().context("no account was made")
     }
 
-    /// A session with the first node that its account pays for directly.
+    /// Opens a session of pay-per-use with the first node.
     pub(crate) async fn direct_session(&self, account: &Account) -> Result<u64> {
         self.hub().direct_session(account, &self.node().address).await
     }
 
-    /// Lets a wallet sign in for an account; the binding.
+    /// Signs a wallet in for an account; returns the binding.
     pub(crate) async fn bind(&self, gate: &GateInfo, wallet: &Wallet, account: &str) -> Result<Value> {
         SignIn::at(&gate.url)?.sign_in(wallet, account).await
     }
 
-    /// Somebody with these cards, an account with coins, and a sign-in at the gate.
+    /// A new wallet with these cards and a funded account, signed in at the gate.
     pub(crate) async fn holder(&self, gate: &GateInfo, cards: &[u64]) -> Result<Holder> {
         let (wallet, account) = tokio::try_join!(self.ethereum.holder(cards), self.account())?;
         let binding = self.bind(gate, &wallet, &account.address).await?;
         Ok(Holder { wallet, account, binding })
     }
 
-    /// Somebody of the paid tier.
+    /// A holder of the paid tier, signed in at the default gate.
     pub(crate) async fn paid(&self) -> Result<Holder> {
         self.paid_at(self.gate()).await
     }
 
-    /// Somebody of the paid tier, signed in at this gate.
+    /// A holder of the paid tier, signed in at this gate.
     pub(crate) async fn paid_at(&self, gate: &GateInfo) -> Result<Holder> {
         self.holder(gate, &[self.ethereum.other_card()]).await
     }
 
-    /// Somebody of the free tier.
+    /// A holder of the free tier, signed in at the default gate.
     pub(crate) async fn free(&self) -> Result<Holder> {
         self.holder(self.gate(), &[self.ethereum.this_card()]).await
     }
 
-    /// A vault of the paid tier, the hot wallet that it delegated to, and an account with coins.
+    /// A vault of the paid tier, the hot wallet to which it delegated, and a funded account.
     pub(crate) async fn delegated(&self) -> Result<(Wallet, Wallet, Account)> {
         let (vault, hot) = (self.ethereum.holder(&[self.ethereum.other_card()]).await?, Wallet::fresh());
         self.ethereum.delegate_6529(vault.address(), hot.address()).await?;
         Ok((vault, hot, self.account().await?))
     }
 
-    /// Restarts a gate, with its clock shifted or in real time, and waits until it can admit again.
+    /// Restarts a gate, with its clock shifted or in real time, and waits until it is ready.
     pub(crate) async fn restart(&self, gate: &GateInfo, shift: Option<&str>) -> Result<()> {
         self.stack.restart_program(&gate.name, shift).await?;
         self.until_ready(gate).await
     }
 
-    /// Brings back whatever of the network does not run, and waits until its gates can admit.
+    /// Starts every program of the network that has stopped, and waits until its gates are ready.
     pub(crate) async fn mend(&self) -> Result<()> {
         self.stack.revive().await?;
         for gate in &self.stack.info().gates {
@@ -144,7 +145,7 @@ impl World {
         Ok(())
     }
 
-    /// Waits until a gate can admit.
+    /// Waits until a gate admits handshakes.
     pub(crate) async fn until_ready(&self, gate: &GateInfo) -> Result<()> {
         let ready = || async {
             let missing = not_ready(gate).await?;
@@ -154,8 +155,8 @@ impl World {
         eventually("the gate is ready", Duration::from_secs(30), ready).await
     }
 
-    /// A further gate before the first node, with a configuration of its own; it ends with the trial. A number goes
-    /// with `name`, so that no two trials, nor two tries of one, share a home.
+    /// Starts a further gate in front of the first node with a configuration of its own; the gate ends with the
+    /// scenario. A number is appended to `name`, so that no two scenarios share a home directory.
     pub(crate) async fn gate_with(
         &self,
         name: &str,
@@ -164,7 +165,7 @@ impl World {
         self.gate_called(&own(name), edit).await
     }
 
-    /// The same with just this name, which [`own`] has made.
+    /// The same with exactly this name, which [`unique_name`] has made.
     pub(crate) async fn gate_called(
         &self,
         name: &str,
@@ -174,7 +175,7 @@ impl World {
         self.stack.add_gate(name, 0, edit).await
     }
 
-    /// The contracts of a whole system that only this trial uses: what governance does with them touches nobody else.
+    /// Deploys the contracts of a system of its own: governance acts of the scenario then affect no other scenario.
     pub(crate) async fn system(&self) -> Result<Deployment> {
         let somebody = || Wallet::fresh().address();
         let plan = Plan {
@@ -194,37 +195,37 @@ pub(crate) fn own(name: &str) -> String {
     format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A tunnel key that nobody else has, as a client sends it.
+/// A peer request with a fresh tunnel key, as a client sends it.
 pub(crate) fn peer_request() -> String {
     use base64::Engine as _;
     let key = base64::engine::general_purpose::STANDARD.encode(rand::random::<[u8; 32]>());
     format!(r#"{{"public_key":"{key}"}}"#)
 }
 
-/// An account that the hub has never heard of: enough for a sign-in.
+/// An account that does not exist on the hub: enough for a sign-in.
 pub(crate) fn some_account() -> String {
     AccountAddress::new(rand::random()).to_string()
 }
 
-/// Where a contract of the network is.
+/// Address of a contract of the network.
 pub(crate) fn contract(world: &World, name: &str) -> Result<Address> {
     let contracts = &world.stack.info().ethereum.contracts;
     Ok(contracts.get(name).with_context(|| format!("no {name}"))?.parse()?)
 }
 
-/// Sends a handshake, as somebody who never called before.
+/// Sends a handshake from a client address that has not been used before.
 pub(crate) async fn knock(gate: &GateInfo, handshake: &(impl Serialize + Sync)) -> Result<Answer> {
     Caller::fresh()?.post(&format!("{}/", gate.url), handshake).await
 }
 
-/// Sends a handshake that must be taken.
+/// Sends a handshake and requires that the gate admits it.
 pub(crate) async fn enter(gate: &GateInfo, handshake: &Handshake) -> Result<Answer> {
     let answer = knock(gate, handshake).await?;
     answer.result().with_context(|| format!("session {}", handshake.id))?;
     Ok(answer)
 }
 
-/// Requires a refusal with this status and code, in the envelope and with a sentence.
+/// Requires a refusal with this status and code, in the envelope and with a message.
 pub(crate) fn refused(answer: &Answer, status: u16, code: u64) -> Result<()> {
     let body = String::from_utf8_lossy(&answer.bytes);
     ensure!(
@@ -236,7 +237,7 @@ pub(crate) fn refused(answer: &Answer, status: u16, code: u64) -> Result<()> {
     Ok(())
 }
 
-/// Sends a handshake that must be refused so; the sentence.
+/// Sends a handshake and requires a refusal with this status and code; returns the message.
 pub(crate) async fn turned_away(
     gate: &GateInfo,
     handshake: &(impl Serialize + Sync),
@@ -248,7 +249,7 @@ pub(crate) async fn turned_away(
     Ok(answer.message().to_owned())
 }
 
-/// Tries until it works.
+/// Repeats `attempt` until it succeeds or `limit` has passed.
 pub(crate) async fn eventually<T, F: Future<Output = Result<T>>>(
     what: &str,
     limit: Duration,
@@ -264,7 +265,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Result<T>>>(
     }
 }
 
-/// What the stock client shows when it tries this session, from a machine of its own.
+/// The refusal that the stock client prints for this session, run on a machine of its own.
 pub(crate) async fn shown(
     world: &World,
     gate: &GateInfo,

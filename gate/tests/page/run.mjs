@@ -1,15 +1,15 @@
-// Signs in on the page of a running gate, in Chromium, as a holder does. Exit code 0: all was as expected.
+// Signs in on the page of a running gate in Chromium. Exit code 0: every expectation holds.
 //
 //   node run.mjs --url https://127.0.0.1:8585 --account sent1… --key 0x…
 //     [--vault 0x…]              name a vault
-//     [--expect-tier free]       what the page must show before anything is signed
-//     [--expect-code 119]        the sign-in must be refused with this code
-//     [--decline]                the wallet's user says no
+//     [--expect-tier free]       tier that the page must show before the signature
+//     [--expect-code 119]        refusal code of the sign-in
+//     [--decline]                the wallet rejects the request
 //     [--end]                    end the sign-in on the page afterwards
-//     [--no-storage]             the browser keeps nothing for the site
-//     [--screenshots DIR]        keep pictures, desktop and phone
+//     [--no-storage]             the browser denies session storage
+//     [--screenshots DIR]        store screenshots, desktop and phone
 //
-// Prints one JSON line with what the page showed. CHROMIUM_BIN names another browser binary.
+// Prints the shown values as one JSON line. CHROMIUM_BIN: path of the browser.
 
 import assert from "node:assert/strict";
 import path from "node:path";
@@ -17,7 +17,7 @@ import { parseArgs } from "node:util";
 
 import { chromium } from "playwright-core";
 
-import { install } from "./wallet.mjs";
+import { installWallet } from "./wallet.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -33,37 +33,37 @@ const { values: options } = parseArgs({
     screenshots: { type: "string" },
   },
 });
-for (const needed of ["url", "account", "key"]) {
-  if (!options[needed]) {
-    console.error(`--${needed} is needed`);
+for (const required of ["url", "account", "key"]) {
+  if (!options[required]) {
+    console.error(`missing option --${required}`);
     process.exit(64);
   }
 }
 
 const TIERS = { free: "Free tier", paid: "Paid tier", denied: "No qualifying card" };
-const PATIENCE = 15_000;
+const TIMEOUT_MS = 15_000;
 const base = new URL(options.url);
-const start = new URL("/gate/", base);
+const signInPage = new URL("/gate/", base);
 
-/** Everything that a page should never do. */
-function watch(page) {
-  const wrongs = [];
+/** Records violations: console errors, script errors, requests to other origins. */
+function recordViolations(page) {
+  const violations = [];
   page.on("console", (message) => {
-    // A refusal's status is told by the browser as an error; the page shows it to the holder.
+    // Chromium logs a refusal's status as an error; the page handles it.
     const refusal = message.text().startsWith("Failed to load resource");
-    if (message.type() === "error" && !refusal) wrongs.push(`console: ${message.text()}`);
+    if (message.type() === "error" && !refusal) violations.push(`console: ${message.text()}`);
   });
-  page.on("pageerror", (error) => wrongs.push(`script: ${error.message}`));
+  page.on("pageerror", (error) => violations.push(`script: ${error.message}`));
   page.on("request", (request) => {
     const url = new URL(request.url());
     if (url.protocol !== "data:" && (url.origin !== base.origin || !url.pathname.startsWith("/gate/"))) {
-      wrongs.push(`request: ${request.url()}`);
+      violations.push(`request: ${request.url()}`);
     }
   });
-  return wrongs;
+  return violations;
 }
 
-async function picture(page, name) {
+async function screenshot(page, name) {
   if (!options.screenshots) return;
   for (const [size, width] of [["desktop", 1280], ["phone", 360]]) {
     await page.setViewportSize({ width, height: 800 });
@@ -73,7 +73,7 @@ async function picture(page, name) {
   }
 }
 
-/** The page and its policy, before any script of ours runs in it. */
+/** Checks the headers of the page before its scripts run. */
 async function checkHeaders(response) {
   assert.equal(response.status(), 200);
   const headers = response.headers();
@@ -86,8 +86,8 @@ async function checkHeaders(response) {
 }
 
 async function signIn(page, wallet) {
-  await checkHeaders(await page.goto(start.href));
-  await picture(page, "1-start");
+  await checkHeaders(await page.goto(signInPage.href));
+  await screenshot(page, "1-start");
   await page.getByRole("button", { name: "Test Wallet" }).click();
   if (options.vault) {
     await page.getByText("My card is in another wallet").click();
@@ -95,34 +95,34 @@ async function signIn(page, wallet) {
     await page.getByLabel("Vault").blur();
   }
   const tier = page.locator("#tier");
-  await tier.waitFor({ state: "visible", timeout: PATIENCE });
+  await tier.waitFor({ state: "visible", timeout: TIMEOUT_MS });
   const shown = { tier: await tier.textContent(), why: (await page.locator("#why").textContent()).trim() };
-  assert.deepEqual(wallet.messages, [], "something was signed before the tier was shown");
+  assert.deepEqual(wallet.messages, [], "the page requests a signature before it shows the tier");
   if (options["expect-tier"]) assert.equal(shown.tier, TIERS[options["expect-tier"]]);
-  await picture(page, "2-tier");
+  await screenshot(page, "2-tier");
   const button = page.getByRole("button", { name: "Sign in" });
   if (shown.tier === TIERS.denied) {
-    assert.ok(await button.isDisabled(), "a denied wallet may not sign");
+    assert.ok(await button.isDisabled(), "the sign button is enabled for a denied wallet");
     return { ...shown, outcome: "denied" };
   }
 
   await page.getByLabel("The account").fill("sent1notanaccount");
   await button.click();
-  assert.ok(await page.locator("#account-bad").isVisible(), "a mistyped account is told at once");
+  assert.ok(await page.locator("#account-bad").isVisible(), "the page does not mark an invalid account");
   await page.getByLabel("The account").fill(options.account);
   await button.click();
   const result = page.locator("#result");
   const error = page.locator("#error");
-  await Promise.race([result.waitFor({ timeout: PATIENCE }), error.waitFor({ timeout: PATIENCE })]);
+  await Promise.race([result.waitFor({ timeout: TIMEOUT_MS }), error.waitFor({ timeout: TIMEOUT_MS })]);
   if (await error.isVisible()) {
-    await picture(page, "3-error");
+    await screenshot(page, "3-error");
     return { ...shown, outcome: "refused", error: await error.textContent() };
   }
-  await picture(page, "3-result");
+  await screenshot(page, "3-result");
   return { ...shown, outcome: "signed in", ...(await readResult(page, wallet)) };
 }
 
-/** What the page shows must be what was signed and what the gate knows. */
+/** Reads the result and compares it with the signed message. */
 async function readResult(page, wallet) {
   const text = (id) => page.locator(id).textContent();
   const until = await page.locator("#r-until").getAttribute("datetime");
@@ -138,22 +138,22 @@ async function readResult(page, wallet) {
   const hours = (Date.parse(until) - Date.now()) / 3_600_000;
   assert.ok(hours > 0 && hours <= 7 * 24, `${hours} h`);
 
-  // A reload shows it again, if the browser keeps it; the token is the page's own.
-  const kept = !options["no-storage"];
-  if (kept) {
+  // A reload shows the binding again if the browser has session storage.
+  const hasStorage = !options["no-storage"];
+  if (hasStorage) {
     await page.reload();
-    await page.locator("#result").waitFor({ timeout: PATIENCE });
+    await page.locator("#result").waitFor({ timeout: TIMEOUT_MS });
     assert.equal(await text("#r-account"), options.account);
   }
   if (options.end) {
     await page.getByRole("button", { name: "End this sign-in" }).click();
-    await page.locator("#form").waitFor({ timeout: PATIENCE });
-    if (kept) assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    await page.locator("#form").waitFor({ timeout: TIMEOUT_MS });
+    if (hasStorage) assert.equal(await page.evaluate(() => sessionStorage.length), 0);
   }
   return shown;
 }
 
-function judge(outcome) {
+function checkOutcome(outcome) {
   const code = options["expect-code"];
   if (options.decline) {
     assert.equal(outcome.outcome, "refused");
@@ -173,9 +173,9 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-dev-shm-usage"],
 });
 try {
-  // The gate's certificate is its own.
+  // The certificate of the gate is self-signed.
   const context = await browser.newContext({ ignoreHTTPSErrors: true, locale: "en-GB" });
-  const wallet = await install(context, options);
+  const wallet = await installWallet(context, options);
   if (options["no-storage"]) {
     await context.addInitScript(() => {
       Object.defineProperty(window, "sessionStorage", {
@@ -186,10 +186,10 @@ try {
     });
   }
   const page = await context.newPage();
-  const wrongs = watch(page);
+  const violations = recordViolations(page);
   const outcome = await signIn(page, wallet);
-  judge(outcome);
-  assert.deepEqual(wrongs, []);
+  checkOutcome(outcome);
+  assert.deepEqual(violations, []);
   console.log(JSON.stringify({ ok: true, ...outcome }));
 } catch (error) {
   console.error(error.message);

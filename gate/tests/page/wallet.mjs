@@ -1,11 +1,11 @@
-// A wallet for tests: announces itself by EIP-6963 as extensions do, and signs in Node with a given key.
+// A test wallet: announces itself by EIP-6963 like a browser extension and signs in Node.js with a given key.
 
 import { privateKeyToAccount } from "viem/accounts";
 
 const ICON = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><rect width='8' height='8' rx='2' fill='%23e8751a'/></svg>";
 
-/** Injects the wallet into every page of the context. `log` collects what it was asked to do. */
-export async function install(context, { key, decline = false, name = "Test Wallet" }) {
+/** Injects the wallet into every page of the context. Returns a log of its requests. */
+export async function installWallet(context, { key, decline = false, name = "Test Wallet" }) {
   const account = privateKeyToAccount(key);
   const log = { address: account.address, methods: [], messages: [] };
 

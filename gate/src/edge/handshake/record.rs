@@ -1,4 +1,4 @@
-//! What is kept of an admitted handshake.
+//! Records of admitted handshakes.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::admission::{Admission, Admitted};
 use crate::store::clock::Clock;
 use crate::store::{SessionRecord, SessionState, Store, StoreError};
 
-/// Writes session records.
+/// Writes intents and session records.
 pub(super) struct Recorder {
     store: Store,
     admission: Arc<Admission>,
     clock: Arc<dyn Clock>,
 }
 
-/// The part of the node's answer that is needed: `data` is the service's own answer.
+/// The used part of the node's answer: `data` is the answer of the tunnel service.
 #[derive(Deserialize)]
 struct NodeAnswer {
     result: NodeResult,
@@ -39,7 +39,7 @@ impl Recorder {
         Self { store, admission, clock }
     }
 
-    /// Records an admission with the node's answer, durably, before the client sees it.
+    /// Records a session with the answer of the node, durably, before the client receives it.
     pub(super) async fn record(&self, admitted: &Admitted, answer: &[u8]) -> Result<(), StoreError> {
         let record = self.of(admitted, answer);
         let (session, tier, service) = (record.session_id, record.tier.clone(), record.service.clone());
@@ -48,10 +48,10 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes, durably and before the node is asked, what the session would rest on.
+    /// Writes the intent with the basis of the session, durably, before the handshake is forwarded.
     pub(super) async fn intend(&self, admitted: &Admitted) -> Result<SessionRecord, StoreError> {
         let record = self.of(admitted, &[]);
-        self.store.intend(record.clone()).await?;
+        self.store.record_intent(record.clone()).await?;
         Ok(record)
     }
 
@@ -86,7 +86,7 @@ impl Recorder {
     }
 }
 
-/// The addresses in the tunnel that the node gave; none if its answer has another form.
+/// Returns the tunnel addresses in the node's answer; none if it has another form.
 fn addresses(answer: &[u8]) -> Vec<String> {
     let read = || {
         let answer: NodeAnswer = serde_json::from_slice(answer).ok()?;
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_from_the_nodes_answer() {
+    fn reads_addresses_from_node_answer() {
         let data =
             STANDARD.encode(r#"{"addrs":["10.48.178.2/32"],"metadata":[{"port":1,"public_key":"k"}]}"#);
         let answer = format!(r#"{{"success":true,"result":{{"addrs":["127.0.0.1"],"data":"{data}"}}}}"#);

@@ -52,7 +52,7 @@ async fn contract_wallets_are_asked_and_key_pairs_are_not() {
     let signature = format!("0x{}", hex::encode(CONTRACT_SIGNATURE));
     gate.bind(&message, &signature).await.unwrap();
     assert_eq!(gate.world.asked_contracts.load(Ordering::SeqCst), 1);
-    let proof = gate.store.proof(&gate.store.bindings_of(&account(1))[0]).await.unwrap().unwrap();
+    let proof = gate.store.binding_proof(&gate.store.bindings_of(&account(1))[0]).await.unwrap().unwrap();
     assert_eq!((proof.message, proof.signature), (message, CONTRACT_SIGNATURE.to_vec()));
 }
 
@@ -96,7 +96,7 @@ async fn devices_in_use_are_told() {
     };
     let _held = [gate.store.claim(claim(1)).unwrap(), gate.store.claim(claim(2)).unwrap()];
     let bound = gate.sign_in(&wallet, 1).await.unwrap();
-    assert_eq!(bound.devices, Devices { used: 2, limit: 2, plans: [(9, 4)].into() });
+    assert_eq!(bound.devices, DeviceUsage { used: 2, limit: 2, plans: [(9, 4)].into() });
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn eligibility_is_told_as_the_interface_says() {
         cards: vec![U256::from(7), U256::MAX],
         more_cards: true,
         block: 42,
-        until: None,
+        expires_at: None,
         delegations_unread: false,
     };
     let told = |summary: &Summary| serde_json::to_value(Eligibility(summary.clone())).unwrap();
@@ -139,7 +139,7 @@ fn eligibility_is_told_as_the_interface_says() {
 
 #[tokio::test]
 async fn a_governed_sign_in_lasts_and_counts_as_governed() {
-    let governed = Governance::known(crate::governance::tests::governed());
+    let governed = Governance::with_policy(crate::governance::tests::governed());
     let mut gate = Gate::new().await;
     let (wallet, before) = (Wallet::new(1), gate.challenge(&Wallet::new(1), 1).message);
     gate.sign_in = gate.sign_in.governed(governed);

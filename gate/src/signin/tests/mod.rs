@@ -55,7 +55,7 @@ impl World {
     }
 }
 
-impl Entitlements for World {
+impl EntitlementSource for World {
     fn summary(
         &self,
         wallet: Address,
@@ -70,7 +70,7 @@ impl Entitlements for World {
             cards: if denied { vec![] } else { vec![U256::from(7)] },
             more_cards: false,
             block: 123,
-            until: None,
+            expires_at: None,
             delegations_unread: false,
         };
         let (down, holder) = (self.down.load(Ordering::SeqCst), summary.holder());
@@ -121,7 +121,7 @@ fn config() -> SignInConfig {
             free: TierDevices { limit: 5, plans: PlanDevices::default() },
             paid: TierDevices { limit: 2, plans: PlanDevices::from_iter([(7, 2), (9, 4)]) },
         },
-        rate: Rate::default(),
+        rate: RateLimit::default(),
     }
 }
 
@@ -153,7 +153,7 @@ impl Gate {
         self.sign_in.challenge(wallet.address(), account(owner), None, client()).unwrap()
     }
 
-    async fn bind(&self, message: &str, signature: &str) -> Result<Bound, SignInError> {
+    async fn bind(&self, message: &str, signature: &str) -> Result<BindingInfo, SignInError> {
         self.sign_in.bind(message, signature, client()).await
     }
 
@@ -165,12 +165,12 @@ impl Gate {
         }
     }
 
-    async fn sign_in(&self, wallet: &Wallet, owner: u8) -> Result<Bound, SignInError> {
+    async fn sign_in(&self, wallet: &Wallet, owner: u8) -> Result<BindingInfo, SignInError> {
         let message = self.challenge(wallet, owner).message;
         self.bind(&message, &wallet.sign(&message)).await
     }
 }
 
-fn client() -> Client {
+fn client() -> ClientKey {
     std::net::IpAddr::from([192, 0, 2, 1]).into()
 }

@@ -173,7 +173,7 @@ async fn a_wallet_frees_an_account_before_it_binds_too_many() {
 
 #[tokio::test]
 async fn after_too_many_attempts_only_the_one_who_made_them_waits() {
-    let gate = Gate::with(&SignInConfig { rate: Rate { burst: 3, per_minute: 1 }, ..config() }).await;
+    let gate = Gate::with(&SignInConfig { rate: RateLimit { burst: 3, per_minute: 1 }, ..config() }).await;
     let wallet = Wallet::new(1);
     let message = gate.challenge(&wallet, 1).message;
     for _ in 0..3 {
@@ -182,7 +182,7 @@ async fn after_too_many_attempts_only_the_one_who_made_them_waits() {
     let refused = gate.bind(&message, "0x").await.unwrap_err().refusal();
     assert_eq!(refused.code(), 113);
     assert!(refused.retry_after().is_some());
-    let owner: Client = std::net::IpAddr::from([192, 0, 2, 2]).into();
+    let owner: ClientKey = std::net::IpAddr::from([192, 0, 2, 2]).into();
     gate.sign_in.bind(&message, &wallet.sign(&message), owner).await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-// The gate's calls. Every answer is the envelope; a refusal becomes an Error with the gate's own words.
+// API of the gate. Every response is an envelope; a refusal becomes an Error with the message of the gate.
 
 export class Refusal extends Error {
   constructor(message, code) {

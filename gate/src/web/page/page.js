@@ -1,10 +1,10 @@
-// The sign-in page: connect, see what the cards give, sign once, see until when it holds.
+// The sign-in page: connect a wallet, check its tier, sign once, show the binding.
 
 import * as gate from "./api.js";
 import * as wallets from "./wallets.js";
 
 const $ = (id) => document.getElementById(id);
-const TOKEN = "sovereign-gate.token";
+const TOKEN_KEY = "sovereign-gate.token";
 const VIA = {
   "own": "by your own cards",
   "6529-consolidation": "by cards of the wallet you consolidated with",
@@ -15,40 +15,40 @@ const VIA = {
 let wallet = null; // { provider, address }
 let tier = null;
 let busy = false;
-let asked = 0;
+let latestCheck = 0;
 
-// For this tab only, and where the browser denies even that, for this visit.
+// Bearer token: in the session storage of this tab; in memory if the browser denies storage.
 let token = null;
 
-function kept() {
+function readToken() {
   try {
-    return sessionStorage.getItem(TOKEN) ?? token;
+    return sessionStorage.getItem(TOKEN_KEY) ?? token;
   } catch {
     return token;
   }
 }
 
-function keep(value) {
+function storeToken(value) {
   token = value;
   try {
-    if (value === null) sessionStorage.removeItem(TOKEN);
-    else sessionStorage.setItem(TOKEN, value);
+    if (value === null) sessionStorage.removeItem(TOKEN_KEY);
+    else sessionStorage.setItem(TOKEN_KEY, value);
   } catch {
-    // Kept above.
+    // Storage is denied: the token stays in memory.
   }
 }
 
 const short = (address) => `${address.slice(0, 6)}…${address.slice(-4)}`;
 const show = (element, visible) => { element.hidden = !visible; };
 
-function fail(element, error) {
+function showError(element, error) {
   element.textContent = error.code && error instanceof gate.Refusal ? `${error.message} (${error.code})` : error.message;
   show(element, true);
 }
 
 // --- step 1: wallet ---
 
-function offer(found) {
+function addWalletButton(found) {
   if (!found) return show($("no-wallet"), true);
   show($("no-wallet"), false);
   const button = document.createElement("button");
@@ -66,51 +66,51 @@ function offer(found) {
 async function connect(provider) {
   show($("error"), false);
   try {
-    use(provider, await wallets.connect(provider));
+    useWallet(provider, await wallets.connect(provider));
     provider.on?.("accountsChanged", (accounts) => {
-      if (wallet?.provider === provider) use(provider, accounts?.[0]);
+      if (wallet?.provider === provider) useWallet(provider, accounts?.[0]);
     });
   } catch (error) {
-    fail($("error"), new Error(wallets.words(error)));
+    showError($("error"), new Error(wallets.describeError(error)));
   }
 }
 
-function use(provider, address) {
+function useWallet(provider, address) {
   wallet = address ? { provider, address } : null;
   show($("wallets"), !wallet);
   show($("connected"), wallet);
   $("address").textContent = wallet ? short(address) : "";
   $("address").title = wallet ? address : "";
-  look();
+  checkEligibility();
 }
 
-// What the cards give, before anything is signed.
-async function look() {
-  const mine = ++asked;
+// Shows the tier of the wallet before it signs.
+async function checkEligibility() {
+  const check = ++latestCheck;
   tier = null;
   show($("eligibility"), false);
-  refresh();
-  const vault = vaultOf();
+  updateSignButton();
+  const vault = readVault();
   if (!wallet || vault === null) {
-    // An answer that was on its way is nobody's any more.
-    progress("");
+    // The counter above discards a response that is still pending.
+    showProgress("");
     return;
   }
-  progress("Looking at your cards…");
+  showProgress("Looking at your cards…");
   try {
     const result = await gate.eligibility(wallet.address, vault);
-    if (mine !== asked) return;
+    if (check !== latestCheck) return;
     tier = result.tier;
-    tell(result);
+    showEligibility(result);
   } catch (error) {
-    if (mine !== asked) return;
-    fail($("error"), error);
+    if (check !== latestCheck) return;
+    showError($("error"), error);
   }
-  progress("");
-  refresh();
+  showProgress("");
+  updateSignButton();
 }
 
-function tell({ tier, via, vault, cards, more, delegations_unread: unread }) {
+function showEligibility({ tier, via, vault, cards, more, delegations_unread: unread }) {
   const denied = tier === "denied";
   $("eligibility").classList.toggle("bad", denied);
   $("tier").textContent = denied ? "No qualifying card" : tierName(tier);
@@ -132,28 +132,28 @@ const tierName = (tier) => ({ free: "Free tier", paid: "Paid tier" })[tier] ?? t
 
 // --- fields ---
 
-const accountOf = () => {
+const readAccount = () => {
   const text = $("account").value.trim();
   return /^sent1[02-9ac-hj-np-z]{38}$/.test(text) ? text : null;
 };
 
-// Empty is fine and gives undefined; null is a mistake.
-const vaultOf = () => {
+// Returns undefined for an empty field and null for an invalid one.
+const readVault = () => {
   const text = $("vault").value.trim();
   if (text === "") return undefined;
   return /^0x[0-9a-fA-F]{40}$/.test(text) ? text : null;
 };
 
-function mark(input, bad) {
+function markInvalid(input, bad) {
   $(input).setAttribute("aria-invalid", bad);
   show($(`${input}-bad`), bad);
 }
 
-function refresh() {
+function updateSignButton() {
   $("sign").disabled = busy || !wallet || tier === null || tier === "denied";
 }
 
-function progress(text) {
+function showProgress(text) {
   $("progress").textContent = text;
 }
 
@@ -162,37 +162,37 @@ function progress(text) {
 async function signIn(event) {
   event.preventDefault();
   if (busy || $("sign").disabled) return;
-  const [account, vault] = [accountOf(), vaultOf()];
-  mark("account", !account);
-  mark("vault", vault === null);
+  const [account, vault] = [readAccount(), readVault()];
+  markInvalid("account", !account);
+  markInvalid("vault", vault === null);
   if (!account) return $("account").focus();
   if (vault === null) return $("vault").focus();
   show($("error"), false);
   busy = true;
-  refresh();
+  updateSignButton();
   try {
     const { provider, address } = wallet;
-    progress("Preparing the message…");
+    showProgress("Preparing the message…");
     const { message } = await gate.challenge(address, account, vault);
-    progress("Sign the message in your wallet…");
+    showProgress("Sign the message in your wallet…");
     const signature = await wallets.sign(provider, address, message).catch((error) => {
-      throw new Error(wallets.words(error));
+      throw new Error(wallets.describeError(error));
     });
-    progress("Checking…");
+    showProgress("Checking…");
     const bound = await gate.bind(message, signature);
-    keep(bound.token);
-    done(bound);
+    storeToken(bound.token);
+    showBinding(bound);
   } catch (error) {
-    fail($("error"), error);
+    showError($("error"), error);
     $("error").focus();
   } finally {
     busy = false;
-    progress("");
-    refresh();
+    showProgress("");
+    updateSignButton();
   }
 }
 
-function done(bound) {
+function showBinding(bound) {
   const until = new Date(bound.expires_at);
   $("r-tier").textContent = bound.tier === "denied" ? "None: the card is gone" : tierName(bound.tier);
   $("r-until").dateTime = bound.expires_at;
@@ -207,21 +207,21 @@ function done(bound) {
   $("result").focus();
 }
 
-function restart() {
+function showForm() {
   show($("result"), false);
   show($("form"), true);
   $("account").value = "";
   $("account").focus();
 }
 
-async function end() {
+async function endSignIn() {
   $("end").disabled = true;
   try {
-    await gate.unbind(kept());
-    keep(null);
-    restart();
+    await gate.unbind(readToken());
+    storeToken(null);
+    showForm();
   } catch (error) {
-    fail($("result-error"), error);
+    showError($("result-error"), error);
   }
   $("end").disabled = false;
 }
@@ -231,22 +231,22 @@ async function end() {
 async function start() {
   $("host").textContent = location.host;
   $("form").addEventListener("submit", signIn);
-  $("disconnect").addEventListener("click", () => use(null, null));
-  $("again").addEventListener("click", restart);
-  $("end").addEventListener("click", end);
-  $("account").addEventListener("input", () => mark("account", false));
-  $("account").addEventListener("change", () => mark("account", $("account").value !== "" && !accountOf()));
+  $("disconnect").addEventListener("click", () => useWallet(null, null));
+  $("again").addEventListener("click", showForm);
+  $("end").addEventListener("click", endSignIn);
+  $("account").addEventListener("input", () => markInvalid("account", false));
+  $("account").addEventListener("change", () => markInvalid("account", $("account").value !== "" && !readAccount()));
   $("vault").addEventListener("change", () => {
-    mark("vault", vaultOf() === null);
-    look();
+    markInvalid("vault", readVault() === null);
+    checkEligibility();
   });
   $("account").value = new URLSearchParams(location.search).get("account")?.slice(0, 90) ?? "";
-  wallets.discover(offer);
-  const before = kept();
-  const bound = before && await gate.binding(before).catch((error) => {
-    if (error.code === 124) keep(null);
+  wallets.discover(addWalletButton);
+  const savedToken = readToken();
+  const bound = savedToken && await gate.binding(savedToken).catch((error) => {
+    if (error.code === 124) storeToken(null);
   });
-  if (bound) done(bound);
+  if (bound) showBinding(bound);
   else show($("form"), true);
 }
 

@@ -1,14 +1,14 @@
-// Wallets in this browser, found by EIP-6963, or the one at window.ethereum where none announces itself.
+// Wallets of this browser: those that announce themselves by EIP-6963, else the one at window.ethereum.
 
-const LATE = 600;
+const DISCOVERY_TIMEOUT_MS = 600;
 
-export function discover(found) {
+export function discover(onWallet) {
   const known = new Set();
   const add = (id, name, icon, provider) => {
     if (known.has(id) || typeof provider?.request !== "function") return;
     known.add(id);
-    // Another kind of address could reach out of the page.
-    found({ name: String(name).slice(0, 60), icon: /^data:image\//.test(icon) ? icon : null, provider });
+    // Any other URL could load from another origin.
+    onWallet({ name: String(name).slice(0, 60), icon: /^data:image\//.test(icon) ? icon : null, provider });
   };
   window.addEventListener("eip6963:announceProvider", ({ detail }) => {
     add(detail?.info?.uuid ?? "", detail?.info?.name ?? "Wallet", detail?.info?.icon ?? "", detail?.provider);
@@ -16,8 +16,8 @@ export function discover(found) {
   window.dispatchEvent(new Event("eip6963:requestProvider"));
   setTimeout(() => {
     if (known.size === 0) add("injected", "Browser wallet", "", window.ethereum);
-    if (known.size === 0) found(null);
-  }, LATE);
+    if (known.size === 0) onWallet(null);
+  }, DISCOVERY_TIMEOUT_MS);
 }
 
 export async function connect(provider) {
@@ -33,8 +33,8 @@ export function sign(provider, address, message) {
   return provider.request({ method: "personal_sign", params: [`0x${hex}`, address] });
 }
 
-// What a wallet throws, in words. 4001 is its user's own "no".
-export function words(error) {
+// Describes an error of a wallet. EIP-1193 code 4001: the user rejected the request.
+export function describeError(error) {
   if (error?.code === 4001) return "You declined in your wallet.";
   return error?.message ? String(error.message).slice(0, 300) : "The wallet failed.";
 }

@@ -1,4 +1,4 @@
-//! How many requests of a connection are under way, to notice when nobody wants anything of it any more.
+//! Count of a connection's requests in flight, to detect an idle connection.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::answer::Body;
+use super::envelope::Body;
 
-/// The requests of one connection.
+/// Requests in flight of one connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct UnderWay(Arc<watch::Sender<usize>>);
+pub(super) struct InFlight(Arc<watch::Sender<usize>>);
 
-/// One of them, under way until it is dropped.
+/// One request in flight, until dropped.
 #[derive(Debug)]
-pub(super) struct One(UnderWay);
+pub(super) struct InFlightGuard(InFlight);
 
-impl UnderWay {
-    /// One more.
-    pub(super) fn one(&self) -> One {
+impl InFlight {
+    /// Counts one request until the guard is dropped.
+    pub(super) fn start(&self) -> InFlightGuard {
         self.0.send_modify(|requests| *requests += 1);
-        One(self.clone())
+        InFlightGuard(self.clone())
     }
 
-    /// Waits until none has been under way for so long.
-    pub(super) async fn quiet(&self, time: Duration) {
+    /// Waits until no request has been in flight for `time`.
+    pub(super) async fn wait_idle(&self, time: Duration) {
         let mut requests = self.0.subscribe();
-        // The other end of the channel is here.
+        // The sender is `self.0`, so the channel stays open.
         while requests.wait_for(|requests| *requests == 0).await.is_ok() {
             if timeout(time, requests.changed()).await.is_err() {
                 return;
@@ -40,25 +40,25 @@ impl UnderWay {
     }
 }
 
-impl Drop for One {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.0.send_modify(|requests| *requests -= 1);
     }
 }
 
-impl One {
-    /// The same body; it is under way until that is sent.
-    pub(super) fn until_sent(self, body: Body) -> Body {
-        Sent { body, _one: self }.boxed_unsync()
+impl InFlightGuard {
+    /// Returns the body with the guard, which is dropped after the body is sent.
+    pub(super) fn hold_until_sent(self, body: Body) -> Body {
+        GuardedBody { body, _guard: self }.boxed_unsync()
     }
 }
 
-struct Sent {
+struct GuardedBody {
     body: Body,
-    _one: One,
+    _guard: InFlightGuard,
 }
 
-impl hyper::body::Body for Sent {
+impl hyper::body::Body for GuardedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -83,24 +83,24 @@ mod tests {
     use hyper::body::Body as _;
 
     use super::*;
-    use crate::edge::answer;
+    use crate::edge::envelope;
 
     const TIME: Duration = Duration::from_millis(60);
 
     #[tokio::test]
-    async fn it_is_quiet_once_everything_is_sent() {
-        let under_way = UnderWay::default();
-        timeout(2 * TIME, under_way.quiet(TIME)).await.unwrap();
-        let body = under_way.one().until_sent(answer::full("yes"));
+    async fn is_idle_after_every_response_is_sent() {
+        let in_flight = InFlight::default();
+        timeout(2 * TIME, in_flight.wait_idle(TIME)).await.unwrap();
+        let body = in_flight.start().hold_until_sent(envelope::full_body("yes"));
         assert_eq!(body.size_hint().exact(), Some(3));
-        assert!(timeout(2 * TIME, under_way.quiet(TIME)).await.is_err(), "an answer waits");
+        assert!(timeout(2 * TIME, in_flight.wait_idle(TIME)).await.is_err(), "a response is pending");
         assert_eq!(body.collect().await.unwrap().to_bytes(), "yes");
         let again = async {
             tokio::time::sleep(TIME / 2).await;
-            drop(under_way.one());
+            drop(in_flight.start());
         };
         let begun = tokio::time::Instant::now();
-        tokio::join!(under_way.quiet(TIME), again);
-        assert!(begun.elapsed() >= TIME + TIME / 2, "somebody asked in between");
+        tokio::join!(in_flight.wait_idle(TIME), again);
+        assert!(begun.elapsed() >= TIME + TIME / 2, "a request restarts the idle time");
     }
 }

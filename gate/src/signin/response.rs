@@ -23,7 +23,7 @@ pub struct Challenge {
 
 /// How many devices a holder uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Devices {
+pub struct DeviceUsage {
     /// Now.
     pub used: usize,
     /// At most.
@@ -39,13 +39,13 @@ pub struct Eligibility(pub Summary);
 
 /// A binding and what it is worth now.
 #[derive(Debug, Clone)]
-pub struct Bound {
+pub struct BindingInfo {
     /// The binding.
     pub binding: Binding,
     /// What its wallet's cards give.
     pub summary: Summary,
     /// Its holder's devices.
-    pub devices: Devices,
+    pub devices: DeviceUsage,
     /// The bearer's token; only in the answer to the sign-in itself.
     pub token: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Serialize for Eligibility {
     }
 }
 
-impl Serialize for Bound {
+impl Serialize for BindingInfo {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut answer = serializer.serialize_map(None)?;
         answer.serialize_entry("wallet", &checksummed(&self.binding.wallet))?;
