@@ -1,5 +1,5 @@
-//! A provider that misbehaves, each in its way: nobody gets in and nobody is told that he holds nothing, everybody
-//! has his answer in time, the provider is left in peace, and once it is well nothing has to be restarted.
+//! A faulty Ethereum provider: the gate admits nothing and denies no card on its word, answers in time, does not
+//! flood it with requests, and recovers without a restart.
 
 use std::time::{Duration, Instant};
 
@@ -26,11 +26,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Wallets that ask at the same time.
+/// Wallets that are queried at the same time.
 const MANY: usize = 12;
-/// Wallets that a handshake asks about: the one that signed in, and the address of its own key.
+/// Wallets that a handshake queries: the one of the binding, and the address of the account's own key.
 const OF_A_HANDSHAKE: usize = 2;
-/// What the gate asks for itself meanwhile.
+/// Calls that the gate makes for itself meanwhile.
 const OWN: usize = 20;
 
 async fn gate(world: &World, name: &str, provider: &Provider) -> Result<GateInfo> {
@@ -42,7 +42,7 @@ async fn gate(world: &World, name: &str, provider: &Provider) -> Result<GateInfo
     world.gate_with(name, change).await
 }
 
-/// Wallets of which the gate knows nothing, half of them with a card.
+/// Wallets unknown to the gate, half of them with a card.
 async fn strangers(world: &World) -> Result<Vec<Wallet>> {
     let holders = (0..MANY / 2).map(|_| holder(world));
     let mut wallets = futures::future::try_join_all(holders).await?;
@@ -54,7 +54,8 @@ async fn holder(world: &World) -> Result<Wallet> {
     world.ethereum.holder(&[world.ethereum.other_card()]).await
 }
 
-/// Everybody is told 111 within the time, for as long as the provider is in this mood.
+/// Requires 111 within the time limit for every kind of request while the provider shows this behaviour, and recovery
+/// afterwards.
 async fn nobody_gets_in(world: &World, gate: &GateInfo, provider: &Provider, mood: Mood) -> Result<()> {
     let name = format!("{mood:?}").chars().take(60).collect::<String>();
     let holder = world.holder(gate, &[world.ethereum.other_card()]).await?;
@@ -62,7 +63,7 @@ async fn nobody_gets_in(world: &World, gate: &GateInfo, provider: &Provider, moo
     let wallets = strangers(world).await?;
     let site = SignIn::at(&gate.url)?;
     let challenge = site.challenge(wallets[0].address(), &some_account(), None).await?;
-    // What was read a moment ago may be believed for a second.
+    // Answers from before may be cached for a second.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     provider.is(mood);
     let (before, begun) = (provider.asked(), Instant::now());
@@ -77,7 +78,7 @@ async fn nobody_gets_in(world: &World, gate: &GateInfo, provider: &Provider, moo
     let all = async { tokio::try_join!(futures::future::try_join_all(questions), knocking, redeeming) };
     all.await.with_context(|| name.clone())?;
     ensure!(begun.elapsed() < PATIENCE, "{name}: it took {:?}", begun.elapsed());
-    // Somebody tries again and again meanwhile.
+    // A client repeats its handshake meanwhile.
     let mut tries = MANY + 1 + OF_A_HANDSHAKE;
     while begun.elapsed() < Duration::from_secs(3) {
         let again = Instant::now();
@@ -87,7 +88,7 @@ async fn nobody_gets_in(world: &World, gate: &GateInfo, provider: &Provider, moo
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let asked = provider.asked() - before;
-    // Those who shared a call that failed are asked about once more, alone.
+    // Wallets of a failed batch are queried once more, one by one.
     let most = 2 * tries + OWN;
     ensure!(asked <= most, "{name}: the provider was asked {asked} times about {tries} wallets");
     provider.is(Mood::Well);
@@ -161,15 +162,15 @@ async fn a_provider_whose_results_are_none(world: &World) -> Result<()> {
     let moods = vec![
         Mood::Results(json!("0x")),
         Mood::Results(json!("0x1234")),
-        // An array whose offset and length are nowhere.
+        // An array whose offset and length are out of range.
         Mood::Results(json!(format!("0x{}{}", "ff".repeat(32), "ff".repeat(32)))),
         Mood::Results(json!(format!("0x{}", zeros.repeat(3)))),
     ];
     each(world, "gate-results", moods).await
 }
 
-/// A chain with the collection and the other contracts in the same places: who deploys the same first gets the same
-/// addresses.
+/// A chain with the collection and the other contracts at the same addresses: the same deployer deploys them in the
+/// same order.
 async fn twin(world: &World, args: &[&str]) -> Result<(Anvil, DevChain)> {
     let (anvil, chain) = Anvil::start_with_stand_ins(args).await?;
     let memes = chain.deploy_memes(world.ethereum.deployer(), world.ethereum.this_card()).await?;
@@ -177,13 +178,13 @@ async fn twin(world: &World, args: &[&str]) -> Result<(Anvil, DevChain)> {
     Ok((anvil, chain))
 }
 
-/// The same contracts, on another chain.
+/// The same contracts on a chain with another id.
 async fn a_provider_of_another_chain(world: &World) -> Result<()> {
     let (other, _) = twin(world, &["--chain-id", "5"]).await?;
     each(world, "gate-elsewhere", vec![Mood::Elsewhere(other.url())]).await
 }
 
-/// Its newest block is too old, so what it says of the cards may be too.
+/// The head of the provider is too old, so its balances may be too.
 async fn a_provider_that_stays_behind(world: &World) -> Result<()> {
     let (late, chain) = twin(world, &[]).await?;
     let (holder, ethereum) = (Wallet::fresh(), &world.ethereum);

@@ -1,6 +1,6 @@
-//! A node in this process: takes handshakes as the stock node does, and keeps its peers in a table that a gate reads and
-//! changes over the control socket of a WireGuard outside of the kernel. It asks no hub and carries no traffic, so it
-//! admits hundreds of devices a second.
+//! A node in this process: accepts handshakes as the stock node does, and keeps its peers in a table that the gate
+//! reads and changes over the control socket of a userspace WireGuard. It queries no hub and carries no traffic, so
+//! it accepts hundreds of devices a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -28,12 +28,12 @@ use tokio::task::JoinHandle;
 use crate::stub::node_info;
 use crate::world::set;
 
-/// Peers that a stock node takes.
+/// Peer limit of a stock node.
 const MAX_PEERS: usize = 250;
-/// The first address that a client gets is above this one.
+/// The address before the first one that a client gets.
 const FIRST_ADDRESS: u32 = 0x0a40_0001;
 
-/// The node. Ends when dropped.
+/// The node; stops when dropped.
 #[derive(Debug)]
 pub(crate) struct FakeNode {
     address: SocketAddr,
@@ -47,7 +47,7 @@ pub(crate) struct FakeNode {
 struct NodeState {
     info: Bytes,
     private_key: [u8; 32],
-    /// Milliseconds that a handshake takes.
+    /// Duration of a handshake in milliseconds.
     delay: AtomicU64,
     table: Mutex<Table>,
 }
@@ -72,7 +72,7 @@ impl NodeState {
 }
 
 impl FakeNode {
-    /// Says the same of itself as the node at this URL.
+    /// Starts a node with the info of the node at this URL.
     pub(crate) async fn like(url: &str) -> Result<Self> {
         let info = node_info(url).await?.into();
         let state = Arc::new(NodeState {
@@ -102,24 +102,24 @@ impl FakeNode {
         Ok(Self { address, socket, state, tasks, _directory: directory })
     }
 
-    /// Puts a gate before this node.
+    /// Configures a gate to stand in front of this node.
     pub(crate) fn configure(&self, config: &mut toml::Table) {
         set(config, "gate", "node_url", format!("http://{}", self.address));
         set(config, "tunnel", "interface", self.socket.display().to_string());
     }
 
-    /// Each handshake takes so long from now on.
+    /// Delays every handshake by this time from now on.
     pub(crate) fn slow_down(&self, delay: Duration) {
         let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.state.delay.store(delay, Ordering::SeqCst);
     }
 
-    /// A session of this account is on the hub.
+    /// Registers a session of this account as one on the hub.
     pub(crate) fn expect_session(&self, session: u64, account: AccountAddress) {
         self.state.table().accounts.insert(session, account);
     }
 
-    /// How many of these keys, in base64, are in the table.
+    /// Number of these keys, in base64, that are in the table.
     pub(crate) fn held_slots<'a>(&self, keys: impl IntoIterator<Item = &'a String>) -> usize {
         let table = self.state.table();
         keys.into_iter().filter(|key| table.peers.contains_key(&hexadecimal(key))).count()
@@ -130,7 +130,7 @@ impl FakeNode {
         self.state.table().peers.get(&hexadecimal(key)).is_some_and(|addresses| !addresses.is_empty())
     }
 
-    /// Removes the peer of a session that has ended on the hub, as the stock node does at its next look.
+    /// Removes the peer of a session that has ended on the hub, as the stock node does at its next check.
     pub(crate) fn end_session(&self, session: u64) {
         let mut table = self.state.table();
         if let Some(key) = table.sessions.remove(&session) {
@@ -186,7 +186,7 @@ async fn take_handshake(State(state): State<Arc<NodeState>>, body: Bytes) -> Res
     axum::Json(json!({ "success": true, "result": result })).into_response()
 }
 
-/// Session, account that signed, peer request and key in hexadecimal.
+/// Session, signing account, peer request, and key in hexadecimal.
 fn read_handshake(body: &[u8]) -> Option<(u64, AccountAddress, String, String)> {
     let signer = Handshake::parse(body).ok()?.verify().ok()?.account;
     let handshake: Value = serde_json::from_slice(body).ok()?;
@@ -225,7 +225,7 @@ fn list_peers(state: &NodeState) -> String {
     lines.join("\n") + "\nerrno=0\n\n"
 }
 
-/// One peer of a change.
+/// The change of one peer.
 #[derive(Debug, Default)]
 struct PeerChange {
     key: String,
@@ -266,7 +266,7 @@ fn apply(change: PeerChange, table: &mut Table) {
     if change.update_only && !table.peers.contains_key(&change.key) {
         return;
     }
-    // An address belongs to the peer that got it last.
+    // An address belongs to the peer to which it was assigned last.
     for addresses in table.peers.values_mut() {
         addresses.retain(|address| !change.addresses.contains(address));
     }

@@ -1,5 +1,5 @@
-//! What others are for the gate may stop, freeze and come back: meanwhile nobody new gets in, everybody gets an
-//! answer in time, and afterwards nothing has to be restarted.
+//! Programs on which the gate depends stop, freeze and return: meanwhile no new session is admitted and every request
+//! is answered in time; afterwards nothing needs a restart.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// How a program is taken away and brought back.
+/// How a program becomes unavailable.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Stopped,
@@ -44,8 +44,8 @@ impl Fault {
         }
     }
 
-    /// Takes `program` away, does something, and brings it back whatever comes of that. Then every gate becomes
-    /// ready by itself.
+    /// Makes `program` unavailable, runs `act`, and brings the program back whatever the outcome. Every gate must
+    /// become ready by itself.
     async fn during(self, world: &World, program: &str, act: impl Future<Output = Result<()>>) -> Result<()> {
         self.begin(world, program).await?;
         let done = act.await.with_context(|| format!("{program} {self:?}"));
@@ -55,7 +55,7 @@ impl Fault {
     }
 }
 
-/// The answer must be there before stock clients lose patience.
+/// Requires that the answer arrives within [`GATE_RESPONSE_LIMIT`].
 async fn in_time<T>(what: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
     let begun = Instant::now();
     let answer = answer.await?;
@@ -94,7 +94,7 @@ async fn without_ethereum(world: &World, fault: Fault) -> Result<()> {
     let (newcomer, challenge) = newcomer(world, gate).await?;
     let (holder, handshake) = with_session(world, gate).await?;
     let unasked = world.ethereum.holder(&cards).await?;
-    // What the gate was told a moment ago it may still believe.
+    // Answers from before may be cached for a second.
     tokio::time::sleep(Duration::from_millis(1200)).await;
     let act = async {
         let answer = in_time("a sign-in", redeem(gate, &newcomer, &challenge)).await?;
@@ -110,7 +110,7 @@ async fn without_ethereum(world: &World, fault: Fault) -> Result<()> {
     };
     fault.during(world, "anvil", act).await?;
     world.until_ready(gate).await?;
-    // The same challenge, the same handshake.
+    // The same challenge and the same handshake succeed now.
     let answer = redeem(gate, &newcomer, &challenge).await?;
     ensure!(answer.status == 201, "{}", String::from_utf8_lossy(&answer.bytes));
     enter(gate, &handshake).await.map(drop)
@@ -152,12 +152,12 @@ async fn without_hub(world: &World, fault: Fault) -> Result<()> {
         let answer = in_time("a session that nobody knows", knock(gate, &unknown)).await?;
         refused(&answer, 503, 112)?;
         says_why(gate, "hub").await?;
-        // The gate knows this one already, but the node has to ask again: in vain, and for longer than clients wait.
+        // The gate has read this session, but the node has to query the hub again and waits longer than clients do.
         let answer = in_time("a session that is known", knock(gate, &handshake)).await?;
         refused(&answer, 503, 112)?;
         let shown = shown(world, gate, unknown.id, &holder.account).await?;
         ensure!(shown.code() == Some(112), "the stock client shows {shown}");
-        // Sign-in does not need the hub.
+        // A sign-in does not need the hub.
         let (newcomer, challenge) = newcomer(world, gate).await?;
         let answer = in_time("a sign-in", redeem(gate, &newcomer, &challenge)).await?;
         ensure!(answer.status == 201, "{}", String::from_utf8_lossy(&answer.bytes));

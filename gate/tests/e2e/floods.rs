@@ -1,5 +1,5 @@
-//! Connections that want nothing, or never end what they want: others are served meanwhile, and afterwards the
-//! gate is as it was before.
+//! Connections that send nothing, or never finish a request: other clients are served meanwhile, and the gate's
+//! resources are free afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ async fn one_client_takes_its_share_only(world: &World) -> Result<()> {
     let greedy = Caller::fresh_address();
     let open = || async { Wire::from_address(&gate, greedy).await };
     let mut wires = futures::future::try_join_all((0..4 * SHARE).map(|_| open())).await?;
-    // Those that are one too many are closed at once, the others are listened to.
+    // Excess connections are closed at once; the others stay open.
     let tries = wires.iter_mut().map(|wire| async { wire.ends_within(Duration::from_secs(2)).await });
     let closed = futures::future::join_all(tries).await.into_iter().filter(|ended| *ended).count();
     ensure!(closed == 3 * SHARE, "{closed} of {} were closed", wires.len());
@@ -50,10 +50,10 @@ async fn one_client_takes_its_share_only(world: &World) -> Result<()> {
     eventually("the greedy one is served again", Duration::from_secs(5), again).await
 }
 
-/// Nothing, half a head, half a body, half a TLS record, an idle connection: all of them end by themselves.
+/// No bytes, half a head, half a body, half a TLS record, an idle connection: all of them end by time-out.
 async fn connections_that_want_nothing(world: &World) -> Result<()> {
     const EACH: usize = 150;
-    /// KiB for one connection, generously.
+    /// Upper bound of KiB for one connection.
     const COST: u64 = 32;
     let gate = world.gate_with("gate-flood", |_| ()).await?;
     let process = Process::of(world, &gate)?;
@@ -93,7 +93,7 @@ async fn connections_that_want_nothing(world: &World) -> Result<()> {
     is_served(&gate).await.map(drop)
 }
 
-/// Requests without end, whose answers nobody takes: the gate stops reading, and then hangs up.
+/// A stream of requests whose answers are never read: the gate stops reading and then closes the connection.
 async fn answers_that_nobody_reads(world: &World) -> Result<()> {
     let gate = world.gate_with("gate-unread", |_| ()).await?;
     let process = Process::of(world, &gate)?;
@@ -115,7 +115,7 @@ async fn answers_that_nobody_reads(world: &World) -> Result<()> {
     is_served(&gate).await?;
     let ended = || async {
         let open = connections(&gate)?;
-        // The one of whoever was served meanwhile.
+        // The last connection of `served_within` may still be open.
         ensure!(open <= 1, "{open} connections are open");
         Ok(())
     };

@@ -1,4 +1,4 @@
-//! HTTP/2 by hand: frames that no library would send.
+//! Raw HTTP/2 frames, including those that a library does not send.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) const CONTINUATION: u8 = 9;
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
 
-/// One frame.
+/// A frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
@@ -35,17 +35,17 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// A header field as it is, in no table.
+/// A literal header field without indexing.
 pub(crate) fn field(name: &str, value: &[u8]) -> Vec<u8> {
     [&[0][..], &text(name.as_bytes()), &text(value)].concat()
 }
 
-/// Fields in this order.
+/// A header block with these fields in this order.
 pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     fields.iter().flat_map(|(name, value)| field(name, value.as_bytes())).collect()
 }
 
-/// A string with its length, not compressed.
+/// A string literal with its length, without Huffman coding.
 pub(crate) fn text(bytes: &[u8]) -> Vec<u8> {
     let mut coded = Vec::new();
     let mut rest = bytes.len();
@@ -64,7 +64,7 @@ pub(crate) fn text(bytes: &[u8]) -> Vec<u8> {
     coded
 }
 
-/// A connection on which both sides have said hello.
+/// A connection after the preface and the settings.
 #[derive(Debug)]
 pub(crate) struct Frames {
     reader: ReadHalf<TlsStream<TcpStream>>,
@@ -85,7 +85,7 @@ impl Frames {
         Ok(self.writer.flush().await?)
     }
 
-    /// Sends as much as the other side takes before it hangs up or stops reading; how many bytes that were.
+    /// Sends until the peer closes the connection or stops reading; returns the number of bytes sent.
     pub(crate) async fn send_what_it_takes(&mut self, bytes: &[u8], patience: Duration) -> usize {
         let mut sent = 0;
         while sent < bytes.len() {
@@ -99,7 +99,7 @@ impl Frames {
         sent
     }
 
-    /// The next frame, or nothing when the connection has ended or nothing comes for so long.
+    /// The next frame; `None` once the connection has ended or no byte has come for this time.
     pub(crate) async fn next(&mut self, patience: Duration) -> Option<Frame> {
         loop {
             if self.rest.len() >= 9 {

@@ -1,4 +1,4 @@
-//! Policy from the chain: the gate follows what the contracts say, and keeps it.
+//! Policy from governance contracts: the gate follows them and keeps what it has read.
 
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ alloy::sol! {
     }
 }
 
-/// How long a new sign-in at the gate lasts, in seconds.
+/// Lifetime of a new binding at the gate, in seconds.
 async fn lifetime(world: &World, gate: &GateInfo) -> Result<u64> {
     let binding = world.paid_at(gate).await?.binding;
     let time = |key: &str| humantime::parse_rfc3339(binding[key].as_str().unwrap_or_default());
     Ok(time("expires_at")?.duration_since(time("issued_at")?)?.as_secs())
 }
 
-/// A parameter, a pause and its end reach a gate that runs; without Ethereum the last word counts.
+/// A parameter, a pause and its end reach a running gate; without Ethereum the last values count.
 async fn the_gate_follows_governance(world: &World) -> Result<()> {
     let governed = world.system().await?;
     let (system, guardian) = (governed.system, governed.plan.guardian);
@@ -78,15 +78,15 @@ async fn the_gate_follows_governance(world: &World) -> Result<()> {
     chain.call(guardian, registry, &entry).await?;
     let banned = || async { turned_away(&gate, &handshake, 503, 115).await };
     eventually("the blacklist is followed", SOON, banned).await?;
-    // Whoever cannot be asked takes nothing back.
+    // An unreachable provider revokes nothing.
     drop(provider);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let answer = crate::world::knock(&gate, &handshake).await?;
     refused(&answer, 503, 115).context("without Ethereum")
 }
 
-/// A collection that governance adds while the gate runs: its sales drop tunnels at once, by its events. Once it is
-/// taken back, so are the tunnels that rest on it.
+/// A collection that governance adds while the gate runs: a sale ends tunnels at once, by its event. The removal of
+/// the collection ends the tunnels that rest on it.
 async fn a_governed_collection_comes_and_goes(world: &World) -> Result<()> {
     let ethereum = &world.ethereum;
     let system = world.system().await?.system;
@@ -96,7 +96,7 @@ async fn a_governed_collection_comes_and_goes(world: &World) -> Result<()> {
     let gate = world
         .gate_with("gate-gallery", |config| {
             set(config, "memes", "discovery_interval", "1s");
-            // Nothing but the events can tell of a sale in time.
+            // Only events can reveal a sale in time.
             set(config, "cache", "positive_ttl", "10m");
             set(config, "governance", "parameters", system.parameters.to_string());
             set(config, "governance", "access_policy", policy.to_string());

@@ -1,4 +1,4 @@
-//! The door as HTTP sees it: what is spoken, what is bounded, what is refused before anything is understood.
+//! The listener at the level of HTTP: protocols, limits, and requests refused before they are interpreted.
 
 use std::time::{Duration, Instant};
 
@@ -51,14 +51,14 @@ async fn http2_over_tls(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// 116, announced or not.
+/// 116, with or without a length that announces it.
 async fn a_body_that_is_too_large(world: &World) -> Result<()> {
     let gate = world.gate();
     for path in ["/", "/gate/bindings", "/other"] {
         let answer = Caller::fresh()?.post_text(&format!("{}{path}", gate.url), " ".repeat(65_537)).await?;
         refused(&answer, 413, 116).context(path)?;
     }
-    // It is refused by what is announced, before any of it is there.
+    // The announced length alone is refused, before any of the body has arrived.
     let mut wire = Wire::plain(gate).await?;
     wire.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 300000000\r\n\r\n").await?;
     wire.expect_refusal(413, 116).await
@@ -74,7 +74,7 @@ async fn a_body_that_comes_too_slowly(world: &World) -> Result<()> {
     wire.expect_end().await
 }
 
-/// Each ends with 400 and the end of the connection: nothing behind it is read as a request.
+/// Each is answered with 400 and the end of the connection: no bytes behind it are read as a request.
 async fn framing_that_two_could_read_differently(world: &World) -> Result<()> {
     const NEXT: &str = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
     let cases = [
@@ -99,7 +99,7 @@ async fn framing_that_two_could_read_differently(world: &World) -> Result<()> {
         ensure!(answer.starts_with("HTTP/1.1 400 "), "{case:?} is answered with {answer}");
         ensure!(answer.matches("HTTP/1.1 ").count() == 1, "{case:?} is answered twice: {answer}");
     }
-    // Those that parse as HTTP are told why.
+    // Requests that parse as HTTP receive a refusal in the envelope.
     let mut wire = Wire::plain(world.gate()).await?;
     wire.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")
         .await?;
@@ -137,7 +137,7 @@ async fn more_connections_than_allowed(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// On SIGTERM nobody new is let in, and who is being served is served to the end.
+/// After SIGTERM no connection is accepted, and requests in progress are completed.
 async fn a_request_under_way_is_finished(world: &World) -> Result<()> {
     let node = StubNode::like(&world.node().plain_url).await?;
     let gate = world.gate_with("gate-drain", |config| set(config, "gate", "node_url", node.url())).await?;

@@ -1,5 +1,5 @@
-//! HTTP/2 that no honest client speaks: requests that would be others in HTTP/1.1, and floods of what costs the
-//! sender nothing. Nobody else notices, and the gate does not grow.
+//! HTTP/2 that no honest client sends: requests that would be different ones in HTTP/1.1, and floods of frames that
+//! cost the sender nothing. Other clients are not affected, and the gate's memory does not grow.
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![requests_that_are_none_in_http1, floods_of_frames]
 }
 
-/// How long an answer may take: forty connections open at once, on a machine that does much else.
+/// Time limit of one answer: forty connections are open at once.
 const ANSWER: Duration = Duration::from_secs(10);
-/// What the gate may grow by while it is flooded, in KiB; the flood itself is several times that.
+/// Allowed growth of the gate's memory during a flood, in KiB; the flood itself is several times larger.
 const GROWTH: u64 = 16 * 1024;
 
 async fn gate(world: &World, name: &str) -> Result<(GateInfo, Recorder)> {
@@ -39,13 +39,13 @@ fn headers(fields: &[(&str, &str)], flags: u8) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | flags, 1, &block(fields))
 }
 
-/// Whether what came last says that the stream or the connection was refused: reset, ended, or answered with a refusal.
+/// Whether the last frame refuses the stream or the connection: a reset, an end, or a refusal as the answer.
 fn refused(last: Option<&Frame>) -> bool {
-    // `:status 200` is one byte of HPACK's table; 400 another one.
+    // `:status 200` is the single byte 0x88 of the static HPACK table.
     last.is_none_or(|frame| frame.kind != HEADERS || frame.payload.first() != Some(&0x88))
 }
 
-/// What comes of a request: the frame that answers or ends it, or nothing where the connection ends.
+/// The frame that answers or ends a request; `None` if the connection ends.
 async fn outcome(frames: &mut Frames) -> Result<Option<Frame>> {
     let told = async {
         while let Some(frame) = frames.next(2 * ANSWER).await {
@@ -153,7 +153,7 @@ async fn requests_that_are_none_in_http1(world: &World) -> Result<()> {
     futures::future::try_join_all(tries).await?;
     ensure!(node.taken("smuggled").is_empty(), "smuggled: {:?}", node.taken("smuggled"));
     ensure!(node.taken("mx").is_empty(), "arrived: {:?}", node.taken("mx"));
-    // What is a request arrives as one: one host, one length, one address.
+    // A valid request arrives as one: one host, one length, one address.
     let mut frames = Frames::open(&gate).await?;
     let fields = [request("/m1?q"), vec![("x-forwarded-for", "6.6.6.6"), ("te", "trailers")]].concat();
     frames.send(&[headers(&fields, 0), frame(DATA, END_STREAM, 1, b"abc")].concat()).await?;
@@ -170,7 +170,7 @@ async fn requests_that_are_none_in_http1(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Streams are numbered with odd numbers.
+/// Client streams have odd numbers.
 fn stream(n: u32) -> u32 {
     2 * n + 1
 }
@@ -191,7 +191,7 @@ fn empty_continuations() -> Vec<u8> {
     [begin, frame(CONTINUATION, 0, 1, &[]).repeat(1_000_000)].concat()
 }
 
-/// A few bytes that unpack to a lot: a large field is put into the table once and then named very often.
+/// A few bytes that decode to many: a large field enters the dynamic table once and is referenced often.
 fn header_bombs() -> Vec<u8> {
     let indexed = [&[0x40][..], &text(b"x-bomb"), &text(&[b'x'; 3900])].concat();
     let bomb = |n| {
@@ -215,12 +215,12 @@ fn empty_data() -> Vec<u8> {
         .concat()
 }
 
-/// Many streams, none of which ever ends.
+/// Many streams that are never finished.
 fn half_open_streams() -> Vec<u8> {
     (0..20_000).flat_map(|n| frame(HEADERS, END_HEADERS, stream(n), &block(&request("/m-open")))).collect()
 }
 
-/// Makes the bytes of a flood.
+/// Produces the bytes of a flood.
 type Flood = fn() -> Vec<u8>;
 
 async fn floods_of_frames(world: &World) -> Result<()> {
@@ -236,7 +236,7 @@ async fn floods_of_frames(world: &World) -> Result<()> {
         ("empty data", empty_data),
         ("half open streams", half_open_streams),
     ];
-    // Once before it counts, so that what is allocated once is.
+    // Served once before the measurement, so that one-time allocations do not count.
     Caller::fresh()?.get(&format!("{}/", gate.url)).await?.result()?;
     for (name, flood) in floods {
         let (before, bytes) = (process.memory()?, flood());
@@ -256,7 +256,7 @@ async fn floods_of_frames(world: &World) -> Result<()> {
         ensure!(grown < GROWTH, "{name}: the gate grows by {grown} KiB");
     }
     for path in ["/m-reset", "/m-bomb", "/m-continued", "/m-open", "/m-data"] {
-        // The limit for one address is what bounds those that are requests.
+        // The rate limit for one address bounds the frames that are requests.
         ensure!(node.taken(path).len() <= 3 * 30, "{} of {path} reach the node", node.taken(path).len());
     }
     let gone = || async {

@@ -1,5 +1,5 @@
-//! A hub that misbehaves, each in its way: nobody gets in on its word, everybody has his answer in time, it is left
-//! in peace, and once it is well nothing has to be restarted.
+//! A faulty hub: the gate admits nothing on its word, answers in time, does not flood it with requests, and recovers
+//! without a restart.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,28 +30,28 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 const CHAIN: &str = "stub-1";
-/// What the gate asks for itself meanwhile.
+/// Requests that the gate makes for itself meanwhile.
 const OWN: u64 = 30;
 
-/// What the line to the hub does.
+/// Behaviour of the connection to the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
     Good,
-    /// Each piece so much later.
+    /// Delays every chunk.
     Late(Duration),
-    /// One byte a while.
+    /// Delays every byte.
     Drips,
-    /// Nothing comes through.
+    /// Forwards nothing.
     Silent,
-    /// Connections end at once.
+    /// Closes connections at once.
     Closes,
-    /// Connections end in the middle of an answer.
+    /// Closes connections in the middle of an answer.
     Cuts,
-    /// Something else comes through.
+    /// Sends other bytes.
     Noise,
 }
 
-/// A line to somewhere.
+/// A TCP proxy with a controllable fault.
 #[derive(Debug)]
 struct Proxy {
     address: SocketAddr,
@@ -124,7 +124,7 @@ async fn relay(client: TcpStream, target: SocketAddr, line: watch::Receiver<Line
     }
 }
 
-/// A gate with a hub of its own, on a line of its own, and somebody with a card.
+/// A gate with a stub hub behind a faulty link, and a holder.
 struct Scene {
     hub: StubHub,
     proxy: Proxy,
@@ -161,7 +161,7 @@ impl Scene {
         Ok(Self { hub, proxy, gate, account, node: address, next: Mutex::new(1), _node: node })
     }
 
-    /// A number that no session has had.
+    /// A session id that has not been used.
     fn number(&self) -> u64 {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         *next += 1;
@@ -186,7 +186,7 @@ impl Scene {
         Ok(())
     }
 
-    /// While it is in trouble, a session that the gate cannot know is told 112, in time, however often.
+    /// Requires 112 in time for a session that the gate cannot know, at every attempt.
     async fn nobody_gets_in(&self, name: &str) -> Result<()> {
         let id = self.number();
         let handshake = self.account.wireguard_handshake(id)?;
@@ -215,7 +215,7 @@ impl Scene {
 async fn a_hub_on_a_bad_line(world: &World) -> Result<()> {
     let scene = Scene::set(world, "gate-line").await?;
     scene.is_well().await?;
-    // Slow is not bad.
+    // A slow hub is not a broken one.
     scene.proxy.line.send_replace(Line::Late(Duration::from_millis(200)));
     scene.is_well().await.context("200 ms away")?;
     for line in [
@@ -250,7 +250,7 @@ async fn a_hub_that_errs(world: &World) -> Result<()> {
         scene.is_well().await.with_context(|| format!("before {name}"))?;
         trouble(&mut scene.hub.state());
         if ["syncing", "another chain"].contains(&name) {
-            // Who is known to be well is asked for his chain again only on a new connection.
+            // The gate queries the chain id again only on a new connection.
             scene.proxy.line.send_replace(Line::Cuts);
             tokio::time::sleep(Duration::from_millis(1500)).await;
             scene.proxy.line.send_replace(Line::Good);
@@ -263,7 +263,7 @@ async fn a_hub_that_errs(world: &World) -> Result<()> {
     scene.is_well().await
 }
 
-/// Whether others have gone is asked of the hub, one after the other: also then the answer comes in time.
+/// With all places in use the gate asks the hub about each session in turn; the answer still comes in time.
 async fn a_slow_hub_at_the_device_limit(world: &World) -> Result<()> {
     let scene = Scene::set(world, "gate-hub-full").await?;
     for _ in 0..2 {
@@ -284,7 +284,7 @@ async fn a_slow_hub_at_the_device_limit(world: &World) -> Result<()> {
     eventually("the hub is in time again", Duration::from_secs(15), told).await
 }
 
-/// The answer to another question than the one that was asked.
+/// The hub answers another question than the one that was asked.
 async fn a_hub_that_lies(world: &World) -> Result<()> {
     let scene = Scene::set(world, "gate-hub-lies").await?;
     scene.is_well().await?;

@@ -1,5 +1,5 @@
-//! 101 and 102: what is no handshake, and what its key did not sign. Nobody signed in here: whatever is wrong
-//! with the form is said before anything else.
+//! 101 and 102: requests that are no handshake, and handshakes that their key did not sign. No account here has a
+//! binding: errors of form come before all others.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Where no session is needed.
+/// A session id that is never reached.
 const SESSION: u64 = 4_000_000_000;
 const KEY: &str = "iVi4jPOFHfzLWzLpRqIqvHq8Yd1FMJbUT0qUgNCS3hY=";
 
@@ -35,7 +35,7 @@ async fn somebody(world: &World) -> Result<(Account, Handshake)> {
     Ok((account, handshake))
 }
 
-/// Each of these bodies is refused with 400 and this code.
+/// Requires 400 with this code for each of these bodies.
 async fn all_refused(
     world: &World,
     code: u64,
@@ -73,7 +73,7 @@ async fn fields_that_are_missing_or_wrong(world: &World) -> Result<()> {
         cases.push((format!("no {key}"), without.to_string()));
         let wrong: &[&str] = if key == "id" { &numbers } else { &texts };
         for value in wrong {
-            // Text, because a number beyond 64 bits is none for the JSON library.
+            // Replaced as text: the JSON library reads no number beyond 64 bits.
             if (key, *value) == ("signature", "\"\"") {
                 continue;
             }
@@ -86,7 +86,7 @@ async fn fields_that_are_missing_or_wrong(world: &World) -> Result<()> {
     all_refused(world, 101, cases).await
 }
 
-/// Go takes the last of two keys, and a key in another case.
+/// Go uses the last of two equal keys, and ignores their case.
 async fn keys_that_the_node_would_read_otherwise(world: &World) -> Result<()> {
     let (_, good) = somebody(world).await?;
     let body = serde_json::to_string(&good)?;
@@ -100,7 +100,7 @@ async fn keys_that_the_node_would_read_otherwise(world: &World) -> Result<()> {
         }
         cases.push((format!("{key} in capitals only"), body.replacen(key, &key.to_uppercase(), 1)));
     }
-    // Letters that fold to ASCII in Go, and a key spelt with an escape.
+    // Letters that Go folds to ASCII, and a key with an escape.
     cases.push(("long s".into(), add("\"\u{17f}ignature\":\"AAAA\"")));
     cases.push(("Kelvin".into(), add("\"pub_\u{212a}ey\":\"AAAA\"")));
     cases.push(("escape".into(), add("\"\\u0069d\":1")));
@@ -122,7 +122,7 @@ async fn peer_requests_that_are_none(world: &World) -> Result<()> {
         format!(r#"{{"public_key":"{KEY}"}} x"#),
         format!(r#"{{"public_key":"{}"}}"#, KEY.trim_end_matches('=')),
         format!(r#"{{"public_key":"{KEY}\n"}}"#),
-        // Those of the other services.
+        // Peer requests of the other services.
         r#"{"uuid":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}"#.to_owned(),
     ];
     let cases: Result<Vec<_>> = requests
@@ -192,7 +192,7 @@ async fn signatures_and_keys_that_do_not_fit(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The other signature of the same key for the same words: the node refuses it too.
+/// The other valid signature of the same key and message, which the node refuses too.
 fn high_s(signature: &[u8]) -> Result<Vec<u8>> {
     use alloy::primitives::{U256, uint};
     const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
@@ -208,10 +208,10 @@ async fn keys_that_nobody_knows_pass(world: &World) -> Result<()> {
     refused(&knock(world.gate(), &body).await?, 401, 103)
 }
 
-/// As deep as a body may be long, at every call that reads JSON, and every key of each given twice. Nothing comes of it,
-/// and it takes no time.
+/// Bodies nested as deeply as their size allows, and every key twice, at every endpoint that reads JSON: each is
+/// refused in time and changes nothing.
 async fn deep_and_doubled_json_everywhere(world: &World) -> Result<()> {
-    // Together as long as a body may be.
+    // Together as long as the largest body.
     const ARRAYS: usize = 30_000;
     const OBJECTS: usize = 10_000;
     let gate = world.gate_with("gate-json", |_| ()).await?;
@@ -234,7 +234,7 @@ async fn deep_and_doubled_json_everywhere(world: &World) -> Result<()> {
         bodies.extend(values.iter().map(|value| format!("{{\"{}\":{value}}}", keys[0])));
         bodies.extend(values.iter().map(|value| format!("{{{},\"more\":{value}}}", good.join(","))));
         bodies.extend(good.iter().map(|field| format!("{{{},{field}}}", good.join(","))));
-        // To serde the values in their order are such an object, too.
+        // serde also reads a sequence as a struct.
         bodies.push(json!(vec!["x"; keys.len()]).to_string());
         for body in bodies {
             let begun = Instant::now();

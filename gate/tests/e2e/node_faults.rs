@@ -1,5 +1,5 @@
-//! A node that breaks down in the middle: its client is told so in time and in the envelope, a handshake is sent
-//! once and never again by itself, and nobody gets what was meant for another.
+//! A node that breaks in the middle of an answer: its client receives a refusal in time and in the envelope, a
+//! handshake is sent once and never repeated by the gate, and no answer reaches another client.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,22 +21,22 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![handshakes_at_a_broken_node, other_requests_at_a_broken_node, an_answer_too_many]
 }
 
-/// What the node does with a request that is not the gate's own question for its info.
+/// Behaviour of the node for every request but the gate's own query of its info.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     /// Answers.
     Well,
-    /// Sends this and closes the connection.
+    /// Sends these bytes and closes the connection.
     Says(&'static [u8]),
-    /// Sends this and nothing more.
+    /// Sends these bytes and nothing more.
     Stops(&'static [u8]),
-    /// Closes the connection with what it was sent unread, which resets it.
+    /// Closes the connection with unread bytes, which resets it.
     Resets,
-    /// One byte of its answer each second.
+    /// Sends one byte of its answer a second.
     Drips,
-    /// An answer that never ends.
+    /// Sends an answer that never ends.
     Endless,
-    /// Not even its head ends.
+    /// Sends a head that never ends.
     EndlessHead,
 }
 
@@ -83,7 +83,7 @@ struct Node {
 struct Shared {
     info: Vec<u8>,
     mood: Mutex<Mood>,
-    /// Requests other than for its info.
+    /// Heads of the requests other than for its info.
     asked: Mutex<Vec<String>>,
 }
 
@@ -182,8 +182,8 @@ impl Shared {
     }
 }
 
-/// 114 within the time, and one request at the node for each at the gate.
-/// A node for each part: a gate waits for a silent one as long as it may.
+/// Every fault is answered with 114 in time, after exactly one request at the node. The faults are split over several
+/// nodes, because a gate waits for a silent node as long as it may.
 async fn handshakes_at_a_broken_node(world: &World) -> Result<()> {
     let parts = BROKEN.chunks(BROKEN.len().div_ceil(3)).enumerate();
     try_join_all(parts.map(|(number, part)| handshakes_at_a_node_with(world, number, part))).await.map(drop)
@@ -198,7 +198,7 @@ async fn handshakes_at_a_node_with(
     let gate = node.gate(world, &format!("gate-broken-{number}")).await?;
     let mut last = None;
     for (name, mood) in faults.iter().copied() {
-        // Another try for the same session would wait for the one that the node keeps waiting.
+        // Another handshake for the same session would wait for the one that is still in progress.
         let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
         let session = world.direct_session(&holder.account).await?;
         let handshake = last.insert(holder.account.wireguard_handshake(session)?);
@@ -210,7 +210,7 @@ async fn handshakes_at_a_node_with(
         let asked = node.asked() - before;
         ensure!(asked == 1, "the node {name}: it was asked {asked} times");
     }
-    // While one of those is still being waited for, its key is taken; then the same handshake is good.
+    // The tunnel key stays in use while the last request is in progress; then the same handshake succeeds.
     node.is(Mood::Well);
     let handshake = last.context("no handshake")?;
     let good = || async { enter(&gate, &handshake).await };
@@ -225,11 +225,11 @@ async fn other_requests_at_a_broken_node(world: &World) -> Result<()> {
         let caller = Caller::fresh()?;
         caller.send(caller.http().get(format!("{}/", gate.url)).header("x-trial", "1")).await
     };
-    // Nobody here wants all of an answer without end.
+    // An endless answer is not read to its end here.
     for (name, mood) in BROKEN.into_iter().filter(|(_, mood)| *mood != Mood::Endless) {
         node.is(mood);
         let (before, begun) = (node.asked(), Instant::now());
-        // Once its head has come, the answer is on its way: then it can only break off.
+        // Once the head has arrived, the answer is being forwarded and can only break off.
         let answer = tokio::time::timeout(PATIENCE, ask()).await;
         let told = match &answer {
             Ok(Ok(answer)) => {
@@ -247,7 +247,7 @@ async fn other_requests_at_a_broken_node(world: &World) -> Result<()> {
     ask().await?.result().context("the node is well again").map(drop)
 }
 
-/// What a node sends beyond its answer reaches nobody.
+/// Bytes that a node sends beyond its answer reach no client.
 async fn an_answer_too_many(world: &World) -> Result<()> {
     const TWO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond";
     let node = Node::like(&world.node().plain_url).await?;

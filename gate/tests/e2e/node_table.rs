@@ -1,7 +1,7 @@
-//! The node's own refusals: through the gate they are what they are at the node, byte for byte.
+//! The node's own refusals pass the gate byte for byte.
 //!
-//! Two rows cannot come through. 400/2 is for bodies that the gate refuses itself (101, 102) by stricter rules,
-//! see `malformed`; 500/8 needs a node that cannot encode its own answer.
+//! Two of them cannot: the gate itself refuses bodies of 400/2 by stricter rules (101, 102, see `malformed`), and
+//! 500/8 needs a node that cannot encode its own answer.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -34,11 +34,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Peers that the nodes of this network take.
+/// Peer limit of the nodes of this network.
 const MOST_PEERS: i64 = 250;
 const IS_UP: [&str; 5] = ["ip", "link", "show", "up", "dev"];
 
-/// Asks the node itself, as somebody whom it has not seen before: it takes their word for that.
+/// Sends a handshake to the node itself, from a fresh address because of the node's rate limit.
 async fn at_node(node: &NodeInfo, handshake: &(impl Serialize + Sync)) -> Result<Answer> {
     let caller = Caller::anywhere()?;
     let request =
@@ -51,7 +51,7 @@ fn fresh_address() -> String {
     Ipv4Addr::from(0xc612_0000 + NEXT.fetch_add(1, Ordering::Relaxed)).to_string()
 }
 
-/// Both ways the same refusal.
+/// Requires the same refusal from the node and through the gate.
 async fn same(
     gate: &GateInfo,
     node: &NodeInfo,
@@ -89,7 +89,7 @@ fn same_answer(direct: &Answer, through: &Answer) -> Result<()> {
     Ok(())
 }
 
-/// The stock client shows the node's words.
+/// Requires that the stock client prints the node's message.
 async fn client_shows(world: &World, session: u64, account: &Account, answer: &Answer) -> Result<()> {
     let shown = shown(world, world.gate(), session, account).await?;
     ensure!(shown.code() == answer.code(), "the stock client shows {shown}");
@@ -127,7 +127,7 @@ async fn a_session_of_another_account(world: &World) -> Result<()> {
     let handshake = holder.account.wireguard_handshake(session)?;
     let answer = same(world.gate(), world.node(), &handshake, (401, 6)).await?;
     client_shows(world, session, &holder.account, &answer).await?;
-    // Trying it took neither a device nor the session from anybody.
+    // The attempt used neither a place nor the session.
     world.bind(world.gate(), &holder.wallet, &other.address).await?;
     enter(world.gate(), &other.wireguard_handshake(session)?).await.map(drop)
 }
@@ -141,7 +141,7 @@ async fn a_session_that_the_node_knows(world: &World) -> Result<()> {
     client_shows(world, session, &holder.account, &answer).await
 }
 
-/// The first one came around the gate: else the gate would have refused the second one itself (108).
+/// The first peer request bypasses the gate: otherwise the gate would refuse the second one itself (108).
 async fn a_peer_request_that_the_node_knows(world: &World) -> Result<()> {
     let (holder, other) = tokio::try_join!(world.paid(), world.account())?;
     let (before, session) =
@@ -152,7 +152,7 @@ async fn a_peer_request_that_the_node_knows(world: &World) -> Result<()> {
     same(world.gate(), world.node(), &handshake, (409, 4)).await.map(drop)
 }
 
-/// The same with a space more: the node's tunnel takes it, its database does not.
+/// The same request with a trailing space: the node's database accepts it, its tunnel does not.
 async fn a_tunnel_key_that_the_node_knows(world: &World) -> Result<()> {
     let (holder, other) = tokio::try_join!(world.paid(), world.account())?;
     let (before, session) =
@@ -163,7 +163,7 @@ async fn a_tunnel_key_that_the_node_knows(world: &World) -> Result<()> {
     same(world.gate(), world.node(), &handshake, (500, 9)).await.map(drop)
 }
 
-/// 409/1 and 500/7, at the other node: this one is made too small, then its tunnel is taken away.
+/// 409/1 and 500/7 at the second node: its peer limit is lowered, then its tunnel is removed.
 async fn a_full_node_and_a_broken_tunnel(world: &World) -> Result<()> {
     let (gate, node) = (&world.stack.info().gates[1], world.other_node());
     let holder = world.holder(gate, &[world.ethereum.other_card()]).await?;
@@ -172,8 +172,8 @@ async fn a_full_node_and_a_broken_tunnel(world: &World) -> Result<()> {
         let session = world.hub().direct_session(&holder.account, &node.address).await?;
         handshakes.push(holder.account.wireguard_handshake(session)?);
     }
-    // The node answers before its tunnel is up. Its refusals are none of ours: the same handshake is taken as
-    // soon as the node can.
+    // The node answers before its tunnel is up. The gate records none of its refusals, so the same handshake is
+    // accepted later.
     let taken =
         |handshake| eventually("the tunnel is up", Duration::from_secs(10), move || enter(gate, handshake));
     let stack = Arc::clone(&world.stack);
@@ -192,7 +192,7 @@ async fn a_full_node_and_a_broken_tunnel(world: &World) -> Result<()> {
     taken(&handshakes[2]).await.map(drop)
 }
 
-/// The stock node leaves its broken interface behind; its next start is its operator's to mend.
+/// Whether the network runs the stock node, which leaves its broken interface behind when it stops.
 fn is_stock() -> bool {
     std::env::var_os("SENTINEL_DVPNX_BIN").is_some()
 }
@@ -206,7 +206,7 @@ async fn limit_peers(stack: &Stack, limit: i64) -> Result<()> {
     eventually("the node answers", Duration::from_secs(10), up).await.map(drop)
 }
 
-/// Undoes what a trial that was cut short has done to the other node.
+/// Restores the second node after an interrupted scenario.
 async fn mend_node(stack: &Stack) -> Result<()> {
     let limit = other_config(stack)?["qos"]["max_peers"].as_integer();
     if limit != Some(MOST_PEERS) {
@@ -223,7 +223,7 @@ fn other_config(stack: &Stack) -> Result<toml::Table> {
     Ok(std::fs::read_to_string(other_config_path(stack))?.parse()?)
 }
 
-/// Runs a command on the other node's tunnel interface.
+/// Runs a command on the second node's tunnel interface.
 async fn on_interface(stack: &Stack, command: &[&str]) -> Result<()> {
     let (namespace, interface) = (&stack.nodes()[1].namespace, &stack.info().nodes[1].interface);
     let command = namespace.enter(command.iter().copied().chain([interface.as_str()]));
@@ -237,7 +237,8 @@ async fn at_node_info(node: &NodeInfo) -> Result<Answer> {
     caller.send(caller.http().get(&node.plain_url).header("x-forwarded-for", fresh_address())).await
 }
 
-/// An empty 429, which a stock client would show as "unexpected EOF": the one answer that the gate replaces.
+/// The node answers with an empty 429, which a stock client would print as "unexpected EOF": the only answer that the
+/// gate replaces.
 async fn the_nodes_own_rate_limit(world: &World) -> Result<()> {
     let (caller, address) = (Caller::anywhere()?, fresh_address());
     let at_node =
@@ -260,7 +261,7 @@ async fn info_and_other_paths(world: &World) -> Result<()> {
             Caller::fresh()?.get(&format!("{}/", world.gate().url)).await?,
             at_node_info(world.node()).await?,
         );
-        // The number of peers is in it, and others are at work.
+        // The info contains the number of peers, which other scenarios change.
         ensure!(before.bytes == after.bytes, "it changes");
         same_answer(&before, &through)?;
         through.result().cloned()
@@ -293,7 +294,7 @@ async fn info_and_other_paths(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The stock node cannot do that: to it the session is used up.
+/// The stock node cannot repeat its answer: for it the session is used up.
 async fn a_repeat_gets_the_first_answer(world: &World) -> Result<()> {
     let (gate, holder) = (world.gate(), world.paid().await?);
     let session = world.direct_session(&holder.account).await?;
@@ -305,7 +306,7 @@ async fn a_repeat_gets_the_first_answer(world: &World) -> Result<()> {
         ensure!(repeat.headers["content-type"] == first.headers["content-type"], "another type");
     }
     refused(&at_node(world.node(), &handshake).await?, 409, 3).context("at the node")?;
-    // Not for anybody else, and not for another handshake.
+    // The answer is neither for another account nor for another handshake.
     let other = world.paid().await?;
     let stolen = Handshake {
         id: session,
@@ -333,9 +334,9 @@ async fn a_stock_client_may_start_again(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Between stop and start the hub works off what the node has sent, or its next transaction has a stale number.
-/// Restarts the other node and waits for its tunnel. The node answers before that, and ends where the tunnel of its
-/// former life is in the way: its operator starts it once more.
+/// Restarts the second node and waits for its tunnel. The hub needs two blocks to process what the node has sent, or
+/// the node's next transaction has a stale sequence number. A node ends at its start while the tunnel of its former
+/// run exists, so it is started again.
 async fn restart_node(stack: &Stack) -> Result<()> {
     const STARTS: usize = 3;
     let node = &stack.nodes()[1];

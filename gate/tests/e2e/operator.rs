@@ -1,4 +1,4 @@
-//! The operator's commands: the real program, told to do things to a gate that runs.
+//! The operator's commands: the real binary against a running gate.
 
 use std::process::Output;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![sessions_pause_and_lockdown, a_reload_takes_what_it_can, a_holder_is_exported_and_erased]
 }
 
-/// Runs `sovereign-gate` in the home of a gate.
+/// Runs `sovereign-gate` with the home of a gate.
 async fn run(gate: &GateInfo, args: &[&str]) -> Result<Output> {
     let program = env!("CARGO_BIN_EXE_sovereign-gate");
     let mut command = Command::new(program);
@@ -25,7 +25,7 @@ async fn run(gate: &GateInfo, args: &[&str]) -> Result<Output> {
     Ok(tokio::time::timeout(Duration::from_secs(20), command.output()).await??)
 }
 
-/// Runs what must succeed; what it prints.
+/// Runs a command that must succeed; returns its output.
 async fn done(gate: &GateInfo, args: &[&str]) -> Result<String> {
     let output = run(gate, args).await?;
     let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
@@ -33,7 +33,7 @@ async fn done(gate: &GateInfo, args: &[&str]) -> Result<String> {
     Ok(out.trim().to_owned())
 }
 
-/// Runs what must fail with this code; what it complains of.
+/// Runs a command that must fail with this exit code; returns its error output.
 async fn fails(gate: &GateInfo, args: &[&str], code: i32) -> Result<String> {
     let output = run(gate, args).await?;
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -103,7 +103,7 @@ async fn sessions_pause_and_lockdown(world: &World) -> Result<()> {
     guest.falls_silent(SOON).await?;
     is(gate, next, "evicted", "lockdown").await?;
 
-    // What was done and why survives the gate.
+    // Actions and reasons survive the gate.
     world.stack.kill_program(&gate.name).await?;
     ensure!(
         fails(gate, &["sessions", "list"], 69).await?.contains("does not answer"),
@@ -172,7 +172,7 @@ async fn a_reload_takes_what_it_can(world: &World) -> Result<()> {
     turned_away(gate, &by_account, 403, 109).await?;
     stays.pings().await.context("somebody who is not denied")?;
 
-    // A bad file changes nothing and is told.
+    // An invalid file changes nothing and is reported.
     edit(gate, |config| set(config, "policy", "deny_wallet", vec!["0x12".to_owned()]))?;
     let complaint = fails(gate, &["reload"], 78).await?;
     ensure!(complaint.contains("deny_wallet"), "complains of {complaint}");
@@ -182,7 +182,7 @@ async fn a_reload_takes_what_it_can(world: &World) -> Result<()> {
     );
     turned_away(gate, &by_account, 403, 109).await.context("after a bad file")?;
 
-    // THIS card is another one: whoever holds it moves to the free tier, and its tunnel stays.
+    // THIS card becomes another one: its holder moves to the free tier and keeps the tunnel.
     let card = world.ethereum.other_card().to_string();
     std::fs::write(&gate.config, &before)?;
     edit(gate, |config| set(config, "memes", "this_card", card))?;

@@ -1,4 +1,4 @@
-//! Which refusal is told when there are several reasons: the order is a part of the interface.
+//! Precedence of refusals, which is part of the interface.
 
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::Wallet;
@@ -31,9 +31,9 @@ async fn denials_come_after_the_sign_in_and_before_the_cards(world: &World) -> R
             set(config, "cache", "positive_ttl", "1s");
         })
         .await?;
-    // Nobody signed in for the denied account: that is what its owner is told.
+    // The denied account has no binding, which is reported first.
     turned_away(&gate, &banned.wireguard_handshake(1)?, 401, 103).await?;
-    // A denied wallet that holds nothing any more is denied all the same.
+    // A denied wallet that no longer holds a card is still reported as denied.
     world.bind(&gate, &wallet, &account.address).await?;
     ethereum.transfer(wallet.address(), Wallet::fresh().address(), ethereum.other_card()).await?;
     let free = world.hub().plan_session(&account, world.stack.info().plans.free, &gate.node).await?;
@@ -60,7 +60,7 @@ async fn cards_before_kinds_before_devices_before_keys(world: &World) -> Result<
         };
         enter(&gate, &handshake).await?;
     }
-    // All devices are in use from here on, and so is this key.
+    // From here on all places and this tunnel key are in use.
     let direct = world.direct_session(account).await?;
     turned_away(&gate, &account.handshake(direct, key)?, 409, 107).await?;
     let free = world.hub().plan_session(account, world.stack.info().plans.free, &gate.node).await?;
@@ -79,7 +79,7 @@ async fn a_session_that_does_not_exist_is_the_nodes_to_refuse(world: &World) -> 
     let answer = knock(world.gate(), &holder.account.wireguard_handshake(4_000_000_002)?).await?;
     refused(&answer, 404, 5)?;
     ensure!(answer.message().contains("4000000002"), "says {}", answer.message());
-    // But only to those who may be here.
+    // Only accounts with a binding learn of it.
     let stranger = world.hub().poor_account("stranger").await?;
     let answer = knock(world.gate(), &stranger.wireguard_handshake(4_000_000_002)?).await?;
     refused(&answer, 401, 103).context("a stranger")

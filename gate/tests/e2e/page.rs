@@ -1,4 +1,4 @@
-//! The sign-in page, used by a holder in a real browser.
+//! The sign-in page in a real browser.
 
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::Wallet;
@@ -13,7 +13,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![the_page_in_a_browser]
 }
 
-/// Every way in which a visit can go. One after the other: all come from the same address.
+/// All visits come from one address, so they run one after the other.
 async fn the_page_in_a_browser(world: &World) -> Result<()> {
     tokio::task::spawn_blocking(|| prerequisites::ensure(&[Need::Browser])).await??;
     let (ethereum, account) = (&world.ethereum, some_account());
@@ -36,7 +36,7 @@ async fn the_page_in_a_browser(world: &World) -> Result<()> {
     visit(world, &busy, &account, &["--expect-tier", "paid", "--expect-code", "119"]).await.map(drop)
 }
 
-/// Runs the browser; what the page showed.
+/// Runs the browser; returns what the page shows.
 async fn visit(world: &World, wallet: &Wallet, account: &str, expected: &[&str]) -> Result<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/page/run.mjs");
     let (url, key) = (public_url(world.gate())?, wallet.key().to_string());

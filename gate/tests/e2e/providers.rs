@@ -1,4 +1,4 @@
-//! An Ethereum provider that misbehaves as told, in front of one that does not.
+//! A proxy in front of an Ethereum provider that misbehaves as configured.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,30 +19,30 @@ use tokio::net::TcpListener;
 
 use crate::stub::word;
 
-/// What the provider does with a question.
+/// Behaviour of the proxy.
 #[derive(Debug, Clone)]
 pub(crate) enum Mood {
-    /// Answers.
+    /// Forwards the question.
     Well,
-    /// Answers so much later.
+    /// Forwards the question after a delay.
     Late(Duration),
-    /// One byte of an answer a second.
+    /// Sends one byte of an answer a second.
     Drips,
-    /// An answer without end.
+    /// Sends an answer that never ends.
     Endless,
-    /// This status, with a page.
+    /// Answers with this status and an HTML page.
     Status(u16),
-    /// This text, with status 200.
+    /// Answers with this text and status 200.
     Says(&'static str),
-    /// This result, whatever the question.
+    /// Answers every question with this result.
     Results(Value),
-    /// A JSON-RPC error.
+    /// Answers with a JSON-RPC error.
     Refuses(i64, &'static str),
-    /// The answer of another chain's provider.
+    /// Forwards the question to a provider of another chain.
     Elsewhere(String),
 }
 
-/// The provider.
+/// The proxy; stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Provider {
     address: SocketAddr,
@@ -56,7 +56,7 @@ struct Shared {
     rpc: String,
     mood: Mutex<Mood>,
     asked: AtomicUsize,
-    /// What happens before which of the next calls that are about what.
+    /// An action to run before one of the next calls.
     event: tokio::sync::Mutex<Option<Event>>,
 }
 
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Event {
 }
 
 impl Provider {
-    /// In front of `rpc`.
+    /// Starts a proxy in front of `rpc`.
     pub(crate) async fn before(rpc: &str) -> Result<Self> {
         let shared = Arc::new(Shared {
             caller: Caller::anywhere()?,
@@ -102,7 +102,7 @@ impl Provider {
         *self.shared.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
     }
 
-    /// Lets something happen before the `nth` call from now on that is about any of these addresses is passed on.
+    /// Runs `action` before the `nth` call from now on that contains any of these addresses is forwarded.
     pub(crate) async fn before_call(
         &self,
         nth: usize,
@@ -113,12 +113,12 @@ impl Provider {
         *self.shared.event.lock().await = Some(Event { about, calls: nth, happens: Box::pin(happens) });
     }
 
-    /// Whether that has not happened yet.
+    /// Whether that action has not run yet.
     pub(crate) async fn waits(&self) -> bool {
         self.shared.event.lock().await.is_some()
     }
 
-    /// How often it was asked anything.
+    /// Number of requests so far.
     pub(crate) fn asked(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
     }
@@ -162,7 +162,7 @@ async fn answer(State(shared): State<Arc<Shared>>, question: String) -> Response
 }
 
 impl Shared {
-    /// Other calls wait meanwhile.
+    /// Other calls wait for the action.
     async fn let_it_happen(&self, question: &str) -> Result<()> {
         let mut waiting = self.event.lock().await;
         let Some(event) = waiting.as_mut() else { return Ok(()) };
@@ -186,7 +186,7 @@ impl Shared {
     }
 }
 
-/// The same bytes again and again.
+/// A body that repeats these bytes without end.
 fn dripping(pause: Duration, bytes: &'static [u8]) -> Response {
     let drops = futures::stream::unfold((), move |()| async move {
         tokio::time::sleep(pause).await;

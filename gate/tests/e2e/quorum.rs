@@ -1,4 +1,4 @@
-//! More than one provider: one that lies lets nobody in, one that is gone keeps nobody out.
+//! Several providers: one that lies admits nothing, one that is gone denies nothing.
 
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::{SignIn, Wallet};
@@ -11,7 +11,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials![one_of_three_lies, one_of_three_is_gone, the_next_one_is_asked]
 }
 
-/// The lying one says of a wallet what is true of another.
+/// The lying provider reports the cards of another wallet.
 async fn one_of_three_lies(world: &World) -> Result<()> {
     let (ethereum, rpc) = (&world.ethereum, &world.stack.info().ethereum.rpc);
     let (poor, rich) = (Wallet::fresh(), ethereum.holder(&[ethereum.this_card()]).await?);
@@ -19,7 +19,7 @@ async fn one_of_three_lies(world: &World) -> Result<()> {
     let liar = StubProvider::before(rpc, Some(lie)).await?;
     let (one, other) = (StubProvider::before(rpc, None).await?, StubProvider::before(rpc, None).await?);
 
-    // Alone it is believed: so it does lie.
+    // Without a quorum it is believed, which proves that it lies.
     let alone = world.gate_with("gate-liar", |c| set(c, "ethereum", "rpc_addrs", vec![liar.url()])).await?;
     let told = SignIn::at(&alone.url)?.eligibility(poor.address()).await?;
     ensure!(told.result()?["tier"] == "free", "it does not lie: {}", told.body);
@@ -36,7 +36,7 @@ async fn one_of_three_lies(world: &World) -> Result<()> {
     let challenge = site.challenge(poor.address(), &some_account(), None).await?;
     let answer = site.bind(&challenge.message, &poor.sign(&challenge.message)?).await?;
     refused(&answer, 403, 105)?;
-    // Those whom it does not lie about, and those whom it lies about to their harm, get in.
+    // Wallets about which it does not lie are admitted.
     let holder = world.holder(&gate, &[ethereum.this_card()]).await?;
     ensure!(holder.binding["tier"] == "free", "the binding is {}", holder.binding);
     Ok(())
@@ -67,7 +67,7 @@ async fn one_of_three_is_gone(world: &World) -> Result<()> {
     crate::world::eventually("/ready says it", std::time::Duration::from_secs(20), missing).await
 }
 
-/// With a quorum of one the others stand by.
+/// With a quorum of one the others are in reserve.
 async fn the_next_one_is_asked(world: &World) -> Result<()> {
     let rpc = &world.stack.info().ethereum.rpc;
     let first = StubProvider::before(rpc, None).await?;

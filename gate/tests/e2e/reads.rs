@@ -1,4 +1,4 @@
-//! How often Ethereum is asked: as seldom as the cards can be told, however many ask at the same time.
+//! Number of calls to Ethereum: the fewest that determine the cards, however many clients ask at the same time.
 
 use anyhow::{Result, ensure};
 use sentinel_stack::actors::{SignIn, Wallet};
@@ -19,12 +19,12 @@ async fn counted(world: &World, name: &str) -> Result<(StubProvider, GateInfo)> 
     Ok((provider, gate))
 }
 
-/// Lets the gate hear of the cards that were just given: what it read before would not count.
+/// Waits until the gate has processed the mints: reads from before would be discarded.
 async fn heard() {
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
 }
 
-/// One for a holder and for somebody with nothing, two with a delegation, and none while it is remembered.
+/// One call with or without a card, two with a delegation, and none while the answer is cached.
 async fn calls_of_a_cold_decision(world: &World) -> Result<()> {
     let (provider, gate) = counted(world, "gate-calls").await?;
     let ethereum = &world.ethereum;
@@ -51,7 +51,7 @@ async fn many_at_once_are_one_read(world: &World) -> Result<()> {
     heard().await;
     let sign_in = || async {
         let site = SignIn::at(&gate.url)?;
-        // A wallet binds six accounts: the others have asked for nothing, but as often.
+        // A wallet binds six accounts: the further sign-ins are refused, and need the same reads.
         site.sign_in(&wallet, &some_account()).await.or_else(|error| {
             ensure!(format!("{error:#}").contains("119"), "{error:#}");
             Ok(serde_json::Value::Null)

@@ -1,4 +1,4 @@
-//! Stands between the gate and somebody else on the wire, and holds answers back or cuts the wire as it is told.
+//! A TCP relay between the gate and another program, which holds answers back or cuts connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-/// What becomes of what passes.
+/// Behaviour of the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Open,
-    /// What the other end says comes as far as here.
+    /// Holds everything that the far end sends.
     Held,
-    /// Only its answers to a POST.
+    /// Holds the far end's answers to POST requests.
     PostsHeld,
-    /// No connection lives.
+    /// Closes all connections.
     Cut,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Before `HOST:PORT`, as it stands in this URL.
+    /// Starts a relay in front of the `HOST:PORT` of this URL.
     pub(crate) async fn before(url: &str) -> Result<Self> {
         let (_, to) = url.split_once("://").context("not a URL")?;
         let to: SocketAddr = to.trim_end_matches('/').parse()?;
@@ -49,7 +49,7 @@ impl Relay {
         Ok(Self { address, mode, taken, task })
     }
 
-    /// Where it stands, as `HOST:PORT`.
+    /// The relay's own `HOST:PORT`.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -58,22 +58,22 @@ impl Relay {
         self.mode.send_replace(Mode::Open);
     }
 
-    /// From now on nothing that the other end says goes on.
+    /// Holds back everything that the far end sends from now on.
     pub(crate) fn hold(&self) {
         self.mode.send_replace(Mode::Held);
     }
 
-    /// From now on no answer to a POST goes on.
+    /// Holds back the answers to POST requests from now on.
     pub(crate) fn hold_posts(&self) {
         self.mode.send_replace(Mode::PostsHeld);
     }
 
-    /// Every connection ends, and none begins.
+    /// Ends every connection and accepts none.
     pub(crate) fn cut(&self) {
         self.mode.send_replace(Mode::Cut);
     }
 
-    /// Waits until a good answer to a POST is held.
+    /// Waits until a successful answer to a POST is held back.
     pub(crate) async fn holds_one(&self) {
         self.taken.notified().await;
     }
@@ -104,7 +104,7 @@ async fn carry(near: TcpStream, to: SocketAddr, mut mode: watch::Receiver<Mode>,
 async fn there(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, posted: &AtomicBool) {
     let mut bytes = [0; 4096];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
-        // One request after the other comes over a connection.
+        // Requests follow each other on one connection.
         if bytes.starts_with(b"POST ") || bytes.starts_with(b"GET ") {
             posted.store(bytes.starts_with(b"POST "), Ordering::SeqCst);
         }

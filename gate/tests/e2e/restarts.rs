@@ -1,4 +1,4 @@
-//! What the gate remembers when it is restarted, and what time does to it.
+//! State that survives a restart of the gate, and its expiry.
 
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::{Answer, Challenge, SignIn, Wallet};
@@ -40,7 +40,7 @@ async fn between_binding_and_handshake(world: &World) -> Result<()> {
     let gate = world.gate_with("gate-restart2", |_| ()).await?;
     let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
     let session = world.direct_session(&holder.account).await?;
-    // No time to tidy up: what was confirmed is on the disk.
+    // Killed without a chance to write: what was confirmed is on the disk.
     world.stack.kill_program(&gate.name).await?;
     world.stack.start_program(&gate.name).await?;
     world.until_ready(&gate).await?;
@@ -65,7 +65,7 @@ async fn between_handshake_and_repeat(world: &World) -> Result<()> {
         listed.is_some() && record(&gate, session).await? == listed,
         "the session is listed in another way"
     );
-    // Its key is still taken.
+    // Its tunnel key is still in use.
     let thief = world.holder(&gate, &[world.ethereum.other_card()]).await?;
     let second = world.direct_session(&thief.account).await?;
     let request = String::from_utf8(base64_decode(&handshake.data)?)?;
@@ -87,7 +87,7 @@ async fn a_nonce_after_a_restart(world: &World) -> Result<()> {
     refused(&redeem(&gate, &wallet, &challenge).await?, 401, 120)
 }
 
-/// 120: five minutes, whatever else happens.
+/// 120 after five minutes, also across a restart.
 async fn a_challenge_that_ran_out(world: &World) -> Result<()> {
     let gate = world.gate_with("gate-late", |_| ()).await?;
     let (wallet, challenge) = challenge(world, &gate).await?;
@@ -95,13 +95,13 @@ async fn a_challenge_that_ran_out(world: &World) -> Result<()> {
     let late = redeem(&gate, &wallet, &challenge).await?;
     refused(&late, 401, 120)?;
     ensure!(late.message().contains("expired"), "says {}", late.message());
-    // One that was issued in what is the future now.
+    // A challenge that was issued by a clock ahead.
     let (wallet, challenge) = self::challenge(world, &gate).await?;
     world.restart(&gate, Some("-1h")).await?;
     refused(&redeem(&gate, &wallet, &challenge).await?, 401, 120)
 }
 
-/// 104: it says where to sign in again; then all is well.
+/// 104 names the sign-in page; a new sign-in restores access.
 async fn a_sign_in_that_ran_out(world: &World) -> Result<()> {
     let gate = world.gate_with("gate-expiry", |_| ()).await?;
     let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;

@@ -1,5 +1,4 @@
-//! Steps that the tests of rights share: crowds of delegated wallets, peers of a node's interface, and checks of
-//! session records.
+//! Steps that the scenarios of rights share: crowds of delegated wallets and checks of session records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -23,17 +22,17 @@ use tokio::sync::OnceCell;
 use crate::providers::{Mood, Provider};
 use crate::world::{World, enter, eventually, record, set};
 
-/// Longest time from the end of a right on chain to a peer that is out.
+/// Longest time from the end of a right on chain to the eviction of its peer.
 pub(crate) const EVICTION_LIMIT: Duration = Duration::from_secs(5);
 /// Places of a holder in the network's configuration.
 pub(crate) const PLACES: usize = 3;
 /// Peers beyond its places that a holder may keep in the node's table.
 pub(crate) const SLOT_ALLOWANCE: usize = 3;
-/// Time between two looks at session records.
+/// Interval between two checks of session records.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// Round trip to a distant Ethereum provider.
+/// Delay of a distant Ethereum provider.
 const PROVIDER_DELAY: Duration = Duration::from_millis(150);
-/// An expiry of a 6529 delegation that is far away.
+/// A 6529 delegation expiry in the far future.
 const NEVER: u64 = 64_060_588_800;
 
 alloy::sol! {
@@ -41,17 +40,17 @@ alloy::sol! {
     function multicall(bytes[] data) external payable returns (bytes[] results);
 }
 
-/// Registries where a vault may delegate.
+/// Registries in which a vault can delegate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Registry {
-    /// 6529 `NFTDelegation`, which the gate looks up first.
+    /// 6529 `NFTDelegation`, which the gate reads first.
     Nft6529,
     /// delegate.xyz v2.
     DelegateXyz,
 }
 
 impl Registry {
-    /// `vault` delegates to `wallet`.
+    /// Delegates all cards of `vault` to `wallet`.
     pub(crate) async fn delegate(self, ethereum: &Ethereum, vault: Address, wallet: Address) -> Result<()> {
         match self {
             Self::Nft6529 => ethereum.delegate_6529(vault, wallet).await,
@@ -81,18 +80,18 @@ impl Registry {
     }
 }
 
-/// Wallets in a crowd: `RIGHTS_CROWD`, or `default`.
+/// Number of wallets in a crowd: `RIGHTS_CROWD`, or `default`.
 pub(crate) fn crowd_size(default: usize) -> usize {
     std::env::var("RIGHTS_CROWD").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// `vault` delegates to `count` new wallets at delegate.xyz, many in one transaction.
+/// Creates `count` wallets to which `vault` delegates at delegate.xyz, many in one transaction.
 pub(crate) async fn delegated_wallets(
     ethereum: &Ethereum,
     vault: Address,
     count: usize,
 ) -> Result<Vec<Wallet>> {
-    /// Within the gas of a block.
+    /// Bounded by the gas of a block.
     const DELEGATIONS_PER_TRANSACTION: usize = 50;
     let wallets: Vec<Wallet> = (0..count).map(|_| Wallet::fresh()).collect();
     for chunk in wallets.chunks(DELEGATIONS_PER_TRANSACTION) {
@@ -103,8 +102,8 @@ pub(crate) async fn delegated_wallets(
     Ok(wallets)
 }
 
-/// Signs all of these wallets in for `account`; the number that the gate accepted. A refusal in the envelope is
-/// fine: the gate bounds the sign-ins of an account and of a holder.
+/// Signs all of these wallets in for `account`; returns the number of accepted sign-ins. A refusal in the envelope is
+/// no error: the gate bounds the sign-ins of an account and of a holder.
 pub(crate) async fn sign_in_many(gate: &GateInfo, wallets: &[Wallet], account: &str) -> Result<usize> {
     // A client address may send 20 requests at once, and a sign-in is two.
     let accepted: Vec<usize> = futures::stream::iter(wallets.chunks(8))
@@ -154,8 +153,8 @@ pub(crate) async fn sign_in_with_vault(
     Ok(answer.result().context("a sign-in with a vault")?.clone())
 }
 
-/// Waits until the gate has seen that the vault of a wallet holds nothing any more. The wallet must have signed in: the
-/// gate may keep what it found out then, until the sale reaches it.
+/// Waits until the gate has seen that the vault of a wallet holds no card any more. The wallet must have signed in:
+/// until the sale reaches the gate, it may serve the cached answer.
 pub(crate) async fn has_seen_sale(gate: &GateInfo, wallet: &Wallet) -> Result<()> {
     let denied = || async {
         let told = SignIn::at(&gate.url)?.eligibility(wallet.address()).await?;
@@ -165,21 +164,21 @@ pub(crate) async fn has_seen_sale(gate: &GateInfo, wallet: &Wallet) -> Result<()
     eventually("the gate has seen the sale", Duration::from_secs(20), denied).await
 }
 
-/// A provider 150 ms away.
+/// A provider with a delay of 150 ms.
 pub(crate) async fn distant_provider(world: &World) -> Result<Provider> {
     let provider = Provider::before(&world.stack.info().ethereum.rpc).await?;
     provider.is(Mood::Late(PROVIDER_DELAY));
     Ok(provider)
 }
 
-/// Lets a gate ask this provider alone and keep answers as long as the template says.
+/// Configures a gate to query only this provider and to cache answers as long as the template says.
 pub(crate) fn far_from_ethereum(config: &mut toml::Table, provider: &Provider) {
     set(config, "ethereum", "rpc_addrs", vec![provider.url()]);
     set(config, "cache", "positive_ttl", "5m");
     set(config, "cache", "negative_ttl", "15s");
 }
 
-/// Tiers drop the oldest device for a new one.
+/// Configures the tiers to evict the oldest device for a new one.
 pub(crate) fn newest_device_wins(config: &mut toml::Table, devices: i64) {
     for tier in ["free", "paid"] {
         let tier = config["policy"][tier].as_table_mut().expect("a tier is a table");
@@ -192,7 +191,7 @@ pub(crate) fn newest_device_wins(config: &mut toml::Table, devices: i64) {
 #[derive(Debug, Clone)]
 pub(crate) struct Device {
     pub(crate) session: u64,
-    /// WireGuard key, as the node's table names it.
+    /// WireGuard public key, as the node's table lists it.
     pub(crate) key: String,
     pub(crate) handshake: Handshake,
     /// Bytes of the first answer.
@@ -206,7 +205,7 @@ pub(crate) async fn connect(gate: &GateInfo, account: &Account, session: u64) ->
     Ok(Device { session, key: wireguard_key(&handshake)?, handshake, answer })
 }
 
-/// The same with several sessions, one after the other.
+/// Connects new devices with several sessions, one after the other.
 pub(crate) async fn connect_all(gate: &GateInfo, account: &Account, sessions: &[u64]) -> Result<Vec<Device>> {
     let mut devices = Vec::new();
     for session in sessions {
@@ -215,13 +214,13 @@ pub(crate) async fn connect_all(gate: &GateInfo, account: &Account, sessions: &[
     Ok(devices)
 }
 
-/// The WireGuard key in a handshake.
+/// The WireGuard public key in a handshake.
 pub(crate) fn wireguard_key(handshake: &Handshake) -> Result<String> {
     let request: Value = serde_json::from_slice(&STANDARD.decode(&handshake.data)?)?;
     Ok(request["public_key"].as_str().context("a peer request has a key")?.to_owned())
 }
 
-/// Runs a command on a node's machine; its output.
+/// Runs a command on a node's machine; returns its output.
 pub(crate) async fn run_on_node(node: &Node, command: &[&str]) -> Result<String> {
     let line = node.namespace.enter(command.iter().copied());
     let (program, args) = line.split_first().context("an empty command line")?;
@@ -246,7 +245,7 @@ pub(crate) async fn passes(node: &Node, device: &Device) -> Result<bool> {
     Ok(wireguard_peers(node).await?.get(&device.key).is_some_and(|addresses| !addresses.is_empty()))
 }
 
-/// How many of these keys are in a node's table.
+/// Number of these keys in a node's table.
 pub(crate) async fn held_slots(node: &Node, keys: &BTreeSet<String>) -> Result<usize> {
     Ok(wireguard_peers(node).await?.keys().filter(|key| keys.contains(*key)).count())
 }
@@ -257,7 +256,7 @@ pub(crate) async fn records(gate: &GateInfo) -> Result<Vec<Value>> {
     Ok(answer.body["sessions"].as_array().context("/sessions has no list")?.clone())
 }
 
-/// A session record that must be there.
+/// The record of a device's session, which must exist.
 pub(crate) async fn record_of(gate: &GateInfo, device: &Device) -> Result<Value> {
     record(gate, device.session).await?.with_context(|| format!("no record of session {}", device.session))
 }
@@ -270,7 +269,8 @@ pub(crate) async fn is_evicted(node: &Node, gate: &GateInfo, device: &Device, ca
     Ok(())
 }
 
-/// Waits until a session is evicted for this cause, and requires that it stays so for a second; how long it took.
+/// Waits until a session is evicted for this cause, and requires that it stays so for a second; returns how long the
+/// eviction took.
 pub(crate) async fn until_evicted(
     node: &Node,
     gate: &GateInfo,
@@ -321,8 +321,7 @@ pub(crate) async fn stay_live(
     Ok(())
 }
 
-/// Requires a refusal with this code, in the envelope. 107, 108, 119 and 125 come with 403; gates before that change
-/// send 409.
+/// Requires a refusal with this code in the envelope.
 pub(crate) fn refused_with_code(answer: &Answer, code: u64) -> Result<()> {
     let body = String::from_utf8_lossy(&answer.bytes);
     ensure!(answer.code() == Some(code), "answered {} {body}, not code {code}", answer.status);
@@ -331,7 +330,7 @@ pub(crate) fn refused_with_code(answer: &Answer, code: u64) -> Result<()> {
     Ok(())
 }
 
-/// Requires that a sentence names none of these sessions.
+/// Requires that a message names none of these sessions.
 pub(crate) fn names_no_session_of(sentence: &str, foreign: &[u64]) -> Result<()> {
     let numbers = sentence.split(|c: char| !c.is_ascii_digit()).filter_map(|text| text.parse::<u64>().ok());
     let named: Vec<u64> = numbers.filter(|number| foreign.contains(number)).collect();
@@ -339,7 +338,7 @@ pub(crate) fn names_no_session_of(sentence: &str, foreign: &[u64]) -> Result<()>
     Ok(())
 }
 
-/// Uses up the first session ids of the hub: a sentence that holds a small figure then names no session by chance.
+/// Uses up the first session ids of the hub, so that a small number in a message is never a session id by chance.
 pub(crate) async fn skip_small_session_ids(world: &World) -> Result<()> {
     const SKIPPED: usize = 16;
     static DONE: OnceCell<()> = OnceCell::const_new();

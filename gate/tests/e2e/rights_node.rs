@@ -1,5 +1,5 @@
-//! The node's own life and what the gate makes of it: sessions that end on the hub while the gate is down (R8), a node
-//! that does not answer (R10), and peers of ended sessions (R12). All of it happens at the second node.
+//! Failures and restarts of the node: sessions that end on the hub while the gate is down (R8), a node that does not
+//! answer (R10), and peers of ended sessions (R12). All scenarios use the second node.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,13 +32,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Time between two looks of a stock node at its sessions.
+/// Interval at which a stock node checks its sessions.
 const STOCK_SESSION_INTERVAL: &str = "5m";
-/// How long a peer must not come back while the node does not answer.
+/// Time for which a peer must not return while the node does not answer.
 const DEAD_NODE_OBSERVATION: Duration = Duration::from_secs(8);
-/// For the gate to see that a dead node is back.
+/// Time limit for the gate to detect that a node has returned.
 const NODE_RETURN_LIMIT: Duration = Duration::from_secs(40);
-/// Bound on the removal of a peer whose session has ended.
+/// Time limit for the removal of a peer whose session has ended.
 const REMOVAL_LIMIT: Duration = Duration::from_secs(20);
 
 /// The second node.
@@ -46,7 +46,7 @@ fn node(stack: &Stack) -> &Node {
     &stack.nodes()[1]
 }
 
-/// A gate before the second node.
+/// Starts a gate in front of the second node.
 async fn gate_before_node(world: &World, name: &str) -> Result<GateInfo> {
     let name = own(name);
     world.leavings.gate(&name).await;
@@ -57,7 +57,7 @@ fn node_config_path(stack: &Stack) -> PathBuf {
     node(stack).home.join("config.toml")
 }
 
-/// Sets the time between two looks of the second node at its sessions; the value before.
+/// Sets the interval at which the second node checks its sessions; returns the previous value.
 fn set_session_interval(stack: &Stack, interval: &str) -> Result<String> {
     let path = node_config_path(stack);
     let mut config: toml::Table = std::fs::read_to_string(&path)?.parse()?;
@@ -67,8 +67,8 @@ fn set_session_interval(stack: &Stack, interval: &str) -> Result<String> {
     Ok(before.context("no interval")?.as_str().context("not a text")?.to_owned())
 }
 
-/// Restarts the second node with the interval of stock nodes: what ends on the hub is the gate's to see. The interval
-/// from before is restored after the trial.
+/// Restarts the second node with the interval of stock nodes, so that only the gate sees in time what ends on the
+/// hub. The previous interval is restored after the scenario.
 async fn use_stock_session_interval(world: &World) -> Result<()> {
     let before = set_session_interval(&world.stack, STOCK_SESSION_INTERVAL)?;
     let stack = Arc::clone(&world.stack);
@@ -80,16 +80,16 @@ async fn use_stock_session_interval(world: &World) -> Result<()> {
     restart_node(&world.stack).await
 }
 
-/// Starts the second node anew. A node does not start while an interface of its name is there, which a killed one leaves
+/// Restarts the second node. A node does not start while an interface of its name exists, which a killed node leaves
 /// behind.
 async fn restart_node(stack: &Stack) -> Result<()> {
     let node = node(stack);
     if stack.process_id(&node.name).is_some() {
         stack.stop_program(&node.name).await?;
     }
-    // What the node has sent must be in a block, or its next transaction has a stale number.
+    // The node's transactions must be in a block, or its next one has a stale sequence number.
     stack.hub().wait_for_blocks(2).await?;
-    // An error means that there is none.
+    // An error means that the interface does not exist.
     let _ = run_on_node(node, &["ip", "link", "delete", "wg0"]).await;
     let start = || async {
         if stack.process_id(&node.name).is_none() {
@@ -100,7 +100,7 @@ async fn restart_node(stack: &Stack) -> Result<()> {
     eventually("the second node is up", Duration::from_secs(30), start).await.map(drop)
 }
 
-/// Lets the second node be restarted after the trial.
+/// Restarts the second node after the scenario.
 async fn repair_node_afterwards(world: &World) {
     let stack = Arc::clone(&world.stack);
     world.leavings.afterwards("the second node", async move { restart_node(&stack).await }).await;
@@ -112,7 +112,7 @@ fn signal_node(stack: &Stack, signal: Signal) -> Result<()> {
     Ok(kill(Pid::from_raw(process), signal)?)
 }
 
-/// A holder of the paid tier, signed in, with a device at the second node.
+/// A holder of the paid tier with a device at the second node.
 async fn connected_holder(world: &World, gate: &GateInfo) -> Result<(Holder, Device)> {
     let holder = world.paid_at(gate).await?;
     let session = world.hub().direct_session(&holder.account, &world.other_node().address).await?;
@@ -120,7 +120,7 @@ async fn connected_holder(world: &World, gate: &GateInfo) -> Result<(Holder, Dev
     Ok((holder, device))
 }
 
-/// The same with a session of a plan; the subscription too.
+/// A holder with a device in a plan session at the second node, and its subscription.
 async fn connected_subscriber(
     world: &World,
     gate: &GateInfo,
@@ -144,8 +144,8 @@ async fn change_link(stack: &Stack, kind: &str, plan: u64) -> Result<()> {
     stack.hub().cli().transact_messages("provider", &[message]).await.map(drop)
 }
 
-/// A cancelled session, a cancelled subscription and a node that was unlinked from the plan: each ends a session, and
-/// each falls into the time when the gate is down.
+/// A cancelled session, a cancelled subscription and a node unlinked from the plan each end a session while the gate
+/// is down.
 async fn follows_sessions_that_ended_while_the_gate_was_down(world: &World) -> Result<()> {
     let (stack, plans) = (&world.stack, world.stack.info().plans);
     use_stock_session_interval(world).await?;
@@ -190,7 +190,8 @@ async fn follows_sessions_that_ended_while_the_gate_was_down(world: &World) -> R
     eventually("what ended while the gate was down is out", EVICTION_LIMIT, followed).await
 }
 
-/// Requires that an ended session is recorded as cancelled, or not at all any more, and that no packet of it passes.
+/// Requires that an ended session is recorded as cancelled, or has no record any more, and that no packet of it
+/// passes.
 async fn is_out(stack: &Stack, gate: &GateInfo, device: &Device) -> Result<()> {
     if let Some(now) = record(gate, device.session).await? {
         let ended = now["state"] == "ended" || (now["state"] == "evicted" && now["cause"] == "cancelled");
@@ -201,7 +202,7 @@ async fn is_out(stack: &Stack, gate: &GateInfo, device: &Device) -> Result<()> {
 }
 
 /// A peer without allowed IPs still counts: the node charges what it sends. While the hub has its session, even a
-/// cancelled one, the node reports its counters, so it stays; after that it goes.
+/// cancelled one, the node reports its counters, so the peer stays; after that it is removed.
 async fn removes_peers_of_sessions_that_have_left_the_hub(world: &World) -> Result<()> {
     let scene = Scene::start(world, "gate-removes").await?;
     let (live, sold) = tokio::try_join!(connected(&scene), connected(&scene))?;
@@ -238,7 +239,7 @@ async fn removes_peers_of_sessions_that_have_left_the_hub(world: &World) -> Resu
     eventually("peers of sessions that are over are gone", REMOVAL_LIMIT, removed).await
 }
 
-/// A holder of THIS card in a scene, with its device.
+/// A holder of THIS card with a device, behind stub hub and fake node.
 struct SceneHolder {
     wallet: Wallet,
     account: LocalAccount,
@@ -255,8 +256,8 @@ async fn connected(scene: &Scene) -> Result<SceneHolder> {
     Ok(SceneHolder { wallet, account, device: Device { session, key, handshake, answer: answer.bytes } })
 }
 
-/// Evicts a device by a sale while the node does not answer, and lets the card come back: nothing may be restored that
-/// nothing would meter.
+/// Evicts a device by a sale while the node does not answer, and returns the card: no peer may be restored whose
+/// traffic is not metered.
 async fn is_not_restored_without_the_node(
     world: &World,
     gate: &GateInfo,
@@ -277,7 +278,7 @@ async fn is_not_restored_without_the_node(
     Ok(())
 }
 
-/// The node is killed and its interface stays. A node that starts again knows none of its peers.
+/// The node is killed and its interface stays. A node that starts again has lost its peers.
 async fn restores_no_peer_while_the_node_is_dead(world: &World) -> Result<()> {
     let stack = &world.stack;
     let gate = &gate_before_node(world, "gate-dead-node").await?;
@@ -295,7 +296,7 @@ async fn restores_no_peer_while_the_node_is_dead(world: &World) -> Result<()> {
     eventually("the session is lost", NODE_RETURN_LIMIT, settled).await
 }
 
-/// A node that is frozen does not answer, and knows its peers when it goes on.
+/// A frozen node does not answer, and has its peers when it continues.
 async fn restores_peer_once_a_frozen_node_answers_again(world: &World) -> Result<()> {
     let stack = &world.stack;
     let gate = &gate_before_node(world, "gate-frozen-node").await?;
@@ -315,7 +316,7 @@ async fn restores_peer_once_a_frozen_node_answers_again(world: &World) -> Result
     eventually("the session is restored", NODE_RETURN_LIMIT, restored).await
 }
 
-/// The gate starts while the node is dead, and knows from before which node it stands in front of.
+/// The gate starts while the node is dead, and remembers which node it stands in front of.
 async fn follows_the_hub_while_the_node_is_dead(world: &World) -> Result<()> {
     const FOLLOW_LIMIT: Duration = Duration::from_secs(10);
     let stack = &world.stack;
@@ -331,7 +332,7 @@ async fn follows_the_hub_while_the_node_is_dead(world: &World) -> Result<()> {
     world.hub().cancel_session(&holder.account, device.session).await?;
     let followed = || async { is_out(stack, gate, &device).await };
     eventually("the cancelled session is out", FOLLOW_LIMIT, followed).await?;
-    // An eviction of another kind would be one by accident.
+    // Another cause would be an eviction by accident.
     if record(gate, device.session).await?.is_some() {
         is_evicted(node(stack), gate, &device, "cancelled").await?;
     }

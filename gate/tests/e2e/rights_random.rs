@@ -1,9 +1,9 @@
-//! Random sequences against a running gate. Strangers act between the steps of a victim, which must see what it would see
-//! without them; and one holder acts over many accounts, whose peers must stay within the holder's slots.
+//! Random sequences against a running gate. Strangers act between the steps of a victim, which must see what it would
+//! see without them; and one holder acts over many accounts, whose peers must stay within the holder's slots.
 //!
-//! `RIGHTS_SEED` sets the seed of the first sequence, `RIGHTS_SEQUENCES` their number. A failure tells the seed of its
-//! sequence and the steps that are left after shrinking. Cards and delegations are on the real EVM chain; hub and node
-//! are stand-ins of this process, which is what makes hundreds of sequences cheap.
+//! `RIGHTS_SEED` sets the seed of the first sequence, `RIGHTS_SEQUENCES` their number. A failure reports the seed of
+//! its sequence and the steps that remain after shrinking. Cards and delegations are on the real EVM chain; hub and
+//! node are stubs in this process, which makes hundreds of sequences affordable.
 
 mod holder;
 mod strangers;
@@ -29,13 +29,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 const DEFAULT_SEED: u64 = 6529;
-/// Sequences side by side. The node has 250 slots, and a sequence uses up to 12.
+/// Concurrent sequences. The node has 250 slots, and a sequence uses up to 12.
 const CONCURRENCY: usize = 12;
-/// No further sequence begins after this time: a trial must end within two minutes.
+/// No further sequence begins after this time: a scenario must end within two minutes.
 const TIME_LIMIT: Duration = Duration::from_secs(80);
 const SHRINK_LIMIT: Duration = Duration::from_secs(20);
 
-/// Numbers of the sequences, from the environment.
+/// Seeds of the sequences, from the environment.
 fn seeds(default_count: usize) -> impl Iterator<Item = u64> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let first = number("RIGHTS_SEED").unwrap_or(DEFAULT_SEED);
@@ -50,15 +50,15 @@ trait Sequence: Clone {
 
     /// The sequence of a seed.
     fn of_seed(seed: u64) -> Self;
-    /// Its steps.
+    /// The steps.
     fn steps(&mut self) -> &mut Vec<Self::Step>;
-    /// What it begins with.
+    /// The initial state.
     fn describe(&self) -> String;
-    /// Runs it; `Err`: a property does not hold.
+    /// Runs the sequence; `Err`: a property does not hold.
     async fn run(&self, scene: &Scene) -> Result<()>;
 }
 
-/// Runs sequences side by side; the first failure is shrunk and told.
+/// Runs sequences concurrently; the first failure is shrunk and reported.
 async fn run_sequences<S: Sequence>(world: &World, name: &str, default_count: usize) -> Result<()> {
     let scene = Scene::start(world, name).await?;
     let (begun, done) = (Instant::now(), AtomicUsize::new(0));
@@ -79,7 +79,7 @@ async fn run_sequences<S: Sequence>(world: &World, name: &str, default_count: us
         while let Some(ran) = runs.next().await {
             if let Err((seed, sequence, error)) = ran {
                 let first = format!("{error:#}");
-                // The others are ended: what they have under way may be half done, and is nothing to this one.
+                // Cancels the others: what they have in progress does not affect this one.
                 drop(runs);
                 return Err(shrink(&scene, seed, sequence, first).await);
             }
@@ -96,7 +96,7 @@ async fn run_sequences<S: Sequence>(world: &World, name: &str, default_count: us
     Ok(())
 }
 
-/// Leaves out steps that the failure does not need: first many at once, then single ones. Candidates run side by side.
+/// Removes steps that the failure does not need: first many at once, then single ones. Candidates run concurrently.
 async fn shrink<S: Sequence>(scene: &Scene, seed: u64, sequence: S, first: String) -> anyhow::Error {
     let (begun, mut smallest, mut message) = (Instant::now(), sequence, first.clone());
     let mut size = smallest.steps().len().div_ceil(2);
@@ -129,7 +129,7 @@ fn random_registry(rng: &mut StdRng) -> Registry {
     if rng.random() { Registry::Nft6529 } else { Registry::DelegateXyz }
 }
 
-/// Most steps follow at once, some give the gate time.
+/// Most steps follow at once; some give the gate time.
 fn random_pause(rng: &mut StdRng) -> Duration {
     Duration::from_millis(if rng.random_bool(0.6) { 0 } else { rng.random_range(0..300) })
 }

@@ -22,20 +22,20 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Sends a recorded handshake again, as anybody could who saw it; it must be told that the tunnel is over.
+/// Sends a recorded handshake again, as any observer could; the gate must answer that the tunnel is gone for good.
 async fn repeat_is_refused(gate: &GateInfo, device: &Device) -> Result<()> {
     let answer = knock(gate, &device.handshake).await?;
     refused_with_code(&answer, 125).with_context(|| format!("a repeat for session {}", device.session))
 }
 
-/// A repeat of a live session is answered from the record.
+/// Requires that a repeat of a live session is answered from the record.
 async fn repeat_is_answered(gate: &GateInfo, device: &Device) -> Result<()> {
     let answer = enter(gate, &device.handshake).await?;
     ensure!(answer.bytes == device.answer, "another answer for session {}", device.session);
     Ok(())
 }
 
-/// One place, which the newest device takes. Only the owner can sign in again with the wallet.
+/// One place, with `drop_oldest`. Only the owner can sign in again with the wallet.
 async fn repeat_of_an_evicted_device_evicts_nothing(world: &World) -> Result<()> {
     let node = &world.stack.nodes()[0];
     let gate = &world.gate_with("gate-repeats", |config| newest_device_wins(config, 1)).await?;
@@ -62,7 +62,7 @@ async fn repeat_of_an_evicted_device_evicts_nothing(world: &World) -> Result<()>
     stay_live(node, gate, &[&first], Duration::from_secs(1)).await
 }
 
-/// The operator ends all tunnels and resumes. Recorded handshakes do not bring them back; a new session of the owner
+/// The operator ends all tunnels and resumes. Recorded handshakes do not restore them; a new session of the owner
 /// finds its places free.
 async fn repeat_after_lockdown_takes_no_place(world: &World) -> Result<()> {
     let node = &world.stack.nodes()[0];
@@ -91,7 +91,7 @@ async fn repeat_after_lockdown_takes_no_place(world: &World) -> Result<()> {
     stay_live(node, gate, &[&old[0], &new], Duration::from_secs(1)).await
 }
 
-/// As the all-zero key: refused before the node is asked.
+/// Refused before the node is asked, like the all-zero key.
 async fn rejects_the_servers_own_tunnel_key(world: &World) -> Result<()> {
     let (gate, node) = (world.gate(), &world.stack.nodes()[0]);
     let key = run_on_node(node, &["wg", "show", "wg0", "public-key"]).await?;

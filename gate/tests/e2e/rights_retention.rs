@@ -1,5 +1,5 @@
-//! Retention is bounded (R1, R7): after the last card behind a session is gone, its peer is out within a bounded time,
-//! whatever number of bindings an attacker has put beside it.
+//! Retention is bounded (R1, R7): after the last card behind a session is gone, its peer is evicted within a bounded
+//! time, however many bindings an attacker has added.
 
 use std::time::{Duration, Instant};
 
@@ -25,10 +25,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Wallets that one vault delegates to.
+/// Wallets to which one vault delegates.
 const CROWD: usize = 250;
 
-/// An account for which many wallets have signed in, all of them delegated from one vault with THIS card.
+/// An account for which many wallets have signed in, all of them delegated by one vault with THIS card.
 struct Crowd {
     vault: Wallet,
     account: Account,
@@ -65,7 +65,8 @@ impl Crowd {
     }
 }
 
-/// A crowd signs in, one device connects, and the card is sold; then `after` and the eviction within its limit.
+/// A crowd signs in, one device connects, and the card is sold; then runs `after` and requires the eviction within
+/// its limit.
 async fn evicts_seller_at(
     world: &World,
     gate: &GateInfo,
@@ -85,14 +86,14 @@ async fn evicts_seller_behind_a_crowd_of_bindings(world: &World) -> Result<()> {
     evicts_seller_at(world, gate, async { Ok(()) }).await
 }
 
-/// 150 ms away, and answers kept as long as the template says.
+/// A delay of 150 ms, and answers cached as long as the template says.
 async fn evicts_seller_behind_a_crowd_of_bindings_with_a_distant_provider(world: &World) -> Result<()> {
     let provider = distant_provider(world).await?;
     let gate = &world.gate_with("gate-crowd-far", |config| far_from_ethereum(config, &provider)).await?;
     evicts_seller_at(world, gate, async { Ok(()) }).await
 }
 
-/// The gate is killed as soon as the sale is in a block; the limit counts from the moment when it is up again.
+/// The gate is killed as soon as the sale is in a block; the limit counts from its restart.
 async fn evicts_seller_behind_a_crowd_of_bindings_after_a_gate_restart(world: &World) -> Result<()> {
     let provider = distant_provider(world).await?;
     let gate = &world.gate_with("gate-crowd-killed", |config| far_from_ethereum(config, &provider)).await?;
@@ -112,7 +113,7 @@ async fn ends_the_ping_of_a_seller_behind_a_crowd_of_bindings(world: &World) -> 
     guest.falls_silent(EVICTION_LIMIT).await.with_context(|| crowd.context())
 }
 
-/// A holder with a card and a device, and the time from its sale to its eviction.
+/// Sells the card of a connected holder; returns the time until its eviction.
 async fn eviction_time(world: &World, gate: &GateInfo, seller: &(Wallet, Device)) -> Result<Duration> {
     let ethereum = &world.ethereum;
     let (wallet, device) = seller;

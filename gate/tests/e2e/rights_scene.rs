@@ -1,5 +1,5 @@
-//! A gate before stand-ins of hub and node, which are cheap enough for hundreds of sequences and end sessions when told
-//! to. Cards and delegations are on the real EVM chain.
+//! A gate in front of a stub hub and a fake node, which are cheap enough for hundreds of sequences and end sessions
+//! on request. Cards and delegations are on the real EVM chain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,9 +29,10 @@ use crate::rights_fixture::Registry;
 use crate::world::{World, set};
 
 const CHAIN: &str = "random-1";
-/// The first session: refusals hold no other number as large as this.
+/// The first session id: messages contain no other number as large.
 pub(crate) const FIRST_SESSION: u64 = 100_000;
-/// For an answer that the load of this machine may delay: Ethereum, the hub or the node did not answer in time.
+/// Time limit for transient refusals, which a loaded machine may cause: Ethereum, the hub or the node did not answer
+/// in time.
 const RETRY_LIMIT: Duration = Duration::from_secs(8);
 
 alloy::sol! {
@@ -74,17 +75,17 @@ impl LocalAccount {
     }
 }
 
-/// Sessions that must be live at every moment, and what was seen of those that were not.
+/// Sessions that must be live at every moment, and observed violations.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
-    /// Key of each session.
+    /// Tunnel key of each session.
     pub(crate) expected: BTreeMap<u64, String>,
     pub(crate) violations: BTreeMap<u64, String>,
-    /// Looks that are complete.
+    /// Number of completed checks.
     looks: u64,
 }
 
-/// A gate, its hub and its node, for sequences side by side.
+/// A gate, its hub and its node, for concurrent sequences.
 pub(crate) struct Scene {
     pub(crate) ethereum: Ethereum,
     hub: StubHub,
@@ -108,7 +109,7 @@ impl Scene {
                 node.configure(config);
                 set(config, "hub", "grpc_addrs", vec![format!("http://{}", hub.addr())]);
                 set(config, "hub", "chain_id", CHAIN);
-                // All sequences call from one address.
+                // All sequences send from one address.
                 for key in ["per_ip_per_second", "burst"] {
                     set(config, "limits", key, 100_000);
                 }
@@ -136,7 +137,7 @@ impl Scene {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at all expected sessions again and again, until dropped.
+    /// Checks all expected sessions continuously, until dropped.
     pub(crate) async fn watch_sessions(&self) -> Result<()> {
         loop {
             let before: BTreeSet<u64> = self.watched().expected.keys().copied().collect();
@@ -149,7 +150,7 @@ impl Scene {
         }
     }
 
-    /// Notes which of the sessions expected since `before` are not served.
+    /// Records which of the sessions that were expected before the query are not served.
     fn compare(&self, before: &BTreeSet<u64>, records: &BTreeMap<u64, &Value>) {
         let mut guard = self.watched();
         let watched = &mut *guard;
@@ -167,7 +168,7 @@ impl Scene {
         watched.looks += 1;
     }
 
-    /// Waits for two complete looks.
+    /// Waits for two complete checks.
     pub(crate) async fn look(&self) -> Result<()> {
         let until = self.watched().looks + 2;
         let begun = Instant::now();
@@ -195,13 +196,13 @@ impl Scene {
         state.height += 1;
     }
 
-    /// Takes a session off the hub and its peer out of the node's table.
+    /// Removes a session from the hub and its peer from the node's table.
     pub(crate) fn end_session(&self, session: u64) {
         self.forget_session(session);
         self.node.end_session(session);
     }
 
-    /// Takes a session off the hub. The node has not looked yet.
+    /// Removes a session from the hub; the node has not checked yet.
     pub(crate) fn forget_session(&self, session: u64) {
         let mut state = self.hub.state();
         state.sessions.remove(&session);
@@ -212,7 +213,7 @@ impl Scene {
         self.caller.post(&format!("{}/", self.url), handshake).await
     }
 
-    /// A handshake, sent again while the answer is one that a loaded machine may cause, or one of `also`.
+    /// Sends a handshake, and repeats it while the refusal is one that a loaded machine may cause.
     pub(crate) async fn knock_patiently(&self, handshake: &Handshake, also: &[u64]) -> Result<Answer> {
         let begun = Instant::now();
         loop {
@@ -227,7 +228,7 @@ impl Scene {
         }
     }
 
-    /// Signs in; the answer of the gate to the signed message, or to the question for it.
+    /// Signs in; returns the answer to the signed message, or to the challenge request if that is refused.
     pub(crate) async fn sign_in(
         &self,
         wallet: &Wallet,
@@ -266,7 +267,7 @@ impl Scene {
 
     pub(crate) async fn delegate(&self, registry: Registry, vault: Address, wallet: Address) -> Result<()> {
         let (to, data) = registry.call(self.ethereum.memes(), wallet);
-        // Each sender acts in one sequence only, so no two of its transactions are under way at once.
+        // Each sender acts in one sequence only, so its transactions are sequential.
         Ok(self.ethereum.chain().send(vault, to, data).await?)
     }
 

@@ -1,5 +1,5 @@
-//! Slots are bounded (R2): one holder occupies at most its places and a fixed allowance of the node's peer table, over
-//! any number of accounts, and has a budget of new admissions.
+//! Slots are bounded (R2): one holder occupies at most its places and a fixed allowance of the node's peer table,
+//! over any number of accounts, and has a budget of new admissions.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,13 +25,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Accounts that one holder signs in for, one after the other.
+/// Accounts for which one holder signs in, one after the other.
 const ROUNDS: usize = 12;
 
-/// Time for the hub, the node and the gate to see that sessions have ended.
+/// Time limit for the hub, the node and the gate to see that sessions have ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 
-/// Accounts with a full set of sessions each.
+/// Creates accounts with as many sessions as there are places.
 async fn accounts_with_sessions(world: &World, count: usize) -> Result<Vec<(Account, Vec<u64>)>> {
     let prepare = || async {
         let account = world.account().await?;
@@ -41,7 +41,7 @@ async fn accounts_with_sessions(world: &World, count: usize) -> Result<Vec<(Acco
     futures::stream::iter(0..count).map(|_| prepare()).buffer_unordered(4).try_collect().await
 }
 
-/// Ends the sign-in and waits until nothing of the account is live.
+/// Ends the binding and waits until no session of the account is live.
 async fn unbind(gate: &GateInfo, binding: &Value, account: &Account) -> Result<()> {
     let token = binding["token"].as_str().context("a binding has a token")?;
     let answer = SignIn::at(&gate.url)?.unbind(token).await?;
@@ -55,7 +55,7 @@ async fn unbind(gate: &GateInfo, binding: &Value, account: &Account) -> Result<(
     eventually("nothing of the account is live", EVICTION_LIMIT, gone).await
 }
 
-/// Ends all of these sessions on the hub, in one transaction.
+/// Cancels all of these sessions on the hub in one transaction.
 async fn cancel_sessions(world: &World, account: &Account, sessions: &[u64]) -> Result<()> {
     let cancel = |id: &u64| {
         json!({ "@type": "/sentinel.session.v3.MsgCancelSessionRequest", "from": account.address,
@@ -65,7 +65,8 @@ async fn cancel_sessions(world: &World, account: &Account, sessions: &[u64]) -> 
     world.hub().cli().transact_messages(&account.key, &messages).await.map(drop)
 }
 
-/// Sign in for an account, connect as many devices as there are places, unbind, and the same with the next account.
+/// The holder signs in for an account, connects as many devices as there are places, unbinds, and repeats this with
+/// the next account.
 async fn holder_never_has_more_peers_than_places_and_allowance(world: &World) -> Result<()> {
     let (ethereum, node) = (&world.ethereum, &world.stack.nodes()[0]);
     let gate = &world.gate_with("gate-slots", |_| ()).await?;
@@ -157,7 +158,7 @@ async fn reports_slots_in_readiness_sessions_and_metrics(world: &World) -> Resul
     is_in_slot(gate, &devices[1], true).await
 }
 
-/// Requires that the record of a device says whether it holds a slot of the node. A record that is gone holds none.
+/// Requires that the record of a device says whether it holds a slot of the node. A removed record holds none.
 async fn is_in_slot(gate: &GateInfo, device: &Device, wanted: bool) -> Result<()> {
     let record = match record_of(gate, device).await {
         Ok(record) => record,
@@ -168,7 +169,7 @@ async fn is_in_slot(gate: &GateInfo, device: &Device, wanted: bool) -> Result<()
     Ok(())
 }
 
-/// Every session is ended before the next one begins, so neither places nor slots are the bound.
+/// Every session ends before the next one begins, so neither places nor slots are the bound.
 async fn refuses_admissions_beyond_the_hourly_budget(world: &World) -> Result<()> {
     const BUDGET: usize = 4;
     let budget = i64::try_from(BUDGET)?;

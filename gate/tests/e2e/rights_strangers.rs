@@ -1,5 +1,5 @@
-//! Strangers do not interfere (R3, R4, R5, R6): delegations, gifts, sign-ins and sessions of strangers take nothing from
-//! a holder, and refusals name no session of another account.
+//! Strangers do not interfere (R3, R4, R5, R6): delegations, gifts, sign-ins and sessions of strangers take nothing
+//! from a holder, and refusals name no session of another account.
 
 use std::time::{Duration, Instant};
 
@@ -35,18 +35,18 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Time for which a session must not change after an action of a stranger.
 const OBSERVATION: Duration = Duration::from_secs(6);
-/// Wallets that one vault delegates to.
+/// Wallets to which one vault delegates.
 const CROWD: usize = 250;
 
-/// How a stranger puts a card of its own beside the holder's.
+/// How a stranger adds a card of its own to the holder's.
 #[derive(Debug, Clone, Copy)]
 enum Gift {
     Delegation(Registry),
     Transfer,
 }
 
-/// A holder of the paid tier with a live session of the paid plan; a stranger's THIS card opens the free tier, which the
-/// plan is not for.
+/// A holder of the paid tier has a live session of the paid plan; a stranger's THIS card gives the free tier, which
+/// the plan does not serve.
 async fn plan_session_survives(world: &World, gift: Gift) -> Result<()> {
     let (gate, ethereum, node) = (world.gate(), &world.ethereum, &world.stack.nodes()[0]);
     let (holder, plan) = (world.paid().await?, world.stack.info().plans.paid);
@@ -89,7 +89,7 @@ async fn plan_session_survives_a_gift_of_this_card(world: &World) -> Result<()> 
     plan_session_survives(world, Gift::Transfer).await
 }
 
-/// A wallet with a vault that delegated to it at delegate.xyz, and an account.
+/// A wallet to which a vault delegated at delegate.xyz, and an account.
 struct Victim {
     hot: Wallet,
     vault: Wallet,
@@ -110,7 +110,7 @@ impl Victim {
     }
 }
 
-/// A vault with this card whose places are all in use, by an account of its own; the vault and its sessions.
+/// A vault with this card whose places are all in use by its own account; returns the vault and its sessions.
 async fn busy_vault(world: &World, gate: &GateInfo, card: u64) -> Result<(Wallet, Vec<u64>)> {
     let holder = world.holder(gate, &[card]).await?;
     let sessions = world.hub().direct_sessions(&holder.account, &world.node().address, PLACES).await?;
@@ -118,7 +118,7 @@ async fn busy_vault(world: &World, gate: &GateInfo, card: u64) -> Result<(Wallet
     Ok((holder.wallet, sessions))
 }
 
-/// The last of a victim's handshakes is beyond its places: refused, and the sentence names no foreign session.
+/// Requires that the victim's handshake beyond its places is refused with a message that names no foreign session.
 async fn is_refused_without_foreign_sessions(
     gate: &GateInfo,
     victim: &Victim,
@@ -130,7 +130,7 @@ async fn is_refused_without_foreign_sessions(
     names_no_session_of(answer.message(), foreign)
 }
 
-/// 6529 is looked up before delegate.xyz, where the victim's own vault is.
+/// The gate reads 6529 before delegate.xyz, where the victim's own vault is.
 async fn victim_keeps_its_places_when_a_busy_vault_delegates_to_its_wallet(world: &World) -> Result<()> {
     let (gate, ethereum, node) = (world.gate(), &world.ethereum, &world.stack.nodes()[0]);
     skip_small_session_ids(world).await?;
@@ -160,8 +160,8 @@ async fn victim_gets_its_places_after_a_busy_vault_delegated_to_its_wallet(world
     is_refused_without_foreign_sessions(gate, &victim, &foreign).await
 }
 
-/// The stranger's vault gives the better tier. An answer without the name may be kept by the gate; it does not count
-/// for a sign-in that names a vault.
+/// The stranger's vault gives the better tier. The gate may cache an answer without a named vault; it does not count
+/// for a binding that names one.
 async fn named_vault_is_not_overridden_by_an_eligibility_question(world: &World) -> Result<()> {
     let (gate, ethereum, node) = (world.gate(), &world.ethereum, &world.stack.nodes()[0]);
     skip_small_session_ids(world).await?;
@@ -177,7 +177,7 @@ async fn named_vault_is_not_overridden_by_an_eligibility_question(world: &World)
     let first = rests_on_vault(first).await?;
     let (stranger, foreign) = busy_vault(world, gate, ethereum.this_card()).await?;
     Registry::Nft6529.delegate(ethereum, stranger.address(), victim.hot.address()).await?;
-    // The last one is asked with the answer from before gone, so that the gate keeps what it says.
+    // The last query finds the cache expired, so its answer is cached.
     for _ in 0..3 {
         SignIn::at(&gate.url)?.eligibility(victim.hot.address()).await?.result()?;
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -193,8 +193,8 @@ async fn named_vault_is_not_overridden_by_an_eligibility_question(world: &World)
     is_refused_without_foreign_sessions(gate, &victim, &foreign).await
 }
 
-/// The victim's session may rest on the stranger's wallet, whose sign-in is the newest; the stranger's own devices do not
-/// push it out.
+/// The victim's session may rest on the stranger's wallet, whose binding is the newest; the stranger's own devices do
+/// not evict it.
 async fn session_moves_to_its_own_card_before_drop_oldest_takes_it(world: &World) -> Result<()> {
     let (ethereum, node) = (&world.ethereum, &world.stack.nodes()[0]);
     let devices = i64::try_from(PLACES)?;
@@ -216,10 +216,10 @@ async fn session_moves_to_its_own_card_before_drop_oldest_takes_it(world: &World
     Ok(())
 }
 
-/// The victim has signed in and not connected yet, which ranks below sign-ins that a handshake has used.
+/// The victim has signed in and not connected yet, which ranks below bindings that a handshake has used.
 async fn fresh_sign_in_survives_a_crowd_of_sign_ins_for_its_account(world: &World) -> Result<()> {
     let (ethereum, node) = (&world.ethereum, &world.stack.nodes()[0]);
-    // More than any gate has kept for one account so far.
+    // More than the gate keeps for one account.
     let size = crowd_size(CROWD + 12);
     let gate = &world.gate_with("gate-crowded-out", |_| ()).await?;
     let victim = world.paid_at(gate).await?;
@@ -234,7 +234,7 @@ async fn fresh_sign_in_survives_a_crowd_of_sign_ins_for_its_account(world: &Worl
     stay_live(node, gate, &[&device], Duration::from_secs(2)).await
 }
 
-/// No sign-in of the account holds anything any more, and not all of them can be asked in time.
+/// No binding of the account has a card any more, and not all of them can be checked in time.
 async fn refusal_behind_a_crowd_does_not_blame_ethereum(world: &World) -> Result<()> {
     let (provider, ethereum) = (distant_provider(world).await?, &world.ethereum);
     let gate = &world.gate_with("gate-crowd-told", |config| far_from_ethereum(config, &provider)).await?;
@@ -247,7 +247,7 @@ async fn refusal_behind_a_crowd_does_not_blame_ethereum(world: &World) -> Result
     ethereum.transfer(vault.address(), Wallet::fresh().address(), ethereum.this_card()).await?;
     has_seen_sale(gate, &wallets[0]).await?;
     let handshake = account.wireguard_handshake(session)?;
-    // What the gate knows from before counts until it has seen the event; a session admitted by it is evicted then.
+    // Cached answers count until the gate has seen the event; a session admitted by one is evicted then.
     let refused = || async {
         let answer = knock(gate, &handshake).await?;
         let body = String::from_utf8_lossy(&answer.bytes).into_owned();
@@ -263,10 +263,10 @@ async fn refusal_behind_a_crowd_does_not_blame_ethereum(world: &World) -> Result
     Ok(())
 }
 
-/// The node is asked about one handshake of a session at a time, and the number of a session is public.
+/// The gate sends one handshake of a session at a time to the node, and session ids are public.
 async fn handshakes_for_a_session_of_another_account_do_not_delay_its_own(world: &World) -> Result<()> {
     const HANDSHAKES: usize = 40;
-    /// Half of the time that the others would take one after the other at the node.
+    /// Half of the time that the stranger's handshakes would take at the node one after the other.
     const LIMIT: Duration = Duration::from_secs(2);
     let scene = &Scene::start(world, "gate-turns").await?;
     let account = || async {

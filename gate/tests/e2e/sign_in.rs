@@ -1,4 +1,4 @@
-//! Sign-in with the key of a plain wallet: the message, the nonce, the signature, the binding and its bearer.
+//! Sign-in with the key of a plain wallet: message, nonce, signature, binding and bearer token.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Visitor {
     }
 
     async fn challenge(&self) -> Result<Challenge> {
-        // Another caller each time, so that the limit for one address is not what is tested.
+        // A fresh address each time, so that the rate limit is not what is tested.
         SignIn::at(self.site.url())?.challenge(self.wallet.address(), &self.account, None).await
     }
 
@@ -112,11 +112,11 @@ async fn a_wallet_is_told_its_tier_before_it_signs(world: &World) -> Result<()> 
     Ok(())
 }
 
-/// 121 for each text that says something else than what was issued, or says it in another way.
+/// 121 for each message that differs from the issued one in content or form.
 async fn messages_that_were_not_issued(world: &World) -> Result<()> {
     let visitor = Visitor::with_a_card(world).await?;
     let challenge = visitor.challenge().await?;
-    // Of the same second and wallet but another account: else its text would be the same but for the nonce.
+    // Issued in the same second for the same wallet and another account: otherwise only the nonce would differ.
     let site = SignIn::at(visitor.site.url())?;
     let other = site.challenge(visitor.wallet.address(), &some_account(), None).await?;
     let text = &challenge.message;
@@ -186,11 +186,11 @@ async fn messages_that_were_not_issued(world: &World) -> Result<()> {
         ensure!(&case != text, "{name}: nothing is changed");
         refused(&visitor.send(&case).await?, 400, 121).with_context(|| format!("{name}:\n{case}"))?;
     }
-    // None of this has used up the nonce.
+    // None of these has used up the nonce.
     visitor.must_bind(text).await.map(drop)
 }
 
-/// 120: never issued, issued by nobody here, used.
+/// 120: never issued, issued by another gate, used.
 async fn nonces_that_were_not_issued(world: &World) -> Result<()> {
     let visitor = Visitor::with_a_card(world).await?;
     let challenge = visitor.challenge().await?;
@@ -199,7 +199,7 @@ async fn nonces_that_were_not_issued(world: &World) -> Result<()> {
         let message = challenge.message.replacen(&challenge.nonce, &nonce, 1);
         refused(&visitor.send(&message).await?, 401, 120).context(nonce)?;
     }
-    // Another gate's nonces are not ours.
+    // Nonces of another gate are not accepted.
     let second = &world.stack.info().gates[1];
     let theirs = SignIn::at(&second.url)?.challenge(visitor.wallet.address(), &visitor.account, None).await?;
     let message = challenge.message.replacen(&challenge.nonce, &theirs.nonce, 1);
@@ -211,7 +211,7 @@ async fn nonces_that_were_not_issued(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// 122; and whoever sends those does not use up the nonce of its owner.
+/// 122, and invalid signatures do not use up the nonce.
 async fn signatures_that_do_not_verify(world: &World) -> Result<()> {
     let visitor = Visitor::with_a_card(world).await?;
     let challenge = visitor.challenge().await?;
@@ -242,7 +242,7 @@ async fn signatures_that_do_not_verify(world: &World) -> Result<()> {
     visitor.must_bind(&challenge.message).await.map(drop)
 }
 
-/// The other of the two signatures that verify.
+/// The other of the two valid signatures.
 fn high_s(signature: &str) -> Result<String> {
     use alloy::primitives::{U256, uint};
     const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
@@ -255,7 +255,7 @@ fn high_s(signature: &str) -> Result<String> {
 async fn both_ways_to_write_v(world: &World) -> Result<()> {
     let visitor = Visitor::with_a_card(world).await?;
     for (from, to) in [("1b", "00"), ("1c", "01")] {
-        // Which of the two it is depends on the text.
+        // The recovery id depends on the text.
         loop {
             let challenge = visitor.challenge().await?;
             let signature = visitor.wallet.sign(&challenge.message)?;
@@ -268,7 +268,7 @@ async fn both_ways_to_write_v(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// 101 for what has not the form of a request.
+/// 101 for requests of another form.
 async fn requests_of_another_form(world: &World) -> Result<()> {
     let visitor = Visitor::with_a_card(world).await?;
     let (wallet, account) = (visitor.wallet.address().to_string(), visitor.account.clone());
@@ -325,7 +325,7 @@ async fn one_of_a_hundred_redemptions_wins(world: &World) -> Result<()> {
     visitor.site.binding(&token).await?.result().map(drop)
 }
 
-/// 119: it says which they are; an account that is bound already counts once, one that is unbound not at all.
+/// 119 names the bound accounts; a bound account counts once, an unbound one not at all.
 async fn a_wallet_binds_six_accounts(world: &World) -> Result<()> {
     let mut visitor = Visitor::with_a_card(world).await?;
     let mut bound = Vec::new();
@@ -363,7 +363,7 @@ async fn bearers_that_are_none(world: &World) -> Result<()> {
     refused(&caller.get(&url).await?, 401, 124)?;
     let twice = caller.http().get(&url).bearer_auth(token).bearer_auth(token);
     refused(&caller.send(twice).await?, 401, 124)?;
-    // A newer binding of the same wallet and account takes the place of the older one.
+    // A newer binding of the same wallet and account replaces the older one.
     let second = visitor.must_bind(&visitor.challenge().await?.message).await?;
     refused(&SignIn::at(visitor.site.url())?.binding(token).await?, 401, 124)?;
     let token = second["token"].as_str().context("a token")?;

@@ -1,5 +1,5 @@
-//! Requests that gate and node might read differently, over raw connections and with a backend that takes down
-//! what reaches it: each is refused, or arrives exactly once and exactly as the gate has read it.
+//! Requests that gate and node might parse differently, over raw connections and with a recording backend: each is
+//! refused, or arrives exactly once and exactly as the gate has parsed it.
 
 use std::time::Duration;
 
@@ -22,38 +22,37 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// What must become of a case.
+/// Expected outcome of a case.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     /// 400, 413, 431 or the end of the connection; nothing reaches the node.
     Refused,
-    /// It reaches the node once: method, target, body.
+    /// One request reaches the node: method, target, body.
     Arrives(&'static str, &'static str, &'static str),
-    /// Our own answer with this code in it; nothing reaches the node.
+    /// The gate answers with this code; nothing reaches the node.
     Told(u64),
 }
 
 use Fate::{Arrives, Refused, Told};
 
-/// Would be a request of its own if the end of the one before were somewhere else.
+/// A request of its own if the end of the previous one were read differently.
 const NEXT: &str = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A gate before a recorder. Callers are many here, and all of them one address each.
+/// A gate in front of a recorder.
 async fn gate(world: &World, name: &str) -> Result<(GateInfo, Recorder)> {
     let recorder = Recorder::like(&world.node().plain_url).await?;
     let gate = world.gate_with(name, |config| set(config, "gate", "node_url", recorder.url())).await?;
     Ok((gate, recorder))
 }
 
-/// Sends the bytes of a case and all that comes back until nothing more does.
+/// Sends the bytes of a case; returns everything received until the connection is quiet.
 async fn exchange(gate: &GateInfo, bytes: &[u8]) -> Result<String> {
     let mut wire = Wire::plain(gate).await?;
     wire.send_bytes(bytes).await?;
     wire.until_quiet(Duration::from_millis(250)).await
 }
 
-/// Every request that reached the node is one that could be read in one way only, and says the truth about its
-/// sender.
+/// Requires that a request at the node can be parsed in one way only, and carries the true client address.
 fn unambiguous(taken: &Taken) -> Result<()> {
     for name in ["transfer-encoding", "upgrade", "te", "trailer", "keep-alive", "proxy-connection", "expect"]
     {
@@ -135,7 +134,7 @@ async fn lengths_and_codings(world: &World) -> Result<()> {
             b"GET /m10 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc".to_vec(),
             Arrives("GET", "/m10", "abc"),
         ),
-        // The length of all of these is somebody's 3 and somebody else's 0.
+        // Parsers disagree on whether these lengths are 3 or 0.
         (post("/mx", "Content-Length: 300000000\r\n", "abc"), Told(116)),
     ];
     for length in
@@ -181,7 +180,7 @@ async fn targets(world: &World) -> Result<()> {
     let (gate, node) = gate(world, "gate-targets").await?;
     let get = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").into_bytes();
     let mut cases = Vec::new();
-    // What is no handshake passes as it was written: whatever the node makes of it, the gate has not.
+    // A target other than the handshake's is forwarded as written; the gate does not normalise it.
     for target in [
         "/m1/../x",
         "/m2/%2e%2e/",
@@ -211,7 +210,7 @@ async fn targets(world: &World) -> Result<()> {
     ] {
         cases.push((get(sent), Arrives("GET", arrives, "")));
     }
-    // Ours, whatever follows: a path below /gate/ never reaches the node.
+    // A path below `/gate/` never reaches the node, whatever follows.
     for target in
         ["/gate/../mx", "/gate/%2e%2e/mx", "/gate/./mx", "/gate//mx", "http://x/gate/mx", "/gate/..;/mx"]
     {
@@ -235,7 +234,7 @@ async fn targets(world: &World) -> Result<()> {
         " GET /mx HTTP/1.1",
         "GET /mx HTTP/1.1 x",
         "PRI * HTTP/2.0",
-        // Methods are not folded, here or there; one that differs from POST by case only is nobody's.
+        // Methods are case-sensitive; a variant of POST in another case is refused.
         "post / HTTP/1.1",
         "Post / HTTP/1.1",
         "pOST /mx HTTP/1.1",
@@ -255,7 +254,7 @@ async fn fields(world: &World) -> Result<()> {
         X.Real.IP: 6.6.6.9\r\nForwarded: for=6.6.6.1\r\nX-Real-Ip: 6.6.6.2\r\nTrue-Client-IP: 6.6.6.3\r\n";
     let cases = vec![
         (get("/m1", &format!("Host: x\r\n{forged}")), Arrives("GET", "/m1", "")),
-        // Named as belonging to this hop, ours still go on.
+        // Named in `Connection`, the gate's own headers are still forwarded.
         (
             get("/m2", &format!("Host: x\r\nConnection: x-forwarded-for, x-real-ip, host\r\n{forged}")),
             Arrives("GET", "/m2", ""),
@@ -300,7 +299,7 @@ async fn fields(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Pipelined requests are served in order; behind one whose end is doubtful nothing is read.
+/// Pipelined requests are served in order; bytes behind an ambiguous one are not read.
 async fn several_requests_on_one_connection(world: &World) -> Result<()> {
     let (gate, node) = gate(world, "gate-pipeline").await?;
     let one = |n: usize| format!("POST /m{n} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{n:02}");
@@ -321,12 +320,12 @@ async fn several_requests_on_one_connection(world: &World) -> Result<()> {
         "POST /mx HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n";
     let answer = exchange(&gate, format!("{}{bad}{NEXT}", one(20)).as_bytes()).await?;
     ensure!(answer.matches("HTTP/1.1 ").count() == 2 && answer.contains(" 400 "), "answered with {answer}");
-    // An upgrade is no upgrade: what follows is read as a request, and is none.
+    // An upgrade is ignored: the following bytes are parsed as a request, and are none.
     let upgrade = "GET /m21 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n";
     let answer =
         exchange(&gate, format!("{upgrade}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{NEXT}").as_bytes()).await?;
     ensure!(!answer.contains(" 101 "), "it switched: {answer}");
-    // A body that the first answer did not wait for does not become a request.
+    // A body for which the first answer did not wait does not become a request.
     let early = format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{NEXT}", 60_000);
     let answer = exchange(&gate, early.as_bytes()).await?;
     ensure!(answer.is_empty(), "answered before its end: {answer}");
@@ -344,7 +343,7 @@ async fn bytes_that_are_no_request(world: &World) -> Result<()> {
         (b"\0\0\0\0\r\n\r\n".to_vec(), Refused),
         (b"SSH-2.0-x\r\n\r\n".to_vec(), Refused),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec(), Refused),
-        // Looks like TLS, and is none.
+        // A TLS record header without TLS.
         ([&[0x16, 3, 1, 0xff, 0xff][..], &[0; 400]].concat(), Refused),
         ([&[0x16, 3, 1][..], NEXT.as_bytes()].concat(), Refused),
     ];
@@ -358,7 +357,7 @@ async fn bytes_that_are_no_request(world: &World) -> Result<()> {
         wire.send_bytes(bytes).await?;
         wire.until_quiet(Duration::from_millis(250)).await.map(drop)
     });
-    // What TLS answers is no text; that nothing reaches the node is what counts.
+    // The answers are TLS alerts; what counts is that nothing reaches the node.
     let _ = futures::future::join_all(tries).await;
     ensure!(node.taken("/m").is_empty() && node.taken("smuggled").is_empty(), "something arrives");
     Caller::fresh()?.get(&format!("{}/gate/openapi.json", gate.url)).await.map(drop)

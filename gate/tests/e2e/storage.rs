@@ -1,5 +1,5 @@
-//! A disk that fails, a database that is somebody else's, a process that is killed: what was confirmed is there
-//! afterwards, and nobody is let in of whom nothing could be written down.
+//! Failing disk, foreign database, killed process: confirmed state survives, and no session is admitted that cannot
+//! be recorded.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -30,7 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A small file system at a place, gone when this is dropped.
+/// A small tmpfs, unmounted when dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -45,7 +45,7 @@ impl SmallDisk {
         Ok(Self(path.to_owned()))
     }
 
-    /// Takes all that is left.
+    /// Fills the remaining space.
     fn fill(&self) -> Result<()> {
         use std::io::Write as _;
         let mut file = std::fs::File::create(self.0.join("filler"))?;
@@ -60,14 +60,14 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a gate that did not end yet still has files there.
+        // Lazily: a gate that has not ended yet still has open files there.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }
 
 pub(crate) fn before_a_stub(config: &mut toml::Table, node: &StubNode) {
     set(config, "gate", "node_url", node.url());
-    // Nobody can tell the gate that this node has no tunnel behind it.
+    // The stub node has no tunnel of which the gate could be told.
     set(config, "tunnel", "interface", "none0");
 }
 
@@ -95,7 +95,7 @@ async fn a_full_disk(world: &World) -> Result<()> {
     enter(&gate, &first).await?;
 
     disk.fill()?;
-    // There may be room for some in what the database has of the disk already.
+    // The database file may have free pages for a few bindings.
     let mut bound = Vec::new();
     let unbound = loop {
         let newcomer = challenge(world, &gate).await?;
@@ -110,14 +110,14 @@ async fn a_full_disk(world: &World) -> Result<()> {
         ensure!(answer.message().contains("request "), "says {}", answer.message());
         break newcomer;
     };
-    // Nobody new is let in, and the node is not even asked, because nothing could be written down.
+    // No session is admitted and the node is not asked, because nothing could be recorded.
     let before = node.seen("/").iter().filter(|seen| seen.method == "POST").count();
     refused(&knock(&gate, &second).await?, 500, 199)?;
     let after = node.seen("/").iter().filter(|seen| seen.method == "POST").count();
     ensure!(before == after, "the node was asked");
     let missing = not_ready(&gate).await?;
     ensure!(missing.iter().any(|(what, _)| what == "store"), "/ready says {missing:?}");
-    // What is there is there.
+    // Reads still work.
     let site = SignIn::at(&gate.url)?;
     site.eligibility(holder.wallet.address()).await?.result()?;
 
@@ -138,7 +138,7 @@ async fn a_full_disk(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Somebody copies the database in a way that locks it.
+/// Another program holds a write lock on the database.
 async fn a_locked_database(world: &World) -> Result<()> {
     let node = StubNode::like(&world.node().plain_url).await?;
     let gate = world.gate_with("gate-locked", |config| before_a_stub(config, &node)).await?;
@@ -148,7 +148,7 @@ async fn a_locked_database(world: &World) -> Result<()> {
     let path = Path::new(&gate.home).join("gate.db");
     let locker = Connection::open(path)?;
     locker.execute_batch("BEGIN IMMEDIATE")?;
-    // The first one goes to the node, because nobody knows of the lock yet; it is written down later.
+    // The first handshake may reach the node, because the gate has not noticed the lock; it is recorded later.
     let begun = Instant::now();
     let (bound, entered) = tokio::try_join!(redeem(&gate, &newcomer), knock(&gate, &handshake))?;
     ensure!(begun.elapsed() < PATIENCE, "it took {:?}", begun.elapsed());
@@ -165,14 +165,15 @@ async fn a_locked_database(world: &World) -> Result<()> {
         enter(&gate, &handshake).await?;
     }
     eventually("what the node took is written down", Duration::from_secs(15), written).await?;
-    // The same handshake once more is answered with what the node said then, and the node is not asked again.
+    // A repeat is answered with the node's answer, and the node is not asked again.
     let again = enter(&gate, &handshake).await?;
     ensure!(again.bytes == TAKEN.as_bytes(), "another answer: {}", again.body);
     ensure!(asked() == 1, "the node was asked {} times", asked());
     Ok(())
 }
 
-/// The page is closed while the end of its sign-in waits for the disk: whoever rested on it goes all the same.
+/// The client disconnects while its unbinding waits for the disk: the session that rests on the binding is evicted
+/// all the same.
 async fn an_unbinding_that_nobody_waits_for(world: &World) -> Result<()> {
     let node = StubNode::like(&world.node().plain_url).await?;
     let gate = world.gate_with("gate-unbound", |config| before_a_stub(config, &node)).await?;
@@ -194,7 +195,7 @@ async fn an_unbinding_that_nobody_waits_for(world: &World) -> Result<()> {
     eventually("whoever rested on it is out", SOON, out).await
 }
 
-/// The program on a home, until it ends by itself.
+/// Runs the gate on a home directory until it ends by itself.
 async fn start(home: PathBuf) -> Result<Output> {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sovereign-gate"));
     command.arg("--home").arg(home).arg("start").kill_on_drop(true);
@@ -211,7 +212,7 @@ async fn a_second_instance(world: &World) -> Result<()> {
         "{:?}: {said}",
         ended.status
     );
-    // The first one has not noticed.
+    // The first instance is not affected.
     world.holder(&gate, &[world.ethereum.other_card()]).await.map(drop)
 }
 
@@ -252,7 +253,7 @@ async fn files_that_are_not_ours_to_change(world: &World) -> Result<()> {
     SignIn::at(&gate.url)?.binding(holder.token()).await?.result().map(drop)
 }
 
-/// What somebody was told before the end.
+/// What the gate has confirmed before it was killed.
 #[derive(Default)]
 struct Confirmed {
     tokens: Mutex<Vec<String>>,
@@ -267,7 +268,7 @@ fn push<T>(list: &Mutex<Vec<T>>, item: T) {
 async fn killed_while_it_works(world: &World) -> Result<()> {
     const ROUNDS: usize = 4;
     const WORKERS: usize = 8;
-    /// Of each worker: beyond [`MAX_PER_HOLDER`] sign-ins of a wallet one gives way to the next.
+    /// For each worker: beyond [`MAX_PER_HOLDER`] bindings of a wallet the oldest gives way.
     const WALLETS: usize = 12;
     let node = StubNode::like(&world.node().plain_url).await?;
     let gate = world
@@ -315,7 +316,7 @@ async fn killed_while_it_works(world: &World) -> Result<()> {
             tokio::time::sleep(Duration::from_millis(400 + 170 * round as u64)).await;
             world.stack.kill_program(&gate.name).await
         };
-        // Errors are what a killed gate answers.
+        // Requests to a killed gate fail.
         let (_, _, killed) = tokio::join!(futures::future::join_all(work), entering, kill);
         killed?;
         world.stack.start_program(&gate.name).await?;

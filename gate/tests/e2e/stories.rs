@@ -1,4 +1,4 @@
-//! The stories of the demo, each with the stock client and, where it ends well, a ping through the tunnel.
+//! The stories of the demo, each with the stock client and, where it is admitted, a ping through the tunnel.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn refused_with(ending: &Ending, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The official health checks come with an account that has no card.
+/// The official health checks use an account without a card.
 async fn a_probe_passes_and_is_counted_apart(world: &World) -> Result<()> {
     const ADMISSIONS: &str = "sovereign_gate_admissions_total";
     let (gate, node) = (world.gate(), world.node());

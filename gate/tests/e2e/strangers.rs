@@ -1,5 +1,4 @@
-//! A binding only ever adds access: whatever strangers with cards do with somebody's public account, its owner
-//! loses nothing by it.
+//! A binding only adds access: bindings that strangers with cards create for an account take nothing from its owner.
 
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -44,7 +43,7 @@ async fn a_strangers_binding_replaces_and_ends_nothing(world: &World) -> Result<
     Ok(())
 }
 
-/// Whatever of the two the admission rests on, three devices are left to the owner's own wallet in all.
+/// Whichever binding the admission rests on, the owner's wallet has three places in all.
 async fn a_stranger_uses_up_none_of_the_owners_devices(world: &World) -> Result<()> {
     let (gate, owner, stranger) = (world.gate(), world.paid().await?, stranger(world).await?);
     world.bind(gate, &stranger, &owner.account.address).await?;
@@ -67,7 +66,7 @@ async fn a_stranger_without_a_free_device_is_in_nobodys_way(world: &World) -> Re
     for _ in 0..3 {
         new_session(world, &full).await?;
     }
-    // His binding is the newest, so it is tried first.
+    // The stranger's binding is the newest, so it is tried first.
     world.bind(gate, &full.wallet, &owner.account.address).await?;
     for _ in 0..3 {
         let session = new_session(world, &owner).await?;
@@ -99,7 +98,7 @@ async fn many_strangers(world: &World) -> Result<()> {
         async move {
             let wallet = stranger(world).await?;
             world.bind(gate, &wallet, account).await?;
-            // Half of them sell their cards, half of them keep them.
+            // Half of the strangers sell their cards.
             if number % 2 == 0 {
                 world.ethereum.transfer(wallet.address(), Wallet::fresh().address(), card).await?;
             }
@@ -115,7 +114,7 @@ async fn many_strangers(world: &World) -> Result<()> {
     SignIn::at(&gate.url)?.binding(owner.token()).await?.result().map(drop)
 }
 
-/// The owner's card is good for the free plan, the stranger's is not.
+/// The owner's card serves the free plan, the stranger's does not.
 async fn a_better_binding_is_found(world: &World) -> Result<()> {
     let (gate, owner, stranger) = (world.gate(), world.free().await?, stranger(world).await?);
     world.bind(gate, &stranger, &owner.account.address).await?;

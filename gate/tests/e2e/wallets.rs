@@ -1,4 +1,4 @@
-//! Contract wallets: deployed ones (EIP-1271) and those that are not yet (ERC-6492), good and bad.
+//! Contract wallets: deployed ones (EIP-1271) and undeployed ones (ERC-6492), valid and invalid.
 
 use std::time::Instant;
 
@@ -21,10 +21,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The last 32 bytes of a signature of a wallet that is not deployed yet.
+/// The last 32 bytes of a signature of an undeployed wallet.
 const MAGIC: [u8; 32] = hex!("6492649264926492649264926492649264926492649264926492649264926492");
 
-/// Signs a challenge for `wallet` in a way that depends on the text.
+/// Requests a challenge for `wallet` and signs its message with `sign`.
 async fn sign_in(
     world: &World,
     wallet: Address,
@@ -49,7 +49,7 @@ fn accepted(answer: &Answer) -> Result<()> {
 async fn a_contract_wallet(world: &World) -> Result<()> {
     let (ethereum, owner) = (&world.ethereum, Wallet::fresh());
     let wallet = ethereum.contract_wallet(owner.address()).await?;
-    // Without a card its word is good, but worth nothing.
+    // Without a card the signature is valid and gives nothing.
     refused(&sign_in(world, wallet, |text| owner.sign(text)).await?, 403, 105)?;
     ethereum.mint(wallet, ethereum.this_card()).await?;
     let site = SignIn::at(&world.gate().url)?;
@@ -68,7 +68,7 @@ async fn a_contract_wallet(world: &World) -> Result<()> {
     crate::world::enter(world.gate(), &account.wireguard_handshake(session)?).await.map(drop)
 }
 
-/// 122 for each, and none takes long.
+/// 122 for each, within the time limit.
 async fn contract_wallets_that_do_not_say_yes(world: &World) -> Result<()> {
     const MOODS: u8 = 8;
     let (ethereum, owner) = (&world.ethereum, Wallet::fresh());
@@ -93,7 +93,7 @@ async fn contract_wallets_that_do_not_say_yes(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// It says yes there, and its card is here, where there is no code at its address.
+/// The wallet accepts the signature on another chain, and its card is here, where its address has no code.
 async fn a_contract_wallet_of_another_chain(world: &World) -> Result<()> {
     let (ethereum, owner) = (&world.ethereum, Wallet::fresh());
     let elsewhere = Anvil::start(&["--chain-id", "5"]).await?;
@@ -114,7 +114,7 @@ async fn a_wallet_that_is_not_deployed_yet(world: &World) -> Result<()> {
     accepted(&sign_in(world, wallet, sign).await?)?;
     let code = ethereum.chain().rpc("eth_getCode", serde_json::json!([wallet, "latest"])).await?;
     ensure!(code == "0x", "asking deployed it");
-    // Once it is deployed, both forms are good.
+    // Once it is deployed, both forms are valid.
     ethereum.chain().send(owner.address(), factory, call.clone().into()).await?;
     accepted(&sign_in(world, wallet, sign).await?).context("deployed, wrapped")?;
     accepted(&sign_in(world, wallet, |text| owner.sign(text)).await?).context("deployed, plain")
@@ -149,7 +149,7 @@ async fn wallets_that_would_not_be_deployed_like_that(world: &World) -> Result<(
     let torn =
         sign_in(world, wallet, |_| Ok(hex::encode_prefixed([[7; 40].as_slice(), &MAGIC].concat()))).await?;
     refused(&torn, 401, 122).context("torn")?;
-    // Somebody's own key is not a wallet that a factory could stand for: the card is at another address.
+    // A factory cannot stand for a plain wallet: the card is at another address.
     let plain = ethereum.holder(&[ethereum.other_card()]).await?;
     let posed =
         sign_in(world, plain.address(), |text| wrapped(factory, &strangers, &stranger.sign(text)?)).await?;

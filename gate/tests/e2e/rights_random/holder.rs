@@ -13,20 +13,20 @@ use crate::rights_fixture::{PLACES, Registry, SLOT_ALLOWANCE};
 use crate::rights_scene::{LocalAccount, Scene};
 use crate::world::World;
 
-/// What a holder does to occupy as many slots as it can.
+/// An action of a holder that tries to occupy as many slots as possible.
 #[derive(Debug, Clone, Copy)]
 enum HolderStep {
     /// A wallet of the holder signs in for an account.
     SignIn { wallet: usize, account: usize },
-    /// The last sign-in for an account is ended.
+    /// Ends the latest binding of an account.
     Unbind { account: usize },
-    /// An account connects so many devices at once.
+    /// An account connects this many devices at once.
     Connect { account: usize, count: usize },
-    /// The oldest session of an account is cancelled on the hub.
+    /// Cancels the oldest session of an account on the hub.
     Cancel { account: usize },
-    /// The node looks at its sessions and removes the peers of those that are cancelled.
+    /// The node checks its sessions and removes the peers of cancelled ones.
     NodeLooks,
-    /// The card is sold and comes back.
+    /// The card is sold and returned.
     SellAndReturn,
 }
 
@@ -68,7 +68,7 @@ impl Sequence for HolderSequence {
     }
 }
 
-/// Most steps are about the account of the last sign-in, as slots are taken by going from one account to the next.
+/// Most steps concern the account of the latest sign-in, as slots are occupied by moving from account to account.
 fn random_holder_step(rng: &mut StdRng, last: &mut usize) -> HolderStep {
     let account = if rng.random_bool(0.7) { *last } else { rng.random_range(0..HOLDER_ACCOUNTS) };
     match rng.random_range(0..20) {
@@ -170,7 +170,7 @@ impl<'a> HolderPlay<'a> {
         }
     }
 
-    /// All at the same moment.
+    /// Connects all devices at the same moment.
     async fn connect(&mut self, account: usize, count: usize) -> Result<()> {
         let (scene, local) = (self.scene, &self.accounts[account]);
         let mut handshakes = Vec::new();

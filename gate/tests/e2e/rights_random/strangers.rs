@@ -15,25 +15,25 @@ use crate::rights_fixture::{Device, PLACES, Registry};
 use crate::rights_scene::{FIRST_SESSION, LocalAccount, Scene};
 use crate::world::World;
 
-/// For the gate to see that a session has ended on the hub.
+/// Time limit for the gate to see that a session has ended on the hub.
 const CANCEL_LIMIT: Duration = Duration::from_secs(6);
 const STRANGERS: usize = 2;
 
-/// What a victim rests on.
+/// The basis of a victim's sessions.
 #[derive(Debug, Clone, Copy)]
 enum Right {
     /// The wallet that signs in holds the card.
     OwnCard,
-    /// A vault delegated to it.
+    /// A vault has delegated to the wallet.
     Vault(Registry),
-    /// The same, and the sign-in names the vault.
+    /// A vault has delegated to the wallet, and the sign-in names the vault.
     NamedVault(Registry),
 }
 
-/// What a victim does.
+/// An action of the victim.
 #[derive(Debug, Clone, Copy)]
 enum VictimStep {
-    /// Signs in, first or again.
+    /// Signs in, for the first time or again.
     SignIn,
     /// Connects a device within its own places.
     Connect { of_plan: bool },
@@ -43,28 +43,28 @@ enum VictimStep {
     Repeat,
     /// Cancels a session on the hub.
     Cancel,
-    /// Sends its card to itself.
+    /// Transfers its card to itself.
     TransferToItself,
 }
 
-/// What a stranger does. A vault with a card acts, and a hot wallet of it.
+/// An action of a stranger with a vault that holds a card, or of a hot wallet of that vault.
 #[derive(Debug, Clone, Copy)]
 enum StrangerStep {
     /// The vault delegates to the victim's wallet.
     Delegate(Registry),
-    /// It takes that back.
+    /// The vault revokes that delegation.
     Revoke(Registry),
-    /// The victim's wallet gets a card.
+    /// The victim's wallet receives a card.
     Gift { this_card: bool },
     /// The vault signs in for the victim's account.
     SignInForVictim,
-    /// A hot wallet of the vault does.
+    /// A hot wallet of the vault signs in for the victim's account.
     SignInForVictimByHotWallet(Registry),
-    /// The last of these sign-ins is ended.
+    /// Ends the latest of these bindings.
     UnbindFromVictim,
-    /// A question without authentication about the victim's wallet, with the stranger's vault named or without.
+    /// Queries the eligibility of the victim's wallet without authentication, with or without the stranger's vault.
     Question { named: bool },
-    /// Connects a device of its own, after a sign-in for an account of its own.
+    /// Connects a device of its own account.
     Connect { of_plan: bool },
     /// Sells the vault's card.
     Sell,
@@ -155,7 +155,7 @@ struct Stranger {
     sessions: Vec<u64>,
 }
 
-/// A sequence that runs.
+/// A sequence in progress.
 struct StrangersPlay<'a> {
     scene: &'a Scene,
     wallet: Wallet,
@@ -166,7 +166,7 @@ struct StrangersPlay<'a> {
     account: LocalAccount,
     signed_in: bool,
     live: Vec<(Device, SessionKind)>,
-    /// All sessions of the victim, also those that have ended.
+    /// All sessions of the victim, including ended ones.
     sessions: Vec<u64>,
     strangers: Vec<Stranger>,
 }
@@ -290,8 +290,8 @@ impl<'a> StrangersPlay<'a> {
         self.live.push((device, kind));
     }
 
-    /// Beyond its own places the victim is refused with its own sessions, or rests on what a stranger has given; such
-    /// a session ends at once, as the stranger may take that back.
+    /// Beyond its own places the victim is refused with its own sessions, or admitted by the card of a stranger; such
+    /// a session is ended at once, as the stranger may revoke that right.
     async fn connect_beyond(&mut self) -> Result<()> {
         if !self.signed_in || self.live.len() < PLACES {
             return Ok(());
@@ -313,7 +313,7 @@ impl<'a> StrangersPlay<'a> {
         Ok(())
     }
 
-    /// Ends a session on the hub and waits until the gate has seen it. The node removes its peer.
+    /// Ends a session on the hub, waits until the gate has seen it, and removes its peer at the node.
     async fn cancel(&self, device: &Device, kind: SessionKind) -> Result<()> {
         let scene = self.scene;
         scene.watched().expected.remove(&device.session);
@@ -333,7 +333,7 @@ impl<'a> StrangersPlay<'a> {
         let vault = stranger.vault.address();
         match step {
             StrangerStep::Delegate(registry) => scene.delegate(registry, vault, victim).await,
-            // Without a delegation this fails on chain, which changes nothing either.
+            // Without a delegation the transaction reverts, which changes nothing either.
             StrangerStep::Revoke(registry) => scene.revoke(registry, vault, victim).await.or(Ok(())),
             StrangerStep::Gift { this_card } => scene.ethereum.mint(victim, scene.card(this_card)).await,
             StrangerStep::SignInForVictim => {
@@ -362,7 +362,7 @@ impl<'a> StrangersPlay<'a> {
                     let account = stranger.account.address;
                     stranger.signed_in = scene.sign_in(&stranger.vault, account, None).await?.status == 201;
                 }
-                // Up to its limit: what counts is what this does to the victim.
+                // Up to its limit: what counts is the effect on the victim.
                 if stranger.sessions.len() < PLACES {
                     let kind = scene.kind(stranger.this_card, of_plan);
                     let session = scene.open_session(stranger.account.address, kind);
