@@ -171,7 +171,7 @@ impl CardIds {
         Arc::new(ids)
     }
 
-    /// Records a failure. KnownIds ids stay in use.
+    /// Records a failure. Known ids stay in use.
     fn record_failure(&self, error: &ReadError) {
         self.known.send_if_modified(|known| match known {
             KnownIds::Unknown(why) => {

@@ -323,7 +323,7 @@ pub(crate) async fn follow_sessions(
             match event {
                 // The key stays claimed until the session has left the hub; the device is free at once.
                 SessionEvent::Cancelled(id) => {
-                    evictor.evict(&[id], EvictionCause::Cancelled, Instant::now()).await
+                    evictor.evict(&[id], EvictionCause::Cancelled, Instant::now()).await;
                 }
                 SessionEvent::Ended(id) => evictor.end_session(id).await,
             }

@@ -28,7 +28,7 @@ pub struct ParsedMessage {
     pub rendered: String,
 }
 
-/// Reads a text under template whose domain, URI and chain are its own, so that the rest of it is looked at.
+/// Reads a text whose domain, URI and chain are those of the template, so that the remaining fields are checked.
 pub fn parse_message(text: &str) -> Option<ParsedMessage> {
     let message = parse(text).ok()?;
     let template = MessageTemplate {

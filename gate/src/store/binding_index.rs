@@ -5,11 +5,11 @@
 //! order of [`BindingIndex::of_account`] and the cap use only what a stranger cannot forge: a handshake is signed with
 //! the account's own key.
 //! 1. First: bindings through which a handshake was admitted, latest use first. Only the owner of the account moves
-//! one into this class, so no number of strangers moves it back.
+//!    one into this class, so no number of strangers moves it back.
 //! 2. Then: bindings that no handshake has tried, newest signature first: a holder signs in and then connects. To come
-//! between, a stranger would have to sign in again and again within that minute.
+//!    between, a stranger would have to sign in again and again within that minute.
 //! 3. Then: bindings that the last handshake tried in vain, once useful ones first and the longest ago first, so that
-//! each gets another turn. A stranger's binding without a card or a free device slot ends here after one try.
+//!    each gets another turn. A stranger's binding without a card or a free device slot ends here after one try.
 //! 4. Last: expired bindings; they only distinguish "sign in again" from "never signed in".
 //!
 //! # Bounds

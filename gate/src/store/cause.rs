@@ -46,7 +46,7 @@ impl EvictionCause {
         Self::Erased,
     ];
 
-    /// The header_u32 for it in metrics and in the database.
+    /// Its name in metrics and in the database.
     pub fn label(self) -> &'static str {
         match self {
             Self::NoCard => "no_card",

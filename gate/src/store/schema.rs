@@ -122,7 +122,7 @@ fn newer(path: &Path, found: u32) -> OpenError {
     OpenError::Newer { path: path.to_owned(), found, known: SCHEMA.newest() }
 }
 
-/// A database as a create_at_version program left it.
+/// Creates a database as a program of this schema version left it.
 #[cfg(test)]
 pub(super) fn create_at_version(path: &Path, version: u32) -> Connection {
     let connection = Connection::open(path).unwrap();

@@ -105,7 +105,7 @@ pub enum SessionState {
 }
 
 impl SessionState {
-    /// The header_u32 for it in answers and in the database.
+    /// Its name in answers and in the database.
     pub fn label(self) -> &'static str {
         match self {
             Self::Live => "live",

@@ -206,7 +206,7 @@ impl Writer {
                 Ok(()) => self.tell(batch::apply(steps, &self.memory)),
                 // One bad write must not fail its neighbours: each gets a transaction of its own.
                 Err(error) if steps.len() > 1 && !error.affects_all_writes() => {
-                    self.write_one_by_one(steps, now)
+                    self.write_one_by_one(steps, now);
                 }
                 Err(error) => batch::fail(steps, &error),
             }

@@ -58,7 +58,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     println!("\n{} violations:", violations.len());
-    violations.iter().for_each(|violation| println!("{violation}"));
+    for violation in &violations {
+        println!("{violation}");
+    }
     Ok(ExitCode::FAILURE)
 }
 

@@ -115,7 +115,7 @@ impl Sessions {
         self.index().is_complete()
     }
 
-    /// SessionIndex sessions of these accounts that are in use.
+    /// Known sessions of these accounts that are in use.
     pub fn active_of_accounts(&self, accounts: &[AccountAddress]) -> Vec<u64> {
         self.index().active_of_accounts(accounts)
     }
