@@ -15,19 +15,19 @@ use crate::measure::{percentiles, print_figures};
 use crate::provider::DistantProvider;
 
 const LATENCY: Duration = Duration::from_millis(200);
-const AT_ONCE: u64 = 50;
+const CONCURRENT_WALLETS: u64 = 50;
 /// Rate and duration of a flood of distinct wallets through a provider with a call limit.
-const FLOOD: u64 = 500;
+const FLOOD_WALLETS_PER_SECOND: u64 = 500;
 const FLOOD_SECONDS: u64 = 8;
-const SOLD: usize = 50;
+const PROVIDER_CALLS_PER_SECOND: usize = 50;
 
 pub(crate) async fn run() {
     let fixture = Fixture::start().await;
-    let direct: Vec<_> = (1000..1000 + AT_ONCE).map(wallet_of).collect();
-    let vaults: Vec<_> = (2000..2000 + AT_ONCE).map(wallet_of).collect();
-    let hot: Vec<_> = (3000..3000 + AT_ONCE).map(wallet_of).collect();
-    let unentitled: Vec<_> = (4000..4000 + AT_ONCE).map(wallet_of).collect();
-    let first: Vec<_> = (5000..5000 + AT_ONCE).map(wallet_of).collect();
+    let direct: Vec<_> = (1000..1000 + CONCURRENT_WALLETS).map(wallet_of).collect();
+    let vaults: Vec<_> = (2000..2000 + CONCURRENT_WALLETS).map(wallet_of).collect();
+    let hot: Vec<_> = (3000..3000 + CONCURRENT_WALLETS).map(wallet_of).collect();
+    let unentitled: Vec<_> = (4000..4000 + CONCURRENT_WALLETS).map(wallet_of).collect();
+    let first: Vec<_> = (5000..5000 + CONCURRENT_WALLETS).map(wallet_of).collect();
     fixture.give(&direct, OTHER_CARD).await;
     fixture.give(&vaults, OTHER_CARD).await;
     for (vault, hot) in vaults.iter().zip(&hot) {
@@ -46,11 +46,14 @@ pub(crate) async fn run() {
         provider.calls();
         let times = join_all(wallets.iter().map(|wallet| ask(&access, *wallet, tier))).await;
         let (calls, _) = provider.calls();
-        print_figures(name, &json!({ "at_once": AT_ONCE, "calls": calls, "time": percentiles(times) }));
+        print_figures(
+            name,
+            &json!({ "at_once": CONCURRENT_WALLETS, "calls": calls, "time": percentiles(times) }),
+        );
     }
     access.invalidate_all(0);
     provider.calls();
-    let times = join_all((0..AT_ONCE).map(|_| ask(&access, direct[0], Tier::Paid))).await;
+    let times = join_all((0..CONCURRENT_WALLETS).map(|_| ask(&access, direct[0], Tier::Paid))).await;
     print_figures(
         "cold, one wallet 50 times",
         &json!({ "calls": provider.calls().0, "time": percentiles(times) }),
@@ -66,13 +69,16 @@ async fn ask(access: &Access, wallet: Address, tier: Tier) -> Duration {
 }
 
 async fn flood(fixture: &Fixture) {
-    let provider = DistantProvider::start(fixture.url(), Duration::from_millis(50), Some(SOLD)).await;
+    let provider =
+        DistantProvider::start(fixture.url(), Duration::from_millis(50), Some(PROVIDER_CALLS_PER_SECOND))
+            .await;
     let access = fixture.access(provider.url(), |_| ()).await;
     provider.calls();
-    let mut beat = tokio::time::interval(Duration::from_secs(1) / u32::try_from(FLOOD).unwrap());
+    let mut beat =
+        tokio::time::interval(Duration::from_secs(1) / u32::try_from(FLOOD_WALLETS_PER_SECOND).unwrap());
     let begin = Instant::now();
     let mut tasks = Vec::new();
-    for number in 0..FLOOD * FLOOD_SECONDS {
+    for number in 0..FLOOD_WALLETS_PER_SECOND * FLOOD_SECONDS {
         beat.tick().await;
         let access = Arc::clone(&access);
         let wallet = wallet_of(100_000 + number);

@@ -300,6 +300,12 @@ pub enum ForeignPeers {
     Keep,
 }
 
+/// Whether peers of this service can be blocked. The gate does not start before a node with another service, because
+/// it could not evict sessions there.
+pub fn is_supported_service(service: Service) -> bool {
+    service != Service::Hysteria2
+}
+
 impl TunnelSection {
     /// The configured service; `None`: as the node reports.
     pub fn service(&self) -> Result<Option<Service>, UnknownService> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::Uri;
 use service_runtime::settings::{Invalid, Problems};
 
-use crate::enforce::tunnel::is_supported;
-
-use super::{Config, GateSection, SessionRule, StandardName, StandingSourceName, TierSection};
+use super::{
+    Config, GateSection, SessionRule, StandardName, StandingSourceName, TierSection, is_supported_service,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -202,7 +202,7 @@ impl Config {
         check_devices(problems, ["policy.free", "policy.free.plan_devices"], &self.policy.free);
         check_devices(problems, ["policy.paid", "policy.paid.plan_devices"], &self.policy.paid);
         problems.unless(
-            self.tunnel.service().is_ok_and(|service| service.is_none_or(is_supported)),
+            self.tunnel.service().is_ok_and(|service| service.is_none_or(is_supported_service)),
             "tunnel.service",
             "must be auto, wireguard, v2ray, openvpn, amneziawg or xray",
         );

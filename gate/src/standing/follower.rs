@@ -39,44 +39,44 @@ impl StandingFollower {
     async fn follow(&self, question: impl Fn() -> Option<StandingQuery>) {
         let (mut backoff, mut of) = (PollBackoff::new(self.interval), None);
         loop {
-            let asked = question();
-            if asked != of {
+            let query = question();
+            if query != of {
                 // A finding about another node or other plans does not apply.
-                self.reset(asked.is_some());
-                of.clone_from(&asked);
+                self.reset(query.is_some());
+                of.clone_from(&query);
             }
-            let wait = match &asked {
+            let wait = match &query {
                 None => CHANGE_CHECK_INTERVAL,
-                Some(asked) => {
+                Some(query) => {
                     let before = self.known.borrow().last.as_ref().map(|last| last.finding.clone());
-                    let answer = self.source.read_standing(asked, before.as_ref()).await;
+                    let answer = self.source.read_standing(query, before.as_ref()).await;
                     let wait = backoff.next_delay(answer.is_ok());
                     match answer {
-                        Ok(finding) => self.record_finding(finding, asked),
+                        Ok(finding) => self.record_finding(finding, query),
                         Err(error) => self.record_failure(&error),
                     }
                     wait
                 }
             };
-            poll_backoff::sleep_unless_changed(wait, || question() == asked).await;
+            poll_backoff::sleep_unless_changed(wait, || question() == query).await;
         }
     }
 
-    fn reset(&self, somebody: bool) {
-        let trouble = (!somebody).then(|| "the node has not reported its address yet".to_owned());
+    fn reset(&self, has_query: bool) {
+        let trouble = (!has_query).then(|| "the node has not reported its address yet".to_owned());
         self.known.send_replace(StandingState { last: None, trouble, since: SystemTime::now() });
     }
 
-    fn record_finding(&self, finding: StandingFinding, asked: &StandingQuery) {
+    fn record_finding(&self, finding: StandingFinding, query: &StandingQuery) {
         metrics::gauge!("sovereign_gate_standing_up").set(1.0);
-        let fault = finding.first_fault(&asked.plans);
+        let fault = finding.first_fault(&query.plans);
         metrics::gauge!("sovereign_gate_good_standing").set(if fault.is_none() { 1.0 } else { 0.0 });
         self.known.send_modify(|known| {
             if known.last.as_ref().map(|last| &last.finding) != Some(&finding) {
                 match &fault {
-                    None => tracing::info!(node = %asked.node, "the node is in good standing"),
+                    None => tracing::info!(node = %query.node, "the node is in good standing"),
                     Some(fault) => {
-                        tracing::warn!(node = %asked.node, %fault, "the node is not in good standing");
+                        tracing::warn!(node = %query.node, %fault, "the node is not in good standing");
                     }
                 }
                 known.since = SystemTime::now();

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::config::{TunnelConfig, TunnelConfigError};
 pub use self::door::{NodeApiGuard, is_here};
 pub use self::error::TunnelError;
+pub use crate::config::is_supported_service as is_supported;
 
 /// A peer that the gate admitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,12 +111,6 @@ pub trait Tunnel: Send + Sync {
     fn maintain(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move { stop.cancelled().await }.boxed()
     }
-}
-
-/// Whether peers of this service can be blocked. The gate does not start before a node with another service, because
-/// it could not evict sessions there.
-pub fn is_supported(service: Service) -> bool {
-    service != Service::Hysteria2
 }
 
 /// Whether the service is a proxy: its users reach everything that the node's machine reaches, loopback included.
