@@ -114,7 +114,7 @@ async fn forwards_handshake_and_answer_unchanged(fixture: &Fixture) -> Result<()
     let gate = fixture
         .start_gate("gate-bytes", |config| {
             set_key(config, "gate", "node_url", node.url());
-            // The stub node has no tunnel of which the gate could be address.
+            // The stub node has no tunnel of which the gate could be told.
             set_key(config, "tunnel", "interface", "none0");
         })
         .await?;

@@ -137,16 +137,16 @@ async fn rejects_tunnel_key_in_use_in_any_encoding(fixture: &Fixture) -> Result<
     let node = &fixture.stack.nodes()[0];
     let before = wireguard_peers(node).await?;
     let request = peer_request(&mine)?;
-    let dressed = [
+    let encodings = [
         request.clone(),
         request.replacen(':', ": ", 1),
         format!(" {request}\n"),
         request.replacen("public_key", "public\\u005fkey", 1),
         request.replacen('=', "\\u003d", 1),
     ];
-    let attacked = fixture.open_direct_session(&attacker.account).await?;
-    for request in &dressed {
-        expect_refusal(gate, &attacker.account.handshake(attacked, request)?, 409, 108)
+    let foreign_session = fixture.open_direct_session(&attacker.account).await?;
+    for request in &encodings {
+        expect_refusal(gate, &attacker.account.handshake(foreign_session, request)?, 409, 108)
             .await
             .with_context(|| request.clone())?;
     }
@@ -155,7 +155,7 @@ async fn rejects_tunnel_key_in_use_in_any_encoding(fixture: &Fixture) -> Result<
     let key = wireguard_key(&mine)?;
     ensure!(wireguard_peers(node).await?.get(&key) == before.get(&key), "the tunnel's address moved");
     // With a tunnel key of its own the same session is admitted.
-    expect_admission(gate, &attacker.account.wireguard_handshake(attacked)?).await.map(drop)
+    expect_admission(gate, &attacker.account.wireguard_handshake(foreign_session)?).await.map(drop)
 }
 
 /// 109 only for what rests on a denied wallet or account. The operator denies the wallet after its sign-in.

@@ -77,17 +77,17 @@ async fn expect_refusals(
     tokio::time::sleep(Duration::from_millis(1100)).await;
     provider.set_behavior(behavior);
     let (before, begun) = (provider.request_count(), Instant::now());
-    let questions = wallets.iter().map(|wallet| async {
+    let queries = wallets.iter().map(|wallet| async {
         ensure_refusal(&SignIn::at(&gate.url)?.eligibility(wallet.address()).await?, 503, 111)
     });
-    let knocking =
+    let handshaking =
         async { ensure_refusal(&send_handshake(gate, &handshake).await?, 503, 111).context("a handshake") };
     let redeeming = async {
         let answer = site.bind(&challenge.message, &wallets[0].sign(&challenge.message)?).await?;
         ensure_refusal(&answer, 503, 111).context("a sign-in")
     };
-    let all = async { tokio::try_join!(futures::future::try_join_all(questions), knocking, redeeming) };
-    within_response_limit(gate, &name, all).await?;
+    let all = async { tokio::try_join!(futures::future::try_join_all(queries), handshaking, redeeming) };
+    within_response_limit(gate, &name, Box::pin(all)).await?;
     // A client repeats its handshake meanwhile.
     let mut tries = CONCURRENT_WALLETS + 1 + WALLETS_PER_HANDSHAKE;
     while begun.elapsed() < Duration::from_secs(3) {

@@ -97,7 +97,7 @@ async fn refuses_on_full_disk_and_recovers(fixture: &Fixture) -> Result<()> {
         ensure!(answer.message().contains("request "), "the message is {}", answer.message());
         break newcomer;
     };
-    // No session is admitted and the node is not handshakes, because nothing could be recorded.
+    // No session is admitted and the node is not asked, because nothing could be recorded.
     let before = node.requests_to("/").iter().filter(|seen| seen.method == "POST").count();
     ensure_refusal(&send_handshake(&gate, &second).await?, 500, 199)?;
     let after = node.requests_to("/").iter().filter(|seen| seen.method == "POST").count();
@@ -156,7 +156,7 @@ async fn refuses_on_locked_database_and_recovers(fixture: &Fixture) -> Result<()
         expect_admission(&gate, &handshake).await?;
     }
     eventually("what the node took is written down", Duration::from_secs(15), written).await?;
-    // A repeat is answered with the node's answer, and the node is not handshakes again.
+    // A repeat is answered with the node's answer, and the node is not asked again.
     let again = expect_admission(&gate, &handshake).await?;
     ensure!(again.bytes == STUB_HANDSHAKE_ANSWER.as_bytes(), "another answer: {}", again.body);
     ensure!(handshakes() == 1, "the node received {} handshakes", handshakes());

@@ -173,7 +173,7 @@ async fn evicts_when_the_right_ends_while_the_node_answers(fixture: &Fixture) ->
             let refusal = outcome?.err().context("let in during a lockdown")?;
             ensure!([Some(110), Some(114)].contains(&refusal.code()), "shown: {refusal}");
             post_admin(&gate, "/resume", json!({ "reason": "over" })).await?;
-            // Whether the node was eligibility of the client at all decides if this is a repeat of an evicted session.
+            // Whether the node was told of the client at all decides if this is a repeat of an evicted session.
             let again = connected.connect(&gate).await?;
             ensure!(
                 again.is_ok() || again.is_err_and(|refusal| refusal.code() == Some(125)),
@@ -261,7 +261,7 @@ async fn recovers_when_node_and_gate_restart_together(fixture: &Fixture) -> Resu
 }
 
 /// The card has returned, but the node has assigned the address to another peer: that peer keeps it, and the client
-/// is eligibility to open a new session.
+/// is told to open a new session.
 async fn does_not_restore_an_address_of_another_peer(fixture: &Fixture) -> Result<()> {
     let node = &fixture.stack.nodes()[0];
     let gate = fixture.gate();

@@ -1,4 +1,4 @@
-//! A TCP relay between the gate and another program, which holds answers relay_answers or cuts connections.
+//! A TCP relay between the gate and another program, which holds answers back or cuts connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ enum RelayMode {
     Open,
     /// Holds everything that the far end sends.
     HoldAnswers,
-    /// Holds the far end's answers to POST requests.
+    /// Holds the far end's answers to `POST` requests.
     HoldPostAnswers,
     /// Closes all connections.
     Closed,
@@ -58,12 +58,12 @@ impl TcpRelay {
         self.mode.send_replace(RelayMode::Open);
     }
 
-    /// Holds relay_answers everything that the far end sends from now on.
+    /// Holds back everything that the far end sends from now on.
     pub(crate) fn hold_answers(&self) {
         self.mode.send_replace(RelayMode::HoldAnswers);
     }
 
-    /// Holds relay_answers the answers to POST requests from now on.
+    /// Holds back the answers to `POST` requests from now on.
     pub(crate) fn hold_post_answers(&self) {
         self.mode.send_replace(RelayMode::HoldPostAnswers);
     }
@@ -73,7 +73,7 @@ impl TcpRelay {
         self.mode.send_replace(RelayMode::Closed);
     }
 
-    /// Waits until a successful answer to a POST is held relay_answers.
+    /// Waits until a successful answer to a `POST` is held back.
     pub(crate) async fn wait_for_held_answer(&self) {
         self.answer_held.notified().await;
     }
