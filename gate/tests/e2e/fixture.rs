@@ -10,6 +10,7 @@ pub(crate) mod private_chain;
 mod requests;
 pub(crate) mod response_time;
 pub(crate) mod second_node;
+pub(crate) mod signatures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

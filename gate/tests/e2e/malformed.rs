@@ -1,6 +1,7 @@
 //! 101 and 102: requests that are no handshake, and handshakes that their key did not sign. No account here has a
 //! binding: errors of form come before all others.
 
+use alloy::primitives::U256;
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -8,6 +9,7 @@ use sentinel_stack::actors::{Account, Answer, Caller, Handshake};
 use serde_json::{Value, json};
 
 use crate::fixture::response_time::within_response_limit;
+use crate::fixture::signatures::other_s;
 use crate::fixture::{Fixture, ensure_refusal, send_handshake};
 use crate::scenario::{Scenario, scenarios};
 
@@ -193,10 +195,8 @@ async fn rejects_invalid_signatures_and_keys(fixture: &Fixture) -> Result<()> {
 
 /// The other valid signature of the same key and message, which the node refuses too.
 fn high_s(signature: &[u8]) -> Result<Vec<u8>> {
-    use alloy::primitives::{U256, uint};
-    const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
     ensure!(signature.len() == 64, "a signature has 64 bytes");
-    let s = ORDER - U256::from_be_slice(&signature[32..]);
+    let s = other_s(U256::from_be_slice(&signature[32..]));
     Ok([&signature[..32], &s.to_be_bytes::<32>()].concat())
 }
 

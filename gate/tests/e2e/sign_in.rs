@@ -1,10 +1,11 @@
 //! Sign-in with the key of a plain wallet: message, nonce, signature, binding and bearer token.
 
-use alloy::primitives::keccak256;
+use alloy::primitives::{U256, keccak256};
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::{Answer, Caller, Challenge, SignIn, Wallet};
 use serde_json::{Value, json};
 
+use crate::fixture::signatures::other_s;
 use crate::fixture::{
     CONVERGENCE_LIMIT, Fixture, ensure_refusal, eventually, expect_refusal, public_url, random_account,
 };
@@ -256,10 +257,7 @@ async fn rejects_invalid_signatures(fixture: &Fixture) -> Result<()> {
 
 /// The other of the two valid signatures.
 fn high_s(signature: &str) -> Result<String> {
-    use alloy::primitives::{U256, uint};
-    const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
-    let s = ORDER
-        - signature[66..130].parse::<U256>().or_else(|_| format!("0x{}", &signature[66..130]).parse())?;
+    let s = other_s(U256::from_str_radix(&signature[66..130], 16)?);
     let v = if &signature[130..] == "1b" { "1c" } else { "1b" };
     Ok(format!("{}{}{v}", &signature[..66], hex::encode(s.to_be_bytes::<32>())))
 }

@@ -6,6 +6,7 @@
 //! node are stubs in this process, which makes hundreds of sequences affordable.
 
 mod holder;
+mod stranger_steps;
 mod strangers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
