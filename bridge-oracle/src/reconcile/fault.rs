@@ -52,7 +52,7 @@ impl fmt::Display for Fault {
             Self::Inactive { stake, least } if stake < least => {
                 write!(f, "stake {stake} wei below {least} wei")
             }
-            Self::Inactive { .. } => f.write_str("unlinked the registry"),
+            Self::Inactive { .. } => f.write_str("leaving the registry"),
             Self::Score { score, least } => write!(f, "score {score} below {least}"),
         }
     }
@@ -88,4 +88,16 @@ pub(super) fn find_fault(
     // The margin must not raise a minimum near the top out of reach.
     let least = least.saturating_add(margin).min(1000.max(least));
     (standing.score < least).then_some(Fault::Score { score: standing.score, least })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inactive_node_is_short_of_stake_or_leaving() {
+        let inactive = |stake: u64| Fault::Inactive { stake: U256::from(stake), least: U256::from(5) };
+        assert_eq!(inactive(4).to_string(), "stake 4 wei below 5 wei");
+        assert_eq!(inactive(5).to_string(), "leaving the registry");
+    }
 }

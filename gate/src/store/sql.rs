@@ -1,4 +1,4 @@
-//! Interval statement of the store. Numbered parameters and plain standard forms, which PostgreSQL speaks too. The numbers
+//! Every statement of the store. Numbered parameters and plain standard forms, which PostgreSQL speaks too. The numbers
 //! first appear in their order, since SQLite counts by that.
 
 use alloy::primitives::Address;
