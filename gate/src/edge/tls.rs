@@ -1,9 +1,7 @@
 //! TLS certificate of the listener. Stock clients do not verify it, so the default is a self-signed P-256 certificate: its
 //! TLS handshake costs half of one with the node's P-384 certificate.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +9,7 @@ use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use service_runtime::atomic_file::{self, PRIVATE_FILE_MODE};
 
 use crate::config;
 
@@ -78,7 +77,7 @@ fn self_signed(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsE
         params.not_after =
             params.not_before.max(time::OffsetDateTime::now_utc()) + time::Duration::days(VALIDITY_DAYS);
         let signed = params.self_signed(&pair)?;
-        write(&key, &pair.serialize_pem(), 0o600)?;
+        write(&key, &pair.serialize_pem(), PRIVATE_FILE_MODE)?;
         write(&certificate, &signed.pem(), 0o644)?;
     }
     Ok((certificate, key))
@@ -86,10 +85,6 @@ fn self_signed(home: &Path, public_url: &str) -> Result<(PathBuf, PathBuf), TlsE
 
 /// Writes a file atomically: a full disk must not leave a partial file that prevents later starts.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    let file = |source| TlsError::File { path: path.to_owned(), source };
-    let fresh = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    let mut open = options.write(true).create(true).truncate(true).mode(mode).open(&fresh).map_err(file)?;
-    let written = open.write_all(text.as_bytes()).and_then(|()| open.sync_all());
-    written.and_then(|()| fs::rename(&fresh, path)).map_err(file)
+    atomic_file::write(path, text.as_bytes(), mode)
+        .map_err(|source| TlsError::File { path: path.to_owned(), source })
 }

@@ -5,12 +5,13 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use service_runtime::atomic_file::{self, PRIVATE_FILE_MODE};
+
 use super::error::OpenError;
 
 /// Marks our files among all databases of that format (`SGat`).
 pub(super) const APPLICATION_ID: u32 = 0x5347_6174;
 const HEADER_BYTES: usize = 100;
-const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 
 /// A home directory that this process alone uses.
@@ -38,7 +39,7 @@ impl Home {
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(PRIVATE_FILE)
+            .mode(PRIVATE_FILE_MODE)
             .open(&path)
             .map_err(io(&path))?;
         match lock.try_lock() {
@@ -67,7 +68,7 @@ impl Home {
         OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(PRIVATE_FILE)
+            .mode(PRIVATE_FILE_MODE)
             .open(&path)
             .map_err(|source| OpenError::Io { path: path.clone(), source })?;
         Ok(path)
@@ -76,11 +77,7 @@ impl Home {
     /// Publishes the draft atomically: a crash leaves all of it or nothing.
     pub(super) fn publish(&self, draft: &Path) -> Result<(), OpenError> {
         let target = self.database();
-        File::open(draft)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| std::fs::rename(draft, &target))
-            .and_then(|()| File::open(&self.dir)?.sync_all())
-            .map_err(|source| OpenError::Io { path: target, source })
+        atomic_file::publish(draft, &target).map_err(|source| OpenError::Io { path: target, source })
     }
 }
 
@@ -118,7 +115,7 @@ pub(super) fn read_schema_version(path: &Path) -> Result<Option<u32>, OpenError>
         return torn("cut short");
     }
     if metadata.mode() & 0o077 != 0 {
-        std::fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE)).map_err(io)?;
+        std::fs::set_permissions(path, Permissions::from_mode(PRIVATE_FILE_MODE)).map_err(io)?;
     }
     Ok(Some(header_u32(&header, 60)))
 }
@@ -130,7 +127,7 @@ fn wal_length(path: &Path) -> Option<u64> {
 }
 
 fn header_u32(header: &[u8; HEADER_BYTES], at: usize) -> u32 {
-    header[at..at + 4].iter().fold(0, |header_u32, byte| header_u32 << 8 | u32::from(*byte))
+    header[at..at + 4].iter().fold(0, |word, byte| word << 8 | u32::from(*byte))
 }
 
 /// Two bytes at 16; the largest size, 65536, does not fit and is written as 1.

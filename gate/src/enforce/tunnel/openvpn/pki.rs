@@ -5,12 +5,13 @@ mod credentials;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{Issuer, KeyPair, PublicKeyData as _};
+use service_runtime::atomic_file::AtomicFile;
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
@@ -266,20 +267,13 @@ fn stamp(path: &Path) -> io::Result<FileStamp> {
 /// so the new time is always later.
 fn replace(path: &Path, text: &str) -> io::Result<FileStamp> {
     let old = fs::metadata(path)?;
-    let fresh = path.with_extension("rl.sovereign-gate");
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mode = old.permissions().mode() & 0o777;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&fresh)?;
-    io::Write::write_all(&mut file, text.as_bytes())?;
+    let mut draft = AtomicFile::create(path, old.permissions().mode() & 0o777)?;
+    io::Write::write_all(&mut draft, text.as_bytes())?;
     let later = old.modified()? + Duration::from_secs(1);
     if SystemTime::now() < later {
-        file.set_modified(later)?;
+        draft.file().set_modified(later)?;
     }
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
+    draft.commit()?;
     stamp(path)
 }
 
