@@ -30,7 +30,7 @@ pub enum RoundError {
     Ledger(#[from] LedgerError),
     /// The governed configuration is not the approved one.
     #[error(transparent)]
-    ApprovalError(#[from] ApprovalError),
+    Approval(#[from] ApprovalError),
     /// The state cannot be written.
     #[error(transparent)]
     State(#[from] StateError),

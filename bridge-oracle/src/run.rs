@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use service_runtime::{admin, logs};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use service_runtime::{admin, logs, shutdown};
 use tokio_util::sync::CancellationToken;
 
 pub mod clients;
@@ -63,14 +61,15 @@ pub async fn start(
         let view = rounds.run_round(mode.allow_removals).await?;
         return view.decision.halt.map_or(Ok(()), |halt| Err(StartError::Halted(halt)));
     }
-    let private = TcpListener::bind(config.oracle.admin_addr)
-        .await
-        .map_err(StartError::bind(config.oracle.admin_addr))?;
+    let private = admin::bind(config.oracle.admin_addr).await?;
     let routes = admin::routes(Arc::new(AdminState { health, metrics }));
     let serving = tokio::spawn(admin::serve(private, routes, stop.clone()));
     let ended = tokio::select! {
         ended = run_rounds(&mut rounds, &config, mode) => ended,
-        asked = wait_for_shutdown_signal() => asked,
+        signalled = shutdown::wait_for_signal() => {
+            tracing::info!("stopping; the next start settles open transactions");
+            signalled.map_err(StartError::Signals)
+        }
     };
     stop.cancel();
     // The private address holds no state; its result does not matter.
@@ -95,7 +94,7 @@ async fn run_rounds<S: Submit>(
         if resumed {
             match rounds.run_round(allow_removals.take()).await {
                 Ok(_) => {}
-                Err(RoundError::ApprovalError(problem)) => {
+                Err(RoundError::Approval(problem)) => {
                     tracing::error!("stopping: {problem}");
                     return Err(problem.into());
                 }
@@ -104,15 +103,4 @@ async fn run_rounds<S: Submit>(
         }
         tokio::time::sleep(config.oracle.interval).await;
     }
-}
-
-async fn wait_for_shutdown_signal() -> Result<(), StartError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping; the next start settles open transactions");
-    Ok(())
 }

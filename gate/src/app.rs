@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use sentinel_proto::address::NodeAddress;
-use service_runtime::{admin, logs};
+use service_runtime::{admin, logs, shutdown};
 use sovereign_contracts::follower;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,7 +20,6 @@ mod error;
 mod reload_targets;
 
 pub use self::drain::Drain;
-use self::drain::wait_for_shutdown_signal;
 pub use self::error::StartError;
 use self::reload_targets::ReloadTargets;
 use crate::access::Access;
@@ -48,7 +47,7 @@ pub async fn run(home: &Path, config: Config) -> Result<(), StartError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     logs::start(config.log.format, &config.log.level)?;
     let drain = App::build(home, config).await?.spawn();
-    wait_for_shutdown_signal().await?;
+    shutdown::wait_for_signal().await?;
     drain.drain().await;
     Ok(())
 }
@@ -245,9 +244,8 @@ async fn listen(
         edge,
     )
     .await
-    .map_err(StartError::bind(config.gate.listen_addr))?;
-    let private =
-        TcpListener::bind(config.gate.admin_addr).await.map_err(StartError::bind(config.gate.admin_addr))?;
+    .map_err(admin::BindError::at(config.gate.listen_addr))?;
+    let private = admin::bind(config.gate.admin_addr).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         clients = %config.gate.listen_addr,

@@ -1,5 +1,7 @@
 //! What every private address shows: health, readiness, metrics.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -39,8 +41,28 @@ pub fn routes<P: Observed>(program: Arc<P>) -> Router {
         .with_state(program)
 }
 
+/// An address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+impl BindError {
+    /// Returns a `map_err` closure for `address`.
+    pub fn at(address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { address, source }
+    }
+}
+
+/// Binds the private address.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(BindError::at(address))
+}
+
 /// Serves `routes` until `stop`.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) -> io::Result<()> {
     axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 

@@ -13,3 +13,4 @@ pub mod object;
 pub mod schema;
 mod section;
 pub mod settings;
+pub mod shutdown;

@@ -1,7 +1,6 @@
 //! Errors of starting and running the oracle.
 
 use std::io;
-use std::net::SocketAddr;
 
 use sentinel_proto::address::AccountAddress;
 
@@ -46,7 +45,7 @@ pub enum StartError {
     State(#[from] StateError),
     /// The governed configuration is not the approved one.
     #[error(transparent)]
-    ApprovalError(#[from] ApprovalError),
+    Approval(#[from] ApprovalError),
     /// The operator's consent is required.
     #[error("{0}")]
     Halted(Halt),
@@ -54,13 +53,8 @@ pub enum StartError {
     #[error(transparent)]
     Round(RoundError),
     /// The private address cannot be bound.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Bind(#[from] service_runtime::admin::BindError),
     /// Signal handlers cannot be installed.
     #[error("signals: {0}")]
     Signals(#[from] io::Error),
@@ -69,18 +63,13 @@ pub enum StartError {
 impl From<RoundError> for StartError {
     fn from(error: RoundError) -> Self {
         match error {
-            RoundError::ApprovalError(problem) => Self::ApprovalError(problem),
+            RoundError::Approval(problem) => Self::Approval(problem),
             error => Self::Round(error),
         }
     }
 }
 
 impl StartError {
-    /// Returns a `map_err` closure for binding `address`.
-    pub(super) fn bind(address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Bind { address, source }
-    }
-
     /// Returns whether the configuration causes the error.
     pub const fn is_configuration(&self) -> bool {
         matches!(
@@ -90,7 +79,7 @@ impl StartError {
                 | Self::Hub(_)
                 | Self::GasPrice(_)
                 | Self::NotAMember(_)
-                | Self::ApprovalError(_)
+                | Self::Approval(_)
                 | Self::Round(RoundError::Ledger(LedgerError::ForeignPlan { .. }))
         )
     }
@@ -99,7 +88,7 @@ impl StartError {
     pub const fn is_unavailable(&self) -> bool {
         matches!(
             self,
-            Self::Bind { .. }
+            Self::Bind(_)
                 | Self::Journal(_)
                 | Self::Round(
                     RoundError::Standing(_) | RoundError::Ledger(_) | RoundError::Submit(SubmitError::Hub(_))

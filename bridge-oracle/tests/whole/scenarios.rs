@@ -148,7 +148,7 @@ async fn restores_nodes_dropped_by_hub_and_renews_leases() {
     drop(oracle);
     fixture.ethereum.governed.lease.renew_before = Duration::from_secs(36_000 - 2);
     let error = fixture.oracle().await.run_round(None).await.unwrap_err();
-    assert!(matches!(error, RoundError::ApprovalError(_)), "{error}");
+    assert!(matches!(error, RoundError::Approval(_)), "{error}");
     fixture.approve().await;
     let mut oracle = fixture.oracle().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -205,5 +205,5 @@ async fn withdrawn_approval_stops_oracle_after_grace() {
     assert!(fixture.is_linked(0).await, "it goes on within the grace");
     tokio::time::sleep(Duration::from_secs(4)).await;
     let error = oracle.run_round(None).await.unwrap_err();
-    assert!(matches!(error, RoundError::ApprovalError(_)), "{error}");
+    assert!(matches!(error, RoundError::Approval(_)), "{error}");
 }

@@ -209,8 +209,8 @@ pub(crate) fn tunnel(
     config: &Config,
     node: watch::Receiver<NodeState>,
 ) -> Result<Arc<dyn Tunnel>, StartError> {
-    let told = Box::new(move || node.borrow().service);
-    Ok(tunnel::open(&tunnel_config(config)?, told)?)
+    let service_of_node = Box::new(move || node.borrow().service);
+    Ok(tunnel::open(&tunnel_config(config)?, service_of_node)?)
 }
 
 /// Settings of the tunnel driver.
@@ -289,15 +289,15 @@ pub(crate) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
 /// Stores the node's address when it changes, until `stop`.
 pub(crate) async fn persist_node_address(
     mut node: watch::Receiver<NodeState>,
-    mut kept: Option<NodeAddress>,
+    mut stored: Option<NodeAddress>,
     store: Store,
     stop: CancellationToken,
 ) {
     loop {
-        let told = node.borrow_and_update().address;
-        if let Some(address) = told.filter(|_| told != kept) {
+        let current = node.borrow_and_update().address;
+        if let Some(address) = current.filter(|_| current != stored) {
             match store.set_node_address(address).await {
-                Ok(()) => kept = told,
+                Ok(()) => stored = current,
                 Err(error) => tracing::warn!(%error, "cannot store the node's address for the next start"),
             }
         }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::StartError;
 use crate::store::Store;
 
 /// Additional time for remaining tasks after the shutdown timeout of requests.
@@ -40,15 +38,4 @@ impl Drain {
         }
         self.store.close().await;
     }
-}
-
-/// Waits for SIGTERM or SIGINT.
-pub(super) async fn wait_for_shutdown_signal() -> Result<(), StartError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
 }

@@ -1,5 +1,4 @@
 use std::io;
-use std::net::SocketAddr;
 
 use crate::edge::tls::TlsError;
 use crate::store::OpenError;
@@ -47,13 +46,8 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// Cause.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Bind(#[from] service_runtime::admin::BindError),
     /// The token of the private address cannot be stored.
     #[error("the token of the private address: {0}")]
     Token(#[from] service_runtime::home::HomeError),
@@ -63,11 +57,6 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Returns a `map_err` closure for binding `address`.
-    pub(super) fn bind(address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Bind { address, source }
-    }
-
     /// Whether the configuration is the cause.
     pub const fn is_configuration(&self) -> bool {
         matches!(
@@ -87,6 +76,6 @@ impl StartError {
 
     /// Whether a required resource is occupied or missing.
     pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Bind { .. } | Self::Store(_) | Self::Tls(TlsError::File { .. }))
+        matches!(self, Self::Bind(_) | Self::Store(_) | Self::Tls(TlsError::File { .. }))
     }
 }
