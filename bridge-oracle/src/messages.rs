@@ -1,7 +1,7 @@
 //! Encodes actions as messages of the provider.
 
 use prost_types::Any;
-use sentinel_proto::address::ProviderAddress;
+use sentinel_proto::address::{NodeAddress, ProviderAddress};
 use sentinel_proto::tx::{Typed, any};
 use sentinel_proto::wire::sentinel::lease::v1::{
     MsgEndLeaseRequest, MsgRenewLeaseRequest, MsgStartLeaseRequest, MsgUpdateLeaseRequest,
@@ -59,6 +59,20 @@ pub fn message(action: &Action, provider: &ProviderAddress, denom: &str) -> Any 
     }
 }
 
+/// Returns one action for each of [`MESSAGE_TYPES`], in their order. `id` stands for plan and lease.
+pub fn one_action_per_type(node: NodeAddress, id: u64, hours: u32) -> [Action; MESSAGE_TYPES.len()] {
+    let (plan, lease, max_price) = (id, id, Price::default());
+    [
+        Action::StartLease { node, hours, max_price },
+        Action::RenewLease { lease, node, hours, max_price },
+        Action::SetRenewal { lease, node, renews: true },
+        Action::EndLease { lease, node },
+        Action::Link { plan, node },
+        Action::Unlink { plan, node },
+        Action::ActivatePlan { plan },
+    ]
+}
+
 fn price(price: Price, denom: &str) -> WirePrice {
     WirePrice {
         denom: denom.to_owned(),
@@ -69,23 +83,11 @@ fn price(price: Price, denom: &str) -> WirePrice {
 
 #[cfg(test)]
 mod tests {
-    use sentinel_proto::address::NodeAddress;
-
     use super::*;
 
     #[test]
     fn every_action_has_granted_message_type() {
-        let node = NodeAddress::new([1; 20]);
-        let (plan, lease, hours, max_price) = (1, 2, 3, Price { base: 4, quote: 5 });
-        let actions = [
-            Action::StartLease { node, hours, max_price },
-            Action::RenewLease { lease, node, hours, max_price },
-            Action::SetRenewal { lease, node, renews: true },
-            Action::EndLease { lease, node },
-            Action::Link { plan, node },
-            Action::Unlink { plan, node },
-            Action::ActivatePlan { plan },
-        ];
+        let actions = one_action_per_type(NodeAddress::new([1; 20]), 2, 3);
         let provider = ProviderAddress::new([2; 20]);
         let types = actions.map(|action| message(&action, &provider, "udvpn").type_url);
         assert_eq!(types, MESSAGE_TYPES);

@@ -16,9 +16,7 @@ use sentinel_proto::wire::sentinel::provider::v3::{
 use sentinel_proto::wire::sentinel::types::v1::Status;
 
 use super::{Check, HubDoctor, Verdict};
-use crate::ledger::Price;
-use crate::messages::message;
-use crate::reconcile::Action;
+use crate::messages::{message, one_action_per_type};
 
 /// Error text of authz when there is no grant.
 const NOT_GRANTED_TEXT: &str = "authorization not found";
@@ -77,16 +75,7 @@ impl HubDoctor<'_> {
     /// Returns one message of each granted type, about things that do not exist.
     fn needed(&self) -> Vec<Any> {
         let node = NodeAddress::new([0; 20]);
-        let (plan, lease, hours, max_price) = (ABSENT_ID, ABSENT_ID, self.hours, Price::default());
-        let actions = [
-            Action::StartLease { node, hours, max_price },
-            Action::RenewLease { lease, node, hours, max_price },
-            Action::SetRenewal { lease, node, renews: true },
-            Action::EndLease { lease, node },
-            Action::Link { plan, node },
-            Action::Unlink { plan, node },
-            Action::ActivatePlan { plan },
-        ];
+        let actions = one_action_per_type(node, ABSENT_ID, self.hours);
         let of = |action| message(action, &self.settings.provider, &self.settings.denom);
         actions.iter().map(of).collect()
     }
