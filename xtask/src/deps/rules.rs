@@ -16,10 +16,9 @@ enum Subject {
 /// A place where a subject is allowed: package, prefix of the file in it, reason.
 type Allowance = (&'static str, &'static str, &'static str);
 
-const SQL: [Allowance; 4] = [
+const SQL: [Allowance; 3] = [
     ("sovereign-gate", "src/store", "repository of the gate"),
     ("bridge-oracle", "src/submit/journal", "journal of transactions"),
-    ("hub-sender", "src", "journal of transactions"),
     ("service-runtime", "src/schema.rs", "schema versions of every store"),
 ];
 const HEADERS: [Allowance; 2] = [
@@ -30,12 +29,11 @@ const HEADERS: [Allowance; 2] = [
         "serves the private HTTP address and checks its host header",
     ),
 ];
-const PRINTING: [Allowance; 8] = [
+const PRINTING: [Allowance; 7] = [
     ("sovereign-gate", "src/cli", "commands for operators"),
     ("sovereign-gate", "src/main.rs", "last error of the program"),
     ("bridge-oracle", "src/cli", "commands for operators"),
     ("bridge-oracle", "src/main.rs", "last error of the program"),
-    ("sovereign-node", "src", "commands for operators"),
     ("xtask", "src", "output of development tasks"),
     ("sentinel-stack", "src", "output of development tasks"),
     ("sovereign-fuzz", "src", "output of development tasks"),
