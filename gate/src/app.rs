@@ -65,7 +65,7 @@ pub struct App {
     standing_follower: Option<standing::StandingFollower>,
     governance_follower: Option<governance::GovernanceFollower>,
     event_follower: follower::Follower,
-    changes: Arc<follower::Inbox>,
+    changes: Arc<follower::ChangeAccumulator>,
     access: Arc<Access>,
     admission: Arc<Admission>,
     sessions: Arc<Sessions>,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol;
-use listener::{Listener, OWNER, somebody, town, transfer, ws};
+use listener::{FollowerHarness, OWNER, fixture, somebody, transfer, ws};
 use serde_json::json;
 use sovereign_contracts::delegate_registry::{self, IDelegateRegistry};
 use sovereign_contracts::dev::Anvil;
@@ -21,8 +21,8 @@ sol! {
 
 #[tokio::test]
 async fn without_a_cursor_everybody_is_looked_at_then_events_touch() {
-    let (anvil, chain, memes) = town().await;
-    let mut told = Listener::start(memes, &[anvil.url()], &[ws(&anvil)], 60_000, 1, None);
+    let (anvil, chain, memes) = fixture().await;
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[ws(&anvil)], 60_000, 1, None);
     told.until("the start", |told| told.caught_up && told.everybody == 1).await;
     let (a, b, vault, hot) = (somebody(), somebody(), somebody(), somebody());
     // The socket tells: a poll would come in a minute.
@@ -48,8 +48,8 @@ async fn without_a_cursor_everybody_is_looked_at_then_events_touch() {
 
 #[tokio::test]
 async fn polling_alone_finds_events_and_foreign_ones_touch_nobody() {
-    let (anvil, chain, memes) = town().await;
-    let mut told = Listener::start(memes, &[anvil.url()], &[], 100, 1, None);
+    let (anvil, chain, memes) = fixture().await;
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[], 100, 1, None);
     told.until("the start", |told| told.caught_up).await;
     let other = chain.deploy_memes(OWNER, 1).await.unwrap();
     let (mine, theirs) = (somebody(), somebody());
@@ -62,8 +62,8 @@ async fn polling_alone_finds_events_and_foreign_ones_touch_nobody() {
 /// Whatever happened while nobody followed is told before "caught up", however many blocks it was.
 #[tokio::test]
 async fn a_pause_is_closed_from_the_cursor() {
-    let (anvil, chain, memes) = town().await;
-    let mut told = Listener::start(memes, &[anvil.url()], &[], 100, 1, None);
+    let (anvil, chain, memes) = fixture().await;
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[], 100, 1, None);
     told.until("the start", |told| told.caught_up && told.cursor.is_some()).await;
     let cursor = told.cursor;
     drop(told);
@@ -71,20 +71,20 @@ async fn a_pause_is_closed_from_the_cursor() {
     transfer(&chain, memes, OWNER, early, 1).await;
     chain.rpc("anvil_mine", json!(["0x9c4"])).await.unwrap();
     transfer(&chain, memes, OWNER, late, 2).await;
-    let mut told = Listener::start(memes, &[anvil.url()], &[], 100, 1, cursor);
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[], 100, 1, cursor);
     told.until("caught up", |told| told.caught_up).await;
     assert!(told.touched.contains(&early) && told.touched.contains(&late), "{:?}", told.touched);
     assert_eq!((told.everybody, told.reorgs), (0, 0));
     // A cursor on a branch that nobody knows: everybody.
     let unknown = Cursor { hash: B256::repeat_byte(7), ..cursor.unwrap() };
-    let mut told = Listener::start(memes, &[anvil.url()], &[], 100, 1, Some(unknown));
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[], 100, 1, Some(unknown));
     told.until("everybody", |told| told.caught_up && told.everybody == 1).await;
 }
 
 #[tokio::test]
 async fn what_is_undone_is_told_again() {
-    let (anvil, chain, memes) = town().await;
-    let mut told = Listener::start(memes, &[anvil.url()], &[ws(&anvil)], 200, 1, None);
+    let (anvil, chain, memes) = fixture().await;
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[ws(&anvil)], 200, 1, None);
     told.until("the start", |told| told.caught_up).await;
     let (a, b) = (somebody(), somebody());
     transfer(&chain, memes, OWNER, a, 1).await;
@@ -110,11 +110,11 @@ async fn what_is_undone_is_told_again() {
 
 #[tokio::test]
 async fn a_dead_provider_is_a_gap_only_if_there_is_no_other() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     let (doomed, other) = Anvil::start_with_stand_ins(&[]).await.unwrap();
     other.rpc("evm_mine", json!([])).await.unwrap();
     let rpcs = [doomed.url(), anvil.url()];
-    let mut told = Listener::start(memes, &rpcs, &[ws(&doomed), ws(&anvil)], 200, 1, None);
+    let mut told = FollowerHarness::start(memes, &rpcs, &[ws(&doomed), ws(&anvil)], 200, 1, None);
     told.until("the start", |told| told.caught_up).await;
     drop(doomed);
     let a = somebody();
@@ -139,11 +139,11 @@ async fn a_dead_provider_is_a_gap_only_if_there_is_no_other() {
 
 #[tokio::test]
 async fn with_a_quorum_as_many_must_answer() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     let (other, _) =
         Anvil::start_with_stand_ins(&["--fork-url", &anvil.url()]).await.unwrap_or_else(|_| panic!("fork"));
     let rpcs = [anvil.url(), other.url()];
-    let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+    let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, 2, None);
     told.until("both", |told| told.everybody == 1).await;
     drop(other);
     told.until("one is too few", |told| told.gaps >= 1).await;
@@ -161,7 +161,7 @@ async fn ten_thousand_transfers_in_one_block_are_one_set() {
         let memes = chain.deploy_memes(OWNER, 2).await.unwrap();
         (anvil, chain, memes)
     };
-    let mut told = Listener::start(memes, &[anvil.url()], &[ws(&anvil)], 60_000, 1, None);
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[ws(&anvil)], 60_000, 1, None);
     told.until("the start", |told| told.caught_up).await;
     chain.rpc("evm_setAutomine", json!([false])).await.unwrap();
     let people: Vec<Address> = (0..10).map(|_| somebody()).collect();
@@ -182,9 +182,9 @@ async fn ten_thousand_transfers_in_one_block_are_one_set() {
 /// A further collection while it runs: everybody is looked at once, and from then on its events touch, at once.
 #[tokio::test]
 async fn another_contract_is_followed_from_the_next_look_on() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     let further = chain.deploy_memes(OWNER, 2).await.unwrap();
-    let mut told = Listener::start(memes, &[anvil.url()], &[ws(&anvil)], 60_000, 1, None);
+    let mut told = FollowerHarness::start(memes, &[anvil.url()], &[ws(&anvil)], 60_000, 1, None);
     told.until("the start", |told| told.caught_up && told.everybody == 1).await;
     let (before, after, gone) = (somebody(), somebody(), somebody());
     transfer(&chain, further, OWNER, before, 1).await;

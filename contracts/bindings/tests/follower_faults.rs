@@ -9,7 +9,7 @@ mod stub;
 use std::time::{Duration, Instant};
 
 use futures::SinkExt;
-use listener::{Listener, OWNER, somebody, town, transfer};
+use listener::{FollowerHarness, OWNER, fixture, somebody, transfer};
 use proxy::{Lie, Proxy};
 use serde_json::json;
 use sovereign_contracts::dev::DevChain;
@@ -25,11 +25,11 @@ async fn head(chain: &DevChain) -> u64 {
 /// A former holder would be looked at in a block in which he was still one.
 #[tokio::test]
 async fn an_old_head_of_a_liar_is_a_gap_and_takes_nothing_back() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     chain.rpc("anvil_mine", json!(["0x14"])).await.unwrap();
     let liar = Proxy::start(&anvil, Lie::Stuck(5)).await;
     let rpcs = [anvil.url(), liar.url.clone()];
-    let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+    let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, 2, None);
     told.until("a gap at the start", |told| told.gaps == 1).await;
     assert_eq!((told.everybody, told.caught_up), (0, false), "nobody was told of at the old block");
 
@@ -59,11 +59,11 @@ async fn an_old_head_of_a_liar_is_a_gap_and_takes_nothing_back() {
 /// As many as must agree do, on a block long before the last told one, which somebody still has.
 #[tokio::test]
 async fn two_that_are_stuck_take_nothing_back() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     chain.rpc("anvil_mine", json!(["0x14"])).await.unwrap();
     let stuck = [Proxy::start(&anvil, Lie::Nothing).await, Proxy::start(&anvil, Lie::Nothing).await];
     let rpcs = [anvil.url(), stuck[0].url.clone(), stuck[1].url.clone()];
-    let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+    let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, 2, None);
     told.until("the start", |told| told.caught_up && told.everybody == 1).await;
     for one in &stuck {
         one.set(Lie::Stuck(5));
@@ -86,13 +86,13 @@ async fn two_that_are_stuck_take_nothing_back() {
 
 #[tokio::test]
 async fn a_liar_about_the_head_does_not_keep_events_away() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     for place in 0..3 {
         let liar = Proxy::start(&anvil, Lie::Invents(1 << 60)).await;
         let honest = [Proxy::start(&anvil, Lie::Nothing).await, Proxy::start(&anvil, Lie::Nothing).await];
         let mut rpcs = vec![honest[0].url.clone(), honest[1].url.clone()];
         rpcs.insert(place, liar.url.clone());
-        let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+        let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, 2, None);
         told.until("the start", |told| told.caught_up && told.everybody == 1).await;
         let a = somebody();
         chain.mint(OWNER, memes, a, 1).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_liar_about_the_head_does_not_keep_events_away() {
 /// Heads come from one that has nothing else to give: the others have, and nobody misses anything.
 #[tokio::test]
 async fn one_that_gives_no_events_does_not_keep_them_away() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     for lie in [Lie::RefusesLogs, Lie::ForeignLogs] {
         for (place, quorum, all) in [(0, 1, 2), (1, 2, 3), (0, 2, 3)] {
             let mut proxies = Vec::new();
@@ -122,7 +122,7 @@ async fn one_that_gives_no_events_does_not_keep_them_away() {
                 proxies.push(Proxy::start(&anvil, lie).await);
             }
             let rpcs: Vec<String> = proxies.iter().map(|proxy| proxy.url.clone()).collect();
-            let mut told = Listener::start(memes, &rpcs, &[], 100, quorum, None);
+            let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, quorum, None);
             told.until("the start", |told| told.caught_up && told.everybody == 1).await;
             let (a, b) = (somebody(), somebody());
             chain.mint(OWNER, memes, a, 1).await.unwrap();
@@ -139,10 +139,10 @@ async fn one_that_gives_no_events_does_not_keep_them_away() {
 /// With too few left who give events it is a gap, which ends when they do again.
 #[tokio::test]
 async fn as_many_as_must_agree_have_to_give_events() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     let poor = Proxy::start(&anvil, Lie::RefusesLogs).await;
     let rpcs = [anvil.url(), poor.url.clone()];
-    let mut told = Listener::start(memes, &rpcs, &[], 100, 2, None);
+    let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, 2, None);
     told.until("the start", |told| told.caught_up && told.everybody == 1).await;
     let a = somebody();
     chain.mint(OWNER, memes, a, 1).await.unwrap();
@@ -156,12 +156,12 @@ async fn as_many_as_must_agree_have_to_give_events() {
 /// One answer may have tens of megabytes, so there is never more than one of each provider.
 #[tokio::test]
 async fn events_of_one_block_after_the_other_are_asked_for() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     let slow = Lie::SlowLogs(Duration::from_millis(15));
     let proxies = [Proxy::start(&anvil, slow).await, Proxy::start(&anvil, slow).await];
     let rpcs = proxies.clone().map(|proxy| proxy.url);
     for quorum in [1, 2] {
-        let mut told = Listener::start(memes, &rpcs, &[], 100, quorum, None);
+        let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, quorum, None);
         told.until("the start", |told| told.caught_up && told.cursor.is_some()).await;
         let cursor = told.cursor;
         drop(told);
@@ -170,7 +170,7 @@ async fn events_of_one_block_after_the_other_are_asked_for() {
         chain.rpc("anvil_mine", json!(["0x1e"])).await.unwrap();
         chain.mint(OWNER, memes, late, 1).await.unwrap();
         let before = proxies[0].calls_of("eth_getLogs");
-        let mut told = Listener::start(memes, &rpcs, &[], 100, quorum, cursor);
+        let mut told = FollowerHarness::start(memes, &rpcs, &[], 100, quorum, cursor);
         told.until("caught up", |told| told.caught_up).await;
         assert!(told.touched.contains(&early) && told.touched.contains(&late));
         assert_eq!((told.everybody, told.gaps), (0, 0));
@@ -199,11 +199,11 @@ async fn ringing_without_end() -> String {
 
 #[tokio::test]
 async fn a_socket_that_rings_without_end_costs_few_calls_and_no_event() {
-    let (anvil, chain, memes) = town().await;
+    let (anvil, chain, memes) = fixture().await;
     let proxies = [Proxy::start(&anvil, Lie::Nothing).await, Proxy::start(&anvil, Lie::Nothing).await];
     let rpcs = proxies.clone().map(|proxy| proxy.url);
     let poll = Duration::from_secs(3);
-    let mut told = Listener::start(memes, &rpcs, &[ringing_without_end().await], 3000, 1, None);
+    let mut told = FollowerHarness::start(memes, &rpcs, &[ringing_without_end().await], 3000, 1, None);
     told.until("the start", |told| told.caught_up).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let calls = proxies.each_ref().map(Proxy::calls);
@@ -233,10 +233,10 @@ async fn a_socket_that_rings_without_end_costs_few_calls_and_no_event() {
 /// Nothing can be followed, and the socket rings: that is no reason to ask more often.
 #[tokio::test]
 async fn a_ringing_socket_does_not_hurry_who_fails() {
-    let (anvil, _, memes) = town().await;
+    let (anvil, _, memes) = fixture().await;
     let proxy = Proxy::start(&anvil, Lie::Nothing).await;
     let rpcs = [proxy.url.clone()];
-    let mut told = Listener::start(memes, &rpcs, &[ringing_without_end().await], 3000, 1, None);
+    let mut told = FollowerHarness::start(memes, &rpcs, &[ringing_without_end().await], 3000, 1, None);
     told.until("the start", |told| told.caught_up).await;
     drop(anvil);
     told.until("a gap", |told| told.gaps == 1).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use alloy::primitives::Address;
 use sentinel_proto::address::NodeAddress;
 use sentinel_proto::hub::HubClient;
-use sovereign_contracts::follower::{self, Followed, FollowerConfig, Inbox};
+use sovereign_contracts::follower::{self, ChangeAccumulator, FollowerConfig, WatchedContracts};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -231,15 +231,15 @@ pub(crate) async fn follower(
     reader: Arc<Reader>,
     access: &Access,
     store: &Store,
-) -> Result<(follower::Follower, Arc<Inbox>, Followed), StartError> {
+) -> Result<(follower::Follower, Arc<ChangeAccumulator>, WatchedContracts), StartError> {
     let ethereum = &config.ethereum;
-    let watched = Followed::from(access.watched_contracts());
+    let watched = WatchedContracts::from(access.watched_contracts());
     let follow = FollowerConfig {
         contracts: watched.clone(),
         ws_addrs: ethereum.ws_addrs.clone(),
         poll: ethereum.poll_interval,
     };
-    let inbox = Arc::new(Inbox::default());
+    let inbox = Arc::new(ChangeAccumulator::default());
     let cursor = store.ethereum_cursor().await?;
     Ok((follower::Follower::new(follow, reader, cursor, Arc::clone(&inbox)), inbox, watched))
 }
@@ -247,7 +247,7 @@ pub(crate) async fn follower(
 /// Follows Ethereum's events and re-evaluates the affected sessions, until `stop`.
 pub(crate) async fn follow_events(
     follower: follower::Follower,
-    inbox: Arc<Inbox>,
+    inbox: Arc<ChangeAccumulator>,
     enforcer: Arc<Enforcer>,
     stop: CancellationToken,
 ) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use alloy::primitives::FixedBytes;
-use sovereign_contracts::follower::Followed;
+use sovereign_contracts::follower::WatchedContracts;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,7 @@ pub(super) struct ReloadTargets {
     pub(super) access: Arc<Access>,
     pub(super) enforcer: Arc<Enforcer>,
     pub(super) governance: Governance,
-    pub(super) watched: Followed,
+    pub(super) watched: WatchedContracts,
     pub(super) rate: Arc<ClientRateLimiter>,
     pub(super) devices: Arc<RwLock<DeviceLimits>>,
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use alloy::primitives::Address;
-use sovereign_contracts::follower::{Cursor, Inbox, News};
+use sovereign_contracts::follower::{ChangeAccumulator, ChangeBatch, Cursor};
 use tokio_util::sync::CancellationToken;
 
 use super::Enforcer;
@@ -14,7 +14,7 @@ use crate::store::{SessionRecord, SessionState};
 impl Enforcer {
     /// Handles the changes that the event follower reports, until `stop`. Cached reads are distrusted until the
     /// follower reports that no event is missing.
-    pub async fn follow(self: Arc<Self>, inbox: Arc<Inbox>, stop: CancellationToken) {
+    pub async fn follow(self: Arc<Self>, inbox: Arc<ChangeAccumulator>, stop: CancellationToken) {
         self.access.set_distrusted(true);
         let listen = async {
             loop {
@@ -28,7 +28,7 @@ impl Enforcer {
         }
     }
 
-    fn apply_changes(&self, news: &News) {
+    fn apply_changes(&self, news: &ChangeBatch) {
         if news.gap {
             self.access.set_distrusted(true);
         }

@@ -14,7 +14,7 @@ use sentinel_proto::address::{AccountAddress, NodeAddress};
 use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
 use sentinel_proto::stub::{State, StubHub};
 use sovereign_contracts::dev::{Anvil, DevChain};
-use sovereign_contracts::follower::{Follower, FollowerConfig, Inbox};
+use sovereign_contracts::follower::{ChangeAccumulator, Follower, FollowerConfig};
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 use sovereign_gate::access::{Access, AccessConfig};
 use sovereign_gate::admission::sessions::Follower as SessionFollower;
@@ -223,7 +223,7 @@ impl Fixture {
             clock,
             foreign_peers: ForeignPeers::ShutOut,
         });
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(ChangeAccumulator::default());
         let follow = FollowerConfig {
             contracts: contracts.into(),
             ws_addrs: vec![format!("ws://127.0.0.1:{}", self.anvil.port())],

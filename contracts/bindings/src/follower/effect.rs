@@ -16,9 +16,9 @@ pub enum Effect {
 
 /// The addresses that events name, with the worst effect on each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Effects(HashMap<Address, Effect>);
+pub(super) struct AddressEffects(HashMap<Address, Effect>);
 
-impl Effects {
+impl AddressEffects {
     pub(super) fn note(&mut self, address: Address, effect: Effect) {
         let known = self.0.entry(address).or_insert(effect);
         *known = effect.max(*known);
@@ -37,7 +37,7 @@ impl Effects {
     }
 }
 
-impl Extend<(Address, Effect)> for Effects {
+impl Extend<(Address, Effect)> for AddressEffects {
     fn extend<T: IntoIterator<Item = (Address, Effect)>>(&mut self, effects: T) {
         for (address, effect) in effects {
             self.note(address, effect);
@@ -45,7 +45,7 @@ impl Extend<(Address, Effect)> for Effects {
     }
 }
 
-impl IntoIterator for Effects {
+impl IntoIterator for AddressEffects {
     type Item = (Address, Effect);
     type IntoIter = IntoIter<Address, Effect>;
 

@@ -8,7 +8,7 @@ use alloy::sol_types::SolEvent;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use super::effect::{Effect, Effects};
+use super::effect::{AddressEffects, Effect};
 use crate::delegate_registry::IDelegateRegistry::{DelegateAll, DelegateContract, DelegateERC1155};
 use crate::memes::IGallery::Transfer;
 use crate::memes::IMemes::{TransferBatch, TransferSingle};
@@ -18,7 +18,7 @@ use crate::nft_delegation::INFTDelegation::{
 };
 
 /// What is asked for, whoever emitted it.
-pub(super) const TOPICS: [B256; 11] = [
+pub(super) const WATCHED_TOPICS: [B256; 11] = [
     TransferSingle::SIGNATURE_HASH,
     TransferBatch::SIGNATURE_HASH,
     Transfer::SIGNATURE_HASH,
@@ -77,7 +77,7 @@ impl Log {
 /// provider wants.
 #[derive(Debug, Default)]
 pub(super) struct Logs {
-    effects: HashMap<Address, Effects>,
+    effects: HashMap<Address, AddressEffects>,
     block: Option<B256>,
     /// They are of several blocks, or one does not name its block.
     mixed: bool,
@@ -85,13 +85,13 @@ pub(super) struct Logs {
 
 impl Logs {
     /// Whether there is none of another block.
-    pub(super) fn are_of(&self, block: B256) -> bool {
+    pub(super) fn belong_to_block(&self, block: B256) -> bool {
         !self.mixed && self.block.is_none_or(|named| named == block)
     }
 
     /// Whom those of `contracts` touch.
-    pub(super) fn effects_of(mut self, contracts: &[Address]) -> Effects {
-        let mut all = Effects::default();
+    pub(super) fn effects_from(mut self, contracts: &[Address]) -> AddressEffects {
+        let mut all = AddressEffects::default();
         for effects in contracts.iter().filter_map(|contract| self.effects.remove(contract)) {
             all.extend(effects);
         }
@@ -248,16 +248,16 @@ mod tests {
         };
         let read = |list: Value| serde_json::from_value::<Logs>(list).unwrap();
         let logs = read(json!([told(C, Some(hash(1)), false, B), told(A, Some(hash(1)), false, C)]));
-        assert!(logs.are_of(hash(1)) && !logs.are_of(hash(2)));
-        let mut addresses: Vec<_> = logs.effects_of(&[C]).addresses().collect();
+        assert!(logs.belong_to_block(hash(1)) && !logs.belong_to_block(hash(2)));
+        let mut addresses: Vec<_> = logs.effects_from(&[C]).addresses().collect();
         addresses.sort_unstable();
         assert_eq!(addresses, [A, B], "another contract touches nobody");
-        assert!(read(json!([])).are_of(hash(7)), "none is of any block");
+        assert!(read(json!([])).belong_to_block(hash(7)), "none is of any block");
         for other in [Some(hash(2)), None] {
             let logs = read(json!([told(C, Some(hash(1)), false, B), told(C, other, true, B)]));
-            assert!(!logs.are_of(hash(1)) && !logs.are_of(hash(2)), "{other:?}");
+            assert!(!logs.belong_to_block(hash(1)) && !logs.belong_to_block(hash(2)), "{other:?}");
         }
-        assert_eq!(read(json!([told(C, None, true, B)])).effects_of(&[C]).len(), 0, "undone");
+        assert_eq!(read(json!([told(C, None, true, B)])).effects_from(&[C]).len(), 0, "undone");
         assert!(serde_json::from_value::<Logs>(json!([{ "address": A }])).is_err());
         assert!(serde_json::from_value::<Logs>(json!({})).is_err());
     }

@@ -10,31 +10,31 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::effect::Effects;
-use super::events::{Logs, TOPICS};
-use super::followed::Followed;
-use super::news::Cursor;
-use crate::reader::{RawError, Reader, common_blocks};
+use super::change_batch::Cursor;
+use super::effect::AddressEffects;
+use super::events::{Logs, WATCHED_TOPICS};
+use super::watched_contracts::WatchedContracts;
+use crate::reader::{Reader, SingleProviderError, common_blocks};
 
 /// One provider may take so long before the next one is asked.
-const ATTEMPT: Duration = Duration::from_millis(1500);
+const HEAD_REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Logs take longer than heads.
-const LOGS: Duration = Duration::from_secs(10);
+const LOGS_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A block that is full of transfers of one collection gives about half of this.
-const MOST_LOG_BYTES: usize = 32 << 20;
-const MOST_BLOCK_BYTES: usize = 4 << 20;
+const MAX_LOGS_RESPONSE_BYTES: usize = 32 << 20;
+const MAX_BLOCK_RESPONSE_BYTES: usize = 4 << 20;
 
 /// The part of a block's head that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Header {
+pub(super) struct BlockHeader {
     number: U64,
     hash: B256,
     parent_hash: B256,
     timestamp: U64,
 }
 
-impl Header {
+impl BlockHeader {
     pub(super) fn at(&self) -> Cursor {
         Cursor { number: self.number.to(), hash: self.hash }
     }
@@ -51,8 +51,8 @@ impl Header {
 
 /// Providers that are asked in one round, all of which say that they have the head.
 #[derive(Debug)]
-pub(super) struct Round {
-    pub(super) head: Header,
+pub(super) struct PollRound {
+    pub(super) head: BlockHeader,
     /// Whose events are read in it.
     pub(super) contracts: Arc<[Address]>,
     providers: Vec<usize>,
@@ -60,27 +60,27 @@ pub(super) struct Round {
 
 /// Asks the providers.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct BlockSource {
     reader: Arc<Reader>,
-    contracts: Followed,
+    contracts: WatchedContracts,
     /// Seen to be on the right chain since its last failure.
     checked: Vec<bool>,
     /// The one that is asked first.
     lead: usize,
 }
 
-impl Source {
-    pub(super) fn new(reader: Arc<Reader>, contracts: Followed) -> Self {
+impl BlockSource {
+    pub(super) fn new(reader: Arc<Reader>, contracts: WatchedContracts) -> Self {
         let checked = vec![false; reader.providers()];
         Self { reader, contracts, checked, lead: 0 }
     }
 
-    fn next_lead(&mut self) {
+    fn rotate_preferred(&mut self) {
         self.lead = (self.lead + 1) % self.checked.len().max(1);
     }
 
     /// Has another one lead if it has blocks after `told`, which the one that leads lacks; whether there is one.
-    pub(super) async fn lead_by_another(&mut self, told: Option<Cursor>) -> bool {
+    pub(super) async fn prefer_provider_ahead_of(&mut self, told: Option<Cursor>) -> bool {
         let (all, quorum) = (self.checked.len(), self.reader.config().quorum);
         let Some(told) = told.filter(|_| quorum == 1) else { return false };
         for index in (1..all).map(|step| (self.lead + step) % all).collect::<Vec<_>>() {
@@ -100,40 +100,45 @@ impl Source {
     }
 
     /// The one that leads told its newest block, and then gave no more.
-    pub(super) fn failed(&mut self) {
+    pub(super) fn report_failure(&mut self) {
         if self.reader.config().quorum == 1 {
             self.checked[self.lead] = false;
-            self.next_lead();
+            self.rotate_preferred();
         }
     }
 
     /// The newest block that as many providers have as must agree.
-    pub(super) async fn round(&mut self) -> Result<Round, String> {
-        let round = if self.reader.config().quorum == 1 { self.first().await } else { self.several().await }?;
+    pub(super) async fn round(&mut self) -> Result<PollRound, String> {
+        let round =
+            if self.reader.config().quorum == 1 { self.first().await } else { self.round_by_quorum().await }?;
         self.reader.saw_head(round.head.age());
         Ok(round)
     }
 
-    async fn first(&mut self) -> Result<Round, String> {
+    async fn first(&mut self) -> Result<PollRound, String> {
         let mut problems = Vec::new();
         for _ in 0..self.checked.len() {
             let index = self.lead;
             match head(&self.reader, index, self.checked[index]).await {
                 Ok(head) => {
                     self.checked[index] = true;
-                    return Ok(Round { head, contracts: self.contracts.now(), providers: vec![index] });
+                    return Ok(PollRound {
+                        head,
+                        contracts: self.contracts.snapshot(),
+                        providers: vec![index],
+                    });
                 }
                 Err(error) => {
                     self.checked[index] = false;
                     problems.push(error.to_string());
-                    self.next_lead();
+                    self.rotate_preferred();
                 }
             }
         }
         Err(problems.join("; "))
     }
 
-    async fn several(&mut self) -> Result<Round, String> {
+    async fn round_by_quorum(&mut self) -> Result<PollRound, String> {
         let asked = (0..self.checked.len()).map(|index| head(&self.reader, index, self.checked[index]));
         let answers = futures::future::join_all(asked).await;
         let (mut heads, mut problems) = (Vec::new(), Vec::new());
@@ -151,16 +156,16 @@ impl Source {
         let numbers: Vec<u64> = heads.iter().map(|(_, head)| head.at().number).collect();
         let mut problem = format!("no {quorum} of the newest blocks {numbers:?} are near each other");
         for target in common_blocks(numbers, quorum, max_lag) {
-            let having = |head: &Header| head.at().number >= target;
+            let having = |head: &BlockHeader| head.at().number >= target;
             let providers = heads.iter().filter(|(_, head)| having(head)).map(|(index, _)| *index).collect();
             let ahead = heads.iter().filter(|(_, head)| head.at().number > target);
             let ahead: Vec<usize> = ahead.map(|(index, _)| *index).collect();
             let here = heads.iter().map(|(_, head)| *head).filter(|head| head.at().number == target);
             let votes = here.collect();
-            match self.agreed(&ahead, target, votes).await {
+            match self.agree_on_block(&ahead, target, votes).await {
                 Ok(head) => {
                     not_too_old(&self.reader, "the block that providers agree on", &head)?;
-                    return Ok(Round { head, contracts: self.contracts.now(), providers });
+                    return Ok(PollRound { head, contracts: self.contracts.snapshot(), providers });
                 }
                 Err(why) => problem = why,
             }
@@ -169,19 +174,24 @@ impl Source {
     }
 
     /// A block by number, as those of the round who must agree have it.
-    pub(super) async fn header(&self, round: &Round, number: u64) -> Result<Header, String> {
-        self.agreed(&round.providers, number, Vec::new()).await
+    pub(super) async fn header(&self, round: &PollRound, number: u64) -> Result<BlockHeader, String> {
+        self.agree_on_block(&round.providers, number, Vec::new()).await
     }
 
     /// What as many as must agree have under this number, `votes` being what some have said already.
-    async fn agreed(&self, asked: &[usize], number: u64, mut votes: Vec<Header>) -> Result<Header, String> {
+    async fn agree_on_block(
+        &self,
+        asked: &[usize],
+        number: u64,
+        mut votes: Vec<BlockHeader>,
+    ) -> Result<BlockHeader, String> {
         let quorum = self.reader.config().quorum;
         let tag = json!(format!("{number:#x}"));
         let mut running: FuturesUnordered<_> =
             asked.iter().map(|&index| block(&self.reader, index, tag.clone())).collect();
         let mut problems = Vec::new();
         loop {
-            let equal = |one: &&Header| votes.iter().filter(|other| other == one).count() >= quorum;
+            let equal = |one: &&BlockHeader| votes.iter().filter(|other| other == one).count() >= quorum;
             if let Some(header) = votes.iter().find(equal) {
                 return Ok(*header);
             }
@@ -196,7 +206,7 @@ impl Source {
     }
 
     /// Whether anybody still has this block.
-    pub(super) async fn knows(&self, at: Cursor) -> bool {
+    pub(super) async fn has_block(&self, at: Cursor) -> bool {
         let tag = json!(format!("{:#x}", at.number));
         let asked = (0..self.checked.len()).map(|index| block(&self.reader, index, tag.clone()));
         let mut answers: FuturesUnordered<_> = asked.collect();
@@ -215,17 +225,21 @@ impl Source {
 
     /// Whom the events of one block touch. A provider that does not know the block refuses, where it would tell of
     /// no events if it were asked by number.
-    pub(super) async fn touched_in_block(&self, round: &Round, block: B256) -> Result<Effects, RawError> {
+    pub(super) async fn touched_in_block(
+        &self,
+        round: &PollRound,
+        block: B256,
+    ) -> Result<AddressEffects, SingleProviderError> {
         self.touched(round, json!({ "blockHash": block }), Some(block)).await
     }
 
     /// The same for a range of blocks, so old that everybody has them.
     pub(super) async fn touched_in_range(
         &self,
-        round: &Round,
+        round: &PollRound,
         from: u64,
         to: u64,
-    ) -> Result<Effects, RawError> {
+    ) -> Result<AddressEffects, SingleProviderError> {
         let range = json!({ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") });
         self.touched(round, range, None).await
     }
@@ -234,16 +248,16 @@ impl Source {
     /// whoever gives no events keeps nobody waiting.
     async fn touched(
         &self,
-        round: &Round,
+        round: &PollRound,
         mut filter: Value,
         block: Option<B256>,
-    ) -> Result<Effects, RawError> {
+    ) -> Result<AddressEffects, SingleProviderError> {
         filter["address"] = json!(&*round.contracts);
-        filter["topics"] = json!([TOPICS]);
+        filter["topics"] = json!([WATCHED_TOPICS]);
         let quorum = self.reader.config().quorum;
         let asked = round.providers.iter().map(|&index| self.touched_as(index, round, &filter, block));
         let mut running: FuturesUnordered<_> = asked.collect();
-        let (mut all, mut answers, mut problems) = (Effects::default(), 0, Vec::new());
+        let (mut all, mut answers, mut problems) = (AddressEffects::default(), 0, Vec::new());
         while answers < quorum && problems.len() + quorum <= round.providers.len() {
             match running.next().await {
                 Some(Ok(touched)) => {
@@ -257,41 +271,43 @@ impl Source {
         if answers >= quorum {
             return Ok(all);
         }
-        let too_large = problems.iter().find(|problem| matches!(problem, RawError::TooLarge(_)));
+        let too_large = problems.iter().find(|problem| matches!(problem, SingleProviderError::TooLarge(_)));
         let texts = || problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        Err(too_large.cloned().unwrap_or_else(|| RawError::Failed(texts())))
+        Err(too_large.cloned().unwrap_or_else(|| SingleProviderError::Failed(texts())))
     }
 
     /// As one provider says.
     async fn touched_as(
         &self,
         index: usize,
-        round: &Round,
+        round: &PollRound,
         filter: &Value,
         block: Option<B256>,
-    ) -> Result<Effects, RawError> {
-        let deadline = Instant::now() + LOGS;
-        let logs: Logs =
-            self.reader.ask_one(index, "eth_getLogs", json!([filter]), MOST_LOG_BYTES, deadline).await?;
-        if block.is_some_and(|block| !logs.are_of(block)) {
+    ) -> Result<AddressEffects, SingleProviderError> {
+        let deadline = Instant::now() + LOGS_REQUEST_TIMEOUT;
+        let logs: Logs = self
+            .reader
+            .call_provider(index, "eth_getLogs", json!([filter]), MAX_LOGS_RESPONSE_BYTES, deadline)
+            .await?;
+        if block.is_some_and(|block| !logs.belong_to_block(block)) {
             let text = format!("provider {}: events of another block than asked for", index + 1);
-            return Err(RawError::Failed(text));
+            return Err(SingleProviderError::Failed(text));
         }
-        Ok(logs.effects_of(&round.contracts))
+        Ok(logs.effects_from(&round.contracts))
     }
 }
 
-async fn head(reader: &Reader, index: usize, checked: bool) -> Result<Header, RawError> {
+async fn head(reader: &Reader, index: usize, checked: bool) -> Result<BlockHeader, SingleProviderError> {
     if !checked {
-        reader.check_chain(index, Instant::now() + ATTEMPT).await?;
+        reader.check_chain(index, Instant::now() + HEAD_REQUEST_TIMEOUT).await?;
     }
     let head = block(reader, index, json!("latest")).await?;
     not_too_old(reader, &format!("provider {}: its latest block", index + 1), &head)
-        .map_err(RawError::Failed)?;
+        .map_err(SingleProviderError::Failed)?;
     Ok(head)
 }
 
-fn not_too_old(reader: &Reader, what: &str, head: &Header) -> Result<(), String> {
+fn not_too_old(reader: &Reader, what: &str, head: &BlockHeader) -> Result<(), String> {
     let oldest = reader.config().max_head_age;
     if oldest.is_zero() || head.age() <= oldest {
         return Ok(());
@@ -299,9 +315,10 @@ fn not_too_old(reader: &Reader, what: &str, head: &Header) -> Result<(), String>
     Err(format!("{what} is {} s old", head.age().as_secs()))
 }
 
-async fn block(reader: &Reader, index: usize, tag: Value) -> Result<Header, RawError> {
-    let (params, deadline) = (json!([tag, false]), Instant::now() + ATTEMPT);
-    let header: Option<Header> =
-        reader.ask_one(index, "eth_getBlockByNumber", params, MOST_BLOCK_BYTES, deadline).await?;
-    header.ok_or_else(|| RawError::Failed(format!("provider {}: has no such block", index + 1)))
+async fn block(reader: &Reader, index: usize, tag: Value) -> Result<BlockHeader, SingleProviderError> {
+    let (params, deadline) = (json!([tag, false]), Instant::now() + HEAD_REQUEST_TIMEOUT);
+    let header: Option<BlockHeader> = reader
+        .call_provider(index, "eth_getBlockByNumber", params, MAX_BLOCK_RESPONSE_BYTES, deadline)
+        .await?;
+    header.ok_or_else(|| SingleProviderError::Failed(format!("provider {}: has no such block", index + 1)))
 }

@@ -42,7 +42,7 @@ impl ReadError {
 
 /// Why one provider's answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum AskError {
+pub(super) enum ProviderError {
     #[error("no answer in time")]
     Timeout,
     #[error("connection: {0}")]
@@ -69,7 +69,7 @@ pub(super) enum AskError {
     Resting(String),
 }
 
-impl AskError {
+impl ProviderError {
     /// Label of the outcome for metrics.
     pub(super) fn outcome(&self) -> &'static str {
         match self {

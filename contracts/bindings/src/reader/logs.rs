@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::error::AskError;
+use super::error::ProviderError;
 use super::provider::Provider;
 use super::{ReadError, Reader};
 
@@ -63,12 +63,12 @@ impl LogFilter {
 }
 
 impl Provider {
-    async fn logs(&self, filter: &LogFilter, deadline: Instant) -> Result<Vec<Log>, AskError> {
+    async fn logs(&self, filter: &LogFilter, deadline: Instant) -> Result<Vec<Log>, ProviderError> {
         let logs: Vec<Log> = self.exchange("eth_getLogs", filter.params(), deadline).await?;
         if logs.iter().all(|log| filter.admits(log)) {
             Ok(logs)
         } else {
-            Err(AskError::Malformed("events that were not asked for"))
+            Err(ProviderError::Malformed("events that were not asked for"))
         }
     }
 }

@@ -4,20 +4,20 @@
 //! hash, so every answer names the state that it comes from. With a quorum of 1 the providers are asked in order;
 //! with K, all are asked and K answers must be equal byte for byte, block included.
 
+mod agreed_heads;
 mod call;
+mod call_batcher;
 mod config;
 mod error;
 mod health;
 mod logs;
-mod newest;
 mod observer;
-mod pace;
 mod provider;
 mod query;
+mod rate_limiter;
 mod raw;
 mod rpc;
 mod strategy;
-mod together;
 mod wire;
 
 use std::sync::Arc;
@@ -32,22 +32,22 @@ pub use error::ReadError;
 pub use health::ProviderStatus;
 pub use logs::{Log, LogFilter};
 pub use observer::{Observer, Unobserved};
-pub(crate) use raw::RawError;
+pub(crate) use raw::SingleProviderError;
 pub(crate) use strategy::common_blocks;
 
-use newest::Newest;
+use agreed_heads::AgreedHeads;
+use call_batcher::CallBatcher;
 use provider::Provider;
 use query::{Answer, Query};
-use together::Together;
 
 /// Asks Ethereum.
 pub struct Reader {
     config: ReaderConfig,
     providers: Vec<Provider>,
     observer: Arc<dyn Observer>,
-    together: Together,
+    together: CallBatcher,
     /// With a quorum.
-    newest: Newest,
+    newest: AgreedHeads,
 }
 
 impl std::fmt::Debug for Reader {
@@ -65,8 +65,8 @@ impl Reader {
         let urls = config.urls()?;
         let provider = |url| Provider::new(url, http.clone(), &config, Arc::clone(&observer));
         let providers = urls.into_iter().map(provider).collect();
-        let together = Together::new(&config);
-        Ok(Self { config, providers, observer, together, newest: Newest::default() })
+        let together = CallBatcher::new(&config);
+        Ok(Self { config, providers, observer, together, newest: AgreedHeads::default() })
     }
 
     /// What this reader was told.
@@ -124,7 +124,7 @@ impl Reader {
         let query = Query::aggregate(&self.config, &[]);
         let deadline = self.deadline();
         let stale = self.providers.iter().filter(|provider| !provider.answered_within(fresh));
-        futures::future::join_all(stale.map(|provider| provider.ask(&query, At::Latest, deadline))).await;
+        futures::future::join_all(stale.map(|provider| provider.query(&query, At::Latest, deadline))).await;
     }
 
     /// What is known of each provider, without asking.

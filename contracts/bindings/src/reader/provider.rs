@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::call::At;
 use super::config::label;
-use super::error::AskError;
-use super::health::{Health, ProviderStatus};
+use super::error::ProviderError;
+use super::health::{ProviderHealth, ProviderStatus};
 use super::observer::Observer;
 use super::query::{Answer, Query};
 use super::{ReaderConfig, rpc};
@@ -27,7 +27,7 @@ pub(super) struct Provider {
     max_response: usize,
     max_head_age: Duration,
     observer: Arc<dyn Observer>,
-    health: Mutex<Health>,
+    health: Mutex<ProviderHealth>,
 }
 
 impl Provider {
@@ -45,20 +45,29 @@ impl Provider {
     }
 
     /// Asks, unless it rests. Every answer that counts names the right chain and a block that is not too old.
-    pub(super) async fn ask(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, AskError> {
+    pub(super) async fn query(
+        &self,
+        query: &Query<'_>,
+        at: At,
+        deadline: Instant,
+    ) -> Result<Answer, ProviderError> {
         self.admit()?;
         let answer = self.confirmed(query, at, deadline).await;
         self.remember(&answer);
         answer
     }
 
-    fn admit(&self) -> Result<(), AskError> {
+    fn admit(&self) -> Result<(), ProviderError> {
         let mut health = self.health();
-        if health.admit(Instant::now()) { Ok(()) } else { Err(AskError::Resting(health.trouble())) }
+        if health.allow_request(Instant::now()) {
+            Ok(())
+        } else {
+            Err(ProviderError::Resting(health.trouble()))
+        }
     }
 
     /// Until the chain is known it is asked for beside the call, not before it, which would take twice the time.
-    async fn confirmed(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, AskError> {
+    async fn confirmed(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, ProviderError> {
         let call = self.eth_call(query, at, deadline);
         if self.health().chain_checked {
             return call.await;
@@ -66,12 +75,12 @@ impl Provider {
         let (answer, chain) = tokio::join!(call, self.exchange::<_, U64>("eth_chainId", json!([]), deadline));
         let chain = chain?.to::<u64>();
         if chain != self.chain_id {
-            return Err(AskError::WrongChain(chain));
+            return Err(ProviderError::WrongChain(chain));
         }
         answer
     }
 
-    async fn eth_call(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, AskError> {
+    async fn eth_call(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, ProviderError> {
         let block = match at {
             At::Latest => "latest".to_owned(),
             At::Finalized => "finalized".to_owned(),
@@ -83,19 +92,19 @@ impl Provider {
             call["to"] = json!(to);
         }
         let answer = query.parse(self.exchange("eth_call", json!([call, block]), deadline).await?)?;
-        self.judge(answer, at)
+        self.validate(answer, at)
     }
 
-    fn judge(&self, answer: Answer, at: At) -> Result<Answer, AskError> {
+    fn validate(&self, answer: Answer, at: At) -> Result<Answer, ProviderError> {
         if answer.chain_id != self.chain_id {
-            return Err(AskError::WrongChain(answer.chain_id));
+            return Err(ProviderError::WrongChain(answer.chain_id));
         }
         if matches!(at, At::Block(number) if number != answer.block.number) {
-            return Err(AskError::Malformed("answers for another block"));
+            return Err(ProviderError::Malformed("answers for another block"));
         }
         let age = answer.block.age();
         if at == At::Latest && !self.max_head_age.is_zero() && age > self.max_head_age {
-            return Err(AskError::Behind(format!("its latest block is {} s old", age.as_secs())));
+            return Err(ProviderError::Behind(format!("its latest block is {} s old", age.as_secs())));
         }
         Ok(answer)
     }
@@ -104,7 +113,7 @@ impl Provider {
         &self,
         contracts: &[Address],
         deadline: Instant,
-    ) -> Result<Vec<Address>, AskError> {
+    ) -> Result<Vec<Address>, ProviderError> {
         let codes = contracts
             .iter()
             .map(|contract| self.exchange::<_, Bytes>("eth_getCode", json!([contract, "latest"]), deadline));
@@ -117,7 +126,7 @@ impl Provider {
         method: &'static str,
         params: P,
         deadline: Instant,
-    ) -> Result<R, AskError>
+    ) -> Result<R, ProviderError>
     where
         P: Serialize + Sync,
         R: DeserializeOwned,
@@ -132,34 +141,34 @@ impl Provider {
         params: P,
         limit: usize,
         deadline: Instant,
-    ) -> Result<R, AskError>
+    ) -> Result<R, ProviderError>
     where
         P: Serialize + Sync,
         R: DeserializeOwned,
     {
         let started = Instant::now();
-        let mut told = Told { provider: self, method, started, outcome: "cancelled" };
+        let mut told = ObserverGuard { provider: self, method, started, outcome: "cancelled" };
         let answered = rpc::exchange(&self.http, &self.url, method, params, limit);
         let result = within(deadline, answered).await.and_then(|raw| {
-            serde_json::from_str(raw.get()).map_err(|_| AskError::Malformed("result of the wrong type"))
+            serde_json::from_str(raw.get()).map_err(|_| ProviderError::Malformed("result of the wrong type"))
         });
-        told.outcome = result.as_ref().map_or_else(AskError::outcome, |_| "ok");
+        told.outcome = result.as_ref().map_or_else(ProviderError::outcome, |_| "ok");
         result
     }
 
-    fn remember(&self, answer: &Result<Answer, AskError>) {
+    fn remember(&self, answer: &Result<Answer, ProviderError>) {
         let now = Instant::now();
         match answer {
-            Ok(answer) => self.health().succeeded(now, answer.block),
+            Ok(answer) => self.health().record_success(now, answer.block),
             // What the chain makes of a call says nothing against who told it.
-            Err(AskError::Execution(_)) => {}
+            Err(ProviderError::Execution(_)) => {}
             Err(error) => {
                 let grave = matches!(
                     error,
-                    AskError::WrongChain(_) | AskError::NoAggregator(_) | AskError::Behind(_)
+                    ProviderError::WrongChain(_) | ProviderError::NoAggregator(_) | ProviderError::Behind(_)
                 );
                 tracing::debug!(provider = %self.label, %error, "Ethereum provider failed");
-                self.health().failed(now, error.to_string(), grave);
+                self.health().record_failure(now, error.to_string(), grave);
             }
         }
     }
@@ -170,15 +179,15 @@ impl Provider {
         head.filter(|(_, seen)| seen.elapsed() <= age).map(|(block, _)| block.number)
     }
 
-    pub(super) fn set_behind(&self, number: u64, reference: u64) -> AskError {
-        let error = AskError::Behind(format!("at block {number} when others are at {reference}"));
-        self.health().failed(Instant::now(), error.to_string(), true);
+    pub(super) fn set_behind(&self, number: u64, reference: u64) -> ProviderError {
+        let error = ProviderError::Behind(format!("at block {number} when others are at {reference}"));
+        self.health().record_failure(Instant::now(), error.to_string(), true);
         error
     }
 
     /// Another one answered first, although this one was asked long before.
     pub(super) fn set_slow(&self) {
-        self.health().failed(Instant::now(), "slower than the others".to_owned(), false);
+        self.health().record_failure(Instant::now(), "slower than the others".to_owned(), false);
     }
 
     pub(super) fn answered_within(&self, age: Duration) -> bool {
@@ -186,7 +195,7 @@ impl Provider {
         health.chain_checked && health.head.is_some_and(|(_, seen)| seen.elapsed() <= age)
     }
 
-    pub(super) fn complaint(&self, error: &AskError) -> String {
+    pub(super) fn complaint(&self, error: &ProviderError) -> String {
         format!("{}: {error}", self.label)
     }
 
@@ -200,7 +209,7 @@ impl Provider {
         }
     }
 
-    fn health(&self) -> MutexGuard<'_, Health> {
+    fn health(&self) -> MutexGuard<'_, ProviderHealth> {
         // The state is plain numbers, whole at every moment.
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,20 +217,20 @@ impl Provider {
 
 async fn within<T>(
     deadline: Instant,
-    work: impl Future<Output = Result<T, AskError>>,
-) -> Result<T, AskError> {
-    timeout_at(deadline, work).await.unwrap_or(Err(AskError::Timeout))
+    work: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    timeout_at(deadline, work).await.unwrap_or(Err(ProviderError::Timeout))
 }
 
 /// Tells the observer once, also when the call is dropped.
-struct Told<'a> {
+struct ObserverGuard<'a> {
     provider: &'a Provider,
     method: &'static str,
     started: Instant,
     outcome: &'static str,
 }
 
-impl Drop for Told<'_> {
+impl Drop for ObserverGuard<'_> {
     fn drop(&mut self) {
         let provider = self.provider;
         provider.observer.call_ended(&provider.label, self.method, self.outcome, self.started.elapsed());

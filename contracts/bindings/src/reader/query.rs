@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 
 use super::call::{Block, Request, Snapshot};
-use super::error::AskError;
+use super::error::ProviderError;
 use super::{ReaderConfig, wire};
 
 /// An `eth_call`, not yet said to whom.
@@ -44,11 +44,11 @@ impl<'a> Query<'a> {
     }
 
     /// Takes an answer apart. One that is not whole does not count, so that another provider may be asked.
-    pub(super) fn parse(&self, bytes: Bytes) -> Result<Answer, AskError> {
+    pub(super) fn parse(&self, bytes: Bytes) -> Result<Answer, ProviderError> {
         if bytes.is_empty() {
-            return Err(self.to.map_or(AskError::Malformed("empty"), AskError::NoAggregator));
+            return Err(self.to.map_or(ProviderError::Malformed("empty"), ProviderError::NoAggregator));
         }
-        let malformed = AskError::Malformed("wrong shape");
+        let malformed = ProviderError::Malformed("wrong shape");
         let (words, parts) = match self.expected {
             Expected::Snapshots(requests) => wire::decode(&bytes, requests).ok_or(malformed)?,
             Expected::Verdict => (wire::words::<5>(&bytes).ok_or(malformed)?, Vec::new()),
@@ -56,7 +56,7 @@ impl<'a> Query<'a> {
         let [verdict, chain_id, number, timestamp, parent] = words;
         let known = (small(verdict), small(chain_id), small(number), small(timestamp));
         let (Some(verdict @ (0 | 1)), Some(chain_id), Some(number), Some(timestamp)) = known else {
-            return Err(AskError::Malformed("number out of range"));
+            return Err(ProviderError::Malformed("number out of range"));
         };
         let block = Block { number, timestamp, parent };
         let snapshot = |wire::Part { results, fragile }| Snapshot { block, results, fragile };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::ReadError;
-use super::error::AskError;
+use super::error::ProviderError;
 
 const ID: u64 = 1;
 /// Longest part of a provider's message that goes into ours.
@@ -62,64 +62,65 @@ pub(super) async fn exchange<P: Serialize + Sync>(
     method: &str,
     params: P,
     limit: usize,
-) -> Result<Box<RawValue>, AskError> {
+) -> Result<Box<RawValue>, ProviderError> {
     let call = Call { jsonrpc: "2.0", id: ID, method, params };
     let response = http.post(url.clone()).json(&call).send().await.map_err(network)?;
     match response.status() {
         StatusCode::OK => {}
-        StatusCode::TOO_MANY_REQUESTS => return Err(AskError::RateLimited),
+        StatusCode::TOO_MANY_REQUESTS => return Err(ProviderError::RateLimited),
         // Some servers put a JSON-RPC error behind another status; its text would be of no use here.
-        status => return Err(AskError::Status(status.as_u16())),
+        status => return Err(ProviderError::Status(status.as_u16())),
     }
     let body = bounded(response, limit).await?;
     parse(&body)
 }
 
-async fn bounded(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, AskError> {
+async fn bounded(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, ProviderError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
-        return Err(AskError::TooLarge);
+        return Err(ProviderError::TooLarge);
     }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(network)? {
         if body.len() + chunk.len() > limit {
-            return Err(AskError::TooLarge);
+            return Err(ProviderError::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-fn parse(body: &[u8]) -> Result<Box<RawValue>, AskError> {
-    let reply: Reply<'_> = serde_json::from_slice(body).map_err(|_| AskError::Malformed("not JSON-RPC"))?;
+fn parse(body: &[u8]) -> Result<Box<RawValue>, ProviderError> {
+    let reply: Reply<'_> =
+        serde_json::from_slice(body).map_err(|_| ProviderError::Malformed("not JSON-RPC"))?;
     if reply.id != ID {
-        return Err(AskError::Malformed("answers another question"));
+        return Err(ProviderError::Malformed("answers another question"));
     }
     match (reply.result, reply.error) {
         (Some(result), None) => Ok(result.to_owned()),
         (_, Some(refusal)) => Err(classify(refusal.code, &refusal.message)),
-        (None, None) => Err(AskError::Malformed("neither result nor error")),
+        (None, None) => Err(ProviderError::Malformed("neither result nor error")),
     }
 }
 
 /// Servers agree on few codes, so words count too.
-fn classify(code: i64, message: &str) -> AskError {
+fn classify(code: i64, message: &str) -> ProviderError {
     let lower = message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let text: String = message.chars().filter(|c| !c.is_control()).take(MESSAGE_LIMIT).collect();
     if code == 3 || says(&["revert", "out of gas", "outofgas", "intrinsic gas", "gas required exceeds"]) {
-        AskError::Execution(text)
+        ProviderError::Execution(text)
     } else if matches!(code, 429 | -32005 | -32029) || says(&["rate limit", "too many requests"]) {
-        AskError::RateLimited
+        ProviderError::RateLimited
     } else {
-        AskError::Rpc { code, message: text }
+        ProviderError::Rpc { code, message: text }
     }
 }
 
 /// The URL stays out: it may hold a key.
-fn network(error: reqwest::Error) -> AskError {
+fn network(error: reqwest::Error) -> ProviderError {
     if error.is_timeout() {
-        return AskError::Timeout;
+        return ProviderError::Timeout;
     }
     let error = error.without_url();
     let mut text = error.to_string();
@@ -128,7 +129,7 @@ fn network(error: reqwest::Error) -> AskError {
         text = inner.to_string();
         source = inner.source();
     }
-    AskError::Network(text.chars().take(MESSAGE_LIMIT).collect())
+    ProviderError::Network(text.chars().take(MESSAGE_LIMIT).collect())
 }
 
 #[cfg(test)]
@@ -148,21 +149,21 @@ mod tests {
             r#"{"id":1,"result":"0x","result":"0x01"}"#,
             r#"{"id":1,"result":"0x"} trailing"#,
         ] {
-            assert!(matches!(read(bad), Err(AskError::Malformed(_))), "{bad}");
+            assert!(matches!(read(bad), Err(ProviderError::Malformed(_))), "{bad}");
         }
         assert!(matches!(
             read(r#"{"id":1,"result":"0x","error":{"code":-32000,"message":"header not found"}}"#),
-            Err(AskError::Rpc { code: -32000, .. })
+            Err(ProviderError::Rpc { code: -32000, .. })
         ));
     }
 
     #[test]
     fn errors_are_told_apart() {
-        assert!(matches!(classify(3, "execution reverted"), AskError::Execution(_)));
-        assert!(matches!(classify(-32000, "Out of gas: limit reached"), AskError::Execution(_)));
-        assert_eq!(classify(-32005, "daily request count exceeded"), AskError::RateLimited);
-        assert_eq!(classify(-32000, "Too Many Requests"), AskError::RateLimited);
-        let AskError::Rpc { message, .. } = classify(1, &"\u{7}x".repeat(1000)) else { panic!() };
+        assert!(matches!(classify(3, "execution reverted"), ProviderError::Execution(_)));
+        assert!(matches!(classify(-32000, "Out of gas: limit reached"), ProviderError::Execution(_)));
+        assert_eq!(classify(-32005, "daily request count exceeded"), ProviderError::RateLimited);
+        assert_eq!(classify(-32000, "Too Many Requests"), ProviderError::RateLimited);
+        let ProviderError::Rpc { message, .. } = classify(1, &"\u{7}x".repeat(1000)) else { panic!() };
         assert_eq!(message, "x".repeat(MESSAGE_LIMIT));
     }
 }

@@ -10,19 +10,20 @@ pub(super) use quorum::quorum;
 
 use super::ReadError;
 use super::config::ReaderConfig;
-use super::error::AskError;
+use super::error::ProviderError;
 use super::provider::Provider;
 
 /// What is told when nobody gave an answer that counts. A cause that an operator must mend comes first.
-fn failure(config: &ReaderConfig, failed: &[(&Provider, AskError)]) -> ReadError {
-    let all =
-        |wanted: fn(&AskError) -> bool| !failed.is_empty() && failed.iter().all(|(_, error)| wanted(error));
+fn failure(config: &ReaderConfig, failed: &[(&Provider, ProviderError)]) -> ReadError {
+    let all = |wanted: fn(&ProviderError) -> bool| {
+        !failed.is_empty() && failed.iter().all(|(_, error)| wanted(error))
+    };
     let text = || failed.iter().map(|(who, error)| who.complaint(error)).collect::<Vec<_>>().join("; ");
-    if all(|error| matches!(error, AskError::NoAggregator(_))) {
+    if all(|error| matches!(error, ProviderError::NoAggregator(_))) {
         ReadError::NoAggregator(config.aggregator)
-    } else if all(|error| matches!(error, AskError::Execution(_))) {
+    } else if all(|error| matches!(error, ProviderError::Execution(_))) {
         ReadError::Execution(text())
-    } else if all(|error| matches!(error, AskError::Timeout)) {
+    } else if all(|error| matches!(error, ProviderError::Timeout)) {
         ReadError::Timeout(text())
     } else {
         ReadError::Unavailable(text())

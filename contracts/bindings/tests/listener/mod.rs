@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use alloy::primitives::{Address, U256, address};
 use alloy::sol;
 use sovereign_contracts::dev::{Anvil, DevChain};
-use sovereign_contracts::follower::{Cursor, Followed, Follower, FollowerConfig, Inbox};
+use sovereign_contracts::follower::{ChangeAccumulator, Cursor, Follower, FollowerConfig, WatchedContracts};
 use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
 use sovereign_contracts::{delegate_registry, nft_delegation};
 use tokio::task::AbortHandle;
@@ -21,9 +21,9 @@ sol! {
 }
 
 /// A follower and what it told.
-pub(crate) struct Listener {
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) contracts: Followed,
+pub(crate) struct FollowerHarness {
+    pub(crate) inbox: Arc<ChangeAccumulator>,
+    pub(crate) contracts: WatchedContracts,
     task: AbortHandle,
     pub(crate) touched: BTreeSet<Address>,
     pub(crate) blocks: BTreeMap<Address, u64>,
@@ -34,13 +34,13 @@ pub(crate) struct Listener {
     pub(crate) cursor: Option<Cursor>,
 }
 
-impl Drop for Listener {
+impl Drop for FollowerHarness {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Listener {
+impl FollowerHarness {
     pub(crate) fn start(
         memes: Address,
         rpcs: &[String],
@@ -52,10 +52,11 @@ impl Listener {
         let config =
             ReaderConfig { rpc_addrs: rpcs.to_vec(), chain_id: 31337, quorum, ..ReaderConfig::default() };
         let reader = Arc::new(Reader::new(config, Arc::new(Unobserved)).unwrap());
-        let contracts = Followed::from(vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL]);
+        let contracts =
+            WatchedContracts::from(vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL]);
         let poll = Duration::from_millis(poll);
         let config = FollowerConfig { contracts: contracts.clone(), ws_addrs: ws.to_vec(), poll };
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(ChangeAccumulator::default());
         let follower = Follower::new(config, reader, cursor, Arc::clone(&inbox));
         Self {
             inbox,
@@ -93,7 +94,7 @@ impl Listener {
     }
 }
 
-pub(crate) async fn town() -> (Anvil, DevChain, Address) {
+pub(crate) async fn fixture() -> (Anvil, DevChain, Address) {
     let (anvil, chain) = Anvil::start_with_stand_ins(&[]).await.unwrap();
     let memes = chain.deploy_memes(OWNER, 2).await.unwrap();
     (anvil, chain, memes)

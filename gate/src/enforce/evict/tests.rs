@@ -66,7 +66,7 @@ async fn let_back(evictor: &Evictor, looked_at: SessionRecord) -> Result<Restore
 }
 
 /// A live session, as it was looked at before anything happened to it.
-async fn house(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
+async fn fixture(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
     let store = Store::open(home).await.unwrap();
     let record = session(1, 1, None);
     store.record_session(record.clone(), Vec::new()).await.unwrap();
@@ -79,7 +79,7 @@ async fn house(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
 #[tokio::test]
 async fn does_not_restore_session_dropped_since_decision() {
     let home = tempfile::tempdir().unwrap();
-    let (tunnel, evictor, looked) = house(home.path()).await;
+    let (tunnel, evictor, looked) = fixture(home.path()).await;
     let now = |evictor: &Evictor| (*evictor.store.session(1).unwrap()).clone();
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     assert!(matches!(let_back(&evictor, looked.clone()).await, Err(RestoreError::Changed)), "it was in then");
@@ -104,7 +104,7 @@ async fn does_not_restore_session_dropped_since_decision() {
 async fn evict_all_includes_session_being_restored() {
     for (cause, live) in [(EvictionCause::Dropped, 1), (EvictionCause::Lockdown, 1)] {
         let home = tempfile::tempdir().unwrap();
-        let (tunnel, evictor, _) = house(home.path()).await;
+        let (tunnel, evictor, _) = fixture(home.path()).await;
         evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
         let out = (*evictor.store.session(1).unwrap()).clone();
         tunnel.slow.store(true, Ordering::SeqCst);
@@ -125,7 +125,7 @@ async fn evict_all_includes_session_being_restored() {
 #[tokio::test]
 async fn evicted_sessions_keep_cause_unless_dropped_for_good() {
     let home = tempfile::tempdir().unwrap();
-    let (_, evictor, _) = house(home.path()).await;
+    let (_, evictor, _) = fixture(home.path()).await;
     let cause = || evictor.store.session(1).unwrap().cause;
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     for (all, stays) in [
@@ -143,7 +143,7 @@ async fn evicted_sessions_keep_cause_unless_dropped_for_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn finishes_eviction_whose_caller_left() {
     let home = tempfile::tempdir().unwrap();
-    let (tunnel, evictor, _) = house(home.path()).await;
+    let (tunnel, evictor, _) = fixture(home.path()).await;
     let evictor = Arc::new(evictor);
     let finishing = Arc::clone(&evictor);
     let finish = tokio::spawn(async move { finishing.retry_unfinished().await });
@@ -164,7 +164,7 @@ async fn finishes_eviction_whose_caller_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unrecorded_eviction_prevents_restore() {
     let home = tempfile::tempdir().unwrap();
-    let (tunnel, evictor, looked) = house(home.path()).await;
+    let (tunnel, evictor, looked) = fixture(home.path()).await;
     let locker = rusqlite::Connection::open(home.path().join("gate.db")).unwrap();
     locker.execute_batch("BEGIN IMMEDIATE").unwrap();
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
@@ -190,7 +190,7 @@ async fn unrecorded_eviction_prevents_restore() {
 #[tokio::test(flavor = "multi_thread")]
 async fn eviction_does_not_wait_for_silent_node() {
     let home = tempfile::tempdir().unwrap();
-    let (_, evictor, _) = house(home.path()).await;
+    let (_, evictor, _) = fixture(home.path()).await;
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     let out = (*evictor.store.session(1).unwrap()).clone();
     evictor.store.record_session(session(2, 2, None), Vec::new()).await.unwrap();
@@ -211,7 +211,7 @@ async fn eviction_does_not_wait_for_silent_node() {
 #[tokio::test]
 async fn rejects_update_decided_before_basis_change() {
     let home = tempfile::tempdir().unwrap();
-    let (_, evictor, looked) = house(home.path()).await;
+    let (_, evictor, looked) = fixture(home.path()).await;
     let moved = SessionRecord { wallet: session(0, 9, None).wallet, ..looked.clone() };
     evictor.update(&looked, moved.clone()).await.unwrap();
     assert_eq!(evictor.take_rebased_sessions().await, BTreeSet::from([1]));
@@ -224,7 +224,7 @@ async fn rejects_update_decided_before_basis_change() {
 #[tokio::test]
 async fn records_cancellation_of_evicted_session() {
     let home = tempfile::tempdir().unwrap();
-    let (_, evictor, _) = house(home.path()).await;
+    let (_, evictor, _) = fixture(home.path()).await;
     for (cause, then) in [
         (EvictionCause::NoCard, EvictionCause::NoCard),
         (EvictionCause::Cancelled, EvictionCause::Cancelled),
@@ -239,7 +239,7 @@ async fn records_cancellation_of_evicted_session() {
 #[tokio::test(flavor = "multi_thread")]
 async fn eviction_does_not_wait_for_queued_restores() {
     let home = tempfile::tempdir().unwrap();
-    let (tunnel, evictor, _) = house(home.path()).await;
+    let (tunnel, evictor, _) = fixture(home.path()).await;
     for id in 2..6 {
         evictor.store.record_session(session(id, 2, None), Vec::new()).await.unwrap();
     }

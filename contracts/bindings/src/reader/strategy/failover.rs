@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::failure;
 use crate::reader::call::At;
 use crate::reader::config::ReaderConfig;
-use crate::reader::error::{AskError, ReadError};
+use crate::reader::error::{ProviderError, ReadError};
 use crate::reader::provider::Provider;
 use crate::reader::query::{Answer, Query};
 
@@ -31,7 +31,7 @@ pub(in crate::reader) async fn failover(
     loop {
         if let Some(provider) = waiting.next() {
             asked.push((provider, Instant::now()));
-            running.push(async move { (provider, provider.ask(query, at, deadline).await) });
+            running.push(async move { (provider, provider.query(query, at, deadline).await) });
         } else if running.is_empty() {
             return Err(failure(config, &failed));
         }
@@ -60,7 +60,7 @@ fn not_behind(
     answer: Answer,
     at: At,
     max_lag: u64,
-) -> Result<Answer, AskError> {
+) -> Result<Answer, ProviderError> {
     let others = providers.iter().filter(|other| !std::ptr::eq(*other, provider));
     let reference = others.filter_map(|other| other.recent_head(HEAD_MEMORY)).max();
     match reference {

@@ -10,10 +10,10 @@ use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until};
 
 use super::{common_blocks, failure};
+use crate::reader::agreed_heads::lag;
 use crate::reader::call::At;
 use crate::reader::config::ReaderConfig;
-use crate::reader::error::{AskError, ReadError};
-use crate::reader::newest::lag;
+use crate::reader::error::{ProviderError, ReadError};
 use crate::reader::provider::Provider;
 use crate::reader::query::{Answer, Query};
 
@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_millis(200);
 enum Round<'a> {
     Agreed(Answer),
     Split(Vec<u64>),
-    Failed(Vec<(&'a Provider, AskError)>),
+    Failed(Vec<(&'a Provider, ProviderError)>),
 }
 
 /// Providers are seldom at the very same head, so a split at the latest (or finalized, or safe) block is asked again
@@ -64,7 +64,7 @@ async fn round<'a>(
     at: At,
     deadline: Instant,
 ) -> Round<'a> {
-    let ask = |provider: &'a Provider| async move { (provider, provider.ask(query, at, deadline).await) };
+    let ask = |provider: &'a Provider| async move { (provider, provider.query(query, at, deadline).await) };
     let mut running: FuturesUnordered<_> = providers.iter().map(ask).collect();
     let mut votes: HashMap<Bytes, usize> = HashMap::new();
     let mut heads = Vec::new();

@@ -9,28 +9,28 @@ use tokio::time::{Instant, sleep_until};
 const SECOND: Duration = Duration::from_secs(1);
 /// So large a part of the calls is not for a burst, but spread over the second after it: who comes late in a burst
 /// waits for a fraction of a second, not for all of it.
-const SPREAD: usize = 5;
+const SPREAD_DIVISOR: usize = 5;
 
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     /// Calls in a second; zero: no limit.
     most: usize,
     /// When the calls of the last second were taken.
     taken: Mutex<VecDeque<Instant>>,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(super) fn new(per_second: u32) -> Self {
         Self { most: per_second as usize, taken: Mutex::default() }
     }
 
     /// Takes a call now, if there is one.
-    pub(super) fn try_take(&self) -> bool {
+    pub(super) fn try_acquire(&self) -> bool {
         self.take_at(Instant::now()).is_ok()
     }
 
     /// Waits for a call and takes it.
-    pub(super) async fn take(&self) {
+    pub(super) async fn acquire(&self) {
         while let Err(later) = self.take_at(Instant::now()) {
             sleep_until(later).await;
         }
@@ -45,7 +45,7 @@ impl Pace {
         while taken.front().is_some_and(|first| now.duration_since(*first) >= SECOND) {
             taken.pop_front();
         }
-        let spread = self.most / SPREAD;
+        let spread = self.most / SPREAD_DIVISOR;
         if let (Some(first), Some(last)) = (taken.front(), taken.back()) {
             let again = *first + SECOND;
             if taken.len() >= self.most {
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_some_in_turn() {
-        let pace = Pace::new(10);
+        let pace = RateLimiter::new(10);
         let start = Instant::now();
         for _ in 0..8 {
             assert!(pace.take_at(start).is_ok());
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn never_more_in_any_second() {
         for most in [1, 4, 10, 40] {
-            let pace = Pace::new(most);
+            let pace = RateLimiter::new(most);
             let start = Instant::now();
             let (mut now, mut taken) = (start, Vec::new());
             while now < start + 5 * SECOND {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit() {
-        let pace = Pace::new(0);
-        assert!((0..10_000).all(|_| pace.try_take()));
+        let pace = RateLimiter::new(0);
+        assert!((0..10_000).all(|_| pace.try_acquire()));
     }
 }

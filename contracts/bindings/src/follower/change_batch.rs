@@ -19,11 +19,11 @@ pub struct Cursor {
 }
 
 /// Beyond so many addresses it is simpler to look at everybody.
-const MOST_ADDRESSES: usize = 100_000;
+const MAX_BATCH_ADDRESSES: usize = 100_000;
 
 /// What happened since the last time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct News {
+pub struct ChangeBatch {
     /// Addresses that an event touched, or the undoing of one, each with the block from which on the truth about it
     /// can be read.
     pub touched: HashMap<Address, u64>,
@@ -44,8 +44,8 @@ pub struct News {
 
 /// What is gathered, and what was told before.
 #[derive(Debug, Default)]
-struct Gathered {
-    news: News,
+struct AccumulatorState {
+    news: ChangeBatch,
     changed: bool,
     /// The present gap is told.
     behind: bool,
@@ -53,21 +53,24 @@ struct Gathered {
 
 /// Between the follower and whoever acts on it.
 #[derive(Debug, Default)]
-pub struct Inbox {
-    gathered: Mutex<Gathered>,
+pub struct ChangeAccumulator {
+    gathered: Mutex<AccumulatorState>,
     bell: Notify,
 }
 
-impl Inbox {
+impl ChangeAccumulator {
     /// Everything since the last call; waits until there is something.
-    pub async fn next(&self) -> News {
+    pub async fn next(&self) -> ChangeBatch {
         loop {
             let told = self.bell.notified();
             {
                 let mut gathered = self.gathered();
                 if std::mem::take(&mut gathered.changed) {
                     let caught_up = gathered.news.caught_up;
-                    return std::mem::replace(&mut gathered.news, News { caught_up, ..News::default() });
+                    return std::mem::replace(
+                        &mut gathered.news,
+                        ChangeBatch { caught_up, ..ChangeBatch::default() },
+                    );
                 }
             }
             told.await;
@@ -82,7 +85,7 @@ impl Inbox {
                     news.losing.insert(address);
                 }
             }
-            if news.touched.len() > MOST_ADDRESSES {
+            if news.touched.len() > MAX_BATCH_ADDRESSES {
                 (news.touched, news.losing) = Default::default();
                 news.everybody = Some(block);
             }
@@ -93,28 +96,28 @@ impl Inbox {
         self.change(|news| news.everybody = Some(block));
     }
 
-    pub(super) fn reorg(&self) {
+    pub(super) fn add_reorg(&self) {
         self.change(|news| news.reorgs += 1);
     }
 
-    pub(super) fn reached(&self, cursor: Cursor) {
+    pub(super) fn set_cursor(&self, cursor: Cursor) {
         self.change(|news| news.cursor = Some(cursor));
     }
 
-    pub(super) fn gap(&self) {
+    pub(super) fn report_gap(&self) {
         if !std::mem::replace(&mut self.gathered().behind, true) {
             self.change(|news| (news.gap, news.caught_up) = (true, false));
         }
     }
 
-    pub(super) fn caught_up(&self) {
+    pub(super) fn report_caught_up(&self) {
         self.gathered().behind = false;
         if !self.gathered().news.caught_up {
             self.change(|news| news.caught_up = true);
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut News)) {
+    fn change(&self, change: impl FnOnce(&mut ChangeBatch)) {
         {
             let mut gathered = self.gathered();
             change(&mut gathered.news);
@@ -123,7 +126,7 @@ impl Inbox {
         self.bell.notify_one();
     }
 
-    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+    fn gathered(&self) -> MutexGuard<'_, AccumulatorState> {
         // Whole at every moment.
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,12 +142,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_storm_is_one_set_with_the_latest_block_of_each() {
-        let inbox = Inbox::default();
+        let inbox = ChangeAccumulator::default();
         for block in 1..=100 {
             inbox.touched((0..200).map(address), block);
-            inbox.reached(Cursor { number: block, hash: B256::ZERO });
+            inbox.set_cursor(Cursor { number: block, hash: B256::ZERO });
         }
-        inbox.caught_up();
+        inbox.report_caught_up();
         let news = inbox.next().await;
         assert_eq!(news.touched.len(), 200);
         assert!(news.touched.values().all(|block| *block == 100));
@@ -155,31 +158,31 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_can_be_named_is_everybody() {
-        let inbox = Inbox::default();
-        inbox.touched((0..=MOST_ADDRESSES as u64).map(address), 9);
+        let inbox = ChangeAccumulator::default();
+        inbox.touched((0..=MAX_BATCH_ADDRESSES as u64).map(address), 9);
         let news = inbox.next().await;
         assert_eq!((news.touched.len(), news.everybody), (0, Some(9)));
     }
 
     #[tokio::test]
     async fn a_gap_is_told_although_it_is_closed_already() {
-        let inbox = Inbox::default();
-        inbox.caught_up();
+        let inbox = ChangeAccumulator::default();
+        inbox.report_caught_up();
         assert!(inbox.next().await.caught_up);
-        inbox.gap();
+        inbox.report_gap();
         inbox.touched([address(1)], 5);
-        inbox.caught_up();
+        inbox.report_caught_up();
         let news = inbox.next().await;
         assert!(news.gap && news.caught_up && news.touched.len() == 1);
-        inbox.gap();
-        inbox.gap();
+        inbox.report_gap();
+        inbox.report_gap();
         let news = inbox.next().await;
         assert!(news.gap && !news.caught_up);
     }
 
     #[tokio::test]
     async fn whoever_waits_is_woken() {
-        let inbox = std::sync::Arc::new(Inbox::default());
+        let inbox = std::sync::Arc::new(ChangeAccumulator::default());
         let waiting = tokio::spawn({
             let inbox = std::sync::Arc::clone(&inbox);
             async move { inbox.next().await }

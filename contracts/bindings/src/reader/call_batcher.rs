@@ -9,30 +9,30 @@ use tokio::time::{Instant, timeout_at};
 
 use super::call::{At, Request, Snapshot};
 use super::error::ReadError;
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
 use super::{Reader, ReaderConfig};
 
 /// Reads in one call at most.
-const MOST: usize = 64;
+const MAX_BATCH_READS: usize = 64;
 
 #[derive(Debug)]
-pub(super) struct Together {
-    pace: Pace,
+pub(super) struct CallBatcher {
+    pace: RateLimiter,
     gas: u64,
-    waiting: Mutex<VecDeque<Waiting>>,
+    waiting: Mutex<VecDeque<QueuedRead>>,
     /// Held by the one who waits for the next call.
     turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedRead {
     request: Request,
     deadline: Instant,
-    answer: oneshot::Sender<Told>,
+    answer: oneshot::Sender<ReadOutcome>,
 }
 
 #[derive(Debug)]
-enum Told {
+enum ReadOutcome {
     Result(Result<Snapshot, ReadError>),
     /// This read used more gas than it should: it gets a call of its own.
     AskAlone,
@@ -40,11 +40,11 @@ enum Told {
     AskAgain,
 }
 
-impl Together {
+impl CallBatcher {
     pub(super) fn new(config: &ReaderConfig) -> Self {
         // The rest is for what the estimates miss.
         let gas = config.gas / 4 * 3;
-        let pace = Pace::new(config.calls_per_second);
+        let pace = RateLimiter::new(config.calls_per_second);
         Self { pace, gas, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
 
@@ -56,27 +56,29 @@ impl Together {
         deadline: Instant,
     ) -> Result<Snapshot, ReadError> {
         let nobody_waits = self.waiting().is_empty();
-        if nobody_waits && self.pace.try_take() {
+        if nobody_waits && self.pace.try_acquire() {
             return reader.read_alone(request, at, deadline).await;
         }
         let too_late = |_| ReadError::Timeout("too many reads at once".to_owned());
         let alone = async {
-            self.pace.take().await;
+            self.pace.acquire().await;
             reader.read_alone(request, at, deadline).await
         };
         if at != At::Latest || request.gas == 0 || request.gas > self.gas {
             return timeout_at(deadline, alone).await.map_err(too_late)?;
         }
-        match timeout_at(deadline, self.in_company(reader, request, deadline)).await.map_err(too_late)? {
-            Told::Result(result) => result,
-            Told::AskAlone | Told::AskAgain => timeout_at(deadline, alone).await.map_err(too_late)?,
+        match timeout_at(deadline, self.read_in_batch(reader, request, deadline)).await.map_err(too_late)? {
+            ReadOutcome::Result(result) => result,
+            ReadOutcome::AskAlone | ReadOutcome::AskAgain => {
+                timeout_at(deadline, alone).await.map_err(too_late)?
+            }
         }
     }
 
-    async fn in_company(&self, reader: &Reader, request: &Request, deadline: Instant) -> Told {
+    async fn read_in_batch(&self, reader: &Reader, request: &Request, deadline: Instant) -> ReadOutcome {
         loop {
             let (answer, mut told) = oneshot::channel();
-            self.waiting().push_back(Waiting { request: request.clone(), deadline, answer });
+            self.waiting().push_back(QueuedRead { request: request.clone(), deadline, answer });
             loop {
                 let told = tokio::select! {
                     biased;
@@ -84,7 +86,7 @@ impl Together {
                     turn = self.turn.lock() => tokio::select! {
                         biased;
                         told = &mut told => told,
-                        () = self.pace.take() => {
+                        () = self.pace.acquire() => {
                             let batch = self.next_batch();
                             drop(turn);
                             run(reader, batch).await;
@@ -94,7 +96,7 @@ impl Together {
                 };
                 match told {
                     // Or whoever made the call gave up.
-                    Ok(Told::AskAgain) | Err(_) => break,
+                    Ok(ReadOutcome::AskAgain) | Err(_) => break,
                     Ok(told) => return told,
                 }
             }
@@ -102,13 +104,13 @@ impl Together {
     }
 
     /// Those who waited longest, as many as one call has gas for.
-    fn next_batch(&self) -> Vec<Waiting> {
+    fn next_batch(&self) -> Vec<QueuedRead> {
         let mut waiting = self.waiting();
         let mut batch = Vec::new();
         let mut gas = 0;
         while let Some(next) = waiting.front() {
             gas += next.request.gas;
-            if batch.len() == MOST || (gas > self.gas && !batch.is_empty()) {
+            if batch.len() == MAX_BATCH_READS || (gas > self.gas && !batch.is_empty()) {
                 break;
             }
             // Who gave up meanwhile costs nothing.
@@ -122,33 +124,33 @@ impl Together {
         batch
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<QueuedRead>> {
         // A queue is whole between two calls of its methods.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn run(reader: &Reader, batch: Vec<Waiting>) {
+async fn run(reader: &Reader, batch: Vec<QueuedRead>) {
     let Some(deadline) = batch.iter().map(|waiting| waiting.deadline).max() else { return };
     let requests: Vec<_> = batch.iter().map(|waiting| &waiting.request).collect();
     let result = reader.read_all(&requests, At::Latest, deadline).await;
-    let company = batch.len() > 1;
+    let is_shared = batch.len() > 1;
     let told: Vec<_> = match result {
         Ok(snapshots) => {
             // Bundles run one after the other, so the first that failed used up the gas of the rest.
-            let mut spoilt = false;
-            let told = |snapshot: Snapshot| match (snapshot.fragile.is_none() && company, spoilt) {
-                (false, _) => Told::Result(Ok(snapshot)),
-                (true, true) => Told::AskAgain,
+            let mut batch_failed = false;
+            let told = |snapshot: Snapshot| match (snapshot.fragile.is_none() && is_shared, batch_failed) {
+                (false, _) => ReadOutcome::Result(Ok(snapshot)),
+                (true, true) => ReadOutcome::AskAgain,
                 (true, false) => {
-                    spoilt = true;
-                    Told::AskAlone
+                    batch_failed = true;
+                    ReadOutcome::AskAlone
                 }
             };
             snapshots.into_iter().map(told).collect()
         }
-        Err(ReadError::Execution(_)) if company => batch.iter().map(|_| Told::AskAlone).collect(),
-        Err(error) => batch.iter().map(|_| Told::Result(Err(error.clone()))).collect(),
+        Err(ReadError::Execution(_)) if is_shared => batch.iter().map(|_| ReadOutcome::AskAlone).collect(),
+        Err(error) => batch.iter().map(|_| ReadOutcome::Result(Err(error.clone()))).collect(),
     };
     for (waiting, told) in batch.into_iter().zip(told) {
         // Who gave up meanwhile needs no answer.

@@ -3,47 +3,47 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::effect::Effects;
-use super::news::Cursor;
+use super::change_batch::Cursor;
+use super::effect::AddressEffects;
 
 /// Blocks that are remembered; Ethereum finalizes after about 64.
-const LENGTH: usize = 256;
+const MAX_BLOCKS: usize = 256;
 /// Addresses that are remembered, all blocks together: older blocks go first.
-const MOST_ADDRESSES: usize = 200_000;
+const MAX_ADDRESSES: usize = 200_000;
 
 /// One told block, or the last one of a told range.
 #[derive(Debug, Clone)]
-pub(super) struct Mark {
+pub(super) struct ProcessedBlock {
     pub(super) at: Cursor,
-    pub(super) effects: Arc<Effects>,
+    pub(super) effects: Arc<AddressEffects>,
 }
 
 /// The marks, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Trail {
-    marks: VecDeque<Mark>,
+pub(super) struct ReorgBuffer {
+    marks: VecDeque<ProcessedBlock>,
     addresses: usize,
 }
 
-impl Trail {
+impl ReorgBuffer {
     /// Goes on after `cursor`.
     pub(super) fn after(cursor: Option<Cursor>) -> Self {
         let mut trail = Self::default();
         if let Some(at) = cursor {
-            trail.push(at, Effects::default());
+            trail.push(at, AddressEffects::default());
         }
         trail
     }
 
     /// The newest one.
-    pub(super) fn last(&self) -> Option<Cursor> {
+    pub(super) fn newest(&self) -> Option<Cursor> {
         self.marks.back().map(|mark| mark.at)
     }
 
-    pub(super) fn push(&mut self, at: Cursor, effects: Effects) {
+    pub(super) fn push(&mut self, at: Cursor, effects: AddressEffects) {
         self.addresses += effects.len();
-        self.marks.push_back(Mark { at, effects: Arc::new(effects) });
-        while self.marks.len() > LENGTH || (self.addresses > MOST_ADDRESSES && self.marks.len() > 1) {
+        self.marks.push_back(ProcessedBlock { at, effects: Arc::new(effects) });
+        while self.marks.len() > MAX_BLOCKS || (self.addresses > MAX_ADDRESSES && self.marks.len() > 1) {
             if let Some(mark) = self.marks.pop_front() {
                 self.addresses -= mark.effects.len();
             }
@@ -51,7 +51,7 @@ impl Trail {
     }
 
     /// The newest one is undone.
-    pub(super) fn pop(&mut self) -> Option<Mark> {
+    pub(super) fn pop(&mut self) -> Option<ProcessedBlock> {
         let mark = self.marks.pop_back()?;
         self.addresses -= mark.effects.len();
         Some(mark)
@@ -69,8 +69,8 @@ mod tests {
         Cursor { number, hash: B256::from(alloy::primitives::U256::from(number)) }
     }
 
-    fn people(from: u64, count: u64) -> Effects {
-        let mut effects = Effects::default();
+    fn people(from: u64, count: u64) -> AddressEffects {
+        let mut effects = AddressEffects::default();
         for number in from..from + count {
             effects.note(Address::left_padding_from(&number.to_be_bytes()), Effect::Loss);
         }
@@ -79,24 +79,27 @@ mod tests {
 
     #[test]
     fn the_newest_blocks_are_remembered() {
-        let mut trail = Trail::after(None);
-        assert_eq!(trail.last(), None);
+        let mut trail = ReorgBuffer::after(None);
+        assert_eq!(trail.newest(), None);
         for number in 0..1000 {
             trail.push(at(number), people(number, 2));
         }
-        assert_eq!((trail.last(), trail.marks.len(), trail.addresses), (Some(at(999)), LENGTH, 2 * LENGTH));
+        assert_eq!(
+            (trail.newest(), trail.marks.len(), trail.addresses),
+            (Some(at(999)), MAX_BLOCKS, 2 * MAX_BLOCKS)
+        );
         let undone = trail.pop().unwrap();
         assert_eq!((undone.at, undone.effects.len()), (at(999), 2));
-        assert_eq!(trail.last(), Some(at(998)));
+        assert_eq!(trail.newest(), Some(at(998)));
     }
 
     #[test]
     fn huge_blocks_push_out_old_ones_but_the_last_stays() {
-        let mut trail = Trail::after(Some(at(1)));
+        let mut trail = ReorgBuffer::after(Some(at(1)));
         trail.push(at(2), people(0, 150_000));
         trail.push(at(3), people(0, 250_000));
-        assert_eq!((trail.marks.len(), trail.last()), (1, Some(at(3))));
+        assert_eq!((trail.marks.len(), trail.newest()), (1, Some(at(3))));
         trail.pop();
-        assert_eq!((trail.addresses, trail.last()), (0, None));
+        assert_eq!((trail.addresses, trail.newest()), (0, None));
     }
 }

@@ -16,13 +16,13 @@ pub(super) fn lag(at: At, max_lag: u64) -> u64 {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Newest {
+pub(super) struct AgreedHeads {
     latest: Mutex<Option<Block>>,
     finalized: Mutex<Option<Block>>,
     safe: Mutex<Option<Block>>,
 }
 
-impl Newest {
+impl AgreedHeads {
     /// What was agreed upon by now; whoever asks for a block by number gets it, however old it is.
     pub(super) fn at(&self, at: At) -> Option<Block> {
         self.known(at).and_then(|known| *known)

@@ -14,24 +14,24 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::reader::label_of;
 
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Without any message for so long the socket counts as dead. Blocks come every 12 s.
-const SILENCE: Duration = Duration::from_secs(60);
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const SOCKET_SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+const RECONNECT_INITIAL: Duration = Duration::from_millis(250);
+const RECONNECT_MAX: Duration = Duration::from_secs(10);
 /// A head has less than a kilobyte.
-const MOST_BYTES: usize = 64 << 10;
+const MAX_MESSAGE_BYTES: usize = 64 << 10;
 
 /// Rings for every new head, for ever, at one address after the other.
-pub(super) async fn listen(addresses: &[String], bell: Arc<Notify>) {
-    let mut pause = FIRST_PAUSE;
+pub(super) async fn subscribe_heads(addresses: &[String], bell: Arc<Notify>) {
+    let mut pause = RECONNECT_INITIAL;
     for address in addresses.iter().cycle() {
         let mut heads = 0;
         let why = follow(address, &bell, &mut heads).await;
         tracing::warn!(provider = label_of(address), why, "the WebSocket of an Ethereum provider ended");
         // Whatever happened meanwhile is looked for at once, not at the next poll.
         bell.notify_one();
-        pause = if heads > 0 { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = if heads > 0 { RECONNECT_INITIAL } else { (pause * 2).min(RECONNECT_MAX) };
         tokio::time::sleep(pause).await;
     }
     // No address: nobody rings.
@@ -40,23 +40,24 @@ pub(super) async fn listen(addresses: &[String], bell: Arc<Notify>) {
 
 /// Follows one socket until it ends; why it did.
 async fn follow(address: &str, bell: &Notify, heads: &mut u64) -> String {
-    match heads_of(address, bell, heads).await {
+    match read_heads(address, bell, heads).await {
         Ok(()) => "closed".to_owned(),
         Err(why) => why.chars().take(160).collect(),
     }
 }
 
-async fn heads_of(address: &str, bell: &Notify, heads: &mut u64) -> Result<(), String> {
-    let config =
-        WebSocketConfig::default().max_message_size(Some(MOST_BYTES)).max_frame_size(Some(MOST_BYTES));
+async fn read_heads(address: &str, bell: &Notify, heads: &mut u64) -> Result<(), String> {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES));
     // What the library says of an address may hold its key, so only the kind of failure is told.
-    let connected = timeout(CONNECT, connect_async_with_config(address, Some(config), true)).await;
+    let connected = timeout(CONNECT_TIMEOUT, connect_async_with_config(address, Some(config), true)).await;
     let (mut socket, _) =
         connected.map_err(|_| "no connection in time")?.map_err(|_| "cannot be connected to")?;
     let subscribe = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"] });
     socket.send(Message::text(subscribe.to_string())).await.map_err(|_| "cannot subscribe")?;
     loop {
-        let message = timeout(SILENCE, socket.next()).await;
+        let message = timeout(SOCKET_SILENCE_TIMEOUT, socket.next()).await;
         match message.map_err(|_| "silent")? {
             Some(Ok(Message::Text(text))) => match serde_json::from_str::<Value>(&text) {
                 Ok(told) if told["method"] == "eth_subscription" => {
