@@ -2,7 +2,7 @@
 
 use prost_types::Any;
 use sentinel_proto::address::{NodeAddress, ProviderAddress};
-use sentinel_proto::tx::{Typed, any};
+use sentinel_proto::tx::{TypedMessage, pack_any};
 use sentinel_proto::wire::sentinel::lease::v1::{
     MsgEndLeaseRequest, MsgRenewLeaseRequest, MsgStartLeaseRequest, MsgUpdateLeaseRequest,
 };
@@ -30,16 +30,16 @@ pub fn message(action: &Action, provider: &ProviderAddress, denom: &str) -> Any 
     let from = provider.to_string();
     match *action {
         Action::ActivatePlan { plan } => {
-            any(&MsgUpdatePlanStatusRequest { from, id: plan, status: Status::Active.into() })
+            pack_any(&MsgUpdatePlanStatusRequest { from, id: plan, status: Status::Active.into() })
         }
-        Action::StartLease { node, hours, max_price } => any(&MsgStartLeaseRequest {
+        Action::StartLease { node, hours, max_price } => pack_any(&MsgStartLeaseRequest {
             from,
             node_address: node.to_string(),
             hours: hours.into(),
             max_price: Some(price(max_price, denom)),
             renewal_price_policy: RENEWAL.into(),
         }),
-        Action::RenewLease { lease, hours, max_price, .. } => any(&MsgRenewLeaseRequest {
+        Action::RenewLease { lease, hours, max_price, .. } => pack_any(&MsgRenewLeaseRequest {
             from,
             id: lease,
             hours: hours.into(),
@@ -47,14 +47,14 @@ pub fn message(action: &Action, provider: &ProviderAddress, denom: &str) -> Any 
         }),
         Action::SetRenewal { lease, renews, .. } => {
             let policy = if renews { RENEWAL } else { RenewalPricePolicy::Unspecified };
-            any(&MsgUpdateLeaseRequest { from, id: lease, renewal_price_policy: policy.into() })
+            pack_any(&MsgUpdateLeaseRequest { from, id: lease, renewal_price_policy: policy.into() })
         }
-        Action::EndLease { lease, .. } => any(&MsgEndLeaseRequest { from, id: lease }),
+        Action::EndLease { lease, .. } => pack_any(&MsgEndLeaseRequest { from, id: lease }),
         Action::Link { plan, node } => {
-            any(&MsgLinkNodeRequest { from, id: plan, node_address: node.to_string() })
+            pack_any(&MsgLinkNodeRequest { from, id: plan, node_address: node.to_string() })
         }
         Action::Unlink { plan, node } => {
-            any(&MsgUnlinkNodeRequest { from, id: plan, node_address: node.to_string() })
+            pack_any(&MsgUnlinkNodeRequest { from, id: plan, node_address: node.to_string() })
         }
     }
 }

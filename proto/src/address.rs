@@ -6,7 +6,7 @@ use bech32::{Bech32, Hrp, primitives::decode::CheckedHrpstring};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Bytes in an address.
-pub const LENGTH: usize = 20;
+pub const ADDRESS_BYTES: usize = 20;
 /// No address of ours is longer than this; anything longer is refused unread.
 const MAX_TEXT: usize = 90;
 
@@ -56,24 +56,24 @@ pub enum AddressError {
         expected: &'static str,
     },
     /// Not 20 bytes.
-    #[error("wrong length: {0} bytes instead of {LENGTH}")]
+    #[error("wrong length: {0} bytes instead of {ADDRESS_BYTES}")]
     Length(usize),
 }
 
 /// 20 bytes that name something on the hub; the role is part of the type.
 pub struct Address<R> {
-    bytes: [u8; LENGTH],
+    bytes: [u8; ADDRESS_BYTES],
     role: PhantomData<fn() -> R>,
 }
 
 impl<R: Role> Address<R> {
     /// The address of these bytes.
-    pub const fn new(bytes: [u8; LENGTH]) -> Self {
+    pub const fn new(bytes: [u8; ADDRESS_BYTES]) -> Self {
         Self { bytes, role: PhantomData }
     }
 
     /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; LENGTH] {
+    pub const fn as_bytes(&self) -> &[u8; ADDRESS_BYTES] {
         &self.bytes
     }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_role_is_not_another() {
-        let account = AccountAddress::new([7; LENGTH]);
+        let account = AccountAddress::new([7; ADDRESS_BYTES]);
         let node: NodeAddress = account.in_role();
         assert!(node.to_string().starts_with("sentnode1"));
         assert_eq!(
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn upper_case_wrong_length_and_bech32m_are_refused() {
-        let address = AccountAddress::new([9; LENGTH]);
+        let address = AccountAddress::new([9; ADDRESS_BYTES]);
         let upper = address.to_string().to_uppercase();
         assert_eq!(upper.parse::<AccountAddress>(), Err(AddressError::NotBech32));
         let prefix = Hrp::parse("sent").unwrap();
@@ -189,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_and_bytes_are_one_to_one(bytes: [u8; LENGTH]) {
+        fn text_and_bytes_are_one_to_one(bytes: [u8; ADDRESS_BYTES]) {
             let address = AccountAddress::new(bytes);
             prop_assert_eq!(address.to_string().parse::<AccountAddress>(), Ok(address));
             let json = serde_json::to_string(&address).unwrap();

@@ -3,8 +3,8 @@
 
 use prost_types::Any;
 use sentinel_proto::address::NodeAddress;
-use sentinel_proto::hub::{AccountState, HubError, Simulated};
-use sentinel_proto::tx::{Transaction, any};
+use sentinel_proto::hub::{AccountState, HubError, Simulation};
+use sentinel_proto::tx::{Transaction, pack_any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, Grant, MsgExec, MsgGrant};
 use sentinel_proto::wire::cosmos::bank::v1beta1::MsgSend;
 use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
@@ -37,10 +37,10 @@ impl HubDoctor<'_> {
         for message in self.needed() {
             let name = format!("can {}", message.type_url);
             checks.push(match self.attempt(self.wrapped(message), account).await? {
-                Simulated::Fails(words) if words.contains(NOT_GRANTED_TEXT) => {
+                Simulation::Fails(words) if words.contains(NOT_GRANTED_TEXT) => {
                     Check::new(Verdict::Bad, name, "no: not granted")
                 }
-                Simulated::Fails(words) if !words.contains("failed to execute message") => {
+                Simulation::Fails(words) if !words.contains("failed to execute message") => {
                     Check::new(Verdict::Bad, name, format!("no: {words}"))
                 }
                 _ => Check::new(Verdict::Good, name, "yes"),
@@ -49,25 +49,25 @@ impl HubDoctor<'_> {
         for message in self.forbidden() {
             let name = format!("cannot {}", message.type_url);
             checks.push(match self.attempt(self.wrapped(message), account).await? {
-                Simulated::Fails(words) if words.contains(NOT_GRANTED_TEXT) => {
+                Simulation::Fails(words) if words.contains(NOT_GRANTED_TEXT) => {
                     Check::new(Verdict::Good, name, "refused")
                 }
-                Simulated::Fails(words) if !words.contains("failed to execute message") => {
+                Simulation::Fails(words) if !words.contains("failed to execute message") => {
                     Check::new(Verdict::Warning, name, format!("not proven: {words}"))
                 }
                 _ => Check::new(Verdict::Bad, name, "it CAN: revoke that grant"),
             });
         }
-        let gift = self.attempt(any(&self.send(self.key.account().to_string())), account).await?;
+        let gift = self.attempt(pack_any(&self.send(self.key.account().to_string())), account).await?;
         let name = "cannot spend the fee grant on other messages";
         checks.push(match gift {
-            Simulated::Fails(words)
+            Simulation::Fails(words)
                 if words.contains("message not allowed") || words.contains("does not allow") =>
             {
                 Check::new(Verdict::Good, name, "refused")
             }
-            Simulated::Fails(words) => Check::new(Verdict::Warning, name, format!("not proven: {words}")),
-            Simulated::Gas(_) => Check::new(Verdict::Bad, name, "it CAN: give the fee grant anew"),
+            Simulation::Fails(words) => Check::new(Verdict::Warning, name, format!("not proven: {words}")),
+            Simulation::Gas(_) => Check::new(Verdict::Bad, name, "it CAN: give the fee grant anew"),
         });
         Ok(checks)
     }
@@ -86,32 +86,35 @@ impl HubDoctor<'_> {
         let name = || "x".to_owned();
         let generic = GenericAuthorization { msg: "/cosmos.bank.v1beta1.MsgSend".to_owned() };
         vec![
-            any(&self.send(account.clone())),
-            any(&MsgGrant {
+            pack_any(&self.send(account.clone())),
+            pack_any(&MsgGrant {
                 granter: account.clone(),
                 grantee: thief.clone(),
-                grant: Some(Grant { authorization: Some(any(&generic)), expiration: None }),
+                grant: Some(Grant { authorization: Some(pack_any(&generic)), expiration: None }),
             }),
-            any(&MsgGrantAllowance {
+            pack_any(&MsgGrantAllowance {
                 granter: account.clone(),
                 grantee: thief,
-                allowance: Some(any(&BasicAllowance::default())),
+                allowance: Some(pack_any(&BasicAllowance::default())),
             }),
-            any(&MsgRegisterProviderRequest { from: account, name: name(), ..Default::default() }),
-            any(&MsgUpdateProviderDetailsRequest {
+            pack_any(&MsgRegisterProviderRequest { from: account, name: name(), ..Default::default() }),
+            pack_any(&MsgUpdateProviderDetailsRequest {
                 from: provider.clone(),
                 name: name(),
                 ..Default::default()
             }),
-            any(&MsgUpdateProviderStatusRequest { from: provider.clone(), status: Status::Inactive.into() }),
-            any(&MsgCreatePlanRequest {
+            pack_any(&MsgUpdateProviderStatusRequest {
+                from: provider.clone(),
+                status: Status::Inactive.into(),
+            }),
+            pack_any(&MsgCreatePlanRequest {
                 from: provider.clone(),
                 bytes: "1".to_owned(),
                 duration: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
                 prices: Vec::new(),
                 private: false,
             }),
-            any(&MsgUpdatePlanDetailsRequest { from: provider, id: ABSENT_ID, private: true }),
+            pack_any(&MsgUpdatePlanDetailsRequest { from: provider, id: ABSENT_ID, private: true }),
         ]
     }
 
@@ -121,10 +124,10 @@ impl HubDoctor<'_> {
     }
 
     fn wrapped(&self, message: Any) -> Any {
-        any(&MsgExec { grantee: self.key.account().to_string(), msgs: vec![message] })
+        pack_any(&MsgExec { grantee: self.key.account().to_string(), msgs: vec![message] })
     }
 
-    async fn attempt(&self, message: Any, account: AccountState) -> Result<Simulated, HubError> {
+    async fn attempt(&self, message: Any, account: AccountState) -> Result<Simulation, HubError> {
         let transaction = Transaction {
             messages: vec![message],
             gas_limit: 1,

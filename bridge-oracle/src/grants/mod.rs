@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::hub::{Authorization, FeeAllowance};
-use sentinel_proto::tx::Typed as _;
+use sentinel_proto::tx::TypedMessage as _;
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec};
 use sentinel_proto::wire::sentinel::plan::v3::MsgCreatePlanRequest;
 use sentinel_proto::wire::sentinel::provider::v3::{

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use sentinel_proto::address::AccountAddress;
-use sentinel_proto::hub::{AccountState, HubClient, Simulated};
-use sentinel_proto::tx::{SigningKey, Transaction, Typed as _, any};
+use sentinel_proto::hub::{AccountState, HubClient, Simulation};
+use sentinel_proto::tx::{SigningKey, Transaction, TypedMessage as _, pack_any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec};
 
 use super::batch::{ActionGroup, group_actions, pack_batches};
@@ -231,8 +231,8 @@ impl AuthzSender {
             match hit_after(Failpoint::Simulated, self.hub.simulate(&transaction, max_credible_gas(actions)))
                 .await?
             {
-                Simulated::Gas(gas) => Ok(gas),
-                Simulated::Fails(words) => Err(Failure::from_text(&words)),
+                Simulation::Gas(gas) => Ok(gas),
+                Simulation::Fails(words) => Err(Failure::from_text(&words)),
             },
         )
     }
@@ -241,7 +241,7 @@ impl AuthzSender {
         let grantee = self.key.account().to_string();
         let execs = actions.chunks(self.settings.exec_messages.max(1)).map(|chunk| {
             let msgs = chunk.iter().map(|action| self.message(action)).collect();
-            any(&MsgExec { grantee: grantee.clone(), msgs })
+            pack_any(&MsgExec { grantee: grantee.clone(), msgs })
         });
         Transaction {
             messages: execs.collect(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use sentinel_proto::hub::Seen;
+use sentinel_proto::hub::AtHeight;
 use sentinel_proto::wire::sentinel::types::v1::{RenewalPricePolicy, Status};
 
 use super::authz::AuthzSender;
@@ -86,7 +86,7 @@ impl AuthzSender {
     /// Returns whether an answer is at least of this height; waits one poll interval if it is not.
     async fn is_fresh<T: Sync>(
         &self,
-        seen: &Seen<T>,
+        seen: &AtHeight<T>,
         height: u64,
         begin: Instant,
     ) -> Result<bool, SubmitError> {

@@ -1,6 +1,6 @@
 //! Classifies failures of transactions and simulations.
 
-use sentinel_proto::hub::Refused;
+use sentinel_proto::hub::TxRejection;
 
 /// Cause of a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Failure {
     }
 
     /// Classifies by code, or by text where the code is ambiguous.
-    pub(super) fn from_refusal(refused: &Refused) -> Self {
+    pub(super) fn from_refusal(refused: &TxRejection) -> Self {
         let words = refused.to_string();
         match (refused.codespace.as_str(), refused.code) {
             ("sdk", 32) => Self::Sequence(words),
@@ -93,7 +93,7 @@ mod tests {
             assert!(matches!(Failure::from_text(fees), Failure::Fees(_)), "{fees}");
         }
         let refused =
-            |codespace: &str, code| Refused { codespace: codespace.to_owned(), code, log: String::new() };
+            |codespace: &str, code| TxRejection { codespace: codespace.to_owned(), code, log: String::new() };
         assert!(matches!(Failure::from_refusal(&refused("sdk", 32)), Failure::Sequence(_)));
         assert!(matches!(Failure::from_refusal(&refused("sdk", 11)), Failure::OutOfGas(_)));
         assert!(matches!(Failure::from_refusal(&refused("feegrant", 3)), Failure::Fees(_)));

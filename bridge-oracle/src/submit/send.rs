@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use sentinel_proto::hub::{AccountState, Seen};
+use sentinel_proto::hub::{AccountState, AtHeight};
 use sentinel_proto::tx::SignedTransaction;
 
 use super::authz::AuthzSender;
@@ -37,7 +37,8 @@ impl AuthzSender {
     /// Returns the account's state and the height at which it was read.
     pub(super) async fn account(&self) -> Result<(AccountState, u64), SubmitError> {
         let account = self.key.account();
-        let Seen { value, height } = hit_after(Failpoint::AccountRead, self.hub.account(&account)).await?;
+        let AtHeight { value, height } =
+            hit_after(Failpoint::AccountRead, self.hub.account(&account)).await?;
         let account = value.ok_or_else(|| {
             let words = "the oracle's account is not on the hub yet: the fee grant creates it";
             SubmitError::NotPermitted(words.to_owned())
@@ -202,11 +203,11 @@ impl AuthzSender {
             match hit_after(Failpoint::TransactionQueried, self.hub.transaction(open.transaction.hash()))
                 .await?
             {
-                Seen { value: Some(executed), .. } => {
+                AtHeight { value: Some(executed), .. } => {
                     hit(Failpoint::TransactionFound);
                     ends.push((open, TransactionEnd::Executed(executed)));
                 }
-                Seen { value: None, height } => rest.push((open, height.unwrap_or_default())),
+                AtHeight { value: None, height } => rest.push((open, height.unwrap_or_default())),
             }
         }
         if !rest.is_empty() {

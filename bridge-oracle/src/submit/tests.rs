@@ -7,7 +7,7 @@ use std::time::Duration;
 use sentinel_proto::address::NodeAddress;
 use sentinel_proto::hub::{HubClient, HubConfig};
 use sentinel_proto::stub::{State, StubHub};
-use sentinel_proto::tx::{SigningKey, any};
+use sentinel_proto::tx::{SigningKey, pack_any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, Grant};
 
 use super::journal::Journal;
@@ -29,7 +29,7 @@ fn fixture() -> SenderFixture {
     hub.state().grants = crate::messages::MESSAGE_TYPES
         .iter()
         .map(|name| Grant {
-            authorization: Some(any(&GenericAuthorization { msg: (*name).to_owned() })),
+            authorization: Some(pack_any(&GenericAuthorization { msg: (*name).to_owned() })),
             expiration: None,
         })
         .collect();

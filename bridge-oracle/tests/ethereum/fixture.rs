@@ -9,7 +9,7 @@ use bridge_oracle::policy::{self, Finality, Governed};
 use bridge_oracle::standing::Follower;
 use sentinel_proto::address::NodeAddress;
 use serde_json::json;
-use sovereign_contracts::dev::{Anvil, Deployment, DevChain, Key, Plan, ether};
+use sovereign_contracts::dev::{Anvil, Deployment, DeploymentPlan, DevChain, DevKey, ether};
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 
 const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -51,7 +51,7 @@ impl EthereumFixture {
         let args = [&["--slots-in-an-epoch", "1"], args].concat();
         let (anvil, chain) = Anvil::start_with_stand_ins(&args).await.unwrap();
         let memes = chain.deploy_memes(OWNER, 21).await.unwrap();
-        let system = Deployment::make(&chain, Plan::local(memes)).await.unwrap();
+        let system = Deployment::make(&chain, DeploymentPlan::local(memes)).await.unwrap();
         let mut governed: Governed = toml::from_str(policy::TEMPLATE).unwrap();
         governed.ethereum.chain_id = 31337;
         governed.ethereum.node_registry = system.system.nodes;
@@ -126,12 +126,12 @@ impl EthereumFixture {
     }
 }
 
-pub(crate) fn key(number: u32) -> Key {
-    Key::of(&format!("node {number}"))
+pub(crate) fn key(number: u32) -> DevKey {
+    DevKey::from_name(&format!("node {number}"))
 }
 
-pub(crate) fn operator(number: u32) -> Key {
-    Key::of(&format!("operator {number}"))
+pub(crate) fn operator(number: u32) -> DevKey {
+    DevKey::from_name(&format!("operator {number}"))
 }
 
 pub(crate) fn node(number: u32) -> NodeAddress {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bridge_oracle::submit::journal::JournalError;
 use bridge_oracle::submit::{Submit as _, SubmitError};
-use sentinel_proto::tx::any;
+use sentinel_proto::tx::pack_any;
 use sentinel_proto::wire::cosmos::authz::v1beta1::MsgExec;
 use sentinel_proto::wire::sentinel::plan::v3::MsgLinkNodeRequest;
 
@@ -97,10 +97,10 @@ async fn survives_second_key_user_and_low_gas_limit() {
     while !rounds.is_finished() && disturbances < 12 {
         let from = fixture.provider_address().to_string();
         let link = MsgLinkNodeRequest { from, id: PLAN, node_address: fixture.node(0).to_string() };
-        let exec = MsgExec { grantee: fixture.oracle.account().to_string(), msgs: vec![any(&link)] };
+        let exec = MsgExec { grantee: fixture.oracle.account().to_string(), msgs: vec![pack_any(&link)] };
         let granter = Some(fixture.provider.account());
         // The message fails in its block because the node is linked; it consumes its sequence all the same.
-        if fixture.offer_as(&fixture.oracle, vec![any(&exec)], 200_000, granter).await.is_ok() {
+        if fixture.offer_as(&fixture.oracle, vec![pack_any(&exec)], 200_000, granter).await.is_ok() {
             disturbances += 1;
         }
         tokio::time::sleep(Duration::from_millis(150)).await;

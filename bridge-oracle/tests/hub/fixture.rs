@@ -10,8 +10,8 @@ use bridge_oracle::submit::journal::Journal;
 use bridge_oracle::submit::{AuthzSender, SendSettings};
 use prost_types::{Any, Timestamp};
 use sentinel_proto::address::{AccountAddress, NodeAddress, ProviderAddress};
-use sentinel_proto::hub::{Executed, HubClient, HubConfig, Refused};
-use sentinel_proto::tx::{Hash, SigningKey, Transaction, any};
+use sentinel_proto::hub::{ExecutedTx, HubClient, HubConfig, TxRejection};
+use sentinel_proto::tx::{SigningKey, Transaction, TxHash, pack_any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, Grant, MsgGrant, MsgRevoke};
 use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
 use sentinel_proto::wire::cosmos::feegrant::v1beta1::{
@@ -87,25 +87,27 @@ impl HubFixture {
                 remote_addrs: vec!["127.0.0.1:1".to_owned()],
             };
             let activate = MsgUpdateNodeStatusRequest { from: from.to_string(), status: active };
-            sent.push(self.offer(node, vec![any(&register), any(&activate)], 400_000).await.unwrap());
+            sent.push(
+                self.offer(node, vec![pack_any(&register), pack_any(&activate)], 400_000).await.unwrap(),
+            );
         }
         let (account, from) = (self.provider.account().to_string(), self.provider_address().to_string());
         let active = Status::Active.into();
         let messages = vec![
-            any(&MsgRegisterProviderRequest {
+            pack_any(&MsgRegisterProviderRequest {
                 from: account,
                 name: "fixture".to_owned(),
                 ..Default::default()
             }),
-            any(&MsgUpdateProviderStatusRequest { from: from.clone(), status: active }),
-            any(&MsgCreatePlanRequest {
+            pack_any(&MsgUpdateProviderStatusRequest { from: from.clone(), status: active }),
+            pack_any(&MsgCreatePlanRequest {
                 from: from.clone(),
                 bytes: "1000000000000".to_owned(),
                 duration: Some(prost_types::Duration { seconds: 2_592_000, nanos: 0 }),
                 prices: vec![price(0)],
                 private: false,
             }),
-            any(&MsgUpdatePlanStatusRequest { from, id: PLAN, status: active }),
+            pack_any(&MsgUpdatePlanStatusRequest { from, id: PLAN, status: active }),
         ];
         self.send(&self.provider, messages).await.unwrap();
         let year = Duration::from_secs(365 * 24 * 3600);
@@ -129,9 +131,9 @@ impl HubFixture {
         let seconds = end.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let expiration = Some(Timestamp { seconds: i64::try_from(seconds).unwrap(), nanos: 0 });
         let grant = |name: &&str| {
-            let authorization = Some(any(&GenericAuthorization { msg: (*name).to_owned() }));
+            let authorization = Some(pack_any(&GenericAuthorization { msg: (*name).to_owned() }));
             let grant = Some(Grant { authorization, expiration });
-            any(&MsgGrant { granter: granter.clone(), grantee: grantee.clone(), grant })
+            pack_any(&MsgGrant { granter: granter.clone(), grantee: grantee.clone(), grant })
         };
         self.send(&self.provider, types.iter().map(grant).collect()).await.unwrap();
     }
@@ -139,22 +141,22 @@ impl HubFixture {
     pub(crate) async fn revoke(&self, name: &str) {
         let (granter, grantee) = self.parties();
         let message = MsgRevoke { granter, grantee, msg_type_url: name.to_owned() };
-        self.send(&self.provider, vec![any(&message)]).await.unwrap();
+        self.send(&self.provider, vec![pack_any(&message)]).await.unwrap();
     }
 
     pub(crate) async fn give_fees(&self, limit: u128) {
         let (granter, grantee) = self.parties();
         let spend_limit = vec![coin(limit)];
-        let basic = any(&BasicAllowance { spend_limit, expiration: None });
+        let basic = pack_any(&BasicAllowance { spend_limit, expiration: None });
         let allowed_messages = vec![FEE_GRANT_MESSAGE.to_owned()];
-        let allowance = Some(any(&AllowedMsgAllowance { allowance: Some(basic), allowed_messages }));
+        let allowance = Some(pack_any(&AllowedMsgAllowance { allowance: Some(basic), allowed_messages }));
         let message = MsgGrantAllowance { granter, grantee, allowance };
-        self.send(&self.provider, vec![any(&message)]).await.unwrap();
+        self.send(&self.provider, vec![pack_any(&message)]).await.unwrap();
     }
 
     pub(crate) async fn take_fees(&self) {
         let (granter, grantee) = self.parties();
-        self.send(&self.provider, vec![any(&MsgRevokeAllowance { granter, grantee })]).await.unwrap();
+        self.send(&self.provider, vec![pack_any(&MsgRevokeAllowance { granter, grantee })]).await.unwrap();
     }
 
     fn parties(&self) -> (String, String) {
@@ -162,14 +164,19 @@ impl HubFixture {
     }
 
     /// Sends messages paid by their signer, and waits for the block.
-    pub(crate) async fn send(&self, key: &SigningKey, messages: Vec<Any>) -> Result<Executed, Refused> {
+    pub(crate) async fn send(&self, key: &SigningKey, messages: Vec<Any>) -> Result<ExecutedTx, TxRejection> {
         let gas = 200_000 + 150_000 * u64::try_from(messages.len()).unwrap();
         let executed = self.executed(&self.offer(key, messages, gas).await?).await;
         executed.outcome.clone()?;
         Ok(executed)
     }
 
-    async fn offer(&self, key: &SigningKey, messages: Vec<Any>, gas_limit: u64) -> Result<Hash, Refused> {
+    async fn offer(
+        &self,
+        key: &SigningKey,
+        messages: Vec<Any>,
+        gas_limit: u64,
+    ) -> Result<TxHash, TxRejection> {
         self.offer_as(key, messages, gas_limit, None).await
     }
 
@@ -180,7 +187,7 @@ impl HubFixture {
         messages: Vec<Any>,
         gas_limit: u64,
         granter: Option<AccountAddress>,
-    ) -> Result<Hash, Refused> {
+    ) -> Result<TxHash, TxRejection> {
         let fee = coin(u128::from(gas_limit / 10));
         let transaction = Transaction { messages, gas_limit, fee, granter, timeout_height: 0 };
         let account = self.hub.account(&key.account()).await.unwrap().value.unwrap();
@@ -189,7 +196,7 @@ impl HubFixture {
         Ok(*signed.hash())
     }
 
-    pub(crate) async fn executed(&self, hash: &Hash) -> Executed {
+    pub(crate) async fn executed(&self, hash: &TxHash) -> ExecutedTx {
         until("a transaction's block", async || self.hub.transaction(hash).await.unwrap().value).await
     }
 

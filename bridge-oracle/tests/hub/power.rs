@@ -9,7 +9,7 @@ use bridge_oracle::messages::MESSAGE_TYPES;
 use bridge_oracle::reconcile::Action;
 use bridge_oracle::submit::{Submit as _, SubmitError};
 use prost_types::Any;
-use sentinel_proto::tx::{Typed as _, any};
+use sentinel_proto::tx::{TypedMessage as _, pack_any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::MsgExec;
 use sentinel_proto::wire::cosmos::bank::v1beta1::MsgSend;
 use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
@@ -46,8 +46,9 @@ fn bad(checks: &[Check]) -> Vec<&str> {
 /// Sends a message as a thief of the key would; returns the hub's refusal.
 async fn steal(fixture: &HubFixture, message: Any) -> Result<(), String> {
     let exec = MsgExec { grantee: fixture.oracle.account().to_string(), msgs: vec![message] };
-    let sent =
-        fixture.offer_as(&fixture.oracle, vec![any(&exec)], 400_000, Some(fixture.provider.account())).await;
+    let sent = fixture
+        .offer_as(&fixture.oracle, vec![pack_any(&exec)], 400_000, Some(fixture.provider.account()))
+        .await;
     let hash = sent.map_err(|refused| refused.to_string())?;
     fixture.executed(&hash).await.outcome.map_err(|refused| refused.to_string())
 }
@@ -111,15 +112,15 @@ async fn hub_accepts_granted_messages_only() {
         private: false,
     };
     for message in [
-        any(&MsgSend { from_address: account, to_address: to_address.clone(), amount: coins.clone() }),
-        any(&create),
-        any(&MsgUpdatePlanDetailsRequest { from: provider.clone(), id: PLAN, private: true }),
-        any(&MsgUpdateProviderDetailsRequest {
+        pack_any(&MsgSend { from_address: account, to_address: to_address.clone(), amount: coins.clone() }),
+        pack_any(&create),
+        pack_any(&MsgUpdatePlanDetailsRequest { from: provider.clone(), id: PLAN, private: true }),
+        pack_any(&MsgUpdateProviderDetailsRequest {
             from: provider.clone(),
             name: "x".into(),
             ..Default::default()
         }),
-        any(&MsgUpdateProviderStatusRequest { from: provider, status: Status::Inactive.into() }),
+        pack_any(&MsgUpdateProviderStatusRequest { from: provider, status: Status::Inactive.into() }),
     ] {
         let name = message.type_url.clone();
         let words = steal(&fixture, message).await.unwrap_err();
@@ -128,13 +129,17 @@ async fn hub_accepts_granted_messages_only() {
     // Granted types about another provider's lease and plan.
     let stranger = key(2).account().in_role::<sentinel_proto::address::Provider>().to_string();
     let foreign = [
-        any(&MsgEndLeaseRequest { from: stranger.clone(), id: lease }),
-        any(&MsgLinkNodeRequest {
+        pack_any(&MsgEndLeaseRequest { from: stranger.clone(), id: lease }),
+        pack_any(&MsgLinkNodeRequest {
             from: stranger.clone(),
             id: PLAN,
             node_address: fixture.node(1).to_string(),
         }),
-        any(&MsgUnlinkNodeRequest { from: stranger, id: PLAN, node_address: fixture.node(1).to_string() }),
+        pack_any(&MsgUnlinkNodeRequest {
+            from: stranger,
+            id: PLAN,
+            node_address: fixture.node(1).to_string(),
+        }),
     ];
     for message in foreign {
         let words = steal(&fixture, message).await.unwrap_err();
@@ -142,8 +147,9 @@ async fn hub_accepts_granted_messages_only() {
     }
     // The fee grant pays for no other message.
     let gift = MsgSend { from_address: to_address.clone(), to_address, amount: coins };
-    let paid =
-        fixture.offer_as(&fixture.oracle, vec![any(&gift)], 200_000, Some(fixture.provider.account())).await;
+    let paid = fixture
+        .offer_as(&fixture.oracle, vec![pack_any(&gift)], 200_000, Some(fixture.provider.account()))
+        .await;
     let words = paid.unwrap_err().to_string();
     assert!(words.contains("message not allowed"), "{words}");
 }
@@ -199,7 +205,7 @@ async fn reports_expired_and_exhausted_grants_and_multisig_can_grant() {
     let board: sentinel_proto::address::AccountAddress = board.trim().parse().unwrap();
     let amount = vec![Coin { denom: DENOM.to_owned(), amount: "1000000000".to_owned() }];
     let (from_address, to_address) = (key(2).account().to_string(), board.to_string());
-    fixture.send(&key(2), vec![any(&MsgSend { from_address, to_address, amount })]).await.unwrap();
+    fixture.send(&key(2), vec![pack_any(&MsgSend { from_address, to_address, amount })]).await.unwrap();
     let wanted = GrantRequest {
         granter: board,
         grantee: fixture.oracle.account(),
@@ -240,9 +246,13 @@ async fn reports_expired_and_exhausted_grants_and_multisig_can_grant() {
     let price =
         WirePrice { denom: DENOM.to_owned(), base_value: "0".to_owned(), quote_value: "0".to_owned() };
     let setup = [
-        any(&MsgRegisterProviderRequest { from: board.clone(), name: "board".into(), ..Default::default() }),
-        any(&MsgUpdateProviderStatusRequest { from: from.to_string(), status: Status::Active.into() }),
-        any(&MsgCreatePlanRequest {
+        pack_any(&MsgRegisterProviderRequest {
+            from: board.clone(),
+            name: "board".into(),
+            ..Default::default()
+        }),
+        pack_any(&MsgUpdateProviderStatusRequest { from: from.to_string(), status: Status::Active.into() }),
+        pack_any(&MsgCreatePlanRequest {
             from: from.to_string(),
             bytes: "1000000000".to_owned(),
             duration: Some(prost_types::Duration { seconds: 86_400, nanos: 0 }),
@@ -251,8 +261,10 @@ async fn reports_expired_and_exhausted_grants_and_multisig_can_grant() {
         }),
     ];
     let exec = MsgExec { grantee: fixture.oracle.account().to_string(), msgs: setup.to_vec() };
-    let hash =
-        fixture.offer_as(&fixture.oracle, vec![any(&exec)], 1_000_000, Some(wanted.granter)).await.unwrap();
+    let hash = fixture
+        .offer_as(&fixture.oracle, vec![pack_any(&exec)], 1_000_000, Some(wanted.granter))
+        .await
+        .unwrap();
     fixture.executed(&hash).await.outcome.unwrap();
     assert_eq!(fixture.hub.provider(&from).await.unwrap().unwrap().status(), Status::Active);
     assert_eq!(fixture.hub.plan(PLAN + 1).await.unwrap().unwrap().prov_address, from.to_string());

@@ -4,7 +4,7 @@ use bridge_oracle::ledger::{HubLedger, ProviderState, ReadLedger as _};
 use bridge_oracle::reconcile::Action;
 use bridge_oracle::submit::Submit as _;
 use sentinel_proto::address::NodeAddress;
-use sentinel_proto::tx::any;
+use sentinel_proto::tx::pack_any;
 use sentinel_proto::wire::cosmos::bank::v1beta1::MsgSend;
 use sentinel_proto::wire::cosmos::base::v1beta1::Coin;
 use sentinel_proto::wire::sentinel::node::v3::MsgUpdateNodeStatusRequest;
@@ -99,7 +99,10 @@ async fn leases_as_many_nodes_as_balance_allows() {
     let amount = fixture.hub.balance(&account, DENOM).await.unwrap() - left - fee;
     let (from_address, to_address) = (account.to_string(), key(2).account().to_string());
     let amount = vec![Coin { denom: DENOM.to_owned(), amount: amount.to_string() }];
-    fixture.send(&fixture.provider, vec![any(&MsgSend { from_address, to_address, amount })]).await.unwrap();
+    fixture
+        .send(&fixture.provider, vec![pack_any(&MsgSend { from_address, to_address, amount })])
+        .await
+        .unwrap();
 
     let outcome = oracle.submit(1, &fixture.wish(0..6)).await.unwrap();
     assert_eq!((outcome.done.len(), outcome.refused.len()), (6, 6), "{outcome:?}");
@@ -120,7 +123,7 @@ async fn ledger_shows_changes_without_own_transaction() {
     let gone = until("the end of node 0", async || {
         let from = fixture.node(1).to_string();
         let alive = MsgUpdateNodeStatusRequest { from, status: Status::Active.into() };
-        fixture.send(&fixture.nodes[1], vec![any(&alive)]).await.unwrap();
+        fixture.send(&fixture.nodes[1], vec![pack_any(&alive)]).await.unwrap();
         let ledger = fixture.ledger().await;
         (!ledger.nodes[&fixture.node(0)].active).then_some(ledger)
     })
@@ -129,7 +132,7 @@ async fn ledger_shows_changes_without_own_transaction() {
     assert_eq!(gone.plans[&PLAN].links, [fixture.node(1)].into());
     let back =
         MsgUpdateNodeStatusRequest { from: fixture.node(0).to_string(), status: Status::Active.into() };
-    fixture.send(&fixture.nodes[0], vec![any(&back)]).await.unwrap();
+    fixture.send(&fixture.nodes[0], vec![pack_any(&back)]).await.unwrap();
     let outcome = oracle.submit(2, &fixture.wish(0..1)).await.unwrap();
     assert_eq!(outcome.done.len(), 2, "{outcome:?}");
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bridge_oracle::failpoint::{FAILPOINT_VARIABLE, Failpoint};
-use sentinel_proto::tx::any;
+use sentinel_proto::tx::pack_any;
 use sentinel_proto::wire::sentinel::plan::v3::MsgUpdatePlanStatusRequest;
 use sentinel_proto::wire::sentinel::types::v1::Status;
 
@@ -88,6 +88,6 @@ async fn deactivate(fixture: &BridgeFixture) -> u128 {
     let before = fixture.hub.hub.balance(&account, DENOM).await.unwrap();
     let from = fixture.hub.provider_address().to_string();
     let message = MsgUpdatePlanStatusRequest { from, id: PLAN, status: Status::Inactive.into() };
-    fixture.hub.send(&fixture.hub.provider, vec![any(&message)]).await.unwrap();
+    fixture.hub.send(&fixture.hub.provider, vec![pack_any(&message)]).await.unwrap();
     before - fixture.hub.hub.balance(&account, DENOM).await.unwrap()
 }

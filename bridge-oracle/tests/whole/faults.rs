@@ -9,7 +9,7 @@ use bridge_oracle::reconcile::Action;
 use bridge_oracle::round::RoundError;
 use bridge_oracle::standing::StandingError;
 use bridge_oracle::submit::SubmitError;
-use sentinel_proto::tx::Typed as _;
+use sentinel_proto::tx::TypedMessage as _;
 use sentinel_proto::wire::sentinel::plan::v3::MsgLinkNodeRequest;
 use serde_json::json;
 

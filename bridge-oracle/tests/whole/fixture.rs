@@ -10,8 +10,8 @@ use bridge_oracle::standing::Follower;
 use bridge_oracle::submit::AuthzSender;
 use prost_types::Any;
 use sentinel_proto::address::NodeAddress;
-use sentinel_proto::hub::Refused;
-use sovereign_contracts::dev::{Key, ether};
+use sentinel_proto::hub::TxRejection;
+use sovereign_contracts::dev::{DevKey, ether};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
 use crate::chain::{CHAIN, DENOM};
@@ -91,10 +91,10 @@ impl BridgeFixture {
     }
 
     /// Returns the node's key as Ethereum's side needs it.
-    pub(crate) fn node_key(index: u16) -> Key {
+    pub(crate) fn node_key(index: u16) -> DevKey {
         let mut secret = [7; 32];
         secret[..2].copy_from_slice(&(100 + index).to_be_bytes());
-        Key::from_secret(secret.into()).unwrap()
+        DevKey::from_secret(secret.into()).unwrap()
     }
 
     /// Registers a node with its proof and a good score; not settled yet.
@@ -124,7 +124,7 @@ impl BridgeFixture {
     }
 
     /// Subscribes to the plan from another account and starts a session on a node.
-    pub(crate) async fn session(&self, index: usize) -> Result<(), Refused> {
+    pub(crate) async fn session(&self, index: usize) -> Result<(), TxRejection> {
         let holder = key(2);
         let message = StartSession {
             from: holder.account().to_string(),

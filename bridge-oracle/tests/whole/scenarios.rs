@@ -6,7 +6,7 @@ use alloy::primitives::{FixedBytes, U256};
 use bridge_oracle::reconcile::{Action, NodeStatus};
 use bridge_oracle::round::RoundError;
 use prost_types::Any;
-use sentinel_proto::tx::any;
+use sentinel_proto::tx::pack_any;
 use sentinel_proto::wire::sentinel::lease::v1::MsgEndLeaseRequest;
 use sentinel_proto::wire::sentinel::node::v3::MsgUpdateNodeStatusRequest;
 use sentinel_proto::wire::sentinel::types::v1::{Price, Status};
@@ -121,7 +121,7 @@ async fn restores_nodes_dropped_by_hub_and_renews_leases() {
 
     // An inactive node loses lease and link without a transaction of the oracle.
     let status = |status: Status| {
-        any(&MsgUpdateNodeStatusRequest { from: fixture.node(0).to_string(), status: status.into() })
+        pack_any(&MsgUpdateNodeStatusRequest { from: fixture.node(0).to_string(), status: status.into() })
     };
     fixture.hub.send(&fixture.hub.nodes[0], vec![status(Status::Inactive)]).await.unwrap();
     assert!(!fixture.is_linked(0).await);
@@ -137,7 +137,7 @@ async fn restores_nodes_dropped_by_hub_and_renews_leases() {
     let from = fixture.hub.provider_address().to_string();
     fixture
         .hub
-        .send(&fixture.hub.provider, vec![any(&MsgEndLeaseRequest { from, id: lease })])
+        .send(&fixture.hub.provider, vec![pack_any(&MsgEndLeaseRequest { from, id: lease })])
         .await
         .unwrap();
     assert!(!fixture.is_linked(1).await);

@@ -12,7 +12,7 @@ use crate::reader::{ReadError, Reader};
 
 /// Longest signature that is sent. Passkey and multi-owner wallets need one or two kilobytes, ERC-6492 wraps the
 /// deployment besides.
-pub const MAX_SIGNATURE: usize = 8 * 1024;
+pub const MAX_SIGNATURE_BYTES: usize = 8 * 1024;
 
 /// Twice what the check gives to the factory and the wallet each, and something for itself.
 const GAS: u64 = 12_000_000;
@@ -26,7 +26,7 @@ static CODE: LazyLock<Bytes> = LazyLock::new(|| {
 
 /// What the wallet says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SignatureVerdict {
     /// It accepts the signature.
     Valid,
     /// It does not, or cannot.
@@ -35,20 +35,20 @@ pub enum Verdict {
 
 /// Asks contract wallet `wallet` whether it accepts `signature` for `hash`.
 ///
-/// A wallet without code and without an ERC-6492 wrapping is [`Verdict::Invalid`]: signatures of plain keys are
+/// A wallet without code and without an ERC-6492 wrapping is [`SignatureVerdict::Invalid`]: signatures of plain keys are
 /// checked without asking the chain.
-pub async fn check(
+pub async fn check_signature(
     reader: &Reader,
     wallet: Address,
     hash: B256,
     signature: &[u8],
-) -> Result<Verdict, ReadError> {
-    if signature.is_empty() || signature.len() > MAX_SIGNATURE {
-        return Ok(Verdict::Invalid);
+) -> Result<SignatureVerdict, ReadError> {
+    if signature.is_empty() || signature.len() > MAX_SIGNATURE_BYTES {
+        return Ok(SignatureVerdict::Invalid);
     }
     let arguments = (wallet, hash, Bytes::copy_from_slice(signature)).abi_encode_params();
     let accepted = reader.run([CODE.as_ref(), &arguments].concat().into(), GAS).await?;
-    Ok(if accepted { Verdict::Valid } else { Verdict::Invalid })
+    Ok(if accepted { SignatureVerdict::Valid } else { SignatureVerdict::Invalid })
 }
 
 #[cfg(test)]

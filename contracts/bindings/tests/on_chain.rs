@@ -11,8 +11,8 @@ use alloy::sol_types::{SolCall, SolValue};
 use serde_json::json;
 use sovereign_contracts::dev::{Anvil, Artifact, DevChain};
 use sovereign_contracts::memes::IMemes::{balanceOfBatchCall, balanceOfCall};
-use sovereign_contracts::reader::{At, Call, ReadError, Reader, ReaderConfig, Request, Unobserved};
-use sovereign_contracts::signature::{MAX_SIGNATURE, Verdict, check};
+use sovereign_contracts::reader::{At, Call, NoopObserver, ReadError, Reader, ReaderConfig, Request};
+use sovereign_contracts::signature::{MAX_SIGNATURE_BYTES, SignatureVerdict, check_signature};
 use sovereign_contracts::{delegate_registry, multicall, nft_delegation};
 
 /// anvil's first account, and its key's signature is made by anvil itself.
@@ -32,7 +32,7 @@ fn reader(chain: &DevChain) -> Reader {
         timeout: Duration::from_secs(10),
         ..ReaderConfig::default()
     };
-    Reader::new(config, Arc::new(Unobserved)).unwrap()
+    Reader::new(config, Arc::new(NoopObserver)).unwrap()
 }
 
 async fn start() -> (Anvil, DevChain, Reader) {
@@ -140,17 +140,21 @@ async fn contract_wallets_say_who_may_sign() {
     let text = B256::repeat_byte(3);
     let hash = hash_of_text(text);
     let good = sign(&chain, OWNER, text).await;
-    assert_eq!(check(&reader, wallet, hash, &good).await.unwrap(), Verdict::Valid);
+    assert_eq!(check_signature(&reader, wallet, hash, &good).await.unwrap(), SignatureVerdict::Valid);
     let bad = sign(&chain, STRANGER, text).await;
     for (what, signature, asked) in [
         ("a stranger's", bad.clone(), wallet),
         ("for another text", sign(&chain, OWNER, B256::ZERO).await, wallet),
         ("none", Vec::new(), wallet),
-        ("too long", [good.clone(), vec![0; MAX_SIGNATURE]].concat(), wallet),
+        ("too long", [good.clone(), vec![0; MAX_SIGNATURE_BYTES]].concat(), wallet),
         ("the owner's own account", good.clone(), OWNER),
         ("no code there", good.clone(), Address::repeat_byte(8)),
     ] {
-        assert_eq!(check(&reader, asked, hash, &signature).await.unwrap(), Verdict::Invalid, "{what}");
+        assert_eq!(
+            check_signature(&reader, asked, hash, &signature).await.unwrap(),
+            SignatureVerdict::Invalid,
+            "{what}"
+        );
     }
 }
 
@@ -166,7 +170,10 @@ async fn wallets_to_come_say_it_too() {
     let hash = hash_of_text(text);
     let (good, bad) = (sign(&chain, OWNER, text).await, sign(&chain, STRANGER, text).await);
 
-    assert_eq!(check(&reader, wallet, hash, &wrap(factory, &order, &good)).await.unwrap(), Verdict::Valid);
+    assert_eq!(
+        check_signature(&reader, wallet, hash, &wrap(factory, &order, &good)).await.unwrap(),
+        SignatureVerdict::Valid
+    );
     for (what, signature) in [
         ("a stranger's", wrap(factory, &order, &bad)),
         ("not wrapped", good.clone()),
@@ -177,14 +184,22 @@ async fn wallets_to_come_say_it_too() {
         ),
         ("broken wrapping", [good.clone(), [0x64, 0x92].repeat(16)].concat()),
     ] {
-        assert_eq!(check(&reader, wallet, hash, &signature).await.unwrap(), Verdict::Invalid, "{what}");
+        assert_eq!(
+            check_signature(&reader, wallet, hash, &signature).await.unwrap(),
+            SignatureVerdict::Invalid,
+            "{what}"
+        );
     }
     let code = chain.rpc("eth_getCode", json!([wallet, "latest"])).await.unwrap();
     assert_eq!(code, "0x", "asking deploys nothing");
 
     chain.send(OWNER, factory, order.clone().into()).await.unwrap();
     for signature in [good.clone(), wrap(factory, &order, &good)] {
-        assert_eq!(check(&reader, wallet, hash, &signature).await.unwrap(), Verdict::Valid, "once deployed");
+        assert_eq!(
+            check_signature(&reader, wallet, hash, &signature).await.unwrap(),
+            SignatureVerdict::Valid,
+            "once deployed"
+        );
     }
 }
 
@@ -194,14 +209,15 @@ async fn hostile_wallets_are_a_no_and_a_dead_chain_is_an_error() {
     let wallet = chain.deploy(OWNER, Artifact::HostileWallet, &U256::ZERO.abi_encode()).await.unwrap();
     for mood in 0..8_u8 {
         chain.call(OWNER, wallet, &setMoodCall { mood }).await.unwrap();
-        let verdict = check(&reader, wallet, B256::ZERO, &[0; 65]).await.unwrap();
-        assert_eq!(verdict, Verdict::Invalid, "mood {mood}");
+        let verdict = check_signature(&reader, wallet, B256::ZERO, &[0; 65]).await.unwrap();
+        assert_eq!(verdict, SignatureVerdict::Invalid, "mood {mood}");
         let through_factory = wrap(wallet, &[0], &[0; 65]);
-        let verdict = check(&reader, Address::repeat_byte(8), B256::ZERO, &through_factory).await.unwrap();
-        assert_eq!(verdict, Verdict::Invalid, "factory of mood {mood}");
+        let verdict =
+            check_signature(&reader, Address::repeat_byte(8), B256::ZERO, &through_factory).await.unwrap();
+        assert_eq!(verdict, SignatureVerdict::Invalid, "factory of mood {mood}");
     }
     drop(anvil);
-    assert!(check(&reader, wallet, B256::ZERO, &[0; 65]).await.is_err());
+    assert!(check_signature(&reader, wallet, B256::ZERO, &[0; 65]).await.is_err());
 }
 
 /// The committed artefacts are what the sources compile to.

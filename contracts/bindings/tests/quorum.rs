@@ -8,14 +8,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::balanceOfCall;
-use sovereign_contracts::reader::{At, Call, ReadError, Reader, ReaderConfig, Unobserved};
+use sovereign_contracts::reader::{At, Call, NoopObserver, ReadError, Reader, ReaderConfig};
 use stub::{Mood, Stub, config};
 
 async fn three(moods: [Mood; 3]) -> ([Stub; 3], Reader) {
     let [a, b, c] = moods;
     let stubs = [Stub::start(a).await, Stub::start(b).await, Stub::start(c).await];
     let config = config(&[&stubs[0], &stubs[1], &stubs[2]], 2);
-    (stubs, Reader::new(config, Arc::new(Unobserved)).unwrap())
+    (stubs, Reader::new(config, Arc::new(NoopObserver)).unwrap())
 }
 
 async fn read(reader: &Reader) -> Result<(u64, u64), ReadError> {
@@ -119,7 +119,7 @@ async fn a_liar_does_not_lead_back_to_an_old_block() {
             stub.set(|state| state.head = head);
         }
         let config = config(&stubs.iter().collect::<Vec<_>>(), 2);
-        let reader = Reader::new(config, Arc::new(Unobserved)).unwrap();
+        let reader = Reader::new(config, Arc::new(NoopObserver)).unwrap();
         for at in [At::Latest, At::Finalized] {
             let told = read_at(&reader, at).await;
             assert!(
@@ -144,7 +144,7 @@ async fn what_is_agreed_upon_is_not_too_old() {
         }
         let config =
             ReaderConfig { max_head_age: Duration::from_secs(60), ..config(&[&stubs[0], &stubs[1]], 2) };
-        let reader = Reader::new(config, Arc::new(Unobserved)).unwrap();
+        let reader = Reader::new(config, Arc::new(NoopObserver)).unwrap();
         let told = read(&reader).await;
         assert_eq!(told.is_ok(), counts, "{age} s: {told:?}");
     }

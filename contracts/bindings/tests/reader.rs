@@ -8,11 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::balanceOfCall;
-use sovereign_contracts::reader::{At, Call, ReadError, Reader, ReaderConfig, Unobserved};
+use sovereign_contracts::reader::{At, Call, NoopObserver, ReadError, Reader, ReaderConfig};
 use stub::{Mood, Notes, Stub, config};
 
 fn reader(config: ReaderConfig) -> Reader {
-    Reader::new(config, Arc::new(Unobserved)).unwrap()
+    Reader::new(config, Arc::new(NoopObserver)).unwrap()
 }
 
 async fn balance(reader: &Reader) -> Result<u64, ReadError> {

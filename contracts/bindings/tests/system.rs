@@ -4,7 +4,7 @@
 
 use alloy::primitives::{Address, Bytes, FixedBytes, U256, address};
 use alloy::sol_types::{SolStruct as _, eip712_domain};
-use sovereign_contracts::dev::{Anvil, Deployment, DevChain, Key, Plan, ether};
+use sovereign_contracts::dev::{Anvil, Deployment, DeploymentPlan, DevChain, DevKey, ether};
 use sovereign_contracts::system::node_registry::NodeRegistry::{self, standingReturn, standingsReturn};
 
 use sovereign_contracts::system::session_manager::ISessionManager::Terms;
@@ -38,17 +38,18 @@ struct Town {
     _anvil: Anvil,
     chain: DevChain,
     system: Deployment,
-    node: Key,
-    operator: Key,
-    user: Key,
+    node: DevKey,
+    operator: DevKey,
+    user: DevKey,
 }
 
 impl Town {
     async fn open() -> Self {
         let (anvil, chain) = Anvil::start_with_stand_ins(&[]).await.unwrap();
         let memes = chain.deploy_memes(OWNER, 21).await.unwrap();
-        let system = Deployment::make(&chain, Plan::local(memes)).await.unwrap();
-        let (node, operator, user) = (Key::of("node"), Key::of("operator"), Key::of("user"));
+        let system = Deployment::make(&chain, DeploymentPlan::local(memes)).await.unwrap();
+        let (node, operator, user) =
+            (DevKey::from_name("node"), DevKey::from_name("operator"), DevKey::from_name("user"));
         system.register(&node, &operator, ether("2")).await.unwrap();
         Self { _anvil: anvil, chain, system, node, operator, user }
     }
@@ -171,7 +172,7 @@ async fn a_node_is_registered_scored_and_slashed() {
 #[tokio::test]
 async fn a_node_needs_its_own_keys_proof() {
     let town = Town::open().await;
-    let (victim, thief) = (Key::of("victim"), Key::of("thief"));
+    let (victim, thief) = (DevKey::from_name("victim"), DevKey::from_name("thief"));
     let registration = NodeRegistry::registerNodeCall {
         node: victim.node(),
         pubKey33: victim.public_key().into(),
@@ -219,8 +220,8 @@ async fn a_session_is_settled_and_the_rest_goes_back() {
 async fn the_deploy_script_and_this_deployer_agree() {
     let (anvil, chain) = Anvil::start_with_stand_ins(&[]).await.unwrap();
     let memes = chain.deploy_memes(OWNER, 21).await.unwrap();
-    let deployment = Deployment::make(&chain, Plan::local(memes)).await.unwrap();
-    let again = Deployment::make(&chain, Plan::local(memes)).await.unwrap();
+    let deployment = Deployment::make(&chain, DeploymentPlan::local(memes)).await.unwrap();
+    let again = Deployment::make(&chain, DeploymentPlan::local(memes)).await.unwrap();
     assert_eq!(deployment.system, again.system, "a second run changes nothing");
 
     // The script finds everything in place, and its own check finds it in order.

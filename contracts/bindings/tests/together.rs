@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::balanceOfCall;
-use sovereign_contracts::reader::{At, Call, ReadError, Reader, ReaderConfig, Request, Unobserved};
+use sovereign_contracts::reader::{At, Call, NoopObserver, ReadError, Reader, ReaderConfig, Request};
 use stub::{Mood, Stub, config};
 
 const PER_SECOND: u32 = 10;
 /// The others of a second are for those who come a little later.
-const AT_ONCE: u64 = 8;
+const CONCURRENT_READS: u64 = 8;
 
 async fn start(mood: Mood) -> (Stub, Arc<Reader>) {
     let stub = Stub::start(mood).await;
     let config =
         ReaderConfig { calls_per_second: PER_SECOND, timeout: Duration::from_secs(3), ..config(&[&stub], 1) };
-    let reader = Arc::new(Reader::new(config, Arc::new(Unobserved)).unwrap());
+    let reader = Arc::new(Reader::new(config, Arc::new(NoopObserver)).unwrap());
     (stub, reader)
 }
 
@@ -44,7 +44,7 @@ async fn echo_all(reader: &Reader, count: u64) {
 async fn few_reads_wait_for_nobody() {
     let (stub, reader) = start(Mood::Echoes(Duration::from_millis(50))).await;
     let started = Instant::now();
-    echo_all(&reader, AT_ONCE).await;
+    echo_all(&reader, CONCURRENT_READS).await;
     assert!(started.elapsed() < Duration::from_millis(300));
     assert_eq!(stub.calls(), 8, "one call each");
 }
@@ -95,7 +95,7 @@ async fn whoever_gives_up_takes_nobody_along() {
 async fn whoever_waits_too_long_is_told_so() {
     let (_stub, reader) = start(Mood::Silent).await;
     let config = ReaderConfig { timeout: Duration::from_millis(400), ..reader.config().clone() };
-    let reader = Reader::new(config, Arc::new(Unobserved)).unwrap();
+    let reader = Reader::new(config, Arc::new(NoopObserver)).unwrap();
     let started = Instant::now();
     let all = futures::future::join_all((0..50).map(|number| echo(&reader, number))).await;
     assert!(all.iter().all(Result::is_err));

@@ -11,15 +11,15 @@
 )]
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
+mod fixture;
 mod process;
 mod tunnel;
-mod world;
 
 use std::time::{Duration, Instant};
 
+use fixture::Fixture;
 use process::Gate;
 use serde_json::{Value, json};
-use world::World;
 
 const SESSIONS: usize = 10_000;
 const SOLD: usize = 1000;
@@ -31,7 +31,7 @@ const REPLAYED_EVERY: Duration = Duration::from_millis(50);
 
 #[tokio::main]
 async fn main() {
-    let mut world = World::build(SESSIONS).await;
+    let mut world = Fixture::build(SESSIONS).await;
     let empty = world.gate(0).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     let without = empty.memory();
@@ -58,7 +58,7 @@ async fn main() {
 }
 
 /// Blocks at mainnet's rate of events, faster than there: the cost of one, as a share of the time between two.
-async fn watch(world: &World, gate: &Gate) -> Value {
+async fn watch(world: &Fixture, gate: &Gate) -> Value {
     let (before, begun) = (gate.cpu(), Instant::now());
     tokio::time::sleep(Duration::from_secs(15)).await;
     let idle = gate.cpu().saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
@@ -79,7 +79,7 @@ async fn watch(world: &World, gate: &Gate) -> Value {
 }
 
 /// So many holders sell their only card in one block.
-async fn sell(world: &World, gate: &Gate) -> Value {
+async fn sell(world: &Fixture, gate: &Gate) -> Value {
     let before = gate.metrics().await.sum("sovereign_gate_evictions_total");
     world.sell(SOLD).await;
     let begun = Instant::now();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-const LONGEST: Duration = Duration::from_secs(180);
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(180);
 
 pub(crate) struct Gate {
     child: Child,
@@ -43,7 +43,7 @@ impl Gate {
         let begun = Instant::now();
         while !gate.is_ready().await {
             let log = std::fs::read_to_string(home.join("gate.log")).unwrap_or_default();
-            assert!(begun.elapsed() < LONGEST, "the gate is not ready: {log}");
+            assert!(begun.elapsed() < PROCESS_TIMEOUT, "the gate is not ready: {log}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         gate
@@ -62,7 +62,7 @@ impl Gate {
     pub(crate) async fn until(&self, what: &str, done: impl Fn(&Metrics) -> bool) {
         let begun = Instant::now();
         while !done(&self.metrics().await) {
-            assert!(begun.elapsed() < LONGEST, "not in time: {what}");
+            assert!(begun.elapsed() < PROCESS_TIMEOUT, "not in time: {what}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

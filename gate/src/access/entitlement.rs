@@ -109,7 +109,7 @@ pub struct Summary {
     pub wallet: Address,
     /// The wallet that holds the cards, when that is another one.
     pub vault: Option<Address>,
-    /// Token ids of the cards that count, the one that gives the tier first; at most [`CARDS_SHOWN`].
+    /// Token ids of the cards that count, the one that gives the tier first; at most [`MAX_SHOWN_CARDS`].
     pub cards: Vec<U256>,
     /// There are more cards than shown.
     pub more_cards: bool,

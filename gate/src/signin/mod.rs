@@ -36,7 +36,7 @@ pub use self::signature::{ContractSignatures, SignatureError};
 use self::limit::LimitedAction;
 use self::message::{BindingMessage, MessageTemplate};
 use self::nonce::IssuedNonce;
-use self::signature::{KeyPairs, MAX_SIGNATURE};
+use self::signature::{KeyPairs, MAX_SIGNATURE_BYTES};
 use crate::access::{Access, AccessError, Summary, Tier};
 use crate::client_key::ClientKey;
 use crate::governance::Governance;
@@ -310,7 +310,7 @@ impl SignIn {
 fn decode_signature(signature: &str) -> Result<Vec<u8>, SignInError> {
     let digits =
         signature.strip_prefix("0x").ok_or(SignInError::Malformed("signature must begin with 0x"))?;
-    if digits.len() > 2 * MAX_SIGNATURE {
+    if digits.len() > 2 * MAX_SIGNATURE_BYTES {
         return Err(SignInError::Malformed("signature is too long"));
     }
     if digits.starts_with("0x") {

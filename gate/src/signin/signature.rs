@@ -5,8 +5,8 @@ use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
 use secp256k1::{Secp256k1, VerifyOnly};
 use sovereign_contracts::reader::{ReadError, Reader};
-pub(super) use sovereign_contracts::signature::MAX_SIGNATURE;
-use sovereign_contracts::signature::{self as contract, Verdict};
+pub(super) use sovereign_contracts::signature::MAX_SIGNATURE_BYTES;
+use sovereign_contracts::signature::{self as contract, SignatureVerdict};
 
 /// Half the order of the curve: of the two `s` that verify, only the lower one is taken.
 const HALF_ORDER: B256 = b256!("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0");
@@ -29,8 +29,8 @@ impl ContractSignatures for Reader {
         hash: B256,
         signature: &'a [u8],
     ) -> BoxFuture<'a, Result<bool, ReadError>> {
-        let verdict = contract::check(self, wallet, hash, signature);
-        verdict.map_ok(|verdict| verdict == Verdict::Valid).boxed()
+        let verdict = contract::check_signature(self, wallet, hash, signature);
+        verdict.map_ok(|verdict| verdict == SignatureVerdict::Valid).boxed()
     }
 }
 

@@ -9,7 +9,7 @@ use futures::FutureExt as _;
 use serde_json::json;
 use sovereign_contracts::dev::Anvil;
 use sovereign_contracts::multicall;
-use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
+use sovereign_contracts::reader::{NoopObserver, Reader, ReaderConfig};
 use sovereign_gate::access::{Access, AccessConfig, AccessError, EntitlementQuery, Tier, Via};
 
 use crate::fixture::*;
@@ -84,7 +84,7 @@ async fn status_names_missing_contracts() {
         timeout: Duration::from_secs(1),
         ..ReaderConfig::default()
     };
-    let reader = Arc::new(Reader::new(reader, Arc::new(Unobserved)).unwrap());
+    let reader = Arc::new(Reader::new(reader, Arc::new(NoopObserver)).unwrap());
     let access = Access::new(AccessConfig::default(), reader).unwrap();
     let text = |problems: Vec<sovereign_gate::access::Problem>| format!("{problems:?}");
     assert!(text(access.status().await.problems).contains("no Multicall3"));

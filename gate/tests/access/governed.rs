@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use alloy::primitives::{Address, FixedBytes, U256};
-use sovereign_contracts::dev::{Artifact, Deployment, Plan};
+use sovereign_contracts::dev::{Artifact, Deployment, DeploymentPlan};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
 use sovereign_contracts::system::{AccessPolicy, ParameterRegistry};
 use sovereign_gate::access::Tier;
@@ -33,7 +33,8 @@ impl Drop for Governed {
 
 impl Governed {
     async fn follow(fixture: &Fixture) -> Self {
-        let deployment = Deployment::make(&fixture.chain, Plan::local(fixture.memes)).await.unwrap();
+        let deployment =
+            Deployment::make(&fixture.chain, DeploymentPlan::local(fixture.memes)).await.unwrap();
         let governed = Self::of(fixture, deployment, fixture.memes);
         let known = eventually(|| governed.governance.problem().is_none()).await;
         assert!(known, "{:?}", governed.governance.problem());
@@ -115,7 +116,7 @@ async fn parameters_are_followed_and_kept_during_an_ethereum_outage() {
 #[tokio::test]
 async fn failed_policy_is_retried_while_other_parameters_apply() {
     let fixture = Fixture::start().await;
-    let deployment = Deployment::make(&fixture.chain, Plan::local(fixture.memes)).await.unwrap();
+    let deployment = Deployment::make(&fixture.chain, DeploymentPlan::local(fixture.memes)).await.unwrap();
     let shared = Arc::new((AtomicUsize::new(0), AtomicBool::new(true)));
     let used = Arc::clone(&shared);
     let apply = move |_: &sovereign_gate::governance::GovernedPolicy| {
@@ -195,7 +196,7 @@ async fn governed_collection_gives_its_tier_without_waiting_for_the_cache() {
 #[tokio::test]
 async fn refuses_contracts_that_govern_another_collection() {
     let fixture = Fixture::start().await;
-    let deployment = Deployment::make(&fixture.chain, Plan::local(fixture.memes)).await.unwrap();
+    let deployment = Deployment::make(&fixture.chain, DeploymentPlan::local(fixture.memes)).await.unwrap();
     let governed = Governed::of(&fixture, deployment, Address::repeat_byte(5));
     let answer =
         eventually(|| governed.governance.problem().is_some_and(|why| why.contains("collection of cards")));

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use alloy::primitives::U256;
 use futures::StreamExt as _;
-use sovereign_contracts::dev::{Deployment, Plan};
+use sovereign_contracts::dev::{Deployment, DeploymentPlan};
 use sovereign_contracts::system::AccessPolicy;
 use sovereign_gate::access::{Tier, Via};
 
@@ -16,7 +16,7 @@ const WORLDS: u64 = 1000;
 /// Maximum scenarios per chain: a chain gets slower with each block.
 const ON_ONE_CHAIN: u64 = 125;
 /// Concurrent chains: a scenario mostly waits for blocks.
-const AT_ONCE: usize = 4;
+const CONCURRENT_CHAINS: usize = 4;
 
 /// Ways of the entitled wallets.
 type Seen = BTreeSet<(Tier, Option<Via>)>;
@@ -25,7 +25,7 @@ type Seen = BTreeSet<(Tier, Option<Via>)>;
 async fn contract_and_gate_give_the_same_decision() {
     let chains = (0..WORLDS).step_by(usize::try_from(ON_ONE_CHAIN).unwrap());
     let played = futures::stream::iter(chains.map(|first| alike(first..WORLDS.min(first + ON_ONE_CHAIN))));
-    let seen = played.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
+    let seen = played.buffer_unordered(CONCURRENT_CHAINS).collect::<Vec<_>>().await;
     let seen: Seen = seen.into_iter().flatten().collect();
     // All four ways with both tiers, and a denial.
     assert_eq!(seen.len(), 9, "{seen:?}");
@@ -35,7 +35,7 @@ async fn contract_and_gate_give_the_same_decision() {
 async fn alike(seeds: Range<u64>) -> Seen {
     let fixture = Fixture::start().await;
     let Deployment { chain, system, .. } =
-        Deployment::make(&fixture.chain, Plan::local(fixture.memes)).await.unwrap();
+        Deployment::make(&fixture.chain, DeploymentPlan::local(fixture.memes)).await.unwrap();
     let policy = system.access_policy;
     let this_card = AccessPolicy::setThisCardTokenIdCall { tokenId: U256::from(THIS_CARD) };
     chain.call(system.timelock, policy, &this_card).await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alloy::primitives::{FixedBytes, U256, keccak256};
 use sentinel_proto::address::NodeAddress;
-use sovereign_contracts::dev::{Deployment, Key, Plan, ether};
+use sovereign_contracts::dev::{Deployment, DeploymentPlan, DevKey, ether};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 use sovereign_gate::config::Finality;
@@ -19,7 +19,7 @@ struct Place {
     fixture: Fixture,
     deployment: Deployment,
     source: StandingSource,
-    node: Key,
+    node: DevKey,
 }
 
 const GOOD: StandingFinding = StandingFinding::Registered(Ok(()));
@@ -28,7 +28,8 @@ impl Place {
     /// Finality is two blocks behind the head.
     async fn open() -> Self {
         let fixture = Fixture::start_on(&["--slots-in-an-epoch", "1"], CARDS, |_| {}).await;
-        let deployment = Deployment::make(&fixture.chain, Plan::local(fixture.memes)).await.unwrap();
+        let deployment =
+            Deployment::make(&fixture.chain, DeploymentPlan::local(fixture.memes)).await.unwrap();
         let reader = ReaderConfig {
             rpc_addrs: vec![fixture.chain.url().to_owned()],
             chain_id: 31337,
@@ -42,7 +43,7 @@ impl Place {
             min_score: 0,
             settled: Finality::Finalized,
         }));
-        Self { fixture, deployment, source, node: Key::of("node") }
+        Self { fixture, deployment, source, node: DevKey::from_name("node") }
     }
 
     async fn ask(&self, before: Option<&StandingFinding>) -> StandingFinding {
@@ -74,7 +75,7 @@ async fn fault_counts_at_once_and_its_end_after_finality() {
     let least = 100;
     place.deployment.set_parameter("MIN_ACTIVATION_SCORE", U256::from(least)).await.unwrap();
     place.settle().await;
-    place.deployment.register(&place.node, &Key::of("operator"), ether("1")).await.unwrap();
+    place.deployment.register(&place.node, &DevKey::from_name("operator"), ether("1")).await.unwrap();
     assert_eq!(place.fault(None).await, StandingFault::Score { score: 0, least }, "the governed least score");
     place.deployment.score(place.node.node(), 100).await.unwrap();
     let unsettled = place.fault(None).await;
@@ -88,7 +89,7 @@ async fn fault_counts_at_once_and_its_end_after_finality() {
     assert_eq!(place.fault(Some(&GOOD)).await, StandingFault::Inactive, "before it is settled");
     place.settle().await;
     let top_up = NodeRegistry::topUpCall { node: place.node.node() };
-    chain.pay(Key::of("operator").address(), system.nodes, &top_up, ether("1")).await.unwrap();
+    chain.pay(DevKey::from_name("operator").address(), system.nodes, &top_up, ether("1")).await.unwrap();
     assert!(matches!(place.fault(None).await, StandingFault::Unsettled(_)));
     place.settle().await;
     assert_eq!(place.ask(None).await, GOOD);
@@ -103,14 +104,14 @@ async fn fault_counts_at_once_and_its_end_after_finality() {
         .unwrap();
 
     let leave = NodeRegistry::deregisterNodeCall { node: place.node.node() };
-    chain.call(Key::of("operator").address(), system.nodes, &leave).await.unwrap();
+    chain.call(DevKey::from_name("operator").address(), system.nodes, &leave).await.unwrap();
     assert_eq!(place.fault(Some(&GOOD)).await, StandingFault::Inactive, "leaving");
 }
 
 #[tokio::test]
 async fn good_standing_costs_one_call_and_a_missing_registry_is_an_error() {
     let place = Place::open().await;
-    place.deployment.register(&place.node, &Key::of("operator"), ether("1")).await.unwrap();
+    place.deployment.register(&place.node, &DevKey::from_name("operator"), ether("1")).await.unwrap();
     place.deployment.score(place.node.node(), 500).await.unwrap();
     place.settle().await;
     assert_eq!(place.ask(None).await, GOOD);

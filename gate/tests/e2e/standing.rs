@@ -10,7 +10,7 @@ use sentinel_proto::address::{AccountAddress, NodeAddress, ProviderAddress};
 use sentinel_stack::actors::{Caller, Handshake};
 use sentinel_stack::info::GateInfo;
 use serde_json::{Value, json};
-use sovereign_contracts::dev::{Key, ether};
+use sovereign_contracts::dev::{DevKey, ether};
 use sovereign_contracts::system::NodeRegistry;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -55,7 +55,7 @@ async fn plan_handshake(world: &World, holder: &Holder, plan: u64) -> Result<Han
 }
 
 /// The node's private key, exported as its operator would.
-async fn node_key(world: &World) -> Result<Key> {
+async fn node_key(world: &World) -> Result<DevKey> {
     let args = ["keys", "export", "node", "--unarmored-hex", "--unsafe", "--keyring-backend", "test"];
     let mut export = Command::new(&world.stack.info().hub.binary)
         .args(args)
@@ -69,7 +69,7 @@ async fn node_key(world: &World) -> Result<Key> {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let found = out.split_whitespace().chain(err.split_whitespace()).find(|word| word.len() == 64);
     let secret: B256 = found.context("the node's key is not exported")?.parse()?;
-    Key::from_secret(secret).context("the node's key is none")
+    DevKey::from_secret(secret).context("the node's key is none")
 }
 
 /// Standing follows registration, score, slashing and top-up; without Ethereum the last answer counts until
@@ -101,7 +101,7 @@ async fn the_registry_on_ethereum(world: &World) -> Result<()> {
     enter(&gate, &direct.account.wireguard_handshake(session)?).await.context("a direct session")?;
 
     let (chain, key, operator) =
-        (world.ethereum.chain(), node_key(world).await?, Key::of("standing operator"));
+        (world.ethereum.chain(), node_key(world).await?, DevKey::from_name("standing operator"));
     ensure!(NodeAddress::new(key.node().0).to_string() == world.node().address, "not the node's key");
     governed.register(&key, &operator, ether("1")).await?;
     refused_as(&gate, &handshake, "score 0 below 100").await?;

@@ -13,7 +13,7 @@ use sentinel_stack::info::{GateInfo, NodeInfo};
 use sentinel_stack::{Stack, StackOptions};
 use serde::Serialize;
 use serde_json::Value;
-use sovereign_contracts::dev::{Deployment, Plan};
+use sovereign_contracts::dev::{Deployment, DeploymentPlan};
 use tokio::sync::Mutex;
 
 pub(crate) use crate::gates::{metric, not_ready, public_url, record, rewrite, set};
@@ -178,12 +178,12 @@ impl World {
     /// Deploys the contracts of a system of its own: governance acts of the scenario then affect no other scenario.
     pub(crate) async fn system(&self) -> Result<Deployment> {
         let somebody = || Wallet::fresh().address();
-        let plan = Plan {
+        let plan = DeploymentPlan {
             deployer: somebody(),
             core: somebody(),
             executor: somebody(),
             guardian: somebody(),
-            ..Plan::local(self.ethereum.memes())
+            ..DeploymentPlan::local(self.ethereum.memes())
         };
         Ok(Deployment::make(self.ethereum.chain(), plan).await?)
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 
 use super::{BadSignature, HandshakeError, Malformed, encoding};
-use crate::address::{AccountAddress, LENGTH};
+use crate::address::{ADDRESS_BYTES, AccountAddress};
 
 static SECP: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
 
@@ -52,7 +52,7 @@ impl PublicKey {
     pub fn account(&self) -> AccountAddress {
         match self {
             Self::Secp256k1(key) => AccountAddress::new(Ripemd160::digest(Sha256::digest(key)).into()),
-            Self::Ed25519(key) => AccountAddress::new(last(&Sha256::digest(key)[..LENGTH])),
+            Self::Ed25519(key) => AccountAddress::new(last(&Sha256::digest(key)[..ADDRESS_BYTES])),
         }
     }
 
@@ -100,8 +100,8 @@ pub(super) fn sign_once(message: &[u8]) -> (PublicKey, [u8; 64]) {
 }
 
 /// The last 20 bytes.
-fn last(bytes: &[u8]) -> [u8; LENGTH] {
-    let mut address = [0; LENGTH];
+fn last(bytes: &[u8]) -> [u8; ADDRESS_BYTES] {
+    let mut address = [0; ADDRESS_BYTES];
     for (to, from) in address.iter_mut().rev().zip(bytes.iter().rev()) {
         *to = *from;
     }

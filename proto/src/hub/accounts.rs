@@ -10,10 +10,10 @@ use std::{
 use prost::Message;
 use prost_types::Timestamp;
 
-use super::{Cause, HubClient, HubError, Seen, link::Reply, session::senseless};
+use super::{AtHeight, EndpointFault, HubClient, HubError, link::Reply, session::senseless};
 use crate::{
     address::AccountAddress,
-    tx::Typed,
+    tx::TypedMessage,
     wire::cosmos::{
         auth::v1beta1::QueryAccountInfoRequest,
         authz::v1beta1::{GenericAuthorization, QueryGrantsRequest},
@@ -58,7 +58,10 @@ pub struct FeeAllowance {
 
 impl HubClient {
     /// Number and sequence of an account; `None`: it never received anything.
-    pub async fn account(&self, address: &AccountAddress) -> Result<Seen<Option<AccountState>>, HubError> {
+    pub async fn account(
+        &self,
+        address: &AccountAddress,
+    ) -> Result<AtHeight<Option<AccountState>>, HubError> {
         let address = address.to_string();
         let question = QueryAccountInfoRequest { address: address.clone() };
         let Reply { value, height } = self
@@ -69,7 +72,7 @@ impl HubClient {
                 Ok(AccountState { number: found.account_number, sequence: found.sequence })
             })
             .await?;
-        Ok(Seen { value, height })
+        Ok(AtHeight { value, height })
     }
 
     /// What an account has of one coin.
@@ -126,7 +129,7 @@ impl HubClient {
     }
 }
 
-fn allowance(any: &prost_types::Any) -> Result<FeeAllowance, Cause> {
+fn allowance(any: &prost_types::Any) -> Result<FeeAllowance, EndpointFault> {
     if any.type_url == AllowedMsgAllowance::TYPE_URL {
         let outer: AllowedMsgAllowance = decode(any)?;
         let inner = outer.allowance.unwrap_or_default();
@@ -135,18 +138,18 @@ fn allowance(any: &prost_types::Any) -> Result<FeeAllowance, Cause> {
     basic(any)
 }
 
-fn basic(any: &prost_types::Any) -> Result<FeeAllowance, Cause> {
+fn basic(any: &prost_types::Any) -> Result<FeeAllowance, EndpointFault> {
     let known = any.type_url == BasicAllowance::TYPE_URL;
     let basic = if known { decode(any)? } else { BasicAllowance::default() };
     let amount = |coin: Coin| {
         let amount = coin.amount.parse().map_err(|_| senseless("fee allowance: not an amount"))?;
         Ok((coin.denom, amount))
     };
-    let left = basic.spend_limit.into_iter().map(amount).collect::<Result<_, Cause>>()?;
+    let left = basic.spend_limit.into_iter().map(amount).collect::<Result<_, EndpointFault>>()?;
     Ok(FeeAllowance { messages: None, left, expires: basic.expiration.map(time), unknown: !known })
 }
 
-fn decode<M: Message + Default>(any: &prost_types::Any) -> Result<M, Cause> {
+fn decode<M: Message + Default>(any: &prost_types::Any) -> Result<M, EndpointFault> {
     M::decode(any.value.as_slice()).map_err(|error| senseless(format!("fee allowance: {error}")))
 }
 
@@ -160,23 +163,25 @@ pub(super) fn time(time: Timestamp) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tx::any;
+    use crate::tx::pack_any;
 
     #[test]
     fn allowances_are_unwrapped_and_others_named_unknown() {
         let coin = Coin { denom: "udvpn".to_owned(), amount: "5".to_owned() };
         let expiration = Some(Timestamp { seconds: 9, nanos: 0 });
         let inner = BasicAllowance { spend_limit: vec![coin], expiration };
-        let outer =
-            AllowedMsgAllowance { allowance: Some(any(&inner)), allowed_messages: vec!["/a.B".to_owned()] };
+        let outer = AllowedMsgAllowance {
+            allowance: Some(pack_any(&inner)),
+            allowed_messages: vec!["/a.B".to_owned()],
+        };
         let expires = Some(UNIX_EPOCH + Duration::from_secs(9));
         let left = BTreeMap::from([("udvpn".to_owned(), 5)]);
         let whole = FeeAllowance { messages: None, left, expires, unknown: false };
-        assert_eq!(allowance(&any(&inner)).unwrap(), whole);
+        assert_eq!(allowance(&pack_any(&inner)).unwrap(), whole);
         let messages = Some(vec!["/a.B".to_owned()]);
-        assert_eq!(allowance(&any(&outer)).unwrap(), FeeAllowance { messages, ..whole });
+        assert_eq!(allowance(&pack_any(&outer)).unwrap(), FeeAllowance { messages, ..whole });
         let other = prost_types::Any { type_url: "/x.Y".to_owned(), value: vec![0xff; 3] };
         assert!(allowance(&other).unwrap().unknown);
-        assert!(allowance(&prost_types::Any { value: vec![0xff; 3], ..any(&inner) }).is_err());
+        assert!(allowance(&prost_types::Any { value: vec![0xff; 3], ..pack_any(&inner) }).is_err());
     }
 }

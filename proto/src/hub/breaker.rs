@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-const FIRST_REST: Duration = Duration::from_millis(250);
-const LONGEST_REST: Duration = Duration::from_secs(5);
+const OPEN_INITIAL: Duration = Duration::from_millis(250);
+const OPEN_MAX: Duration = Duration::from_secs(5);
 
 /// Rests 250 ms after a failure, then twice as long after each further one, up to 5 s. When the rest is over
 /// one question goes through as a trial; the others wait for how it ends.
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
+pub(super) struct CircuitBreaker {
     /// Counts the faults; questions that were under way together tell of one fault, not of many.
     fault: u64,
     failures: u32,
@@ -24,7 +24,7 @@ pub(super) struct Ticket {
     fault: u64,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     /// Whether a question may go now. A trial that never reports back is forgotten after `trial`.
     pub(super) fn admit(&mut self, now: Instant, trial: Duration) -> Option<Ticket> {
         if self.is_resting(now) {
@@ -56,7 +56,7 @@ impl Breaker {
         if ticket.fault != self.fault {
             return;
         }
-        let rest = FIRST_REST.saturating_mul(1 << self.failures.min(8)).min(LONGEST_REST);
+        let rest = OPEN_INITIAL.saturating_mul(1 << self.failures.min(8)).min(OPEN_MAX);
         self.fault += 1;
         self.failures = self.failures.saturating_add(1);
         self.rests_until = Some(now + rest);
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn rests_grow_and_one_trial_goes() {
-        let mut breaker = Breaker::default();
+        let mut breaker = CircuitBreaker::default();
         let mut now = Instant::now();
         for rest in [250, 500, 1000, 2000, 4000, 5000, 5000] {
             let ticket = breaker.admit(now, TRIAL).unwrap();
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_lost_trial_is_forgotten_and_one_fault_counts_once() {
-        let mut breaker = Breaker::default();
+        let mut breaker = CircuitBreaker::default();
         let now = Instant::now();
         let tickets: Vec<_> = (0..50).map(|_| breaker.admit(now, TRIAL).unwrap()).collect();
         for ticket in &tickets {
@@ -100,7 +100,7 @@ mod tests {
         // One that was slower than the fault does not hide it.
         breaker.succeeded(tickets[0]);
         assert!(breaker.is_resting(now));
-        let rested = now + FIRST_REST;
+        let rested = now + OPEN_INITIAL;
         assert!(breaker.admit(rested, TRIAL).is_some());
         assert!(breaker.admit(rested, TRIAL).is_none());
         assert!(breaker.admit(rested + TRIAL, TRIAL).is_some());

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tonic::{Code, Status};
 
 /// Longest text of another program that goes into an error.
-const LONGEST: usize = 200;
+const MAX_ERROR_TEXT_CHARS: usize = 200;
 
 /// The hub could not be asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,12 +25,12 @@ pub struct Failure {
     /// Scheme, host and port of the endpoint.
     pub endpoint: Arc<str>,
     /// What went wrong there.
-    pub cause: Cause,
+    pub cause: EndpointFault,
 }
 
 /// What went wrong at one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Cause {
+pub enum EndpointFault {
     /// Not reachable, or the connection broke.
     #[error("not reachable ({0})")]
     Transport(String),
@@ -77,7 +77,7 @@ pub enum Cause {
     Answer(String),
 }
 
-impl Cause {
+impl EndpointFault {
     /// Whether the endpoint itself is at fault, not only this one question.
     pub(super) fn is_endpoints(&self) -> bool {
         match self {
@@ -96,7 +96,7 @@ impl Cause {
     }
 }
 
-impl From<&Status> for Cause {
+impl From<&Status> for EndpointFault {
     fn from(status: &Status) -> Self {
         // Errors of our own side carry their cause; those that the server sent have none.
         match std::error::Error::source(status) {
@@ -106,9 +106,14 @@ impl From<&Status> for Cause {
     }
 }
 
-/// Text of another program, made fit for one line of a log.
+/// Shortens an error text of another program for one line of a log.
 pub(super) fn cut(text: &str) -> String {
-    text.chars().take(LONGEST).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    single_line(text, MAX_ERROR_TEXT_CHARS)
+}
+
+/// Returns at most `max_chars` characters of `text`, with spaces for control characters.
+pub(super) fn single_line(text: &str, max_chars: usize) -> String {
+    text.chars().take(max_chars).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// The innermost of nested errors: tonic's own texts say only "transport error".

@@ -3,7 +3,7 @@
 use prost::Message;
 use prost_types::Any;
 
-use super::session::{Listed, SessionStatus};
+use super::session::{RawSession, SessionStatus};
 use crate::wire::sentinel::{
     session::v3::{QuerySessionResponse, QuerySessionsForNodeResponse},
     types::v1::Status,
@@ -34,7 +34,7 @@ pub fn answers(bytes: &[u8]) -> Vec<Any> {
 
 /// One session, if it makes sense.
 pub fn listed(any: &Any) -> Option<Said> {
-    let read = Listed::read(any).ok()?;
+    let read = RawSession::read(any).ok()?;
     let status = match read.status {
         SessionStatus::Active => Status::Active,
         SessionStatus::InactivePending => Status::InactivePending,

@@ -20,12 +20,12 @@ use tonic::{
 };
 use tower::Service;
 
-use super::{config::HubConfigError, error::Cause, query::Query};
+use super::{config::HubConfigError, error::EndpointFault, query::Query};
 use crate::wire::cosmos::base::tendermint::v1beta1::{GetNodeInfoRequest, GetSyncingRequest};
 
 /// No answer that we ask for is longer.
-const LONGEST_ANSWER: usize = 4 << 20;
-const LONGEST_HEADERS: u32 = 16 << 10;
+const MAX_RESPONSE_BYTES: usize = 4 << 20;
+const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// The height of the state that an answer was read from.
 const HEIGHT: &str = "x-cosmos-block-height";
 
@@ -38,7 +38,7 @@ pub(super) struct Reply<T> {
 
 /// One endpoint's connection, made when needed and made anew when it breaks.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct EndpointConnection {
     endpoint: Endpoint,
     current: Mutex<Option<Connection>>,
     proving: tokio::sync::Mutex<()>,
@@ -53,12 +53,12 @@ struct Connection {
     proven: Option<u64>,
 }
 
-impl Link {
+impl EndpointConnection {
     pub(super) fn new(uri: Uri, timeout: Duration) -> Result<Self, HubConfigError> {
         let tls = uri.scheme_str() == Some("https");
         let mut endpoint = Endpoint::from(uri)
             .connect_timeout(timeout)
-            .http2_max_header_list_size(LONGEST_HEADERS)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
             .tcp_nodelay(true);
         if tls {
             let tls = ClientTlsConfig::new().with_webpki_roots();
@@ -73,7 +73,7 @@ impl Link {
         &self,
         question: &Q,
         chain_id: &str,
-    ) -> Result<Reply<Option<Q::Answer>>, Cause> {
+    ) -> Result<Reply<Option<Q::Answer>>, EndpointFault> {
         // A second time if the connection was replaced on the way: the answer may be another chain's.
         for _ in 0..2 {
             let (connection, proven) = self.proven(chain_id).await?;
@@ -82,7 +82,7 @@ impl Link {
                 return read::<Q>(reply);
             }
         }
-        Err(Cause::Transport("the connection keeps breaking".to_owned()))
+        Err(EndpointFault::Transport("the connection keeps breaking".to_owned()))
     }
 
     /// Dials anew for the next question.
@@ -100,7 +100,7 @@ impl Link {
         (connection.dials.load(Ordering::Acquire) == proven).then_some((connection, proven))
     }
 
-    async fn proven(&self, chain_id: &str) -> Result<(Connection, u64), Cause> {
+    async fn proven(&self, chain_id: &str) -> Result<(Connection, u64), EndpointFault> {
         if let Some(known) = self.known() {
             return Ok(known);
         }
@@ -111,18 +111,18 @@ impl Link {
         let connection = self.current().get_or_insert_with(|| dial(&self.endpoint)).clone();
         let info = unary(&connection.channel, &GetNodeInfoRequest {}).await;
         let dials = connection.dials.load(Ordering::Acquire);
-        let info = info.map_err(|status| Cause::from(&status))?.into_inner();
+        let info = info.map_err(|status| EndpointFault::from(&status))?.into_inner();
         let network = info.default_node_info.unwrap_or_default().network;
         if network != chain_id {
             let (expected, got) = (chain_id.to_owned(), super::error::cut(&network));
-            return Err(Cause::WrongChain { expected, got });
+            return Err(EndpointFault::WrongChain { expected, got });
         }
         let syncing = unary(&connection.channel, &GetSyncingRequest {}).await;
-        if syncing.map_err(|status| Cause::from(&status))?.into_inner().syncing {
-            return Err(Cause::Syncing);
+        if syncing.map_err(|status| EndpointFault::from(&status))?.into_inner().syncing {
+            return Err(EndpointFault::Syncing);
         }
         if connection.dials.load(Ordering::Acquire) != dials {
-            return Err(Cause::Transport("the connection keeps breaking".to_owned()));
+            return Err(EndpointFault::Transport("the connection keeps breaking".to_owned()));
         }
         let proven = Connection { proven: Some(dials), ..connection };
         *self.current() = Some(proven.clone());
@@ -131,7 +131,7 @@ impl Link {
 }
 
 async fn unary<Q: Query>(channel: &Channel, question: &Q) -> Result<Response<Q::Answer>, Status> {
-    let mut grpc = Grpc::new(channel.clone()).max_decoding_message_size(LONGEST_ANSWER);
+    let mut grpc = Grpc::new(channel.clone()).max_decoding_message_size(MAX_RESPONSE_BYTES);
     grpc.ready().await.map_err(|error| Status::from_error(Box::new(error)))?;
     let request = Request::new(question.clone());
     let codec = ProstCodec::<Q, Q::Answer>::default();
@@ -139,7 +139,9 @@ async fn unary<Q: Query>(channel: &Channel, question: &Q) -> Result<Response<Q::
 }
 
 /// An answer, "there is no such thing" among them.
-fn read<Q: Query>(reply: Result<Response<Q::Answer>, Status>) -> Result<Reply<Option<Q::Answer>>, Cause> {
+fn read<Q: Query>(
+    reply: Result<Response<Q::Answer>, Status>,
+) -> Result<Reply<Option<Q::Answer>>, EndpointFault> {
     match reply {
         Ok(response) => {
             let height = height(response.metadata());
@@ -151,9 +153,9 @@ fn read<Q: Query>(reply: Result<Response<Q::Answer>, Status>) -> Result<Reply<Op
         // Only what the server sent has no cause.
         Err(status) if std::error::Error::source(&status).is_none() => match Q::hidden(&status) {
             Some(answer) => Ok(Reply { value: Some(answer), height: height(status.metadata()) }),
-            None => Err(Cause::from(&status)),
+            None => Err(EndpointFault::from(&status)),
         },
-        Err(status) => Err(Cause::from(&status)),
+        Err(status) => Err(EndpointFault::from(&status)),
     }
 }
 

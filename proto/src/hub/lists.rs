@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Completed, HubClient, HubError, Seen, Session,
+    AtHeight, Completed, HubClient, HubError, Session,
     link::Reply,
-    session::{Listed, senseless},
+    session::{RawSession, senseless},
 };
 use crate::{
     address::{NodeAddress, ProviderAddress},
@@ -23,13 +23,13 @@ use crate::{
 };
 
 /// Subscriptions asked for at the same time.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_SUBSCRIPTIONS: usize = 8;
 /// Entries of a page when everything is wanted: a thousand nodes are half a megabyte, and one question.
-const WHOLE_PAGE: u32 = 2000;
+const PAGE_ENTRIES: u32 = 2000;
 /// Pages after which an endpoint that always has one more is not believed.
-const MOST_PAGES: usize = 1000;
+const MAX_PAGES: usize = 1000;
 /// Entries after which the same holds; the whole network has some thousand nodes.
-const MOST_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 100_000;
 
 /// Which part of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl HubClient {
         let Reply { value, height } = self
             .pool
             .ask(&question, deadline, |answer| {
-                let known = answer.sessions.iter().filter(|any| Listed::is_known(any));
-                let listed: Vec<_> = known.map(Listed::read).collect::<Result<_, _>>()?;
+                let known = answer.sessions.iter().filter(|any| RawSession::is_known(any));
+                let listed: Vec<_> = known.map(RawSession::read).collect::<Result<_, _>>()?;
                 if listed.len() > limit || listed.iter().any(|session| session.node != *node) {
                     return Err(senseless("sessions that were not asked for"));
                 }
@@ -77,7 +77,7 @@ impl HubClient {
         let ids = listed.iter().map(|session| session.id).collect();
         let sessions = stream::iter(listed)
             .map(|session| self.complete(session, deadline))
-            .buffered(AT_ONCE)
+            .buffered(MAX_CONCURRENT_SUBSCRIPTIONS)
             .try_filter_map(async |completed| match completed {
                 Completed::Session(session) => Ok(Some(session)),
                 Completed::Nobodys | Completed::NoSubscription(_) => Ok(None),
@@ -93,7 +93,7 @@ impl HubClient {
     }
 
     /// [`HubClient::nodes_for_plan`], and the lowest height at which a part of it was so.
-    pub async fn nodes_for_plan_seen(&self, id: u64) -> Result<Seen<Vec<Node>>, HubError> {
+    pub async fn nodes_for_plan_seen(&self, id: u64) -> Result<AtHeight<Vec<Node>>, HubError> {
         let question = |pagination| QueryNodesForPlanRequest {
             id,
             status: Status::Unspecified.into(),
@@ -117,7 +117,7 @@ impl HubClient {
     pub async fn leases_for_provider_seen(
         &self,
         provider: &ProviderAddress,
-    ) -> Result<Seen<Vec<Lease>>, HubError> {
+    ) -> Result<AtHeight<Vec<Lease>>, HubError> {
         let question = |pagination| QueryLeasesForProviderRequest {
             address: provider.to_string(),
             pagination: Some(pagination),
@@ -129,16 +129,16 @@ impl HubClient {
         &self,
         question: impl Fn(PageRequest) -> Q,
         parts: impl Fn(Q::Answer) -> (Vec<T>, Option<PageResponse>),
-    ) -> Result<Seen<Vec<T>>, HubError> {
+    ) -> Result<AtHeight<Vec<T>>, HubError> {
         let (mut all, mut lowest): (_, Option<u64>) = (Vec::new(), None);
-        let mut page = Page { limit: WHOLE_PAGE, ..Page::default() };
+        let mut page = Page { limit: PAGE_ENTRIES, ..Page::default() };
         let (mut seen, until) = (HashSet::new(), self.pool.deadline_of_list());
-        while all.len() <= MOST_ENTRIES && seen.len() < MOST_PAGES {
+        while all.len() <= MAX_ENTRIES && seen.len() < MAX_PAGES {
             let question = question(request(page.clone()));
             let check = |answer| {
                 let (items, pagination) = parts(answer);
                 let next = next(pagination);
-                if items.len() > WHOLE_PAGE as usize {
+                if items.len() > PAGE_ENTRIES as usize {
                     Err(senseless("more than was asked for"))
                 } else if next.as_ref().is_some_and(|key| seen.contains(key)) {
                     Err(senseless("a list that leads back to itself"))
@@ -150,7 +150,7 @@ impl HubClient {
             let Some((items, next)) = reply.value else { break };
             lowest = lowest.into_iter().chain(reply.height).min();
             all.extend(items);
-            let Some(key) = next else { return Ok(Seen { value: all, height: lowest }) };
+            let Some(key) = next else { return Ok(AtHeight { value: all, height: lowest }) };
             seen.insert(key.clone());
             page.key = key;
         }

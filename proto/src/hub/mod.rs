@@ -29,11 +29,11 @@ use tokio::time::Instant;
 
 pub use accounts::{AccountState, Authorization, FeeAllowance};
 pub use config::{HubConfig, HubConfigError};
-pub use error::{Cause, Failure, HubError};
+pub use error::{EndpointFault, Failure, HubError};
 pub use lists::{Page, SessionPage};
 pub use pool::EndpointState;
 pub use session::{DIRECT_TYPE, SUBSCRIPTION_TYPE, Session, SessionKind, SessionStatus};
-pub use transactions::{Executed, Refused, Simulated};
+pub use transactions::{ExecutedTx, Simulation, TxRejection};
 
 use crate::{
     address::{NodeAddress, ProviderAddress},
@@ -50,17 +50,17 @@ use crate::{
     },
 };
 use link::Reply;
-use pool::Pool;
-use session::{Listed, senseless};
+use pool::EndpointPool;
+use session::{RawSession, senseless};
 
 /// Plans of subscriptions to remember; they never change.
 const PLANS: u64 = 100_000;
 /// How far the hub's clock may be ahead of ours.
-const AHEAD: Duration = Duration::from_secs(300);
+const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(300);
 
 /// Something the hub said, and the height at which it was so, if the endpoint told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen<T> {
+pub struct AtHeight<T> {
     /// What it said.
     pub value: T,
     /// At which height.
@@ -70,14 +70,14 @@ pub struct Seen<T> {
 /// A typed client. Cheap to clone; all clones share connections, failures and what is remembered.
 #[derive(Debug, Clone)]
 pub struct HubClient {
-    pool: Arc<Pool>,
+    pool: Arc<EndpointPool>,
     plans: Cache<u64, u64>,
 }
 
 impl HubClient {
     /// Prepares a client; connects to nothing yet.
     pub fn new(config: HubConfig) -> Result<Self, HubConfigError> {
-        Ok(Self { pool: Arc::new(Pool::new(config)?), plans: Cache::new(PLANS) })
+        Ok(Self { pool: Arc::new(EndpointPool::new(config)?), plans: Cache::new(PLANS) })
     }
 
     /// The session with this number. `None` also if no key can have its account.
@@ -86,14 +86,14 @@ impl HubClient {
     }
 
     /// [`HubClient::session`], and the height at which it was so.
-    pub async fn session_seen(&self, id: u64) -> Result<Seen<Option<Session>>, HubError> {
+    pub async fn session_seen(&self, id: u64) -> Result<AtHeight<Option<Session>>, HubError> {
         let deadline = self.pool.deadline();
         let question = QuerySessionRequest { id };
         let Reply { value, height } = self
             .pool
             .ask(&question, deadline, |answer| {
                 let any = answer.session.ok_or_else(|| senseless("no session in it"))?;
-                let listed = Listed::read(&any)?;
+                let listed = RawSession::read(&any)?;
                 if listed.id == id { Ok(listed) } else { Err(senseless("another session")) }
             })
             .await?;
@@ -108,14 +108,14 @@ impl HubClient {
                 }
             },
         };
-        Ok(Seen { value: session, height })
+        Ok(AtHeight { value: session, height })
     }
 
     /// The newest height.
     pub async fn latest_height(&self) -> Result<u64, HubError> {
         let deadline = self.pool.deadline();
         let syncing = |answer: crate::wire::cosmos::base::tendermint::v1beta1::GetSyncingResponse| {
-            if answer.syncing { Err(Cause::Syncing) } else { Ok(()) }
+            if answer.syncing { Err(EndpointFault::Syncing) } else { Ok(()) }
         };
         // The cheapest question there is; its answer comes with the height.
         if let Some(height) = self.pool.ask(&GetSyncingRequest {}, deadline, syncing).await?.height {
@@ -131,7 +131,11 @@ impl HubClient {
             let time = header.time.filter(|time| time.seconds > 0);
             let time = accounts::time(time.ok_or_else(|| senseless("no time in it"))?);
             let ahead = time.duration_since(SystemTime::now()).unwrap_or_default();
-            if ahead <= AHEAD { Ok(time) } else { Err(senseless("its newest block is of a time to come")) }
+            if ahead <= MAX_CLOCK_AHEAD {
+                Ok(time)
+            } else {
+                Err(senseless("its newest block is of a time to come"))
+            }
         })
         .await
     }
@@ -139,7 +143,7 @@ impl HubClient {
     async fn latest_header<T>(
         &self,
         deadline: Instant,
-        read: impl Fn(&Header) -> Result<T, Cause>,
+        read: impl Fn(&Header) -> Result<T, EndpointFault>,
     ) -> Result<(u64, T), HubError> {
         let reply = self
             .pool
@@ -231,8 +235,8 @@ impl HubClient {
     }
 
     /// Finds out what pays for a session.
-    async fn complete(&self, listed: Listed, deadline: Instant) -> Result<Completed, HubError> {
-        let Listed { id, account, node, status, subscription } = listed;
+    async fn complete(&self, listed: RawSession, deadline: Instant) -> Result<Completed, HubError> {
+        let RawSession { id, account, node, status, subscription } = listed;
         let Some(account) = account else { return Ok(Completed::Nobodys) };
         let kind = match subscription {
             None => SessionKind::Direct,

@@ -11,33 +11,33 @@ use std::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    breaker::Breaker,
+    breaker::CircuitBreaker,
     config::{HubConfig, HubConfigError},
-    error::{Cause, Failure, HubError},
-    heights::{Heights, Known},
-    link::{Link, Reply},
+    error::{EndpointFault, Failure, HubError},
+    heights::{HeightTracker, ObservedHeight},
+    link::{EndpointConnection, Reply},
     query::Query,
 };
 
 /// A whole list may take so many times as long as one question.
 const LIST: u32 = 3;
 /// An endpoint that was given less time than this is not blamed for not answering in it.
-const FAIR: Duration = Duration::from_millis(100);
+const MIN_BLAMED_TIMEOUT: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
-pub(super) struct Pool {
-    members: Vec<Member>,
+pub(super) struct EndpointPool {
+    members: Vec<PooledEndpoint>,
     chain_id: String,
     timeout: Duration,
     asked: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Member {
+struct PooledEndpoint {
     name: Arc<str>,
-    link: Link,
-    breaker: Mutex<Breaker>,
-    heights: Mutex<Heights>,
+    link: EndpointConnection,
+    breaker: Mutex<CircuitBreaker>,
+    heights: Mutex<HeightTracker>,
 }
 
 /// What is known of one endpoint.
@@ -46,18 +46,18 @@ pub struct EndpointState {
     /// Scheme, host and port.
     pub endpoint: Arc<str>,
     /// Its height, or what is wrong.
-    pub state: Result<u64, Cause>,
+    pub state: Result<u64, EndpointFault>,
 }
 
-impl Pool {
+impl EndpointPool {
     pub(super) fn new(config: HubConfig) -> Result<Self, HubConfigError> {
         let members = config
             .endpoints()?
             .into_iter()
             .map(|uri| {
                 let name = uri.to_string().trim_end_matches('/').into();
-                let link = Link::new(uri, config.timeout)?;
-                Ok(Member { name, link, breaker: Mutex::default(), heights: Mutex::default() })
+                let link = EndpointConnection::new(uri, config.timeout)?;
+                Ok(PooledEndpoint { name, link, breaker: Mutex::default(), heights: Mutex::default() })
             })
             .collect::<Result<_, _>>()?;
         let asked = AtomicU64::default();
@@ -88,7 +88,7 @@ impl Pool {
         &self,
         question: &Q,
         deadline: Instant,
-        check: impl Fn(Q::Answer) -> Result<T, Cause>,
+        check: impl Fn(Q::Answer) -> Result<T, EndpointFault>,
     ) -> Result<Reply<Option<T>>, HubError> {
         let mut failures = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
@@ -97,7 +97,7 @@ impl Pool {
             let share = left / u32::try_from(others + 1).unwrap_or(u32::MAX);
             if share.is_zero() {
                 let endpoint = Arc::clone(&member.name);
-                failures.push(Failure { endpoint, cause: Cause::Timeout(self.timeout) });
+                failures.push(Failure { endpoint, cause: EndpointFault::Timeout(self.timeout) });
                 break;
             }
             match member.ask(question, share, self, &check).await {
@@ -119,13 +119,13 @@ impl Pool {
     }
 
     /// What all but `member` have shown.
-    fn others(&self, member: &Member, now: Instant) -> Vec<Known> {
+    fn others(&self, member: &PooledEndpoint, now: Instant) -> Vec<ObservedHeight> {
         let others = self.members.iter().filter(|other| !std::ptr::eq(*other, member));
         others.filter_map(|other| locked(&other.heights).known(now)).collect()
     }
 }
 
-impl Member {
+impl PooledEndpoint {
     fn is_resting(&self) -> bool {
         locked(&self.breaker).is_resting(Instant::now())
     }
@@ -134,19 +134,19 @@ impl Member {
         &self,
         question: &Q,
         share: Duration,
-        pool: &Pool,
-        check: impl Fn(Q::Answer) -> Result<T, Cause>,
-    ) -> Result<Reply<Option<T>>, Cause> {
+        pool: &EndpointPool,
+        check: impl Fn(Q::Answer) -> Result<T, EndpointFault>,
+    ) -> Result<Reply<Option<T>>, EndpointFault> {
         let Some(ticket) = locked(&self.breaker).admit(Instant::now(), share) else {
             let (failures, last) = locked(&self.breaker).story();
-            return Err(Cause::Resting { failures, last });
+            return Err(EndpointFault::Resting { failures, last });
         };
         let answer = self
             .question(question, share, pool)
             .await
             .and_then(|Reply { value, height }| Ok(Reply { value: value.map(check).transpose()?, height }));
         match &answer {
-            Err(Cause::Timeout(_)) if share < FAIR => {}
+            Err(EndpointFault::Timeout(_)) if share < MIN_BLAMED_TIMEOUT => {}
             Err(cause) if cause.is_endpoints() => {
                 locked(&self.breaker).failed(Instant::now(), ticket, cause.to_string());
             }
@@ -155,7 +155,7 @@ impl Member {
         answer
     }
 
-    async fn state<Q: Query>(&self, question: &Q, pool: &Pool) -> EndpointState {
+    async fn state<Q: Query>(&self, question: &Q, pool: &EndpointPool) -> EndpointState {
         let answer = self.question(question, pool.timeout, pool).await;
         let state = answer.and_then(|reply| reply.height.ok_or_else(no_height));
         EndpointState { endpoint: Arc::clone(&self.name), state }
@@ -165,15 +165,15 @@ impl Member {
         &self,
         question: &Q,
         share: Duration,
-        pool: &Pool,
-    ) -> Result<Reply<Option<Q::Answer>>, Cause> {
+        pool: &EndpointPool,
+    ) -> Result<Reply<Option<Q::Answer>>, EndpointFault> {
         pool.asked.fetch_add(1, Ordering::Relaxed);
         let Ok(answer) = timeout(share, self.link.ask(question, &pool.chain_id)).await else {
             // A connection that swallows questions would swallow the next one too.
-            if share >= FAIR {
+            if share >= MIN_BLAMED_TIMEOUT {
                 self.link.reset();
             }
-            return Err(Cause::Timeout(share));
+            return Err(EndpointFault::Timeout(share));
         };
         let answer = answer?;
         if let Some(height) = answer.height {
@@ -185,8 +185,8 @@ impl Member {
     }
 }
 
-fn no_height() -> Cause {
-    Cause::Answer("it does not say at which height".to_owned())
+fn no_height() -> EndpointFault {
+    EndpointFault::Answer("it does not say at which height".to_owned())
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

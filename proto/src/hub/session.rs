@@ -3,7 +3,7 @@
 use prost::Message;
 use prost_types::Any;
 
-use super::error::Cause;
+use super::error::EndpointFault;
 use crate::{
     address::{AccountAddress, AddressError, NodeAddress},
     wire::sentinel::{
@@ -63,7 +63,7 @@ pub enum SessionStatus {
 
 /// What the hub's answer itself says of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(super) struct RawSession {
     pub(super) id: u64,
     /// `None`: no key has such an account (a contract or a group is 32 bytes long).
     pub(super) account: Option<AccountAddress>,
@@ -73,13 +73,13 @@ pub(super) struct Listed {
     pub(super) subscription: Option<u64>,
 }
 
-impl Listed {
+impl RawSession {
     /// Whether it is of a type that we know; a later hub may have more.
     pub(super) fn is_known(any: &Any) -> bool {
         matches!(any.type_url.as_str(), DIRECT_TYPE | SUBSCRIPTION_TYPE)
     }
 
-    pub(super) fn read(any: &Any) -> Result<Self, Cause> {
+    pub(super) fn read(any: &Any) -> Result<Self, EndpointFault> {
         let (base, subscription) = match any.type_url.as_str() {
             DIRECT_TYPE => (decode::<node::Session>(any)?.base_session, None),
             SUBSCRIPTION_TYPE => {
@@ -108,12 +108,12 @@ impl Listed {
     }
 }
 
-fn decode<M: Message + Default>(any: &Any) -> Result<M, Cause> {
+fn decode<M: Message + Default>(any: &Any) -> Result<M, EndpointFault> {
     M::decode(any.value.as_slice()).map_err(|error| senseless(format!("session: {error}")))
 }
 
-pub(super) fn senseless(what: impl Into<String>) -> Cause {
-    Cause::Answer(what.into())
+pub(super) fn senseless(what: impl Into<String>) -> EndpointFault {
+    EndpointFault::Answer(what.into())
 }
 
 #[cfg(test)]
@@ -143,19 +143,19 @@ mod tests {
 
     #[test]
     fn both_kinds_are_told_apart_by_type() {
-        let listed = Listed::read(&direct(base(&account()))).unwrap();
+        let listed = RawSession::read(&direct(base(&account()))).unwrap();
         assert_eq!(listed.subscription, None);
         assert_eq!(listed.account, Some(AccountAddress::new([1; 20])));
         let session = subscription::Session { base_session: Some(base(&account())), subscription_id: 8 };
         let any = Any { type_url: SUBSCRIPTION_TYPE.to_owned(), value: session.encode_to_vec() };
-        assert_eq!(Listed::read(&any).unwrap().subscription, Some(8));
+        assert_eq!(RawSession::read(&any).unwrap().subscription, Some(8));
     }
 
     #[test]
     fn a_contracts_session_is_readable_but_nobodys() {
         let prefix = bech32::Hrp::parse("sent").unwrap();
         let contract = bech32::encode::<bech32::Bech32>(prefix, &[1; 32]).unwrap();
-        assert_eq!(Listed::read(&direct(base(&contract))).unwrap().account, None);
+        assert_eq!(RawSession::read(&direct(base(&contract))).unwrap().account, None);
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
         let status = direct(BaseSession { status: 0, ..base(&account()) });
         let nobody = direct(base(""));
         for any in [other_type, no_slash, garbage, empty, node, status, nobody] {
-            assert!(matches!(Listed::read(&any), Err(Cause::Answer(_))), "{any:?}");
+            assert!(matches!(RawSession::read(&any), Err(EndpointFault::Answer(_))), "{any:?}");
         }
     }
 
@@ -177,7 +177,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..300), which: bool) {
             let type_url = if which { DIRECT_TYPE } else { SUBSCRIPTION_TYPE }.to_owned();
-            let _ = Listed::read(&Any { type_url, value: bytes });
+            let _ = RawSession::read(&Any { type_url, value: bytes });
         }
     }
 }

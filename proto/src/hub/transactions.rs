@@ -1,8 +1,8 @@
 //! Trying, sending and finding transactions.
 
-use super::{Cause, HubClient, HubError, Seen, link::Reply, session::senseless};
+use super::{AtHeight, EndpointFault, HubClient, HubError, link::Reply, session::senseless};
 use crate::{
-    tx::{Hash, SignedTransaction},
+    tx::{SignedTransaction, TxHash},
     wire::cosmos::{
         base::abci::v1beta1::TxResponse,
         tx::v1beta1::{BroadcastMode, BroadcastTxRequest, GetTxRequest, SimulateRequest},
@@ -10,14 +10,14 @@ use crate::{
 };
 
 /// Longest part of a transaction's log that is kept.
-const LONGEST_LOG: usize = 2000;
+const MAX_LOG_CHARS: usize = 2000;
 /// tonic's own words for an error text that is no UTF-8; on this hub only those of authz are, as they hold the
 /// raw key of the missing grant.
 const UNREADABLE: &str = "Error deserializing status message header";
 
 /// What would happen to a transaction now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Simulated {
+pub enum Simulation {
     /// It would succeed, with this much gas.
     Gas(u64),
     /// It would fail; the hub's words.
@@ -27,7 +27,7 @@ pub enum Simulated {
 /// Why a transaction had no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{codespace} code {code}: {log}")]
-pub struct Refused {
+pub struct TxRejection {
     /// Who refused.
     pub codespace: String,
     /// Why, as a number of the codespace.
@@ -38,7 +38,7 @@ pub struct Refused {
 
 /// A transaction in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Executed {
+pub struct ExecutedTx {
     /// The block.
     pub height: u64,
     /// What it used.
@@ -46,13 +46,13 @@ pub struct Executed {
     /// What it paid for.
     pub gas_wanted: u64,
     /// Whether it had its effect; it paid its fee in either case.
-    pub outcome: Result<(), Refused>,
+    pub outcome: Result<(), TxRejection>,
 }
 
 impl HubClient {
     /// What would happen to this transaction now. Signatures are not looked at. More gas than `most` is taken for
     /// senseless: it becomes the fee, and one endpoint says it.
-    pub async fn simulate(&self, transaction: &SignedTransaction, most: u64) -> Result<Simulated, HubError> {
+    pub async fn simulate(&self, transaction: &SignedTransaction, most: u64) -> Result<Simulation, HubError> {
         let question = SimulateRequest { tx_bytes: transaction.bytes().to_vec() };
         let reply = self
             .pool
@@ -60,8 +60,8 @@ impl HubClient {
                 (Some(gas), _) if gas.gas_used > most => {
                     Err(senseless(format!("{} gas, where {most} are more than enough", gas.gas_used)))
                 }
-                (Some(gas), _) => Ok(Simulated::Gas(gas.gas_used)),
-                (None, Some(result)) => Ok(Simulated::Fails(readable(&result.log))),
+                (Some(gas), _) => Ok(Simulation::Gas(gas.gas_used)),
+                (None, Some(result)) => Ok(Simulation::Fails(readable(&result.log))),
                 (None, None) => Err(senseless("neither gas nor a result")),
             })
             .await?;
@@ -70,7 +70,10 @@ impl HubClient {
 
     /// Hands a transaction to the hub, which checks it and does not wait for a block. Saying the same again is
     /// harmless, and what the hub already has counts as accepted. An error says nothing about whether it arrived.
-    pub async fn broadcast(&self, transaction: &SignedTransaction) -> Result<Result<(), Refused>, HubError> {
+    pub async fn broadcast(
+        &self,
+        transaction: &SignedTransaction,
+    ) -> Result<Result<(), TxRejection>, HubError> {
         const IN_MEMPOOL: (&str, u32) = ("sdk", 19);
         let mode = BroadcastMode::Sync.into();
         let question = BroadcastTxRequest { tx_bytes: transaction.bytes().to_vec(), mode };
@@ -90,7 +93,7 @@ impl HubClient {
 
     /// The transaction with this hash, and the height of the state in which it was looked for: a block is
     /// indexed a moment after its state shows.
-    pub async fn transaction(&self, hash: &Hash) -> Result<Seen<Option<Executed>>, HubError> {
+    pub async fn transaction(&self, hash: &TxHash) -> Result<AtHeight<Option<ExecutedTx>>, HubError> {
         let question = GetTxRequest { hash: hash.to_string() };
         let Reply { value, height } = self
             .pool
@@ -98,7 +101,7 @@ impl HubClient {
                 let response = answer.tx_response.ok_or_else(|| senseless("no result"))?;
                 matches(&response, hash)?;
                 let number = |number: i64| u64::try_from(number).unwrap_or_default();
-                Ok(Executed {
+                Ok(ExecutedTx {
                     height: number(response.height),
                     gas_used: number(response.gas_used),
                     gas_wanted: number(response.gas_wanted),
@@ -106,18 +109,22 @@ impl HubClient {
                 })
             })
             .await?;
-        Ok(Seen { value, height })
+        Ok(AtHeight { value, height })
     }
 }
 
-fn matches(response: &TxResponse, hash: &Hash) -> Result<(), Cause> {
+fn matches(response: &TxResponse, hash: &TxHash) -> Result<(), EndpointFault> {
     let same = response.txhash.eq_ignore_ascii_case(&hash.to_string());
     if same { Ok(()) } else { Err(senseless("another transaction")) }
 }
 
-fn refused(response: TxResponse) -> Option<Refused> {
+fn refused(response: TxResponse) -> Option<TxRejection> {
     let TxResponse { codespace, code, raw_log, .. } = response;
-    (code != 0).then(|| Refused { codespace: super::error::cut(&codespace), code, log: readable(&raw_log) })
+    (code != 0).then(|| TxRejection {
+        codespace: super::error::cut(&codespace),
+        code,
+        log: readable(&raw_log),
+    })
 }
 
 fn readable(log: &[u8]) -> String {
@@ -125,7 +132,7 @@ fn readable(log: &[u8]) -> String {
     if text.starts_with(UNREADABLE) {
         return "the refusal is no readable text (authz: authorization not found)".to_owned();
     }
-    text.chars().take(LONGEST_LOG).map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    super::error::single_line(&text, MAX_LOG_CHARS)
 }
 
 #[cfg(test)]
@@ -141,6 +148,6 @@ mod tests {
         assert!(!refused.log.contains('\x01'));
         let tonics = format!("{UNREADABLE}: invalid utf-8 sequence");
         assert!(readable(tonics.as_bytes()).contains("authorization not found"));
-        assert_eq!(readable(&[b'a'; 9000]).len(), LONGEST_LOG);
+        assert_eq!(readable(&[b'a'; 9000]).len(), MAX_LOG_CHARS);
     }
 }

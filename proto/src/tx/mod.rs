@@ -10,7 +10,7 @@ use prost_types::Any;
 use sha2::{Digest, Sha256};
 
 pub use key::{KeyError, SigningKey};
-pub use typed::{Typed, any};
+pub use typed::{TypedMessage, pack_any};
 
 use crate::{
     address::AccountAddress,
@@ -68,7 +68,7 @@ impl Transaction {
         };
         let mode = Sum::Single(Single { mode: SignMode::Direct.into() });
         let signer = SignerInfo {
-            public_key: Some(any(&PubKey { key: key.public().to_vec() })),
+            public_key: Some(pack_any(&PubKey { key: key.public().to_vec() })),
             mode_info: Some(ModeInfo { sum: Some(mode) }),
             sequence: account.sequence,
         };
@@ -87,7 +87,7 @@ impl Transaction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedTransaction {
     bytes: Vec<u8>,
-    hash: Hash,
+    hash: TxHash,
 }
 
 impl SignedTransaction {
@@ -97,7 +97,7 @@ impl SignedTransaction {
 
     /// One that was kept.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
-        let hash = Hash(Sha256::digest(&bytes).into());
+        let hash = TxHash(Sha256::digest(&bytes).into());
         Self { bytes, hash }
     }
 
@@ -107,28 +107,28 @@ impl SignedTransaction {
     }
 
     /// Its name on the chain.
-    pub fn hash(&self) -> &Hash {
+    pub fn hash(&self) -> &TxHash {
         &self.hash
     }
 }
 
 /// Names a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Hash(pub [u8; 32]);
+pub struct TxHash(pub [u8; 32]);
 
-impl fmt::Display for Hash {
+impl fmt::Display for TxHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
     }
 }
 
-impl fmt::Debug for Hash {
+impl fmt::Debug for TxHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl FromStr for Hash {
+impl FromStr for TxHash {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
@@ -145,9 +145,9 @@ mod tests {
 
     fn transaction() -> Transaction {
         let link = MsgLinkNodeRequest { from: "a".to_owned(), id: 1, node_address: "b".to_owned() };
-        let exec = MsgExec { grantee: "c".to_owned(), msgs: vec![any(&link)] };
+        let exec = MsgExec { grantee: "c".to_owned(), msgs: vec![pack_any(&link)] };
         Transaction {
-            messages: vec![any(&exec)],
+            messages: vec![pack_any(&exec)],
             gas_limit: 100,
             fee: Coin { denom: "udvpn".to_owned(), amount: "10".to_owned() },
             granter: Some(AccountAddress::new([3; 20])),
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn hashes_are_written_as_the_hub_writes_them() {
-        let hash = Hash([0xab; 32]);
+        let hash = TxHash([0xab; 32]);
         assert_eq!(hash.to_string(), "AB".repeat(32));
-        assert_eq!(hash.to_string().parse::<Hash>().unwrap(), hash);
+        assert_eq!(hash.to_string().parse::<TxHash>().unwrap(), hash);
     }
 }

@@ -11,19 +11,19 @@ use crate::wire::{
 };
 
 /// A message that can stand where any message may.
-pub trait Typed: Message + Default {
+pub trait TypedMessage: Message + Default {
     /// Its name there.
     const TYPE_URL: &'static str;
 }
 
 /// Wraps a message.
-pub fn any<M: Typed>(message: &M) -> Any {
+pub fn pack_any<M: TypedMessage>(message: &M) -> Any {
     Any { type_url: M::TYPE_URL.to_owned(), value: message.encode_to_vec() }
 }
 
 macro_rules! typed {
     ($($message:ty => $url:literal;)*) => {$(
-        impl Typed for $message {
+        impl TypedMessage for $message {
             const TYPE_URL: &'static str = $url;
         }
     )*};

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost_types::Any;
-use sentinel_proto::hub::{Cause, HubError, Page, SessionKind, SessionStatus, Simulated};
+use sentinel_proto::hub::{EndpointFault, HubError, Page, SessionKind, SessionStatus, Simulation};
 use sentinel_proto::tx::SignedTransaction;
 
 use super::*;
@@ -78,12 +78,12 @@ async fn senseless_answers_do_not_count() {
     let hub = client(&[stub.addr()]);
     let other = stub.state().sessions.get(&3).cloned();
     stub.state().instead = other;
-    assert!(matches!(causes(hub.session(4).await)[..], [Cause::Answer(_)]));
+    assert!(matches!(causes(hub.session(4).await)[..], [EndpointFault::Answer(_)]));
     let unknown = Any { type_url: "/x.Session".to_owned(), value: vec![] };
     stub.state().instead = Some(unknown);
-    assert!(matches!(causes(hub.session(4).await)[..], [Cause::Answer(_)]));
+    assert!(matches!(causes(hub.session(4).await)[..], [EndpointFault::Answer(_)]));
     stub.state().instead = Some(Any { value: vec![0xff; 20], type_url: "/sentinel.node.v3.Session".into() });
-    assert!(matches!(causes(hub.session(4).await)[..], [Cause::Answer(_)]));
+    assert!(matches!(causes(hub.session(4).await)[..], [EndpointFault::Answer(_)]));
     // Senseless answers to one question do not rest the endpoint.
     stub.state().instead = None;
     assert!(hub.session(3).await.unwrap().is_some());
@@ -120,7 +120,7 @@ async fn a_time_that_is_missing_or_to_come_is_none() {
     let hub = client(&[none.addr()]);
     for senseless in [None, Some(0), Some(-5), Some(now + 3600)] {
         none.state().time = senseless;
-        assert!(matches!(causes(hub.latest_block().await)[..], [Cause::Answer(_)]), "{senseless:?}");
+        assert!(matches!(causes(hub.latest_block().await)[..], [EndpointFault::Answer(_)]), "{senseless:?}");
         let (_, time) = client(&[none.addr(), good.addr()]).latest_block().await.unwrap();
         assert_eq!(time, UNIX_EPOCH + Duration::from_secs(u64::try_from(now - 100).unwrap()));
     }
@@ -135,5 +135,5 @@ async fn gas_beyond_all_measure_does_not_count() {
     good.state().simulated = Ok(70_000);
     let transaction = SignedTransaction::from_bytes(vec![1]);
     let simulated = |hub: HubClient| async move { hub.simulate(&transaction, 100_000).await };
-    assert_eq!(simulated(client(&[liar.addr(), good.addr()])).await.unwrap(), Simulated::Gas(70_000));
+    assert_eq!(simulated(client(&[liar.addr(), good.addr()])).await.unwrap(), Simulation::Gas(70_000));
 }

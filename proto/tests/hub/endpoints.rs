@@ -1,6 +1,6 @@
 //! Which endpoint is asked, and whose answer counts.
 
-use sentinel_proto::hub::{Cause, SessionKind};
+use sentinel_proto::hub::{EndpointFault, SessionKind};
 use tonic::Code;
 
 use super::*;
@@ -46,7 +46,7 @@ async fn a_foreign_chain_does_not_count() {
     let foreign = StubHub::start(State::new("chain-2")).unwrap();
     foreign.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
     let hub = client(&[foreign.addr()]);
-    let expected = Cause::WrongChain { expected: CHAIN.to_owned(), got: "chain-2".to_owned() };
+    let expected = EndpointFault::WrongChain { expected: CHAIN.to_owned(), got: "chain-2".to_owned() };
     assert_eq!(causes(hub.session(3).await), [expected]);
     assert_eq!(foreign.state().count("QuerySession"), 0);
     let good = stub();
@@ -80,7 +80,7 @@ async fn a_syncing_endpoint_does_not_count() {
     let (syncing, good) = (stub(), stub());
     syncing.state().syncing = true;
     good.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
-    assert_eq!(causes(client(&[syncing.addr()]).session(3).await), [Cause::Syncing]);
+    assert_eq!(causes(client(&[syncing.addr()]).session(3).await), [EndpointFault::Syncing]);
     let hub = client(&[syncing.addr(), good.addr()]);
     assert!(hub.session(3).await.unwrap().is_some());
     // Also one that begins later.
@@ -135,7 +135,10 @@ async fn an_invented_height_shuts_nobody_out() {
     liar.state().error = None;
     good.state().error = Some(Code::Unavailable);
     let problem = causes(hub.session(3).await);
-    assert!(matches!(&problem[1], Cause::Answer(words) if words.contains("1000000000")), "{problem:?}");
+    assert!(
+        matches!(&problem[1], EndpointFault::Answer(words) if words.contains("1000000000")),
+        "{problem:?}"
+    );
 }
 
 #[tokio::test]
@@ -145,7 +148,7 @@ async fn a_height_that_leaps_is_not_believed() {
     stub.state().height = 100;
     assert_eq!(hub.latest_height().await.unwrap(), 100);
     stub.state().height = 1_000_000_000;
-    assert!(matches!(causes(hub.latest_height().await)[..], [Cause::Answer(_)]));
+    assert!(matches!(causes(hub.latest_height().await)[..], [EndpointFault::Answer(_)]));
     stub.state().height = 900;
     assert_eq!(hub.latest_height().await.unwrap(), 900);
 }

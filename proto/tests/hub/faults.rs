@@ -1,6 +1,6 @@
 //! Endpoints that are no hub at all, storms and recovery.
 
-use sentinel_proto::hub::Cause;
+use sentinel_proto::hub::EndpointFault;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -67,7 +67,10 @@ async fn impostors_are_errors_in_time_and_the_next_endpoint_answers() {
         let addr = impostor(manner).await;
         let start = Instant::now();
         let problem = causes(client(&[addr]).session(3).await);
-        assert!(matches!(problem[..], [Cause::Transport(_) | Cause::Timeout(_)]), "{index}: {problem:?}");
+        assert!(
+            matches!(problem[..], [EndpointFault::Transport(_) | EndpointFault::Timeout(_)]),
+            "{index}: {problem:?}"
+        );
         assert!(start.elapsed() < TIMEOUT * 2, "{index}: {:?}", start.elapsed());
         assert_eq!(client(&[addr, good.addr()]).session(3).await.unwrap(), None, "{index}");
     }
@@ -80,7 +83,7 @@ async fn a_plain_endpoint_does_not_pass_for_tls() {
         |addr: String| HubConfig { grpc_addrs: vec![addr], chain_id: CHAIN.to_owned(), timeout: TIMEOUT };
     let hub = HubClient::new(config(format!("https://{}", stub.addr()))).unwrap();
     let problem = causes(hub.session(3).await);
-    assert!(matches!(problem[..], [Cause::Transport(_)]), "{problem:?}");
+    assert!(matches!(problem[..], [EndpointFault::Transport(_)]), "{problem:?}");
     assert!(stub.state().asked.is_empty());
 }
 
@@ -92,7 +95,7 @@ async fn little_time_left_is_nobodys_fault() {
     until_answered(&hub).await;
     // The session takes most of the time, so that its subscription comes too late.
     stub.state().delay = TIMEOUT * 9 / 10;
-    assert!(matches!(causes(hub.session(3).await)[..], [Cause::Timeout(_)]));
+    assert!(matches!(causes(hub.session(3).await)[..], [EndpointFault::Timeout(_)]));
     stub.state().delay = Duration::ZERO;
     assert!(hub.session(3).await.unwrap().is_some());
 }
@@ -128,7 +131,7 @@ async fn a_fault_makes_no_storm() {
     ask.await;
     let asked = stub.state().count("QuerySession") - before;
     assert!(asked <= 24, "{asked}");
-    assert!(matches!(causes(hub.session(3).await)[..], [Cause::Resting { .. }]));
+    assert!(matches!(causes(hub.session(3).await)[..], [EndpointFault::Resting { .. }]));
 }
 
 async fn ask_again(hub: &HubClient) {
@@ -161,7 +164,7 @@ async fn a_connection_that_swallows_questions_is_replaced() {
     let hub = client(&[stub.addr()]);
     until_answered(&hub).await;
     stub.state().delay = Duration::from_secs(20);
-    assert!(matches!(causes(hub.session(3).await)[..], [Cause::Timeout(_)]));
+    assert!(matches!(causes(hub.session(3).await)[..], [EndpointFault::Timeout(_)]));
     stub.state().delay = Duration::ZERO;
     let proofs = stub.state().count("GetNodeInfo");
     assert!(until_answered(&hub).await < Duration::from_secs(1));

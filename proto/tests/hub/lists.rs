@@ -1,7 +1,7 @@
 //! Lists that are longer than anything true.
 
 use sentinel_proto::{
-    hub::{Cause, HubError},
+    hub::{EndpointFault, HubError},
     wire::cosmos::authz::v1beta1::Grant,
 };
 
@@ -23,14 +23,14 @@ async fn a_page_with_more_than_was_asked_for_does_not_count() {
     endless.state().grants = grants(2001);
     good.state().grants = grants(2000);
     assert_eq!(ask(&client(&[endless.addr(), good.addr()])).await.unwrap(), 2000);
-    assert!(matches!(causes(ask(&client(&[endless.addr()])).await)[..], [Cause::Answer(_)]));
+    assert!(matches!(causes(ask(&client(&[endless.addr()])).await)[..], [EndpointFault::Answer(_)]));
 }
 
 #[tokio::test]
 async fn a_list_that_leads_back_to_its_own_pages_does_not_count() {
     let stub = stub();
     stub.state().more = |asked| vec![u8::try_from(asked % 3).unwrap()];
-    assert!(matches!(causes(ask(&client(&[stub.addr()])).await)[..], [Cause::Answer(_)]));
+    assert!(matches!(causes(ask(&client(&[stub.addr()])).await)[..], [EndpointFault::Answer(_)]));
     assert!(stub.state().count("Grants") <= 4);
 }
 
@@ -56,6 +56,6 @@ async fn a_slow_list_ends_too() {
     stub.state().grants = grants(1);
     stub.state().delay = TIMEOUT / 3;
     let start = Instant::now();
-    assert!(matches!(causes(ask(&client(&[stub.addr()])).await)[..], [Cause::Timeout(_)]));
+    assert!(matches!(causes(ask(&client(&[stub.addr()])).await)[..], [EndpointFault::Timeout(_)]));
     assert!(start.elapsed() < TIMEOUT * 4, "{:?}", start.elapsed());
 }

@@ -14,7 +14,7 @@ use std::{
 
 use sentinel_proto::{
     address::{AccountAddress, NodeAddress},
-    hub::{Cause, Failure, HubClient, HubConfig, HubError},
+    hub::{EndpointFault, Failure, HubClient, HubConfig, HubError},
     stub::{State, StubHub},
 };
 
@@ -42,7 +42,7 @@ fn nobody() -> SocketAddr {
 }
 
 /// The causes, endpoint by endpoint.
-fn causes<T: std::fmt::Debug>(answer: Result<T, HubError>) -> Vec<Cause> {
+fn causes<T: std::fmt::Debug>(answer: Result<T, HubError>) -> Vec<EndpointFault> {
     match answer {
         Err(HubError::Unavailable(failures)) => {
             failures.iter().map(|Failure { cause, .. }| cause.clone()).collect()

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chain::{CHAIN, Chain};
 use sentinel_proto::{
     address::{Node, Provider},
-    hub::{Cause, HubClient, HubConfig, HubError, Page, Session, SessionKind, SessionStatus},
+    hub::{EndpointFault, HubClient, HubConfig, HubError, Page, Session, SessionKind, SessionStatus},
 };
 
 fn client(chain: &Chain, chain_id: &str) -> HubClient {
@@ -39,7 +39,7 @@ async fn everything_that_is_asked_of_the_hub() {
     let height = until("the first block", async || hub.latest_height().await.ok()).await;
     let wrong = client(&chain, "another-chain").latest_height().await;
     let Err(HubError::Unavailable(failures)) = wrong else { panic!("{wrong:?}") };
-    assert!(matches!(failures[0].cause, Cause::WrongChain { .. }), "{failures:?}");
+    assert!(matches!(failures[0].cause, EndpointFault::WrongChain { .. }), "{failures:?}");
 
     let node = chain.address("node").in_role::<Node>();
     let provider = chain.address("provider").in_role::<Provider>();

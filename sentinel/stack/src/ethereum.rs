@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, address};
 use anyhow::{Context as _, Result};
-use sovereign_contracts::dev::{Artifact, Deployment, DevChain, Plan};
+use sovereign_contracts::dev::{Artifact, Deployment, DeploymentPlan, DevChain};
 use sovereign_contracts::{delegate_registry, multicall, nft_delegation};
 
 use crate::info::EthereumInfo;
@@ -89,7 +89,7 @@ async fn deploy(chain: &DevChain) -> Result<BTreeMap<String, Address>> {
     let memes = chain.deploy_memes(DEPLOYER, INITIAL_TOKEN_COUNT).await?;
     let gallery = chain.deploy(DEPLOYER, Artifact::TestGallery, &[]).await?;
     let wallets = chain.deploy(DEPLOYER, Artifact::WalletFactory, &[]).await?;
-    let system = Deployment::make(chain, Plan::local(memes)).await?.system;
+    let system = Deployment::make(chain, DeploymentPlan::local(memes)).await?.system;
     let contracts = [
         ("TestMemes", memes),
         ("TestGallery", gallery),

@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, params};
-use sentinel_proto::hub::Executed;
-use sentinel_proto::tx::{Hash, SignedTransaction};
+use sentinel_proto::hub::ExecutedTx;
+use sentinel_proto::tx::{SignedTransaction, TxHash};
 
 pub use error::JournalError;
 
@@ -71,7 +71,7 @@ pub struct OpenTransaction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransactionEnd {
     /// In a block, successful or failed.
-    Executed(Executed),
+    Executed(ExecutedTx),
     /// In no block, now or later; the reason.
     Void(String),
 }
@@ -79,7 +79,7 @@ pub enum TransactionEnd {
 impl TransactionEnd {
     /// Returns whether the transaction succeeded.
     pub(super) const fn had_effect(&self) -> bool {
-        matches!(self, Self::Executed(Executed { outcome: Ok(()), .. }))
+        matches!(self, Self::Executed(ExecutedTx { outcome: Ok(()), .. }))
     }
 }
 
@@ -147,7 +147,7 @@ impl Journal {
     }
 
     /// Writes the ends of these transactions, all or none.
-    pub fn settle(&self, ends: &[(Hash, TransactionEnd)]) -> Result<(), JournalError> {
+    pub fn settle(&self, ends: &[(TxHash, TransactionEnd)]) -> Result<(), JournalError> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             for (hash, end) in ends {

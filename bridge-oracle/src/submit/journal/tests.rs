@@ -1,4 +1,4 @@
-use sentinel_proto::hub::Refused;
+use sentinel_proto::hub::TxRejection;
 
 use super::*;
 
@@ -23,8 +23,8 @@ fn keeps_open_transactions_across_restart_until_settled() {
     assert_eq!((open[0].sequence, open[0].timeout_height, open[0].round), (4, 50, 1));
     assert_eq!(open[0].actions, [Action::ActivatePlan { plan: 7 }]);
     assert_eq!(open[1].transaction, second);
-    let outcome = Err(Refused { codespace: "sdk".to_owned(), code: 11, log: "out of gas".to_owned() });
-    let executed = Executed { height: 9, gas_used: 5, gas_wanted: 6, outcome };
+    let outcome = Err(TxRejection { codespace: "sdk".to_owned(), code: 11, log: "out of gas".to_owned() });
+    let executed = ExecutedTx { height: 9, gas_used: 5, gas_wanted: 6, outcome };
     let ends = [
         (*first.hash(), TransactionEnd::Executed(executed)),
         (*second.hash(), TransactionEnd::Void("replaced".to_owned())),

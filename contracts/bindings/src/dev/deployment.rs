@@ -4,7 +4,7 @@ use alloy::primitives::utils::parse_ether;
 use alloy::primitives::{Address, B256, Bytes, FixedBytes, U256, keccak256};
 
 use super::plan::FACTORY;
-use super::{DevChain, DevError, Key, Plan, System};
+use super::{DeploymentPlan, DevChain, DevError, DevKey, SystemAddresses};
 use crate::system::{NodeRegistry, ParameterRegistry, ReputationOracle, TieredTimelock};
 
 /// Size of the committee that parameters ask for at first.
@@ -16,16 +16,16 @@ pub struct Deployment {
     /// Where it is.
     pub chain: DevChain,
     /// The contracts.
-    pub system: System,
+    pub system: SystemAddresses,
     /// From what it was deployed; the timelock, guardian and so on sign without keys on a development chain.
-    pub plan: Plan,
+    pub plan: DeploymentPlan,
     /// Members of the committee, ascending by address.
-    pub committee: Vec<Key>,
+    pub committee: Vec<DevKey>,
 }
 
 impl Deployment {
     /// Deploys what is missing of `plan`, wires it, and bonds a committee of nine.
-    pub async fn make(chain: &DevChain, plan: Plan) -> Result<Self, DevError> {
+    pub async fn make(chain: &DevChain, plan: DeploymentPlan) -> Result<Self, DevError> {
         let (system, codes) = plan.make();
         for ((_, address), code) in system.named().into_iter().zip(codes) {
             if !chain.has_code(address).await? {
@@ -33,15 +33,16 @@ impl Deployment {
                 chain.send(plan.deployer, FACTORY, data.into()).await?;
             }
         }
-        let mut committee = (0..MEMBERS).map(|n| Key::of(&format!("member {n}"))).collect::<Vec<_>>();
-        committee.sort_by_key(Key::address);
+        let mut committee =
+            (0..MEMBERS).map(|n| DevKey::from_name(&format!("member {n}"))).collect::<Vec<_>>();
+        committee.sort_by_key(DevKey::address);
         let deployment = Self { chain: chain.clone(), system, plan, committee };
         deployment.wire().await?;
         Ok(deployment)
     }
 
     /// Registers `node` with a proof by its key; `operator` stakes `stake` wei.
-    pub async fn register(&self, node: &Key, operator: &Key, stake: U256) -> Result<(), DevError> {
+    pub async fn register(&self, node: &DevKey, operator: &DevKey, stake: U256) -> Result<(), DevError> {
         let question =
             NodeRegistry::registrationMessageCall { node: node.node(), operator: operator.address() };
         let text = self.chain.view(self.system.nodes, &question).await?;
@@ -110,7 +111,7 @@ impl Deployment {
             let call = ReputationOracle::bondCall { member: member.address() };
             chain.pay(plan.deployer, system.oracle, &call, bond).await?;
         }
-        let members = committee.iter().map(Key::address).collect();
+        let members = committee.iter().map(DevKey::address).collect();
         let call = ReputationOracle::wireCall { slasher: system.slashing, firstMembers: members };
         chain.call(plan.deployer, system.oracle, &call).await
     }

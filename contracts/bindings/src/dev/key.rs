@@ -8,21 +8,21 @@ use sha2::{Digest as _, Sha256};
 
 /// A secp256k1 key made from a name, so that tests are repeatable. Not for money.
 #[derive(Clone)]
-pub struct Key(SecretKey);
+pub struct DevKey(SecretKey);
 
-impl std::fmt::Debug for Key {
+impl std::fmt::Debug for DevKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Key").field(&self.address()).finish()
     }
 }
 
-impl Key {
+impl DevKey {
     /// The key of this name, the same each time.
     ///
     /// # Panics
     /// Never in practice: a hash that is no scalar has yet to be found.
     #[allow(clippy::expect_used, reason = "a development tool")]
-    pub fn of(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         Self::from_secret(keccak256(name)).expect("a hash is a scalar")
     }
 
@@ -82,7 +82,7 @@ mod tests {
     fn known_addresses() {
         // Anvil's first account.
         let secret = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80".parse().unwrap();
-        let key = Key::from_secret(secret).unwrap();
+        let key = DevKey::from_secret(secret).unwrap();
         assert_eq!(key.address().to_string(), "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
         assert_eq!(key.secret(), secret);
         let digest = B256::repeat_byte(3);

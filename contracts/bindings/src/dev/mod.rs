@@ -13,8 +13,8 @@ pub use anvil::Anvil;
 pub use artifact::Artifact;
 pub use chain::DevChain;
 pub use deployment::{Deployment, ether};
-pub use key::Key;
-pub use plan::{Plan, System};
+pub use key::DevKey;
+pub use plan::{DeploymentPlan, SystemAddresses};
 
 use alloy::primitives::Address;
 

@@ -15,7 +15,7 @@ pub(super) const FACTORY: Address = address!("4e59b44847b379578588920cA78FbF26c0
 
 /// What a system is deployed from. The defaults are those of `script/config/local.json`.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct DeploymentPlan {
     /// Who deploys and wires, and has no power afterwards.
     pub deployer: Address,
     /// Proposes to the timelock.
@@ -38,7 +38,7 @@ pub struct Plan {
     pub tokens: Vec<Address>,
 }
 
-impl Plan {
+impl DeploymentPlan {
     /// For a development chain with the stand-ins in place, and `memes`.
     pub fn local(memes: Address) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Plan {
     }
 
     /// Where everything will be, and the creation codes in order.
-    pub fn make(&self) -> (System, [Bytes; 8]) {
+    pub fn make(&self) -> (SystemAddresses, [Bytes; 8]) {
         let (timelock, timelock_code) = at(
             &TieredTimelock::BYTECODE,
             &(vec![self.core], vec![self.executor], self.deployer).abi_encode_params(),
@@ -84,7 +84,7 @@ impl Plan {
             at(&PaymentSplitter::BYTECODE, &(parameters, nodes).abi_encode_params());
         let (sessions, sessions_code) =
             at(&SessionManager::BYTECODE, &(parameters, nodes, oracle, splitter).abi_encode_params());
-        let system = System {
+        let system = SystemAddresses {
             memes: self.memes,
             timelock,
             access_policy,
@@ -112,7 +112,7 @@ impl Plan {
 /// All contracts of one deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of the contracts")]
-pub struct System {
+pub struct SystemAddresses {
     pub memes: Address,
     pub timelock: Address,
     pub access_policy: Address,
@@ -124,7 +124,7 @@ pub struct System {
     pub sessions: Address,
 }
 
-impl System {
+impl SystemAddresses {
     /// With the names of the addresses file, in the order of their creation.
     pub fn named(&self) -> [(&'static str, Address); 8] {
         [

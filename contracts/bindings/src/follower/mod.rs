@@ -2,7 +2,7 @@
 //!
 //! Block by block, by hash: a block that does not follow the last one told means that something was undone, and
 //! then everybody whom the undone blocks touched is told again. After any pause, of this program, of a provider or
-//! of a socket, the blocks since the last told one are read before [`News::caught_up`] is said again.
+//! of a socket, the blocks since the last told one are read before [`ChangeBatch::caught_up`] is said again.
 
 mod change_batch;
 mod effect;

@@ -66,7 +66,7 @@ pub(super) enum ProviderError {
     #[error("no Multicall3 at {0}")]
     NoAggregator(Address),
     #[error("rests after failures ({0})")]
-    Resting(String),
+    CircuitOpen(String),
 }
 
 impl ProviderError {
@@ -84,7 +84,7 @@ impl ProviderError {
             Self::WrongChain(_) => "wrong_chain",
             Self::Behind(_) => "behind",
             Self::NoAggregator(_) => "no_aggregator",
-            Self::Resting(_) => "resting",
+            Self::CircuitOpen(_) => "resting",
         }
     }
 }

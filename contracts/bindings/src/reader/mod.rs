@@ -31,7 +31,7 @@ pub use config::ReaderConfig;
 pub use error::ReadError;
 pub use health::ProviderStatus;
 pub use logs::{Log, LogFilter};
-pub use observer::{Observer, Unobserved};
+pub use observer::{NoopObserver, Observer};
 pub(crate) use raw::SingleProviderError;
 pub(crate) use strategy::common_blocks;
 

@@ -13,9 +13,9 @@ pub trait Observer: Send + Sync {
 
 /// Tells nobody.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
+pub struct NoopObserver;
 
-impl Observer for Unobserved {
+impl Observer for NoopObserver {
     fn call_ended(&self, _: &str, _: &'static str, _: &'static str, _: Duration) {}
     fn head_seen(&self, _: Duration) {}
 }

@@ -62,7 +62,7 @@ impl Provider {
         if health.allow_request(Instant::now()) {
             Ok(())
         } else {
-            Err(ProviderError::Resting(health.trouble()))
+            Err(ProviderError::CircuitOpen(health.trouble()))
         }
     }
 

@@ -59,7 +59,7 @@ impl<'a> Query<'a> {
             return Err(ProviderError::Malformed("number out of range"));
         };
         let block = Block { number, timestamp, parent };
-        let snapshot = |wire::Part { results, fragile }| Snapshot { block, results, fragile };
+        let snapshot = |wire::RequestResults { results, fragile }| Snapshot { block, results, fragile };
         let snapshots = parts.into_iter().map(snapshot).collect();
         Ok(Answer { bytes, chain_id, block, snapshots, verdict: verdict == 1 })
     }

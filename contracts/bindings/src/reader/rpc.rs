@@ -15,7 +15,7 @@ const ID: u64 = 1;
 const MESSAGE_LIMIT: usize = 160;
 
 #[derive(Serialize)]
-struct Call<'a, P> {
+struct RpcRequest<'a, P> {
     jsonrpc: &'static str,
     id: u64,
     method: &'a str,
@@ -23,16 +23,16 @@ struct Call<'a, P> {
 }
 
 #[derive(Deserialize)]
-struct Reply<'a> {
+struct RpcResponse<'a> {
     id: u64,
     #[serde(borrow)]
     result: Option<&'a RawValue>,
     #[serde(borrow)]
-    error: Option<Refusal<'a>>,
+    error: Option<RpcErrorObject<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Refusal<'a> {
+struct RpcErrorObject<'a> {
     #[serde(default)]
     code: i64,
     #[serde(borrow, default)]
@@ -63,7 +63,7 @@ pub(super) async fn exchange<P: Serialize + Sync>(
     params: P,
     limit: usize,
 ) -> Result<Box<RawValue>, ProviderError> {
-    let call = Call { jsonrpc: "2.0", id: ID, method, params };
+    let call = RpcRequest { jsonrpc: "2.0", id: ID, method, params };
     let response = http.post(url.clone()).json(&call).send().await.map_err(network)?;
     match response.status() {
         StatusCode::OK => {}
@@ -91,7 +91,7 @@ async fn bounded(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8
 }
 
 fn parse(body: &[u8]) -> Result<Box<RawValue>, ProviderError> {
-    let reply: Reply<'_> =
+    let reply: RpcResponse<'_> =
         serde_json::from_slice(body).map_err(|_| ProviderError::Malformed("not JSON-RPC"))?;
     if reply.id != ID {
         return Err(ProviderError::Malformed("answers another question"));

@@ -8,11 +8,11 @@ use super::call::{Call, CallResult, Request};
 use crate::multicall::IMulticall3;
 
 /// Calls that stand before the caller's: chain, number, time and parent.
-const STAMPS: usize = 4;
+const HEADER_CALLS: usize = 4;
 
 /// What one request gets.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct RequestResults {
     pub(super) results: Vec<CallResult>,
     pub(super) fragile: Option<Vec<CallResult>>,
 }
@@ -40,13 +40,13 @@ fn call3(call: &Call) -> IMulticall3::Call3 {
 
 /// A leading zero with the facts that the first results tell, then what each request gets; nothing when anything
 /// is not as it must be.
-pub(super) fn decode(answer: &Bytes, requests: &[&Request]) -> Option<([B256; 5], Vec<Part>)> {
+pub(super) fn decode(answer: &Bytes, requests: &[&Request]) -> Option<([B256; 5], Vec<RequestResults>)> {
     let mut results = results(answer)?.into_iter();
-    let facts = facts(&results.by_ref().take(STAMPS).collect::<Vec<_>>())?;
+    let facts = facts(&results.by_ref().take(HEADER_CALLS).collect::<Vec<_>>())?;
     let mut parts = Vec::with_capacity(requests.len());
     for request in requests {
         let own = results.by_ref().take(request.calls.len()).collect();
-        parts.push(Part { results: pair(&request.calls, own)?, fragile: Some(Vec::new()) });
+        parts.push(RequestResults { results: pair(&request.calls, own)?, fragile: Some(Vec::new()) });
     }
     for (request, part) in requests.iter().zip(&mut parts).filter(|(request, _)| !request.fragile.is_empty())
     {
@@ -59,7 +59,7 @@ pub(super) fn decode(answer: &Bytes, requests: &[&Request]) -> Option<([B256; 5]
 }
 
 fn facts(stamps: &[(bool, Bytes)]) -> Option<[B256; 5]> {
-    if stamps.len() != STAMPS {
+    if stamps.len() != HEADER_CALLS {
         return None;
     }
     let mut facts = [B256::ZERO; 5];

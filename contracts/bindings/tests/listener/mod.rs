@@ -9,7 +9,7 @@ use alloy::primitives::{Address, U256, address};
 use alloy::sol;
 use sovereign_contracts::dev::{Anvil, DevChain};
 use sovereign_contracts::follower::{ChangeAccumulator, Cursor, Follower, FollowerConfig, WatchedContracts};
-use sovereign_contracts::reader::{Reader, ReaderConfig, Unobserved};
+use sovereign_contracts::reader::{NoopObserver, Reader, ReaderConfig};
 use sovereign_contracts::{delegate_registry, nft_delegation};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -51,7 +51,7 @@ impl FollowerHarness {
     ) -> Self {
         let config =
             ReaderConfig { rpc_addrs: rpcs.to_vec(), chain_id: 31337, quorum, ..ReaderConfig::default() };
-        let reader = Arc::new(Reader::new(config, Arc::new(Unobserved)).unwrap());
+        let reader = Arc::new(Reader::new(config, Arc::new(NoopObserver)).unwrap());
         let contracts =
             WatchedContracts::from(vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL]);
         let poll = Duration::from_millis(poll);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use sentinel_proto::address::{AccountAddress, NodeAddress};
-use sentinel_proto::hub::{Seen, Session, SessionPage, SessionStatus};
+use sentinel_proto::hub::{AtHeight, Session, SessionPage, SessionStatus};
 
 use super::SessionEvent;
 
@@ -85,7 +85,7 @@ impl SessionIndex {
     }
 
     /// Indexes a session that was queried, if it is of this node.
-    pub(super) fn insert_queried(&mut self, seen: Seen<Session>) {
+    pub(super) fn insert_queried(&mut self, seen: AtHeight<Session>) {
         if self.node == Some(seen.value.node) {
             self.upsert(seen.value, seen.height);
         }
@@ -128,7 +128,7 @@ impl SessionIndex {
     }
 
     /// Applies the hub's answer about a missing session.
-    pub(super) fn resolve_missing(&mut self, id: u64, seen: &Seen<Option<Session>>) {
+    pub(super) fn resolve_missing(&mut self, id: u64, seen: &AtHeight<Option<Session>>) {
         match seen.value {
             Some(session) if self.node == Some(session.node) => self.upsert(session, seen.height),
             Some(_) => {}
@@ -213,7 +213,7 @@ mod tests {
         assert!(!known.add_page(&mut listing, &page(&[7, 5], 11, true)));
         assert_eq!(known.get(7), Some(session(7)));
         // One that was asked for ahead of the list does not hide those below it.
-        known.insert_queried(Seen { value: session(20), height: Some(12) });
+        known.insert_queried(AtHeight { value: session(20), height: Some(12) });
         let mut listing = known.begin_listing();
         assert!(known.add_page(&mut listing, &page(&[20, 19], 12, true)));
     }
@@ -225,10 +225,10 @@ mod tests {
         assert_eq!(listed(&mut known, &[5], 11), [3]);
         // Not again at once.
         assert!(listed(&mut known, &[5], 12).is_empty());
-        let gone = |height| Seen { value: None, height };
+        let gone = |height| AtHeight { value: None, height };
         known.resolve_missing(3, &gone(Some(9)));
         assert_eq!(known.take_events(), [], "an endpoint that is behind");
-        known.resolve_missing(3, &Seen { value: Some(session(3)), height: Some(12) });
+        known.resolve_missing(3, &AtHeight { value: Some(session(3)), height: Some(12) });
         assert_eq!((known.take_events(), known.get(3)), (vec![], Some(session(3))));
         known.resolve_missing(3, &gone(Some(13)));
         assert_eq!((known.take_events(), known.get(3)), (vec![SessionEvent::Ended(3)], None));
@@ -241,7 +241,7 @@ mod tests {
         let mut known = known();
         listed(&mut known, &[5], 10);
         let mut listing = known.begin_listing();
-        known.insert_queried(Seen { value: session(6), height: Some(11) });
+        known.insert_queried(AtHeight { value: session(6), height: Some(11) });
         known.add_page(&mut listing, &page(&[5], 10, false));
         assert!(known.missing(&listing, Instant::now()).is_empty());
     }
@@ -252,7 +252,7 @@ mod tests {
         known.expect(1);
         known.expect(4);
         assert_eq!(listed(&mut known, &[4], 10), [1]);
-        known.resolve_missing(1, &Seen { value: None, height: None });
+        known.resolve_missing(1, &AtHeight { value: None, height: None });
         assert_eq!(known.take_events(), [SessionEvent::Ended(1)]);
     }
 
@@ -273,7 +273,7 @@ mod tests {
     fn publishes_cancellation_found_by_single_query() {
         let mut known = known();
         known.expect(5);
-        known.insert_queried(Seen {
+        known.insert_queried(AtHeight {
             value: Session { status: SessionStatus::InactivePending, ..session(5) },
             height: None,
         });
@@ -289,7 +289,7 @@ mod tests {
         let mut known = known();
         listed(&mut known, &[5], 10);
         let other = NodeAddress::new([3; 20]);
-        known.insert_queried(Seen { value: Session { node: other, ..session(9) }, height: None });
+        known.insert_queried(AtHeight { value: Session { node: other, ..session(9) }, height: None });
         assert_eq!(known.get(9), None);
         known.set_node(other);
         assert_eq!((known.get(5), known.is_complete(), known.len()), (None, false, 1));
@@ -312,7 +312,7 @@ mod tests {
                 }
                 let ids: Vec<u64> = hub.iter().rev().copied().collect();
                 for id in listed(&mut known, &ids, height) {
-                    known.resolve_missing(id, &Seen { value: None, height: Some(height) });
+                    known.resolve_missing(id, &AtHeight { value: None, height: Some(height) });
                     prop_assert_eq!(known.take_events(), [SessionEvent::Ended(id)]);
                     prop_assert!(told.insert(id));
                 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use sentinel_proto::address::AccountAddress;
-use sentinel_proto::hub::{HubClient, HubError, Seen, Session, SessionStatus};
+use sentinel_proto::hub::{AtHeight, HubClient, HubError, Session, SessionStatus};
 
 pub use self::follow::Follower;
 pub use self::health::HubHealth;
@@ -69,7 +69,7 @@ impl Sessions {
         let ask = async {
             let seen = self.hub.session_seen(id).await.map_err(UncachedLookup::Failed)?;
             let session = seen.value.ok_or(UncachedLookup::Missing)?;
-            self.index().insert_queried(Seen { value: session, height: seen.height });
+            self.index().insert_queried(AtHeight { value: session, height: seen.height });
             Ok(session)
         };
         match self.asked.try_get_with(id, ask).await {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Peer, Presence, RestoreOutcome, ServiceLookup, Tunnel, TunnelConfig, TunnelError};
 
-/// Interval of the detection in [`Tunnel::keep`].
+/// Interval of the detection in [`Tunnel::maintain`].
 const SERVICE_LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct AutoDetectedTunnel {

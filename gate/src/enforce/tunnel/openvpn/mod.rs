@@ -3,7 +3,7 @@
 //! Both are needed: an established connection is not checked against the list again, and a client that was only killed
 //! reconnects. The gate's entries differ from the node's by their reason, "certificate hold", so they survive a restart
 //! of the gate. The node rewrites the list from its own memory whenever it revokes a certificate, and lets it expire
-//! after a day, whereupon OpenVPN refuses every new client: [`Tunnel::keep`] mends both.
+//! after a day, whereupon OpenVPN refuses every new client: [`Tunnel::maintain`] mends both.
 
 mod crl;
 mod management;

@@ -4,7 +4,7 @@
 //! opens new streams. The owner of a flow cannot be seen from outside, so a cut ends all flows, and the other clients
 //! reconnect by themselves, at once. Evictions within a few seconds share one cut.
 //!
-//! A client that reaches the service's API can add users, and every client reaches it through the service: [`Tunnel::keep`]
+//! A client that reaches the service's API can add users, and every client reaches it through the service: [`Tunnel::maintain`]
 //! closes it to all but the node and us, and the node's own API to all but us.
 
 mod api;

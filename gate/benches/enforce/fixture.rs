@@ -25,13 +25,13 @@ const NODE: NodeAddress = NodeAddress::new([9; 20]);
 const CHAIN: &str = "sentinel-bench";
 const CARD: u64 = 3;
 const DAY: i64 = 24 * 3600;
-const AT_ONCE: usize = 256;
+const MAX_CONCURRENT_REQUESTS: usize = 256;
 
 sol! {
     function safeTransferFrom(address from, address to, uint256 id, uint256 amount, bytes data) external;
 }
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     anvil: Anvil,
     chain: DevChain,
     memes: Address,
@@ -51,7 +51,7 @@ fn account(session: usize) -> AccountAddress {
     AccountAddress::new(bytes)
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn build(sessions: usize) -> Self {
         let (anvil, chain) = Anvil::start_with_stand_ins(&["--gas-limit", "3000000000"]).await.unwrap();
         let memes = chain.deploy_memes(DEPLOYER, 8).await.unwrap();
@@ -98,7 +98,7 @@ impl World {
                 store.record_session(record(session, now, cursor.number), answer(session)).await.unwrap();
             }
         });
-        stream::iter(written).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        stream::iter(written).buffer_unordered(MAX_CONCURRENT_REQUESTS).collect::<Vec<()>>().await;
         store.close().await;
         let gate = Gate::start(home.path(), admin).await;
         self.homes.push(home);
