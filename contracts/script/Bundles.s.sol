@@ -169,11 +169,6 @@ contract Bundles is DeploymentFile {
         _publish("unbanNode", address(s.nodes), abi.encodeCall(s.nodes.unblacklist, (node)));
     }
 
-    function setRewardSink(address sink) external {
-        System memory s = _system();
-        _publish("setRewardSink", address(s.nodes), abi.encodeCall(s.nodes.setRewardSink, (sink)));
-    }
-
     function setCommittee(address[] calldata members) external {
         System memory s = _system();
         _publish("setCommittee", address(s.oracle), abi.encodeCall(s.oracle.setCommittee, (members)));

@@ -47,9 +47,17 @@ abstract contract EmergencyBrake is ParameterStore {
         bool byGuardian;
     }
 
+    /// @dev A time without interruption in which the contracts were paused; its end is that of the next one's `before`.
+    struct Stop {
+        uint64 from;
+        // Seconds of all stops before this one.
+        uint64 before;
+    }
+
     address private immutable _WIRER;
 
     Pause private _pause;
+    Stop[] private _stops;
     mapping(bytes20 node => Entry) private _entries;
     EnumerableSet.Bytes32Set private _listed;
     bytes32 private _blacklistHash;
@@ -109,6 +117,11 @@ abstract contract EmergencyBrake is ParameterStore {
     /// @inheritdoc IParameterRegistry
     function pausedUntil() public view returns (uint64) {
         return _pause.until;
+    }
+
+    /// @inheritdoc IParameterRegistry
+    function pausedTime(uint64 from) external view returns (uint64) {
+        return _pausedBefore(uint64(block.timestamp)) - _pausedBefore(from);
     }
 
     // -------------------------------------------------------------- blacklist
@@ -196,9 +209,25 @@ abstract contract EmergencyBrake is ParameterStore {
     }
 
     function _setPause(Pause memory next) private {
+        if (!paused()) _stops.push(Stop(uint64(block.timestamp), _pausedBefore(uint64(block.timestamp))));
         _pause = next;
         _countChange();
         emit Paused(msg.sender, next.until);
+    }
+
+    /// @dev Seconds of pause until `time`, which is not in the future.
+    function _pausedBefore(uint64 time) private view returns (uint64) {
+        uint256 low = 0;
+        uint256 high = _stops.length;
+        while (low < high) {
+            uint256 middle = (low + high) / 2;
+            if (_stops[middle].from <= time) low = middle + 1;
+            else high = middle;
+        }
+        if (low == 0) return 0;
+        Stop memory stop = _stops[low - 1];
+        uint64 length = low == _stops.length ? _pause.until - stop.from : _stops[low].before - stop.before;
+        return stop.before + (time - stop.from < length ? time - stop.from : length);
     }
 
     function _list(bytes20 node, Entry memory entry, bytes32 reason) private {

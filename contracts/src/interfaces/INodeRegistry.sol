@@ -44,7 +44,7 @@ struct ScoreFacts {
 /// @title INodeRegistry
 /// @notice Nodes, the ETH staked for them, and their standing. Keyed by the 20 bytes of `sentnode1…`.
 ///
-/// Power: the governor (a timelock) can blacklist and lift it, and replace reporter, slasher and reward sink; it
+/// Power: the governor (a timelock) can blacklist and lift it, and replace reporter and slasher; it
 /// cannot move stake. The reporter can set scores, the slasher can slash and hold back stake that is not unbonded
 /// yet. The deployer can `wire` once. Nobody, and no pause, can keep matured stake from its operator.
 ///
@@ -212,10 +212,7 @@ interface INodeRegistry is IEtherLedger, IStandingListener {
     /// @notice Take a node off the blacklist. Governor only.
     function unblacklist(bytes20 node) external;
 
-    /// @notice Replace the contract that hears of weights (zero: none). Governor only.
-    function setRewardSink(address sink) external;
-
-    /// @notice Set the collaborators, once, by the deployer.
+    /// @notice Set the collaborators and the contract that hears of weights, once, by the deployer.
     function wire(address reporter, address slasher, address sink) external;
 
     // ------------------------------------------------------------------------------------------------ views

@@ -140,6 +140,9 @@ interface IParameterRegistry is IDelayPolicy {
     /// @notice End of the current or last pause.
     function pausedUntil() external view returns (uint64);
 
+    /// @notice Seconds of pause since `from`, for clocks that a pause stops.
+    function pausedTime(uint64 from) external view returns (uint64);
+
     /// @notice Whether `node` is on the emergency blacklist now.
     function nodeBlacklisted(bytes20 node) external view returns (bool);
 

@@ -21,7 +21,6 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     /// @param hasBannedKey whether `_bannedKeys` has an entry for this record.
     /// @param weight in staker rewards, as of the last change.
     /// @param reported weight that the reward sink took last.
-    /// @param sinkEpoch which sink that was.
     /// @param announced hash of the standing that was emitted last.
     struct Record {
         address operator;
@@ -33,7 +32,6 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
         uint32 ordinal;
         bool leaving;
         address candidate;
-        uint32 sinkEpoch;
         uint64 leftAt;
         Bonds.Bond bond;
         uint128 fresh;
@@ -65,8 +63,8 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     uint256 internal _lastId;
     uint128 internal _staked;
     uint128 internal _unbonding;
+    /// @dev Fixed by `wire`: another sink would leave the former one with weights of nodes that have left since.
     address internal _sink;
-    uint32 internal _sinkEpoch;
     uint256 private _totalWeight;
 
     // ------------------------------------------------------------------------------------------------ views
@@ -291,14 +289,9 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
     function _changed(uint256 id) internal {
         _announce(id);
         Record storage record = _records[id];
-        uint256 reported = _reported(record);
+        uint256 reported = record.reported;
         uint256 weight = record.weight;
         if (weight != reported) _report(id, reported, weight);
-    }
-
-    /// @dev The weight that the present sink knows.
-    function _reported(Record storage record) internal view returns (uint256) {
-        return record.sinkEpoch == _sinkEpoch ? record.reported : 0;
     }
 
     /// @dev Emits the standing if it is another than the one emitted last, and keeps the weight.
@@ -328,7 +321,6 @@ abstract contract NodeRecords is INodeRegistry, EtherLedger {
         Record storage record = _records[id];
         if (!_notifySink(record.node, oldWeight, newWeight)) return;
         record.reported = newWeight.toUint128();
-        record.sinkEpoch = _sinkEpoch;
     }
 
     /// @dev The sink's failure stops nobody; but a caller cannot make it fail by bringing too little gas.

@@ -148,7 +148,7 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
         _ids[newNode] = id;
         record.node = newNode;
         record.announced = 0;
-        uint256 reported = _reported(record);
+        uint256 reported = record.reported;
         record.reported = 0;
         emit KeyChanged(node, newNode, id);
         emit StandingChanged(node, false, 0, 0, false, 0);
@@ -259,18 +259,14 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc INodeRegistry
-    function setRewardSink(address sink) external onlyRole(DEFAULT_ADMIN_ROLE) {
-        _setSink(sink);
-    }
-
-    /// @inheritdoc INodeRegistry
     function wire(address reporter, address slasher, address sink) external {
         if (msg.sender != _deployer) revert NodeRegistryCannotWire();
         if (reporter == address(0) || slasher == address(0)) revert NodeRegistryInvalidAddress();
         _deployer = address(0);
         _grantRole(REPORTER_ROLE, reporter);
         _grantRole(SLASHER_ROLE, slasher);
-        _setSink(sink);
+        _sink = sink;
+        emit RewardSinkUpdated(sink);
     }
 
     // ------------------------------------------------------------------------------------------------ internal
@@ -341,11 +337,5 @@ contract NodeRegistry is NodeRecords, AccessControlDefaultAdminRules {
         delete _records[id];
         emit NodeClosed(node, id);
         emit StandingChanged(node, false, 0, 0, _isBlacklisted(node), 0);
-    }
-
-    function _setSink(address sink) private {
-        _sink = sink;
-        ++_sinkEpoch;
-        emit RewardSinkUpdated(sink);
     }
 }

@@ -32,7 +32,7 @@ contract ReputationOracle is Committee {
 
     /// @notice Seconds of an epoch.
     uint256 public constant EPOCH = 1 hours;
-    /// @notice Age at which a report is too old to be posted.
+    /// @notice Age at which a report is too old to be posted, without the time of pauses.
     uint256 public constant MAX_REPORT_AGE = 7 days;
     /// @notice EIP-712 type of a report.
     bytes32 public constant REPORT_TYPEHASH =
@@ -197,7 +197,11 @@ contract ReputationOracle is Committee {
         if (root == 0 || count == 0) revert ReputationOracleEmptyReport();
         uint256 end = (uint256(epoch) + 1) * EPOCH;
         if (end > block.timestamp) revert ReputationOracleEpochNotOver(epoch);
-        if (end + MAX_REPORT_AGE < block.timestamp) revert ReputationOracleEpochTooOld(epoch);
+        // A pause stops reports, so it stops their age too.
+        if (
+            end + MAX_REPORT_AGE < block.timestamp
+                && end + MAX_REPORT_AGE + _PARAMETERS.pausedTime(uint64(end)) < block.timestamp
+        ) revert ReputationOracleEpochTooOld(epoch);
         uint64 last = _lastEpoch;
         if (epoch <= last) revert ReputationOracleEpochPosted(epoch, last);
         uint256 length = _PARAMETERS.get(ParameterKeys.EPOCH_LENGTH);

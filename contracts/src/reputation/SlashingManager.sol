@@ -35,7 +35,7 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
     uint64 public constant EXECUTION_MARGIN = 3 days;
     /// @notice Time after which an upheld dispute that could not be carried out may be ended.
     uint64 public constant EXECUTION_PERIOD = 30 days;
-    /// @notice Age at which an attested period is too old.
+    /// @notice Age at which an attested period is too old, without the time of pauses.
     uint64 public constant MAX_REPORT_AGE = 7 days;
     /// @notice Part of the bond that is lost when a dispute over an attestation is not ruled on, in basis points: a
     /// hold of other members' bonds is not free.
@@ -411,7 +411,10 @@ contract SlashingManager is ISlashingManager, EtherLedger, AccessControlDefaultA
         // A node that has left owes no service.
         uint64 leftAt = _REGISTRY.leftAt(node);
         if (leftAt != 0 && to > leftAt) ordered = false;
-        if (!ordered || uint256(to) + MAX_REPORT_AGE < block.timestamp) {
+        // A pause stops reports, so it stops their age too; the age is asked for only where it could be too great.
+        bool old = uint256(to) + MAX_REPORT_AGE < block.timestamp;
+        if (!ordered || (old && uint256(to) + MAX_REPORT_AGE + _PARAMETERS.pausedTime(to) < block.timestamp))
+        {
             revert SlashingManagerInvalidPeriod(from, to);
         }
         bool long = offence == Offence.Downtime

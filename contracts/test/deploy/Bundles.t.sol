@@ -163,12 +163,6 @@ contract BundlesTest is DeployedTest {
         assertEq(system.parameters.policyForOracle().minScore, 100);
     }
 
-    function test_SetRewardSink() public {
-        bundles.setRewardSink(address(0));
-        _run("setRewardSink", 3 days);
-        assertEq(system.nodes.rewardSink(), address(0));
-    }
-
     function test_SetCommittee() public {
         address[] memory members = new address[](9);
         vm.deal(address(this), 9 ether);

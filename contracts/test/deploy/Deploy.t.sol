@@ -221,8 +221,7 @@ contract DeployTest is DeployedTest {
     }
 
     function test_TheCheckNoticesAnotherSink() public {
-        vm.prank(address(system.timelock));
-        system.nodes.setRewardSink(stranger);
+        vm.mockCall(address(system.nodes), abi.encodeCall(system.nodes.rewardSink, ()), abi.encode(stranger));
         vm.expectRevert(
             abi.encodeWithSelector(
                 SystemCheck.SystemCheckWrong.selector, "reward sink", stranger, address(system.splitter)

@@ -202,6 +202,51 @@ contract ParameterRegistryPauseTest is GovernanceTest {
         assertLe(pausedTime, 7 days + (elapsed - pausedTime) * 7 / 30 + waits.length, "more than allowed");
     }
 
+    function test_A24_pausedTime() public {
+        assertEq(registry.pausedTime(0), 0, "never");
+        uint64 begin = uint64(vm.getBlockTimestamp());
+        skip(1 days);
+        _pause();
+        assertEq(registry.pausedTime(begin), 0);
+        skip(2 days);
+        assertEq(registry.pausedTime(begin), 2 days, "so far");
+        vm.startPrank(address(timelock));
+        registry.renewPause(10 days);
+        skip(1 days);
+        registry.unpause();
+        skip(1 days);
+        registry.renewPause(3 days);
+        skip(5 days);
+        vm.stopPrank();
+        assertEq(registry.pausedTime(0), 6 days);
+        assertEq(registry.pausedTime(begin + 2 days), 5 days, "within the first");
+        assertEq(registry.pausedTime(begin + 4 days), 3 days, "between");
+        assertEq(registry.pausedTime(begin + 6 days), 2 days, "within the last");
+        assertEq(registry.pausedTime(begin + 9 days), 0, "after it");
+    }
+
+    /// @dev Against a sum kept beside it, however pauses begin, are renewed, shortened and ended.
+    function testFuzz_A24_pausedTime(uint256 seed) public {
+        uint64[16] memory times;
+        uint64[16] memory before;
+        uint64 sum = 0;
+        vm.startPrank(address(timelock));
+        for (uint256 i = 0; i < 16; ++i) {
+            (times[i], before[i]) = (uint64(vm.getBlockTimestamp()), sum);
+            uint256 dice = uint256(keccak256(abi.encode(seed, i)));
+            if (dice % 3 == 0) registry.renewPause(uint64(1 + (dice >> 8) % 10 days));
+            else if (dice % 3 == 1 && registry.paused()) registry.unpause();
+            uint64 wait = uint64((dice >> 128) % 8 days);
+            uint64 left = registry.paused() ? registry.pausedUntil() - times[i] : 0;
+            skip(wait);
+            sum += wait < left ? wait : left;
+            for (uint256 j = 0; j <= i; ++j) {
+                assertEq(registry.pausedTime(times[j]), sum - before[j]);
+            }
+        }
+        vm.stopPrank();
+    }
+
     function _pause() private {
         vm.prank(guardian);
         registry.pause();

@@ -95,6 +95,14 @@ contract ReputationOraclePostTest is ReportBase {
         _post(epoch, ROOT);
     }
 
+    /// @dev The exploit: what was measured before a pause of 7 days could never be posted.
+    function test_A24_aPauseStopsTheAgeOfScores() public {
+        uint64 epoch = lastEpoch();
+        pause();
+        vm.warp((uint256(epoch) + 1) * 3_600 + 10 days);
+        _post(epoch, ROOT);
+    }
+
     function test_revertWhen_theReportIsEmpty() public {
         uint64 epoch = lastEpoch();
         (address[] memory signers, bytes[] memory signatures) = _signed(epoch, ROOT, 0, 1);

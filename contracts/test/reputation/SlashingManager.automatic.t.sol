@@ -52,6 +52,18 @@ contract SlashingManagerAutomaticTest is DisputeBase {
         assertEq(attest(Offence.Downtime, middle, timestamp()), 0.0198 ether);
     }
 
+    /// @dev The exploit: a pause of 7 days, which stops reports, let all earlier downtime go unpunished.
+    function test_A24_aPauseStopsTheAgeOfReports() public {
+        uint64 to = timestamp();
+        skip(1 days);
+        pause();
+        skip(7 days);
+        assertFalse(params.paused(), "the pause is over");
+        skip(6 days);
+        _expectInvalidPeriod(Offence.Downtime, to - 3 days, to - 1);
+        assertGt(attest(Offence.Downtime, to - 2 days, to), 0, "punished");
+    }
+
     /// @dev The exploit: the last of several periods, submitted first, shielded all earlier ones.
     function test_A3_periodsInAnyOrder(uint256 seed) public {
         uint64 end = timestamp();

@@ -11,9 +11,9 @@ contract SplitterTest is ReputationBase {
 
     function setUp() public override {
         super.setUp();
-        _splitter = new PaymentSplitter(params, registry);
-        vm.prank(governor);
-        registry.setRewardSink(address(_splitter));
+        // At the place of the sink that the registry was wired with.
+        vm.etch(address(sink), address(new PaymentSplitter(params, registry)).code);
+        _splitter = PaymentSplitter(address(sink));
         register(node1, alice, 3 ether);
         register(node2, bob, 1 ether);
         setScore(node1, 500);
@@ -76,6 +76,20 @@ contract SplitterTest is ReputationBase {
         _pay(10 ether);
         assertEq(_splitter.rewardOf(node1.node, address(0)), 0);
         _assertAbout(_splitter.rewardOf(node2.node, address(0)), 1 ether);
+    }
+
+    /// @dev The exploit: a splitter that was replaced by another sink was not told that a node leaves, which went on
+    /// earning there.
+    function test_A26_aDepartedWeightEarnsNothing() public {
+        address other = makeAddr("other sink");
+        vm.prank(governor);
+        (bool replaced,) = address(registry).call(abi.encodeWithSignature("setRewardSink(address)", other));
+        vm.prank(alice);
+        registry.deregisterNode(node1.node);
+        _pay(10 ether);
+        assertEq(_splitter.rewardOf(node1.node, address(0)), 0, "departed");
+        _assertAbout(_splitter.rewardOf(node2.node, address(0)), 1 ether);
+        assertFalse(replaced, "the sink is fixed");
     }
 
     /// @dev A unit may wait for the next payment.

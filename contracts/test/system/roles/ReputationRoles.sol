@@ -68,7 +68,6 @@ abstract contract ReputationRoles is RoleRows {
             "timelock; SLASHER_ROLE: SlashingManager"
         );
         _add("unblacklist", abi.encodeCall(system.nodes.unblacklist, (id)), TIMELOCK, "timelock");
-        _add("setRewardSink", abi.encodeCall(system.nodes.setRewardSink, (address(0))), TIMELOCK, "timelock");
         _addUnfit(
             "wire",
             abi.encodeCall(system.nodes.wire, (stranger, stranger, stranger)),
