@@ -12,7 +12,7 @@ use super::basis_choice::sessions_to_evict;
 use super::states::Verified;
 use super::{Admission, Grant};
 use crate::refusal::Refusal;
-use crate::store::{Claim, ClaimError, EvictionCause, HolderLimits, Reservation};
+use crate::store::{ClaimError, EvictionCause, HolderLimits, Reservation, SessionClaim};
 
 /// Whether a claim may displace other sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ async fn try_claim(
     let account = verified.account();
     // A device slot may have to be freed before a key conflict shows: at most one round for each.
     for _ in 0..2 {
-        match admission.store.claim(claim.clone()) {
+        match admission.claim(claim.clone()) {
             Ok(place) => return Ok(place),
             Err(conflict) => {
                 if !evict_ended_sessions(admission, &conflict).await? {
@@ -71,10 +71,10 @@ async fn try_claim(
             }
         }
     }
-    match admission.store.claim(claim.clone()) {
+    match admission.claim(claim.clone()) {
         Err(conflict) if room == ClaimMode::Displace => {
             // No session is displaced for a handshake that is refused anyway.
-            let user = admission.store.session_using_peer(&claim.service, &claim.peer_id);
+            let user = admission.session_using_peer(&claim);
             if let Some(session_id) = user.filter(|session| *session != claim.session_id) {
                 // Without a free device slot the limit is reported first, unless policy would displace a session.
                 let has_room = matches!(grant, Grant::Card { choice, .. }
@@ -83,14 +83,14 @@ async fn try_claim(
                 return Err(rejection(admission, account, told));
             }
             make_room(admission, grant, &conflict).await;
-            admission.store.claim(claim).map_err(|conflict| rejection(admission, account, conflict))
+            admission.claim(claim).map_err(|conflict| rejection(admission, account, conflict))
         }
         claimed => claimed.map_err(|conflict| rejection(admission, account, conflict)),
     }
 }
 
-fn claim(admission: &Admission, verified: &Verified, grant: &Grant) -> Claim {
-    let is_new = admission.store.session(verified.session_id()).is_none();
+fn claim(admission: &Admission, verified: &Verified, grant: &Grant) -> SessionClaim {
+    let is_new = admission.recorded_session(verified.session_id()).is_none();
     let (holder, limits) = match grant {
         Grant::Card { choice, plan } => {
             let devices = admission.devices(choice.basis.tier, *plan) as usize;
@@ -100,7 +100,7 @@ fn claim(admission: &Admission, verified: &Verified, grant: &Grant) -> Claim {
         }
         Grant::Probe => (None, None),
     };
-    Claim {
+    SessionClaim {
         session_id: verified.session_id(),
         holder,
         tier: grant.tier().to_owned(),
@@ -118,7 +118,7 @@ async fn make_room(admission: &Admission, grant: &Grant, conflict: &ClaimError) 
         return;
     };
     let too_many = (sessions.len() + 1).saturating_sub(*limit);
-    let records: Vec<_> = recorded.iter().filter_map(|id| admission.store.session(*id)).collect();
+    let records: Vec<_> = recorded.iter().filter_map(|id| admission.recorded_session(*id)).collect();
     let holder = choice.holder();
     let mut moved = Vec::new();
     // Sessions that would be evicted are moved first; else any that can be moved.
@@ -137,7 +137,7 @@ async fn make_room(admission: &Admission, grant: &Grant, conflict: &ClaimError) 
         let rest: Vec<_> = records.into_iter().filter(|record| !moved.contains(&record.session_id)).collect();
         let left = rest.len().saturating_sub(too_many - moved.len());
         let oldest = sessions_to_evict(&rest, left, true);
-        admission.evictor.evict(&oldest, EvictionCause::DeviceLimit, Instant::now().into_std()).await;
+        admission.evict(&oldest, EvictionCause::DeviceLimit).await;
     }
 }
 
@@ -159,14 +159,11 @@ async fn evict_ended_sessions(admission: &Admission, conflict: &ClaimError) -> R
                 // The key stays reserved until the session has left the hub, and the peer slot until the node has
                 // removed the peer; the device slot is free at once.
                 Some(_) => {
-                    admission
-                        .evictor
-                        .evict(&[session], EvictionCause::Cancelled, Instant::now().into_std())
-                        .await;
+                    admission.evict(&[session], EvictionCause::Cancelled).await;
                     room |= frees_place;
                 }
                 None => {
-                    admission.evictor.end_session(session).await;
+                    admission.end_session(session).await;
                     room = true;
                 }
             }
@@ -176,7 +173,7 @@ async fn evict_ended_sessions(admission: &Admission, conflict: &ClaimError) -> R
 }
 
 async fn status(admission: &Admission, session: u64) -> Result<(u64, Option<SessionStatus>), ClaimRejected> {
-    let status = admission.sessions.status(session).await;
+    let status = admission.session_status(session).await;
     status.map(|status| (session, status)).map_err(|error| {
         tracing::warn!(%error, session, "cannot tell whether a session in the way still lives");
         ClaimRejected::by_other(Refusal::HubUnavailable)
@@ -191,7 +188,7 @@ fn rejection(admission: &Admission, account: AccountAddress, conflict: ClaimErro
         }
         ClaimError::PeerInUse { .. } | ClaimError::AdmissionLimit { .. } => &[],
     };
-    let is_own = |id: &u64| admission.store.session(*id).is_some_and(|record| record.account == account);
+    let is_own = |id: &u64| admission.recorded_session(*id).is_some_and(|record| record.account == account);
     let (own, others): (Vec<u64>, Vec<u64>) = in_the_way.iter().copied().partition(is_own);
     let own_sessions = own.len();
     let refusal = match conflict {

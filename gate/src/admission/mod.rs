@@ -11,34 +11,36 @@ pub mod decision_path;
 pub mod policy;
 mod reevaluation;
 mod relocation;
+mod session_evictor;
 pub mod sessions;
 pub mod states;
 mod throwaway_handshake;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use alloy::primitives::Address;
 use bytes::Bytes;
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::Service;
-use sentinel_proto::hub::SessionKind;
+use sentinel_proto::hub::{HubError, SessionKind, SessionStatus};
 
 use self::basis_choice::{Inquiry, inquiries};
 pub use self::basis_review::Verdict;
 use self::decide::{AccountLink, Finding, SessionFinding};
 pub use self::policy::AdmissionPolicy;
 pub use self::reevaluation::RecordedBasis;
+pub use self::session_evictor::{SessionEvictor, UpdateError};
 pub use self::sessions::Sessions;
 pub use self::states::{Admitted, Grant, NoSession, Outcome, Repeated, Verified};
 use self::states::{HandshakeRights, NotAdmitted, Parsed};
 use crate::access::{Access, Tier};
-use crate::enforce::Evictor;
+use crate::config::Config;
 use crate::governance::Governance;
 use crate::refusal::Refusal;
 use crate::standing::Standing;
 use crate::store::clock::{Clock, UnixTime};
-use crate::store::{Binding, EvictionCause, SessionRecord, Store};
+use crate::store::{Binding, ClaimError, EvictionCause, Reservation, SessionClaim, SessionRecord, Store};
 
 /// Tier label of accounts on the operator's probe list, in records and metrics.
 pub const PROBE_TIER: &str = "probe";
@@ -49,7 +51,7 @@ pub struct Admission {
     sessions: Arc<Sessions>,
     store: Store,
     policy: RwLock<Arc<AdmissionPolicy>>,
-    evictor: Arc<Evictor>,
+    evictor: Arc<dyn SessionEvictor>,
     clock: Arc<dyn Clock>,
     settings: AdmissionSettings,
     governance: Governance,
@@ -66,17 +68,30 @@ pub struct AdmissionSettings {
     pub unbound_ttl: Duration,
 }
 
+/// Dependencies of [`Admission`].
+pub struct AdmissionDeps {
+    /// Card ownership and delegations.
+    pub access: Arc<Access>,
+    /// Sessions on the hub.
+    pub sessions: Arc<Sessions>,
+    /// Session records, bindings and claims.
+    pub store: Store,
+    /// Evicts sessions that conflict with a claim.
+    pub evictor: Arc<dyn SessionEvictor>,
+    /// Current time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl From<&Config> for AdmissionSettings {
+    fn from(config: &Config) -> Self {
+        Self { sign_in_url: config.gate.sign_in_url(), unbound_ttl: config.binding.ttl }
+    }
+}
+
 impl Admission {
     /// Creates an admission on these sources, without governance or standing.
-    pub fn new(
-        access: Arc<Access>,
-        sessions: Arc<Sessions>,
-        store: Store,
-        policy: AdmissionPolicy,
-        evictor: Arc<Evictor>,
-        clock: Arc<dyn Clock>,
-        settings: AdmissionSettings,
-    ) -> Self {
+    pub fn new(deps: AdmissionDeps, policy: AdmissionPolicy, settings: AdmissionSettings) -> Self {
+        let AdmissionDeps { access, sessions, store, evictor, clock } = deps;
         let policy = RwLock::new(Arc::new(policy));
         let (governance, standing) = (Governance::none(), Standing::none());
         Self { access, sessions, store, policy, evictor, clock, settings, governance, standing }
@@ -116,7 +131,7 @@ impl Admission {
         }
         let policy = self.policy();
         let denied = policy.denies_account(&verified.account());
-        let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
+        let record = self.store.sessions().get(verified.session_id()).filter(|record| verified.is_of(record));
         let is_live = record.as_ref().is_some_and(|record| record.is_live());
         // Probes measure the node, so they pass also while governance refuses holders.
         let is_probe = policy.is_probe(&verified.account());
@@ -130,7 +145,7 @@ impl Admission {
         if is_probe && !denied {
             return verified.admit_probe(self).await.map(|admitted| Outcome::Admitted(Box::new(admitted)));
         }
-        if self.store.pause().is_some() && !is_live {
+        if self.store.pauses().current().is_some() && !is_live {
             return Err(Refusal::Paused);
         }
         // A session that cannot be restored needs no further query.
@@ -199,7 +214,7 @@ impl Admission {
         if let Grant::Card { choice, .. } = grant
             && let AccountLink::Binding(key) = &choice.candidate.link
         {
-            self.store.touch_binding(key);
+            self.store.bindings().touch(key);
         }
     }
 
@@ -211,7 +226,7 @@ impl Admission {
         own_key: Option<Address>,
         signed_in_after: Option<UnixTime>,
     ) -> (Vec<Inquiry>, Refusal) {
-        self.inquiries_of(self.store.bindings_of(account), account, own_key, signed_in_after)
+        self.inquiries_of(self.store.bindings().of_account(account), account, own_key, signed_in_after)
     }
 
     /// Inquiries for bindings of the account that were read already.
@@ -227,7 +242,7 @@ impl Admission {
             bindings.into_iter().partition(|binding| binding.expired(now));
         live.retain(|binding| signed_in_after.is_none_or(|after| binding.issued_at > after));
         let own_key = own_key.filter(|_| signed_in_after.is_none());
-        let sessions = self.store.sessions_of_account(account);
+        let sessions = self.store.sessions().of_account(account);
         let newest = sessions.iter().max_by_key(|record| (record.admitted_at, record.session_id));
         let inquiries = inquiries(&live, own_key, newest.map(AsRef::as_ref));
         let (account, sign_in) = (account.to_string(), self.settings.sign_in_url.clone());
@@ -255,6 +270,7 @@ impl Admission {
     }
 
     /// Queries the hub for the session of a handshake of `account`.
+    #[tracing::instrument(name = "query_hub_session", level = "debug", skip_all, fields(session = id))]
     async fn session(&self, id: u64, account: &AccountAddress) -> SessionFinding {
         match self.sessions.get(id).await {
             Ok(Some(session)) if session.account != *account => SessionFinding::Foreign,
@@ -267,6 +283,41 @@ impl Admission {
         }
     }
 
+    /// Current time.
+    fn now(&self) -> UnixTime {
+        self.clock.unix()
+    }
+
+    /// The record of a session.
+    fn recorded_session(&self, session: u64) -> Option<Arc<SessionRecord>> {
+        self.store.sessions().get(session)
+    }
+
+    /// Reserves device slot and tunnel key.
+    fn claim(&self, claim: SessionClaim) -> Result<Reservation, ClaimError> {
+        self.store.sessions().claim(claim)
+    }
+
+    /// The session that uses the tunnel key of `claim`.
+    fn session_using_peer(&self, claim: &SessionClaim) -> Option<u64> {
+        self.store.sessions().using_peer(&claim.service, &claim.peer_id)
+    }
+
+    /// Status of a session on the hub; `None`: it has left the hub.
+    async fn session_status(&self, session: u64) -> Result<Option<SessionStatus>, HubError> {
+        self.sessions.status(session).await
+    }
+
+    /// Evicts sessions that are in the way of a claim.
+    async fn evict(&self, sessions: &[u64], cause: EvictionCause) {
+        self.evictor.evict(sessions, cause, Instant::now()).await;
+    }
+
+    /// Frees what a session that has left the hub holds.
+    async fn end_session(&self, session: u64) {
+        self.evictor.end_session(session).await;
+    }
+
     /// Marks bindings that hold nothing, so that they are tried after the others.
     fn mark_refused_bindings(&self, findings: &[(Inquiry, Finding)]) {
         for (inquiry, _) in findings {
@@ -275,7 +326,7 @@ impl Admission {
             if let AccountLink::Binding(key) = &inquiry.candidate.link
                 && of_candidate.map(|(_, finding)| finding).all(is_denied)
             {
-                self.store.mark_binding_refused(key);
+                self.store.bindings().mark_refused(key);
             }
         }
     }

@@ -81,7 +81,7 @@ impl Admission {
     }
 
     fn reevaluation_of<'a>(&self, record: &'a SessionRecord) -> Reevaluation<'a> {
-        let bindings = self.store.bindings_of(&record.account);
+        let bindings = self.store.bindings().of_account(&record.account);
         let has_binding = bindings.iter().any(|binding| Some(binding.wallet) == record.wallet);
         let (inquiries, unbound) =
             self.inquiries_of(bindings, &record.account, record.own_key, record.signed_in_after);
@@ -137,9 +137,12 @@ impl Admission {
             };
         };
         let binding = match candidate.link {
-            AccountLink::Binding(key) => {
-                self.store.bindings_of(&key.account).into_iter().find(|binding| binding.wallet == key.wallet)
-            }
+            AccountLink::Binding(key) => self
+                .store
+                .bindings()
+                .of_account(&key.account)
+                .into_iter()
+                .find(|binding| binding.wallet == key.wallet),
             AccountLink::OwnKey => None,
         };
         let bound = binding.map_or(otherwise, |binding| binding.expires_at);

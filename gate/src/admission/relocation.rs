@@ -13,7 +13,7 @@ use super::decide::{Finding, SessionFinding};
 use super::states::MAX_CONCURRENT_INQUIRIES;
 use super::{Admission, Grant, PROBE_TIER};
 use crate::access::Tier;
-use crate::store::{Claim, HolderLimits, SessionRecord};
+use crate::store::{HolderLimits, SessionClaim, SessionRecord};
 
 /// Time limit for finding another basis, all inquiries together.
 pub(super) const OTHER_BASES_TIMEOUT: Duration = Duration::from_millis(300);
@@ -50,7 +50,7 @@ impl Admission {
         if recorded.expires_at <= self.clock.unix() {
             return false;
         }
-        let Ok(place) = self.store.claim(self.claim_for(record, grant)) else { return false };
+        let Ok(place) = self.store.sessions().claim(self.claim_for(record, grant)) else { return false };
         let (evictor, looked_at, new) =
             (Arc::clone(&self.evictor), record.clone(), recorded.apply_to(record));
         // Runs to completion even if the caller is dropped; the written basis is evaluated again later.
@@ -72,20 +72,20 @@ impl Admission {
     }
 
     /// The claim with which a recorded session rests on `grant`.
-    pub(crate) fn claim_for(&self, record: &SessionRecord, grant: &Grant) -> Claim {
+    pub(crate) fn claim_for(&self, record: &SessionRecord, grant: &Grant) -> SessionClaim {
         let (holder, limits) = match grant {
             Grant::Card { choice, plan } => {
                 let holder = choice.holder();
                 let devices = self.max_device_limit(holder, choice.basis.tier, *plan);
                 let limits = self.limits(devices);
                 // Its peer is in the node's table already, and counts for the holder of its admission.
-                let has_slot = self.store.holds_peer_slot(record.session_id);
+                let has_slot = self.store.sessions().holds_peer_slot(record.session_id);
                 let peer_slots = if has_slot { usize::MAX } else { limits.peer_slots };
                 (Some(holder), Some(HolderLimits { peer_slots, admissions_per_hour: None, ..limits }))
             }
             Grant::Probe => (None, None),
         };
-        Claim {
+        SessionClaim {
             session_id: record.session_id,
             holder,
             tier: grant.tier().to_owned(),
@@ -99,8 +99,9 @@ impl Admission {
     /// admission; the largest limit counts for all, or a session that began with a small plan would lose its slot to
     /// later ones.
     fn max_device_limit(&self, holder: Address, tier: Tier, plan: Option<u64>) -> usize {
-        let others = self.store.sessions_in_device_slots(holder);
-        let others = others.into_iter().filter_map(|id| self.store.session(id)).map(|record| record.plan);
+        let others = self.store.sessions().in_device_slots(holder);
+        let others =
+            others.into_iter().filter_map(|id| self.store.sessions().get(id)).map(|record| record.plan);
         let figures = others.chain([plan]).map(|plan| self.devices(tier, plan));
         figures.max().unwrap_or(0) as usize
     }

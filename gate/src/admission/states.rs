@@ -279,7 +279,7 @@ impl Bound {
     pub async fn entitle(mut self, admission: &Admission) -> Result<Entitled, Refusal> {
         let session = self.begin(admission).await;
         let policy = admission.policy();
-        let now = admission.clock.unix();
+        let now = admission.now();
         let asked: Vec<Inquiry> = self.inquiries.iter().skip(self.findings.len()).copied().collect();
         let deadline = self.deadline;
         let mut more = futures::stream::iter(asked)

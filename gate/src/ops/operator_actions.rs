@@ -55,14 +55,14 @@ async fn drop_sessions(State(admin): State<AdminApi>, Object(drop): Object<DropR
         Err(error) => return bad_request(&format!("{}: {error}", drop.target)),
     };
     run_action(async move {
-        let dropped = admin.enforcer.drop_sessions(target, &drop.reason).await?;
+        let dropped = admin.enforcer.operator_actions().drop_sessions(target, &drop.reason).await?;
         Ok(json!({ "dropped": dropped }))
     })
     .await
 }
 
 async fn pause_state(State(admin): State<AdminApi>) -> Response {
-    let pause = admin.store.pause();
+    let pause = admin.store.pauses().current();
     let told = pause.map(|pause| json!({ "since": rfc3339(pause.since), "reason": pause.reason }));
     Json(json!({ "paused": told })).into_response()
 }
@@ -77,7 +77,7 @@ async fn resume(State(admin): State<AdminApi>, Object(why): Object<ReasonBody>) 
 
 async fn set_paused(admin: AdminApi, paused: bool, why: ReasonBody) -> Response {
     run_action(async move {
-        admin.enforcer.pause(paused, &why.reason).await?;
+        admin.enforcer.operator_actions().pause(paused, &why.reason).await?;
         Ok(json!({ "paused": paused }))
     })
     .await
@@ -85,7 +85,7 @@ async fn set_paused(admin: AdminApi, paused: bool, why: ReasonBody) -> Response 
 
 async fn lock_down(State(admin): State<AdminApi>, Object(why): Object<ReasonBody>) -> Response {
     run_action(async move {
-        let dropped = admin.enforcer.lock_down(&why.reason).await?;
+        let dropped = admin.enforcer.operator_actions().lock_down(&why.reason).await?;
         Ok(json!({ "paused": true, "dropped": dropped }))
     })
     .await
@@ -95,7 +95,7 @@ async fn lock_down(State(admin): State<AdminApi>, Object(why): Object<ReasonBody
 async fn reload(State(admin): State<AdminApi>) -> Response {
     match admin.reload.reload() {
         Ok(ReloadOutcome { applied: taken, needs_restart }) => {
-            let written = admin.store.append_audit("reload", "configuration", &taken.join(", ")).await;
+            let written = admin.store.audit().append("reload", "configuration", &taken.join(", ")).await;
             action_response(
                 written.map(|()| json!({ "reloaded": true, "taken": taken, "needs_restart": needs_restart })),
             )
@@ -105,13 +105,13 @@ async fn reload(State(admin): State<AdminApi>) -> Response {
 }
 
 async fn audit(State(admin): State<AdminApi>) -> Response {
-    let log = admin.store.audit_log(MAX_AUDIT_ENTRIES).await;
+    let log = admin.store.audit().entries(MAX_AUDIT_ENTRIES).await;
     action_response(log.map(|log| json!({ "audit": log.iter().map(audit_json).collect::<Vec<_>>() })))
 }
 
 async fn export(State(admin): State<AdminApi>, Path(wallet): Path<String>) -> Response {
     let Some(wallet) = parse_wallet(&wallet) else { return bad_request("not a wallet") };
-    action_response(admin.store.export_wallet(wallet).await.map(|kept| holder_json(wallet, &kept)))
+    action_response(admin.store.wallet_data().export(wallet).await.map(|kept| holder_json(wallet, &kept)))
 }
 
 async fn erase(
@@ -121,7 +121,7 @@ async fn erase(
 ) -> Response {
     let Some(wallet) = parse_wallet(&wallet) else { return bad_request("not a wallet") };
     run_action(async move {
-        let dropped = admin.enforcer.erase(wallet, &why.reason).await?;
+        let dropped = admin.enforcer.operator_actions().erase(wallet, &why.reason).await?;
         Ok(json!({ "erased": true, "dropped": dropped }))
     })
     .await

@@ -125,9 +125,9 @@ async fn reads_missing_plan_from_hub() {
     fixture.bind(&gate, account, wallet, DAY).await;
     let record = fixture.peer_record(&gate, account, (wallet, None), ("free", Plan(FREE_PLAN)));
     let session = record.session_id;
-    gate.store.record_session(SessionRecord { plan: None, ..record }, vec![]).await.unwrap();
+    gate.store.sessions().record(SessionRecord { plan: None, ..record }, vec![]).await.unwrap();
     gate.enforcer.everything_changed();
-    let plan = || gate.store.session(session).is_some_and(|record| record.plan == Some(FREE_PLAN));
+    let plan = || gate.store.sessions().get(session).is_some_and(|record| record.plan == Some(FREE_PLAN));
     fixture.wait_until("it is known", plan).await;
     assert!(fixture.passes(session));
     gate.end().await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
-use sovereign_gate::enforce::tunnel::{Peer, Presence, RestoreOutcome, Tunnel, TunnelError, TunnelPeer};
+use sovereign_tunnel::{Peer, Presence, RestoreOutcome, Tunnel, TunnelError, TunnelPeer};
 
 use crate::fixture::GIVEN;
 

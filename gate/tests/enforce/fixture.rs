@@ -18,12 +18,14 @@ use sovereign_contracts::follower::{ChangeAccumulator, Follower, FollowerConfig}
 use sovereign_contracts::reader::{Observer, Reader, ReaderConfig};
 use sovereign_gate::access::{Access, AccessConfig};
 use sovereign_gate::admission::sessions::Follower as SessionFollower;
-use sovereign_gate::admission::{Admission, AdmissionPolicy, AdmissionSettings, Sessions};
+use sovereign_gate::admission::{Admission, AdmissionDeps, AdmissionPolicy, AdmissionSettings, Sessions};
 use sovereign_gate::config::{self, ForeignPeers, SessionRule, TierSection};
-use sovereign_gate::enforce::tunnel::Tunnel;
 use sovereign_gate::enforce::{Enforcer, EnforcerDeps, Evictor};
 use sovereign_gate::store::clock::{Clock, UnixTime};
-use sovereign_gate::store::{EvictionCause, Options, Proof, Redemption, SessionRecord, SessionState, Store};
+use sovereign_gate::store::{
+    BindingProof, EvictionCause, Redemption, SessionRecord, SessionState, Store, StoreOptions,
+};
+use sovereign_tunnel::Tunnel;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -161,7 +163,7 @@ impl Fixture {
         poll: u64,
     ) -> GateHandle {
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
-        let store = Store::open_with(self.home(), Options::default(), Arc::clone(&clock)).await.unwrap();
+        let store = Store::open_with(self.home(), StoreOptions::default(), Arc::clone(&clock)).await.unwrap();
         let provider = self.provider.lock().unwrap().clone().unwrap_or_else(|| self.anvil.url());
         let reader = ReaderConfig { rpc_addrs: vec![provider], chain_id: 31337, ..ReaderConfig::default() };
         let reader = Arc::new(Reader::new(reader, Arc::clone(&self.asked) as _).unwrap());
@@ -200,12 +202,14 @@ impl Fixture {
         };
         change(&mut policy);
         let admission = Arc::new(Admission::new(
-            Arc::clone(&access),
-            Arc::clone(&sessions),
-            store.clone(),
+            AdmissionDeps {
+                access: Arc::clone(&access),
+                sessions: Arc::clone(&sessions),
+                store: store.clone(),
+                evictor: Arc::clone(&evictor) as _,
+                clock: Arc::clone(&clock),
+            },
             AdmissionPolicy::from(&policy),
-            Arc::clone(&evictor),
-            Arc::clone(&clock),
             AdmissionSettings {
                 sign_in_url: "https://gate.example/gate/".to_owned(),
                 unbound_ttl: Duration::from_secs(3600),
@@ -214,7 +218,7 @@ impl Fixture {
         let contracts = access.watched_contracts();
         let (events, mut ended) = tokio::sync::mpsc::channel(64);
         let sessions_follower = SessionFollower::new(Arc::clone(&sessions), || Some(NODE), events);
-        let enforcer = Enforcer::new(EnforcerDeps {
+        let enforcer = Enforcer::new(&EnforcerDeps {
             store: store.clone(),
             access: Arc::clone(&access),
             admission: Arc::clone(&admission),
@@ -227,9 +231,9 @@ impl Fixture {
         let follow = FollowerConfig {
             contracts: contracts.into(),
             ws_addrs: vec![format!("ws://127.0.0.1:{}", self.anvil.port())],
-            poll: Duration::from_secs(poll),
+            poll_interval: Duration::from_secs(poll),
         };
-        let cursor = store.ethereum_cursor().await.unwrap();
+        let cursor = store.progress().ethereum_cursor().await.unwrap();
         let follower = Follower::new(follow, reader, cursor, Arc::clone(&inbox));
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let until = |stop: CancellationToken, work: BoxFuture<'static, ()>| async move {
@@ -278,7 +282,7 @@ impl Fixture {
         wallet: Address,
         seconds: i64,
     ) {
-        let signed = Proof { message: "signed".to_owned(), signature: vec![1] };
+        let signed = BindingProof { message: "signed".to_owned(), signature: vec![1] };
         self.redeem(gate, account, (wallet, None), signed, seconds).await;
     }
 
@@ -290,7 +294,7 @@ impl Fixture {
         wallet: Address,
         vault: Address,
     ) {
-        let signed = Proof { message: format!("sentinel:vault:{vault}"), signature: vec![1] };
+        let signed = BindingProof { message: format!("sentinel:vault:{vault}"), signature: vec![1] };
         self.redeem(gate, account, (wallet, Some(vault)), signed, DAY).await;
     }
 
@@ -299,7 +303,7 @@ impl Fixture {
         gate: &GateHandle,
         account: AccountAddress,
         (wallet, vault): (Address, Option<Address>),
-        proof: Proof,
+        proof: BindingProof,
         seconds: i64,
     ) {
         let now = self.clock.unix();
@@ -314,7 +318,7 @@ impl Fixture {
             expires_at: now + seconds,
             max_accounts: 6,
         };
-        gate.store.redeem(redemption).await.unwrap();
+        gate.store.bindings().redeem(redemption).await.unwrap();
         gate.enforcer.account_changed(&account);
     }
 
@@ -329,7 +333,7 @@ impl Fixture {
     ) -> u64 {
         let record = self.peer_record(gate, account, (wallet, vault), (tier, kind));
         let id = record.session_id;
-        gate.store.record_session(record, ANSWER.into()).await.unwrap();
+        gate.store.sessions().record(record, ANSWER.into()).await.unwrap();
         id
     }
 
@@ -346,7 +350,7 @@ impl Fixture {
         let peer_id = format!("peer {id}");
         self.tunnel.peers().insert(peer_id.clone(), true);
         let now = self.clock.unix();
-        let bindings = gate.store.bindings_of(&account);
+        let bindings = gate.store.bindings().of_account(&account);
         let binding = bindings.iter().find(|binding| binding.wallet == wallet);
         SessionRecord {
             session_id: id,
@@ -379,7 +383,7 @@ impl Fixture {
         let (wallet, account) = (self.holder(&[OTHER]).await, self.account());
         self.bind(gate, account, wallet, DAY).await;
         let record = self.peer_record(gate, account, (wallet, None), ("paid", SessionKind::Direct));
-        gate.store.record_intent(record.clone()).await.unwrap();
+        gate.store.intents().record(record.clone()).await.unwrap();
         (wallet, record.session_id)
     }
 
@@ -421,17 +425,17 @@ impl Fixture {
     /// Waits until a session's peer is out, and says for which cause.
     pub(crate) async fn wait_until_evicted(&self, gate: &GateHandle, session: u64) -> Option<EvictionCause> {
         self.wait_until(&format!("session {session} is out"), || {
-            let record = gate.store.session(session);
+            let record = gate.store.sessions().get(session);
             !self.passes(session) && record.is_some_and(|record| record.state == SessionState::Evicted)
         })
         .await;
-        gate.store.session(session).and_then(|record| record.cause)
+        gate.store.sessions().get(session).and_then(|record| record.cause)
     }
 
     /// Waits until a session's peer is in.
     pub(crate) async fn wait_until_live(&self, gate: &GateHandle, session: u64) {
         self.wait_until(&format!("session {session} is in"), || {
-            let record = gate.store.session(session);
+            let record = gate.store.sessions().get(session);
             self.passes(session) && record.is_some_and(|record| record.state == SessionState::Live)
         })
         .await;
@@ -451,7 +455,7 @@ impl Fixture {
         let head: U256 = head.as_str().unwrap().parse().unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            let cursor = gate.store.ethereum_cursor().await.unwrap();
+            let cursor = gate.store.progress().ethereum_cursor().await.unwrap();
             if cursor.is_some_and(|cursor| U256::from(cursor.number) >= head) {
                 return;
             }

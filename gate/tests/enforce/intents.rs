@@ -31,16 +31,16 @@ async fn resolves_unanswered_handshakes_after_restart() {
     fixture.wait_until("who has no session is out", || !fixture.passes(ended)).await;
     fixture.wait_for_events(&gate).await;
     assert!(fixture.passes(whole) && fixture.passes(stays));
-    assert_eq!(gate.store.sessions_in_device_slots(wallet), [stays], "one place");
-    assert_eq!(gate.store.session(ended), None);
-    assert_eq!(gate.store.session(never), None, "nobody knows that it ever was one");
+    assert_eq!(gate.store.sessions().in_device_slots(wallet), [stays], "one place");
+    assert_eq!(gate.store.sessions().get(ended), None);
+    assert_eq!(gate.store.sessions().get(never), None, "nobody knows that it ever was one");
     assert_eq!(
-        gate.store.session_using_peer("wireguard", &format!("peer {never}")),
+        gate.store.sessions().using_peer("wireguard", &format!("peer {never}")),
         Some(never),
         "it may yet come"
     );
     // The same handshake gets the answer that the node must have given.
-    let answer = gate.store.session_answer(stays).await.unwrap().unwrap();
+    let answer = gate.store.sessions().answer(stays).await.unwrap().unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
     let data = STANDARD.decode(answer["result"]["data"].as_str().unwrap()).unwrap();
     assert_eq!(data, format!(r#"{{"addrs":["{GIVEN}"],"metadata":[{{"port":1}}]}}"#).into_bytes());
@@ -49,9 +49,9 @@ async fn resolves_unanswered_handshakes_after_restart() {
     // Settled once and for all: the next start finds sessions.
     let gate = fixture.gate().await;
     fixture.wait_until_live(&gate, stays).await;
-    assert_eq!(gate.store.session(sold).unwrap().state, SessionState::Evicted);
+    assert_eq!(gate.store.sessions().get(sold).unwrap().state, SessionState::Evicted);
     let open: Vec<_> =
-        gate.store.unresolved_intents().iter().map(|intent| intent.record.session_id).collect();
+        gate.store.intents().unresolved().iter().map(|intent| intent.record.session_id).collect();
     assert_eq!(open, [never]);
     gate.end().await;
 }
@@ -70,8 +70,8 @@ async fn queries_unlisted_peers_of_unanswered_handshakes() {
     fixture.tunnel.peers().remove(&format!("peer {never}"));
     let gate = fixture.gate().await;
     fixture.wait_until_live(&gate, stays).await;
-    assert!(gate.store.session_answer(stays).await.unwrap().is_some_and(|answer| !answer.is_empty()));
-    assert_eq!(gate.store.session(never), None);
+    assert!(gate.store.sessions().answer(stays).await.unwrap().is_some_and(|answer| !answer.is_empty()));
+    assert_eq!(gate.store.sessions().get(never), None);
     assert!(fixture.passes(whole));
     gate.end().await;
 }
@@ -92,12 +92,12 @@ async fn evicts_unanswered_handshake_without_answer_or_in_lockdown() {
     let (_, other) = fixture.holder_with_session(&gate, &[OTHER]).await;
     let (_, second) = fixture.forward_handshake(&gate).await;
     fixture.wait_for_events(&gate).await;
-    gate.enforcer.lock_down("intruder").await.unwrap();
+    gate.enforcer.operator_actions().lock_down("intruder").await.unwrap();
     assert!(!fixture.passes(other));
     gate.end().await;
     let gate = fixture.gate().await;
     assert_eq!(fixture.wait_until_evicted(&gate, second).await, Some(EvictionCause::Lockdown));
-    gate.enforcer.pause(false, "it is over").await.unwrap();
+    gate.enforcer.operator_actions().pause(false, "it is over").await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!fixture.passes(second), "only the same handshake brings it back");
     gate.end().await;
@@ -115,7 +115,7 @@ async fn marks_sessions_from_before_service_restart_lost() {
         let record = fixture.peer_record(&gate, account, (wallet, None), ("paid", SessionKind::Direct));
         let admitted_at = now().cast_signed() - age;
         let record = SessionRecord { service: "v2ray".to_owned(), admitted_at, ..record };
-        gate.store.record_session(record.clone(), vec![]).await.unwrap();
+        gate.store.sessions().record(record.clone(), vec![]).await.unwrap();
         sessions.push(record.session_id);
     }
     fixture.wait_for_events(&gate).await;

@@ -120,7 +120,10 @@ async fn evicts_when_delegation_expires() {
     gate.enforcer.account_changed(&account);
     fixture
         .wait_until("its end is known", || {
-            gate.store.session(session).is_some_and(|record| record.expires_at < now().cast_signed() + 10)
+            gate.store
+                .sessions()
+                .get(session)
+                .is_some_and(|record| record.expires_at < now().cast_signed() + 10)
         })
         .await;
     assert!(fixture.passes(session));
@@ -144,7 +147,7 @@ async fn keeps_sessions_that_another_basis_entitles() {
     assert_eq!(fixture.wait_until_evicted(&gate, plan).await, Some(EvictionCause::SessionKind));
     fixture
         .wait_until("the direct session is of the paid tier", || {
-            gate.store.session(direct).is_some_and(|record| record.tier == "paid")
+            gate.store.sessions().get(direct).is_some_and(|record| record.tier == "paid")
         })
         .await;
     assert!(fixture.passes(direct));
@@ -152,7 +155,7 @@ async fn keeps_sessions_that_another_basis_entitles() {
     fixture.transfer(wallet, fixture.new_wallet(), OTHER).await;
     fixture
         .wait_until("the session rests on the other sign-in", || {
-            gate.store.session(direct).is_some_and(|record| record.wallet == Some(friend))
+            gate.store.sessions().get(direct).is_some_and(|record| record.wallet == Some(friend))
         })
         .await;
     assert!(fixture.passes(direct), "without a blink");
@@ -211,8 +214,8 @@ async fn restores_no_session_during_lockdown() {
     let before = fixture.hub.state().count("QuerySession");
     fixture.transfer(buyer, wallet, OTHER).await;
     fixture.wait_until("the hub is asked", || fixture.hub.state().count("QuerySession") > before).await;
-    gate.enforcer.lock_down("intruder").await.unwrap();
-    let lets_back = || gate.store.session(session).unwrap().cause == Some(EvictionCause::Lockdown);
+    gate.enforcer.operator_actions().lock_down("intruder").await.unwrap();
+    let lets_back = || gate.store.sessions().get(session).unwrap().cause == Some(EvictionCause::Lockdown);
     fixture.wait_until("it came back and went", lets_back).await;
     fixture.wait_until("it is out", || !fixture.passes(session)).await;
     gate.end().await;
@@ -227,9 +230,10 @@ async fn handles_policy_and_binding_changes_from_downtime() {
     let (unbound, second) = fixture.holder_with_session(&gate, &[OTHER]).await;
     let (_, stays) = fixture.holder_with_session(&gate, &[OTHER]).await;
     fixture.wait_for_events(&gate).await;
-    let account = gate.store.session(second).unwrap().account;
-    let binding = gate.store.bindings_of(&account).into_iter().find(|binding| binding.wallet == unbound);
-    gate.store.delete_binding(&binding.unwrap()).await.unwrap();
+    let account = gate.store.sessions().get(second).unwrap().account;
+    let binding =
+        gate.store.bindings().of_account(&account).into_iter().find(|binding| binding.wallet == unbound);
+    gate.store.bindings().delete(&binding.unwrap()).await.unwrap();
     assert!(fixture.passes(second), "nobody was told");
     gate.end().await;
     let gate = fixture.gate_with(|policy| policy.deny_wallets = vec![denied], 60).await;
@@ -263,12 +267,13 @@ async fn expires_without_sources_unless_signed_in_again() {
     let (wallet, renewed) = fixture.holder_with_session(&gate, &[OTHER]).await;
     let (_, ends) = fixture.holder_with_session(&gate, &[OTHER]).await;
     fixture.wait_for_events(&gate).await;
-    let account = gate.store.session(renewed).unwrap().account;
+    let account = gate.store.sessions().get(renewed).unwrap().account;
     fixture.bind(&gate, account, wallet, 2 * DAY).await;
     fixture
         .wait_until("the sign-in counts", || {
             gate.store
-                .session(renewed)
+                .sessions()
+                .get(renewed)
                 .is_some_and(|record| record.expires_at > now().cast_signed() + DAY + 60)
         })
         .await;
@@ -306,7 +311,7 @@ async fn retries_eviction_until_tunnel_answers() {
     fixture.transfer(wallet, fixture.new_wallet(), OTHER).await;
     fixture
         .wait_until("it is written first", || {
-            gate.store.session(session).is_some_and(|record| record.state == SessionState::Evicted)
+            gate.store.sessions().get(session).is_some_and(|record| record.state == SessionState::Evicted)
         })
         .await;
     assert!(fixture.passes(session));
@@ -326,8 +331,8 @@ async fn reconciles_tunnel_with_records() {
     fixture.tunnel.peers().insert(format!("peer {shut}"), false);
     fixture.wait_until_live(&gate, shut).await;
     assert_eq!(fixture.wait_until_evicted(&gate, lost).await, Some(EvictionCause::Lost));
-    let holder = gate.store.session(lost).unwrap().wallet.unwrap();
-    assert!(gate.store.sessions_in_device_slots(holder).is_empty(), "it takes no place");
+    let holder = gate.store.sessions().get(lost).unwrap().wallet.unwrap();
+    assert!(gate.store.sessions().in_device_slots(holder).is_empty(), "it takes no place");
     gate.end().await;
 }
 
@@ -358,23 +363,32 @@ async fn executes_and_audits_operator_actions() {
     let (wallet, two) = fixture.holder_with_session(&gate, &[OTHER]).await;
     let (_, three) = fixture.holder_with_session(&gate, &[OTHER]).await;
     fixture.wait_for_events(&gate).await;
-    assert_eq!(gate.enforcer.drop_sessions(Target::Session(one), "abuse").await.unwrap(), 1);
-    assert_eq!(gate.enforcer.drop_sessions(Target::Wallet(wallet), "court order").await.unwrap(), 1);
+    assert_eq!(
+        gate.enforcer.operator_actions().drop_sessions(Target::Session(one), "abuse").await.unwrap(),
+        1
+    );
+    assert_eq!(
+        gate.enforcer.operator_actions().drop_sessions(Target::Wallet(wallet), "court order").await.unwrap(),
+        1
+    );
     assert!(!fixture.passes(one) && !fixture.passes(two) && fixture.passes(three));
-    assert_eq!(gate.enforcer.lock_down("intruder").await.unwrap(), 1);
-    assert!(!fixture.passes(three) && gate.store.pause().is_some_and(|pause| pause.reason == "intruder"));
+    assert_eq!(gate.enforcer.operator_actions().lock_down("intruder").await.unwrap(), 1);
+    assert!(
+        !fixture.passes(three)
+            && gate.store.pauses().current().is_some_and(|pause| pause.reason == "intruder")
+    );
     gate.end().await;
     let gate = fixture.gate().await;
-    assert!(gate.store.pause().is_some(), "a restart ends no pause");
-    gate.enforcer.pause(false, "it is over").await.unwrap();
-    assert!(gate.store.pause().is_none());
+    assert!(gate.store.pauses().current().is_some(), "a restart ends no pause");
+    gate.enforcer.operator_actions().pause(false, "it is over").await.unwrap();
+    assert!(gate.store.pauses().current().is_none());
     gate.enforcer.everything_changed();
     fixture.wait_for_events(&gate).await;
     assert!(
         [one, two, three].iter().all(|session| !fixture.passes(*session)),
         "nobody comes back by himself"
     );
-    let deeds = gate.store.audit_log(10).await.unwrap();
+    let deeds = gate.store.audit().entries(10).await.unwrap();
     let told: Vec<_> = deeds.iter().map(|deed| (deed.action.as_str(), deed.reason.as_str())).collect();
     assert_eq!(told[0], ("resume", "it is over"));
     assert_eq!(told.last(), Some(&("drop", "abuse")));
@@ -395,8 +409,12 @@ async fn does_not_restore_session_dropped_while_evicted() {
         fixture.transfer(seller, buyer, OTHER).await;
         assert_eq!(fixture.wait_until_evicted(&gate, session).await, Some(EvictionCause::NoCard));
     }
-    assert_eq!(gate.enforcer.drop_sessions(Target::Wallet(wallet), "abuse").await.unwrap(), 0, "no tunnel");
-    assert_eq!(gate.store.session(dropped).unwrap().cause, Some(EvictionCause::Dropped));
+    assert_eq!(
+        gate.enforcer.operator_actions().drop_sessions(Target::Wallet(wallet), "abuse").await.unwrap(),
+        0,
+        "no tunnel"
+    );
+    assert_eq!(gate.store.sessions().get(dropped).unwrap().cause, Some(EvictionCause::Dropped));
     fixture.transfer(buyer, wallet, OTHER).await;
     fixture.transfer(buyer, other, OTHER).await;
     fixture.wait_until_live(&gate, comes_back).await;
@@ -411,28 +429,28 @@ async fn exports_and_erases_a_wallet() {
     let gate = fixture.gate().await;
     let (wallet, session) = fixture.holder_with_session(&gate, &[OTHER]).await;
     let (other, _) = fixture.holder_with_session(&gate, &[OTHER]).await;
-    let kept = gate.store.export_wallet(wallet).await.unwrap();
+    let kept = gate.store.wallet_data().export(wallet).await.unwrap();
     assert_eq!((kept.bindings.len(), kept.sessions.len()), (1, 1));
     assert_eq!(kept.bindings[0].message, "signed");
     fixture.bind_with(&gate, fixture.account(), fixture.new_wallet(), wallet).await;
     assert!(speak_of(&fixture, wallet), "it is in the file in all these forms");
-    gate.enforcer.drop_sessions(Target::Wallet(wallet), "asked for it").await.unwrap();
-    assert_eq!(gate.enforcer.erase(wallet, "asked for it").await.unwrap(), 0);
+    gate.enforcer.operator_actions().drop_sessions(Target::Wallet(wallet), "asked for it").await.unwrap();
+    assert_eq!(gate.enforcer.operator_actions().erase(wallet, "asked for it").await.unwrap(), 0);
     assert_eq!(
-        gate.store.export_wallet(wallet).await.unwrap(),
+        gate.store.wallet_data().export(wallet).await.unwrap(),
         sovereign_gate::store::WalletExport::default()
     );
     assert!(!speak_of(&fixture, wallet), "in no form, not even where it was deleted");
-    assert_eq!(gate.store.session(session).unwrap().wallet, None);
-    assert_eq!(gate.store.export_wallet(other).await.unwrap().bindings.len(), 1);
+    assert_eq!(gate.store.sessions().get(session).unwrap().wallet, None);
+    assert_eq!(gate.store.wallet_data().export(other).await.unwrap().bindings.len(), 1);
     gate.end().await;
     // Nothing in the file speaks of it any more, and its tunnel key stays refused.
     let gate = fixture.gate().await;
     assert_eq!(
-        gate.store.export_wallet(wallet).await.unwrap(),
+        gate.store.wallet_data().export(wallet).await.unwrap(),
         sovereign_gate::store::WalletExport::default()
     );
-    assert_eq!(gate.store.session_using_peer("wireguard", &format!("peer {session}")), Some(session));
+    assert_eq!(gate.store.sessions().using_peer("wireguard", &format!("peer {session}")), Some(session));
     gate.end().await;
 }
 

@@ -112,7 +112,7 @@ impl<N: Fn() -> Option<NodeAddress> + Send + Sync> Follower<N> {
     async fn resolve_missing(&self, missing: Vec<u64>) -> Result<(), HubError> {
         let hub = &self.sessions.hub;
         let mut asked = stream::iter(missing)
-            .map(|id| async move { (id, hub.session_seen(id).await) })
+            .map(|id| async move { (id, hub.session_at_height(id).await) })
             .buffer_unordered(MAX_CONCURRENT_QUERIES);
         while let Some((id, seen)) = asked.next().await {
             let seen = match seen {

@@ -67,7 +67,7 @@ impl Sessions {
         }
         decision_path::mark_cache_miss();
         let ask = async {
-            let seen = self.hub.session_seen(id).await.map_err(UncachedLookup::Failed)?;
+            let seen = self.hub.session_at_height(id).await.map_err(UncachedLookup::Failed)?;
             let session = seen.value.ok_or(UncachedLookup::Missing)?;
             self.index().insert_queried(AtHeight { value: session, height: seen.height });
             Ok(session)

@@ -74,10 +74,10 @@ async fn indexed_session_needs_no_query() {
     until("the first list", || followed.sessions.count() == 1).await;
     put(&stub, 4, SessionKind::Plan(7));
     until("the new session", || followed.sessions.count() == 2).await;
-    let before = stub.state().asked.clone();
+    let before = stub.state().request_counts.clone();
     let session = followed.sessions.get(4).await.unwrap().unwrap();
     assert_eq!((session.kind, session.account, session.node), (SessionKind::Plan(7), ACCOUNT, NODE));
-    let after = stub.state().asked.clone();
+    let after = stub.state().request_counts.clone();
     assert_eq!((before.get("QuerySession"), after.get("QuerySession")), (None, None));
     assert!(followed.sessions.health().is_up());
 }
@@ -119,7 +119,7 @@ async fn publishes_ends_and_cancellations() {
 #[tokio::test]
 async fn lists_many_sessions_page_by_page() {
     let stub = stub();
-    stub.state().page = 40;
+    stub.state().max_page_entries = 40;
     for id in 1..=130 {
         put(&stub, id, SessionKind::Direct);
     }

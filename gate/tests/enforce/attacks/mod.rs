@@ -94,20 +94,20 @@ async fn admit(fixture: &Fixture, gate: &GateHandle, body: &str, key: &str) -> R
         signed_in_after: None,
         own_key: verified.own_key(),
     };
-    gate.store.record_session(record, b"answer".to_vec()).await.unwrap();
+    gate.store.sessions().record(record, b"answer".to_vec()).await.unwrap();
     gate.admission.touch_binding(admitted.grant());
     gate.enforcer.confirm_admission(&admitted).await
 }
 
 fn is_live(gate: &GateHandle, session: u64) -> bool {
-    gate.store.session(session).is_some_and(|record| record.is_live())
+    gate.store.sessions().get(session).is_some_and(|record| record.is_live())
 }
 
 fn states(
     gate: &GateHandle,
     sessions: &[u64],
 ) -> Vec<(u64, &'static str, Option<EvictionCause>, Option<Address>)> {
-    let records = sessions.iter().filter_map(|id| gate.store.session(*id));
+    let records = sessions.iter().filter_map(|id| gate.store.sessions().get(*id));
     records.map(|one| (one.session_id, one.state.label(), one.cause, one.holder())).collect()
 }
 

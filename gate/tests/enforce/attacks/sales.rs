@@ -13,9 +13,11 @@ async fn sale_ends_session_after_erasing_former_holder() {
     let session = fixture.session(&gate, account, a, None, ("paid", Direct)).await;
     fixture.wait_for_events(&gate).await;
     fixture.transfer(a, fixture.new_wallet(), OTHER).await;
-    fixture.wait_until("it rests on B", || gate.store.session(session).unwrap().wallet == Some(b)).await;
+    fixture
+        .wait_until("it rests on B", || gate.store.sessions().get(session).unwrap().wallet == Some(b))
+        .await;
     fixture.wait_for_events(&gate).await;
-    gate.enforcer.erase(a, "asked for it").await.unwrap();
+    gate.enforcer.operator_actions().erase(a, "asked for it").await.unwrap();
     fixture.transfer(b, fixture.new_wallet(), OTHER).await;
     let sold = Instant::now();
     while fixture.passes(session) && sold.elapsed() < Duration::from_secs(15) {
@@ -74,7 +76,7 @@ async fn sale_ends_session_during_slow_evaluation() {
     let sold = Instant::now();
     fixture.wait_until("it is out", || !fixture.passes(session)).await;
     let took = sold.elapsed();
-    let cause = gate.store.session(session).and_then(|record| record.cause);
+    let cause = gate.store.sessions().get(session).and_then(|record| record.cause);
     delay.store(0, Ordering::SeqCst);
     gate.end().await;
     assert!(took < EVICTION_LIMIT, "took {took:?}, {cause:?}");
@@ -201,7 +203,7 @@ async fn evaluates_session_moved_by_abandoned_handshake() {
     tokio::time::sleep(Duration::from_secs(12)).await;
     let seen = states(&gate, &sessions);
     let stays = sessions.iter().any(|id| {
-        gate.store.session(*id).is_some_and(|one| one.wallet == Some(second)) && fixture.passes(*id)
+        gate.store.sessions().get(*id).is_some_and(|one| one.wallet == Some(second)) && fixture.passes(*id)
     });
     gate.end().await;
     assert!(

@@ -49,8 +49,8 @@ async fn handshake_replayed_by_stranger_takes_no_device() {
     let (seen, key) = client.handshake(old);
     admit(&fixture, &gate, &seen, &key).await.unwrap();
     fixture.wait_for_events(&gate).await;
-    gate.enforcer.lock_down("intruder").await.unwrap();
-    gate.enforcer.pause(false, "it is over").await.unwrap();
+    gate.enforcer.operator_actions().lock_down("intruder").await.unwrap();
+    gate.enforcer.operator_actions().pause(false, "it is over").await.unwrap();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let mut devices = Vec::new();
     for _ in 0..3 {
@@ -168,7 +168,7 @@ async fn outdated_evaluation_does_not_undo_basis_change() {
     fixture.tunnel.delay_of_restores.store(0, Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(4)).await;
     let (places, moved) =
-        (gate.store.sessions_in_device_slots(holder), gate.store.sessions_in_device_slots(second));
+        (gate.store.sessions().in_device_slots(holder), gate.store.sessions().in_device_slots(second));
     gate.end().await;
     assert!(places.len() <= 3, "{admitted:?}: places of the holder {places:?}, of the second {moved:?}");
 }
@@ -185,7 +185,7 @@ async fn stranger_without_free_slots_prevents_no_restore() {
         fixture.session(&gate, own, stranger, None, ("paid", Direct)).await;
     }
     let (wallet, session) = fixture.holder_with_session(&gate, &[OTHER]).await;
-    let account = gate.store.session(session).unwrap().account;
+    let account = gate.store.sessions().get(session).unwrap().account;
     fixture.bind(&gate, account, stranger, DAY).await;
     fixture.wait_for_events(&gate).await;
     let buyer = fixture.new_wallet();
@@ -210,7 +210,7 @@ async fn stranger_without_free_slots_does_not_end_search() {
         fixture.session(&gate, own, stranger, None, ("paid", Direct)).await;
     }
     let (wallet, session) = fixture.holder_with_session(&gate, &[OTHER]).await;
-    let account = gate.store.session(session).unwrap().account;
+    let account = gate.store.sessions().get(session).unwrap().account;
     let spare = fixture.holder(&[OTHER]).await;
     fixture.bind(&gate, account, spare, DAY).await;
     // Newer than the spare one.
@@ -280,9 +280,9 @@ async fn repeat_of_cancelled_session_ends_no_live_session() {
     tokio::time::sleep(Duration::from_secs(6)).await;
     drop(repeated);
     let seen: Vec<_> =
-        gate.store.list_sessions().iter().map(|one| (one.session_id, one.state, one.cause)).collect();
+        gate.store.sessions().list().iter().map(|one| (one.session_id, one.state, one.cause)).collect();
     let passes = fixture.passes(third);
-    let live = gate.store.list_sessions().iter().filter(|one| one.is_live()).count();
+    let live = gate.store.sessions().list().iter().filter(|one| one.is_live()).count();
     gate.end().await;
     assert!(passes && live == 3, "{live} of 3 devices are left, {seen:?}");
 }

@@ -1,13 +1,11 @@
-//! Operator actions: drop sessions, pause admission, lock down, erase a wallet. The audit log records each action with
-//! its reason before it is executed.
+//! The sessions that an operator action applies to.
 
 use std::fmt;
 use std::str::FromStr;
 
 use alloy::primitives::Address;
 
-use super::Enforcer;
-use crate::store::{EvictionCause, SessionRecord, StoreError};
+use crate::store::SessionRecord;
 
 /// Sessions that an operator action applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,50 +46,12 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    fn matches(self, record: &SessionRecord) -> bool {
+    pub(super) fn matches(self, record: &SessionRecord) -> bool {
         match self {
             Self::Session(id) => record.session_id == id,
             Self::Wallet(wallet) => [record.wallet, record.vault].contains(&Some(wallet)),
             Self::All => true,
         }
-    }
-}
-
-impl Enforcer {
-    /// Drops sessions for good and returns the number of ended tunnels. Evicted sessions are not restored either.
-    pub async fn drop_sessions(&self, target: Target, reason: &str) -> Result<usize, StoreError> {
-        self.store.append_audit("drop", &target.to_string(), reason).await?;
-        self.evict_all(target, EvictionCause::Dropped).await
-    }
-
-    /// Pauses admission and evicts all sessions. After the pause, the same handshake restores an entitled session.
-    pub async fn lock_down(&self, reason: &str) -> Result<usize, StoreError> {
-        self.store.append_audit("lockdown", "all", reason).await?;
-        self.store.set_paused(true, reason).await?;
-        self.evict_all(Target::All, EvictionCause::Lockdown).await
-    }
-
-    /// Begins or ends a pause of admission.
-    pub async fn pause(&self, paused: bool, reason: &str) -> Result<(), StoreError> {
-        self.store.set_paused(paused, reason).await?;
-        if !paused {
-            self.everything_changed();
-        }
-        Ok(())
-    }
-
-    /// Evicts the sessions of a wallet, then erases its data. Returns the number of evicted sessions.
-    pub async fn erase(&self, wallet: Address, reason: &str) -> Result<usize, StoreError> {
-        let dropped = self.evict_all(Target::Wallet(wallet), EvictionCause::Erased).await?;
-        self.store.erase_wallet(wallet, reason).await?;
-        self.access.invalidate(wallet);
-        Ok(dropped)
-    }
-
-    async fn evict_all(&self, target: Target, cause: EvictionCause) -> Result<usize, StoreError> {
-        // Peers of unfinished handshakes get a record first.
-        self.resolve_intents_now().await;
-        self.evictor.evict_all(|record| target.matches(record), cause).await
     }
 }
 

@@ -69,7 +69,7 @@ async fn let_back(evictor: &Evictor, looked_at: SessionRecord) -> Result<Restore
 async fn fixture(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
     let store = Store::open(home).await.unwrap();
     let record = session(1, 1, None);
-    store.record_session(record.clone(), Vec::new()).await.unwrap();
+    store.sessions().record(record.clone(), Vec::new()).await.unwrap();
     let tunnel =
         Arc::new(One { passes: true.into(), hangs: false.into(), let_back: 0.into(), slow: false.into() });
     let evictor = Evictor::new(store, Arc::clone(&tunnel) as _);
@@ -80,7 +80,7 @@ async fn fixture(home: &std::path::Path) -> (Arc<One>, Evictor, SessionRecord) {
 async fn does_not_restore_session_dropped_since_decision() {
     let home = tempfile::tempdir().unwrap();
     let (tunnel, evictor, looked) = fixture(home.path()).await;
-    let now = |evictor: &Evictor| (*evictor.store.session(1).unwrap()).clone();
+    let now = |evictor: &Evictor| (*evictor.store.sessions().get(1).unwrap()).clone();
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     assert!(matches!(let_back(&evictor, looked.clone()).await, Err(RestoreError::Changed)), "it was in then");
     let out = now(&evictor);
@@ -88,7 +88,7 @@ async fn does_not_restore_session_dropped_since_decision() {
     for cause in
         [EvictionCause::Dropped, EvictionCause::Erased, EvictionCause::Cancelled, EvictionCause::Lost]
     {
-        evictor.store.update_session(looked.clone()).await.unwrap();
+        evictor.store.sessions().update(looked.clone()).await.unwrap();
         evictor.evict(&[1], cause, Instant::now()).await;
         for looked in [&looked, &out, &now(&evictor)] {
             let back = let_back(&evictor, looked.clone()).await;
@@ -106,7 +106,7 @@ async fn evict_all_includes_session_being_restored() {
         let home = tempfile::tempdir().unwrap();
         let (tunnel, evictor, _) = fixture(home.path()).await;
         evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
-        let out = (*evictor.store.session(1).unwrap()).clone();
+        let out = (*evictor.store.sessions().get(1).unwrap()).clone();
         tunnel.slow.store(true, Ordering::SeqCst);
         let all = async {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -114,7 +114,7 @@ async fn evict_all_includes_session_being_restored() {
         };
         let (back, evicted) = tokio::join!(let_back(&evictor, out), all);
         assert_eq!((back.unwrap(), evicted), (RestoreOutcome::Passing, live));
-        let now = evictor.store.session(1).unwrap();
+        let now = evictor.store.sessions().get(1).unwrap();
         assert_eq!((now.state, now.cause), (SessionState::Evicted, Some(cause)));
         assert!(!tunnel.passes.load(Ordering::SeqCst));
         evictor.store.close().await;
@@ -126,7 +126,7 @@ async fn evict_all_includes_session_being_restored() {
 async fn evicted_sessions_keep_cause_unless_dropped_for_good() {
     let home = tempfile::tempdir().unwrap();
     let (_, evictor, _) = fixture(home.path()).await;
-    let cause = || evictor.store.session(1).unwrap().cause;
+    let cause = || evictor.store.sessions().get(1).unwrap().cause;
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     for (all, stays) in [
         (EvictionCause::Lockdown, EvictionCause::NoCard),
@@ -168,17 +168,17 @@ async fn unrecorded_eviction_prevents_restore() {
     let locker = rusqlite::Connection::open(home.path().join("gate.db")).unwrap();
     locker.execute_batch("BEGIN IMMEDIATE").unwrap();
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
-    assert_eq!(evictor.store.session(1).unwrap().state, SessionState::Live, "nothing is written");
+    assert_eq!(evictor.store.sessions().get(1).unwrap().state, SessionState::Live, "nothing is written");
     // Whoever compares records and tunnel now finds a live session that is shut out.
     assert!(matches!(let_back(&evictor, looked.clone()).await, Err(RestoreError::Changed)));
     assert_eq!(tunnel.let_back.load(Ordering::SeqCst), 0, "not for a moment");
     locker.execute_batch("ROLLBACK").unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
-    while evictor.store.session(1).unwrap().state == SessionState::Live {
+    while evictor.store.sessions().get(1).unwrap().state == SessionState::Live {
         assert!(Instant::now() < deadline, "never written");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let out = (*evictor.store.session(1).unwrap()).clone();
+    let out = (*evictor.store.sessions().get(1).unwrap()).clone();
     while let Err(error) = let_back(&evictor, out.clone()).await {
         assert!(Instant::now() < deadline, "never let back: {error}");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -192,8 +192,8 @@ async fn eviction_does_not_wait_for_silent_node() {
     let home = tempfile::tempdir().unwrap();
     let (_, evictor, _) = fixture(home.path()).await;
     evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
-    let out = (*evictor.store.session(1).unwrap()).clone();
-    evictor.store.record_session(session(2, 2, None), Vec::new()).await.unwrap();
+    let out = (*evictor.store.sessions().get(1).unwrap()).clone();
+    evictor.store.sessions().record(session(2, 2, None), Vec::new()).await.unwrap();
     let evictor = evictor.with_node_check(Arc::new(|| futures::future::pending().boxed()));
     let evict = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -203,7 +203,7 @@ async fn eviction_does_not_wait_for_silent_node() {
         back = let_back(&evictor, out) => panic!("the node does not answer: {back:?}"),
         done = timeout(Duration::from_secs(5), evict) => done.expect("the eviction waits for the node"),
     }
-    assert_eq!(evictor.store.session(2).unwrap().state, SessionState::Evicted);
+    assert_eq!(evictor.store.sessions().get(2).unwrap().state, SessionState::Evicted);
     evictor.store.close().await;
 }
 
@@ -216,8 +216,8 @@ async fn rejects_update_decided_before_basis_change() {
     evictor.update(&looked, moved.clone()).await.unwrap();
     assert_eq!(evictor.take_rebased_sessions().await, BTreeSet::from([1]));
     let renewed = SessionRecord { expires_at: looked.expires_at + 1, ..looked.clone() };
-    assert!(matches!(evictor.update(&looked, renewed).await, Err(RestoreError::Changed)));
-    assert_eq!(evictor.store.session(1).unwrap().wallet, moved.wallet);
+    assert!(matches!(evictor.update(&looked, renewed).await, Err(UpdateError::Changed)));
+    assert_eq!(evictor.store.sessions().get(1).unwrap().wallet, moved.wallet);
     evictor.store.close().await;
 }
 
@@ -231,7 +231,7 @@ async fn records_cancellation_of_evicted_session() {
         (EvictionCause::Lost, EvictionCause::Cancelled),
     ] {
         evictor.evict(&[1], cause, Instant::now()).await;
-        assert_eq!(evictor.store.session(1).unwrap().cause, Some(then));
+        assert_eq!(evictor.store.sessions().get(1).unwrap().cause, Some(then));
     }
     evictor.store.close().await;
 }
@@ -241,17 +241,18 @@ async fn eviction_does_not_wait_for_queued_restores() {
     let home = tempfile::tempdir().unwrap();
     let (tunnel, evictor, _) = fixture(home.path()).await;
     for id in 2..6 {
-        evictor.store.record_session(session(id, 2, None), Vec::new()).await.unwrap();
+        evictor.store.sessions().record(session(id, 2, None), Vec::new()).await.unwrap();
     }
     evictor.evict(&[2, 3, 4, 5], EvictionCause::NoCard, Instant::now()).await;
     tunnel.slow.store(true, Ordering::SeqCst);
-    let let_back_all = (2..6).map(|id| let_back(&evictor, (*evictor.store.session(id).unwrap()).clone()));
+    let let_back_all =
+        (2..6).map(|id| let_back(&evictor, (*evictor.store.sessions().get(id).unwrap()).clone()));
     let evict = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         evictor.evict(&[1], EvictionCause::NoCard, Instant::now()).await;
     };
     let restored_then = async {
-        while evictor.store.session(1).unwrap().is_live() {
+        while evictor.store.sessions().get(1).unwrap().is_live() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tunnel.let_back.load(Ordering::SeqCst)

@@ -3,18 +3,20 @@
 //! sessions recorded as evicted are blocked again.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all};
 use serde_json::Value;
+use sovereign_tunnel::{Peer, Presence, RestoreOutcome, Tunnel, TunnelError};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::peer;
-use super::tunnel::{Peer, Presence, RestoreOutcome, Tunnel, TunnelError};
+use super::pending_evictions::PendingEvictions;
+use super::rebased_sessions::RebasedSessions;
+use crate::admission::{Grant, SessionEvictor, UpdateError};
+use crate::refusal::Refusal;
 use crate::store::{EvictionCause, SessionRecord, SessionState, Store, StoreError};
 
 const EVICTION_RETRY_INITIAL: Duration = Duration::from_millis(500);
@@ -46,44 +48,21 @@ pub struct Evictor {
     tunnel: Arc<dyn Tunnel>,
     /// `None`: the node is not checked before a peer is restored.
     node_answers: Option<NodeAnswers>,
-    hand: tokio::sync::Mutex<()>,
-    /// Evictions whose callers wait for the lock: the next holder executes all of them with one call of the driver.
-    ordered: Mutex<Vec<EvictionOrder>>,
-    next_order: AtomicU64,
+    op_lock: tokio::sync::Mutex<()>,
+    /// Requested evictions, executed by the next holder of `op_lock`.
+    pending: PendingEvictions,
     /// Sessions recorded as evicted whose peers are not blocked yet.
     unfinished: Mutex<BTreeSet<u64>>,
     /// Sessions whose peers are blocked and whose eviction is not recorded yet.
     unwritten: Arc<Mutex<BTreeSet<u64>>>,
     /// Sessions that have left the hub and whose peers may still be in the tunnel.
     ending: Mutex<BTreeSet<u64>>,
-    /// Sessions that rest on a new basis or were restored, and have not been re-evaluated since.
-    on_new_bases: Mutex<BTreeSet<u64>>,
-    basis_changed: Notify,
+    rebased: RebasedSessions,
     /// The tunnel's own public key, if it has one, as it was read last. `None`: not read yet.
     #[expect(clippy::option_option, reason = "not read yet, or no key")]
     server_key: Mutex<Option<Option<String>>>,
-    bell: Notify,
-}
-
-/// A requested eviction.
-#[derive(Debug, Clone, Copy)]
-struct EvictionOrder {
-    number: u64,
-    session: u64,
-    cause: EvictionCause,
-    since: Instant,
-}
-
-/// Withdraws the orders that are not executed yet when their caller is dropped.
-struct QueuedOrdersGuard<'a> {
-    evictor: &'a Evictor,
-    numbers: Range<u64>,
-}
-
-impl Drop for QueuedOrdersGuard<'_> {
-    fn drop(&mut self) {
-        lock(&self.evictor.ordered).retain(|order| !self.numbers.contains(&order.number));
-    }
+    /// Wakes the retries.
+    retry_requested: Notify,
 }
 
 impl Evictor {
@@ -93,16 +72,14 @@ impl Evictor {
             store,
             tunnel,
             node_answers: None,
-            hand: tokio::sync::Mutex::default(),
-            ordered: Mutex::default(),
-            next_order: AtomicU64::new(0),
+            op_lock: tokio::sync::Mutex::default(),
+            pending: PendingEvictions::default(),
             unfinished: Mutex::default(),
             unwritten: Arc::default(),
             ending: Mutex::default(),
-            on_new_bases: Mutex::default(),
-            basis_changed: Notify::new(),
+            rebased: RebasedSessions::default(),
             server_key: Mutex::default(),
-            bell: Notify::new(),
+            retry_requested: Notify::new(),
         }
     }
 
@@ -154,30 +131,33 @@ impl Evictor {
     /// Evicts the live ones of `sessions`. Evicted ones get `cause` if no handshake can undo it. Failed steps are
     /// retried until they succeed.
     pub async fn evict(&self, sessions: &[u64], cause: EvictionCause, since: Instant) {
-        let count = sessions.len() as u64;
-        let first = self.next_order.fetch_add(count, Ordering::SeqCst);
-        let numbers = first..first + count;
-        let order =
-            |(number, session): (u64, &u64)| EvictionOrder { number, session: *session, cause, since };
-        lock(&self.ordered).extend(numbers.clone().zip(sessions).map(order));
-        let _orders = QueuedOrdersGuard { evictor: self, numbers };
-        let _hand = self.lock().await;
+        let _pending = self.pending.add(sessions, cause, since);
+        let _guard = self.lock().await;
+    }
+
+    /// Evicts a session that was admitted by a decision from before a pause. Probes pass during a pause too.
+    pub(super) async fn evict_if_paused(&self, session: u64, grant: &Grant) -> Result<(), Refusal> {
+        if self.store.pauses().current().is_none() || matches!(grant, Grant::Probe) {
+            return Ok(());
+        }
+        self.evict(&[session], EvictionCause::Lockdown, Instant::now()).await;
+        Err(Refusal::Paused)
     }
 
     /// Waits for the lock and executes the pending orders: no eviction waits for the restores queued before it.
     async fn lock(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        let hand = self.hand.lock().await;
-        self.carry_out_orders().await;
-        hand
+        let guard = self.op_lock.lock().await;
+        self.execute_pending().await;
+        guard
     }
 
     /// Executes all pending evictions.
-    async fn carry_out_orders(&self) {
-        let orders = std::mem::take(&mut *lock(&self.ordered));
+    async fn execute_pending(&self) {
+        let orders = self.pending.take();
         let mut leaving: Vec<(Arc<SessionRecord>, EvictionCause, Instant)> = Vec::with_capacity(orders.len());
         let mut out = Vec::new();
         for order in orders {
-            let Some(record) = self.store.session(order.session) else { continue };
+            let Some(record) = self.store.sessions().get(order.session) else { continue };
             let is_known = leaving.iter().any(|(record, ..)| record.session_id == order.session);
             match record.is_live() {
                 true if !is_known => leaving.push((record, order.cause, order.since)),
@@ -202,16 +182,16 @@ impl Evictor {
         if cause.allows_repeat() || !record.cause.is_some_and(EvictionCause::allows_repeat) {
             return Ok(());
         }
-        self.store.evict_session(record.session_id, cause).await
+        self.store.sessions().evict(record.session_id, cause).await
     }
 
     /// Removes the peer of a session that has left the hub, then frees its key, claim and slot. Failed steps are
     /// retried until they succeed.
     pub async fn end_session(&self, session: u64) {
-        let _hand = self.lock().await;
-        let _rest = RetryGuard(self);
+        let _guard = self.lock().await;
+        let _retry = RetryGuard(self);
         lock(&self.ending).insert(session);
-        if let Some(record) = self.store.session(session).filter(|record| record.is_live()) {
+        if let Some(record) = self.store.sessions().get(session).filter(|record| record.is_live()) {
             self.evict_live(&[(record, EvictionCause::Cancelled, Instant::now())]).await;
         }
         self.try_end_session(session).await;
@@ -219,13 +199,13 @@ impl Evictor {
 
     /// Tries once. While the record exists no other session can claim its key, so the removed peer is this session's.
     async fn try_end_session(&self, session: u64) {
-        if let Some(record) = self.store.session(session)
+        if let Some(record) = self.store.sessions().get(session)
             && let Err(error) = self.tunnel.remove(std::slice::from_ref(&peer(&record))).await
         {
             tracing::warn!(%error, session, "the peer of an ended session cannot be removed: trying again");
             return;
         }
-        match self.store.end_session(session).await {
+        match self.store.sessions().end(session).await {
             Ok(()) => drop(lock(&self.ending).remove(&session)),
             Err(error) => {
                 tracing::warn!(%error, session, "cannot note that a session has ended: trying again");
@@ -239,7 +219,7 @@ impl Evictor {
         match self.evict_all(|record| record.session_id == session, EvictionCause::Lost).await {
             Ok(_) => {
                 tracing::info!(session, "the node has forgotten a peer");
-                self.store.release_peer_slot(session);
+                self.store.sessions().release_peer_slot(session);
                 true
             }
             Err(error) => {
@@ -256,8 +236,8 @@ impl Evictor {
         meant: impl Fn(&SessionRecord) -> bool,
         cause: EvictionCause,
     ) -> Result<usize, StoreError> {
-        let _hand = self.lock().await;
-        let (live, out): (Vec<_>, Vec<_>) = (self.store.list_sessions().into_iter())
+        let _guard = self.lock().await;
+        let (live, out): (Vec<_>, Vec<_>) = (self.store.sessions().list().into_iter())
             .filter(|record| meant(record))
             .partition(|record| record.state == SessionState::Live);
         let since = Instant::now();
@@ -273,10 +253,10 @@ impl Evictor {
         if leaving.is_empty() {
             return;
         }
-        let _rest = RetryGuard(self);
+        let _retry = RetryGuard(self);
         self.unfinished().extend(leaving.iter().map(|(record, ..)| record.session_id));
         let written =
-            leaving.iter().map(|(record, cause, _)| self.store.evict_session(record.session_id, *cause));
+            leaving.iter().map(|(record, cause, _)| self.store.sessions().evict(record.session_id, *cause));
         for ((record, cause, _), written) in leaving.iter().zip(join_all(written).await) {
             if let Err(error) = written {
                 // The peer is blocked all the same; the eviction is recorded when the store accepts it.
@@ -294,10 +274,10 @@ impl Evictor {
 
     /// Blocks the peers of evicted sessions again.
     pub(super) async fn block_evicted(&self, sessions: &[u64]) {
-        let _hand = self.lock().await;
+        let _guard = self.lock().await;
         let peers: Vec<Peer> = sessions.iter().filter_map(|id| self.evicted(*id)).collect();
         if !peers.is_empty() {
-            let _rest = RetryGuard(self);
+            let _retry = RetryGuard(self);
             self.unfinished().extend(peers.iter().map(|peer| peer.session_id));
             self.block(&peers).await;
         }
@@ -305,7 +285,7 @@ impl Evictor {
 
     /// Blocks peers that belong to no session of this gate.
     pub(super) async fn block_unknown(&self, peers: &[Peer]) -> Result<(), TunnelError> {
-        let _hand = self.lock().await;
+        let _guard = self.lock().await;
         self.tunnel.block(peers).await
     }
 
@@ -325,9 +305,9 @@ impl Evictor {
         {
             return Err(RestoreError::NodeSilent);
         }
-        let _hand = self.lock().await;
+        let _guard = self.lock().await;
         let id = record.session_id;
-        let known = self.unchanged(looked_at)?;
+        let known = self.unchanged(looked_at).ok_or(RestoreError::Changed)?;
         // Dropped for good, or its eviction is not recorded yet.
         if known.cause.is_some_and(|cause| !cause.allows_repeat()) || lock(&self.unwritten).contains(&id) {
             return Err(RestoreError::Changed);
@@ -340,63 +320,49 @@ impl Evictor {
         if restored != RestoreOutcome::Passing {
             return Ok(restored);
         }
-        let _rest = RetryGuard(self);
+        let _retry = RetryGuard(self);
         self.unfinished().insert(id);
         let record = SessionRecord { state: SessionState::Live, cause: None, ..record };
-        if let Err(error) = self.store.update_session(record).await {
+        if let Err(error) = self.store.sessions().update(record).await {
             // An unrecorded restore does not count: the next start would undo it.
             self.block(std::slice::from_ref(&peer)).await;
             return Err(error.into());
         }
         self.unfinished().remove(&id);
-        self.note_new_basis(id);
+        self.rebased.add(id);
         tracing::info!(session = id, "the peer of a session is back");
         Ok(restored)
     }
 
     /// Records the basis of a live session. `looked_at`: the record that the decision was made on.
-    pub(crate) async fn update(
+    pub(super) async fn update(
         &self,
         looked_at: &SessionRecord,
         record: SessionRecord,
-    ) -> Result<(), RestoreError> {
-        let _hand = self.lock().await;
-        let known = self.unchanged(looked_at)?;
-        if !known.is_live() {
-            return Err(RestoreError::Changed);
-        }
+    ) -> Result<(), UpdateError> {
+        let _guard = self.lock().await;
+        let known = self.unchanged(looked_at).filter(|known| known.is_live()).ok_or(UpdateError::Changed)?;
         let (id, is_new) = (record.session_id, known.rests_on() != record.rests_on());
-        self.store.update_session(record).await?;
+        self.store.sessions().update(record).await?;
         if is_new {
-            self.note_new_basis(id);
+            self.rebased.add(id);
         }
         Ok(())
     }
 
     /// The record of a session, if handshake, state and basis are the same as in `looked_at`.
-    fn unchanged(&self, looked_at: &SessionRecord) -> Result<Arc<SessionRecord>, RestoreError> {
-        let known = self.store.session(looked_at.session_id).ok_or(RestoreError::Changed)?;
+    fn unchanged(&self, looked_at: &SessionRecord) -> Option<Arc<SessionRecord>> {
+        let known = self.store.sessions().get(looked_at.session_id)?;
         let is_same = known.peer_id == looked_at.peer_id
             && known.handshake_hash == looked_at.handshake_hash
             && known.state == looked_at.state
             && known.rests_on() == looked_at.rests_on();
-        if is_same { Ok(known) } else { Err(RestoreError::Changed) }
-    }
-
-    fn note_new_basis(&self, session: u64) {
-        lock(&self.on_new_bases).insert(session);
-        self.basis_changed.notify_one();
+        is_same.then_some(known)
     }
 
     /// Takes the sessions that rest on a new basis or were restored; waits until there are some. Returns each once.
     pub(super) async fn take_rebased_sessions(&self) -> BTreeSet<u64> {
-        loop {
-            let sessions = std::mem::take(&mut *lock(&self.on_new_bases));
-            if !sessions.is_empty() {
-                return sessions;
-            }
-            self.basis_changed.notified().await;
-        }
+        self.rebased.take().await
     }
 
     /// Retries failed blocks and removals with exponential backoff. Never returns.
@@ -405,12 +371,12 @@ impl Evictor {
         loop {
             if self.unfinished().is_empty() && lock(&self.ending).is_empty() {
                 pause = EVICTION_RETRY_INITIAL;
-                self.bell.notified().await;
+                self.retry_requested.notified().await;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(EVICTION_RETRY_MAX);
             let open: Vec<u64> = self.unfinished().iter().copied().collect();
-            let _hand = self.lock().await;
+            let _guard = self.lock().await;
             for id in open {
                 match self.evicted(id) {
                     // One call each, so that a failing peer does not keep the others in the tunnel.
@@ -446,10 +412,13 @@ impl Evictor {
         lock(&unwritten).insert(session);
         tokio::spawn(async move {
             let mut pause = EVICTION_RETRY_INITIAL;
-            while let Some(record) = store.session(session) {
+            while let Some(record) = store.sessions().get(session) {
                 let live = record.state == SessionState::Live;
                 if !live
-                    || matches!(store.evict_session(session, cause).await, Ok(()) | Err(StoreError::Closed))
+                    || matches!(
+                        store.sessions().evict(session, cause).await,
+                        Ok(()) | Err(StoreError::Closed)
+                    )
                 {
                     break;
                 }
@@ -461,12 +430,34 @@ impl Evictor {
     }
 
     fn evicted(&self, session: u64) -> Option<Peer> {
-        let record = self.store.session(session)?;
+        let record = self.store.sessions().get(session)?;
         (record.state == SessionState::Evicted).then(|| peer(&record))
     }
 
     fn unfinished(&self) -> MutexGuard<'_, BTreeSet<u64>> {
         lock(&self.unfinished)
+    }
+}
+
+impl SessionEvictor for Evictor {
+    fn is_server_key<'a>(&'a self, peer_id: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(Self::is_server_key(self, peer_id))
+    }
+
+    fn evict<'a>(&'a self, sessions: &'a [u64], cause: EvictionCause, since: Instant) -> BoxFuture<'a, ()> {
+        Box::pin(Self::evict(self, sessions, cause, since))
+    }
+
+    fn end_session(&self, session: u64) -> BoxFuture<'_, ()> {
+        Box::pin(Self::end_session(self, session))
+    }
+
+    fn update<'a>(
+        &'a self,
+        looked_at: &'a SessionRecord,
+        record: SessionRecord,
+    ) -> BoxFuture<'a, Result<(), UpdateError>> {
+        Box::pin(Self::update(self, looked_at, record))
     }
 }
 
@@ -476,7 +467,7 @@ struct RetryGuard<'a>(&'a Evictor);
 impl Drop for RetryGuard<'_> {
     fn drop(&mut self) {
         if !self.0.unfinished().is_empty() || !lock(&self.0.ending).is_empty() {
-            self.0.bell.notify_one();
+            self.0.retry_requested.notify_one();
         }
     }
 }

@@ -7,18 +7,36 @@ use alloy::primitives::Address;
 use sovereign_contracts::follower::{ChangeAccumulator, ChangeBatch, Cursor};
 use tokio_util::sync::CancellationToken;
 
-use super::Enforcer;
-use super::queue::Reason;
-use crate::store::{SessionRecord, SessionState};
+use super::EnforcerDeps;
+use super::reevaluation_queue::{CURSOR_SAVE_INTERVAL, Reason, ReevaluationQueue};
+use super::reevaluation_scheduler::ReevaluationScheduler;
+use crate::access::Access;
+use crate::store::{SessionRecord, SessionState, Store};
 
-impl Enforcer {
+/// Applies the changes that Ethereum's events report to the cache and the queue.
+pub(super) struct ChangeHandler {
+    store: Store,
+    access: Arc<Access>,
+    scheduler: Arc<ReevaluationScheduler>,
+    queue: Arc<ReevaluationQueue>,
+}
+
+impl ChangeHandler {
+    pub(super) fn new(
+        deps: &EnforcerDeps,
+        scheduler: Arc<ReevaluationScheduler>,
+        queue: Arc<ReevaluationQueue>,
+    ) -> Self {
+        Self { store: deps.store.clone(), access: Arc::clone(&deps.access), scheduler, queue }
+    }
+
     /// Handles the changes that the event follower reports, until `stop`. Cached reads are distrusted until the
     /// follower reports that no event is missing.
-    pub async fn follow(self: Arc<Self>, inbox: Arc<ChangeAccumulator>, stop: CancellationToken) {
+    pub(super) async fn follow(&self, inbox: Arc<ChangeAccumulator>, stop: CancellationToken) {
         self.access.set_distrusted(true);
         let listen = async {
             loop {
-                self.apply_changes(&inbox.next().await);
+                self.apply_changes(&inbox.next_batch().await);
             }
         };
         tokio::select! {
@@ -33,23 +51,23 @@ impl Enforcer {
             self.access.set_distrusted(true);
         }
         // First, because it discards what later blocks say about single addresses.
-        if let Some(block) = news.everybody {
+        if let Some(block) = news.recheck_all_from {
             self.access.invalidate_all(block);
         }
-        for (address, block) in &news.touched {
+        for (address, block) in &news.affected_addresses {
             self.access.invalidate_at(*address, *block);
         }
-        if news.everybody.is_some() {
-            self.queue_sessions(|_| true, Reason::Other);
+        if news.recheck_all_from.is_some() {
+            self.scheduler.queue_where(|_| true, Reason::Other);
         }
-        if !news.touched.is_empty() {
+        if !news.affected_addresses.is_empty() {
             let may_lose = |record: &SessionRecord| {
                 let rests_on = [record.wallet, record.vault].into_iter().flatten();
-                rests_on.into_iter().any(|address| news.losing.contains(&address))
+                rests_on.into_iter().any(|address| news.possible_losses.contains(&address))
             };
-            self.queue_sessions(may_lose, Reason::Loss);
-            self.queue_sessions(
-                |record| !may_lose(record) && self.depends_on(record, &news.touched),
+            self.scheduler.queue_where(may_lose, Reason::Loss);
+            self.scheduler.queue_where(
+                |record| !may_lose(record) && self.depends_on(record, &news.affected_addresses),
                 Reason::Change,
             );
         }
@@ -70,7 +88,8 @@ impl Enforcer {
         record.state == SessionState::Evicted
             && self
                 .store
-                .bindings_of(&record.account)
+                .bindings()
+                .of_account(&record.account)
                 .iter()
                 .any(|binding| is_touched(Some(binding.wallet)) || is_touched(binding.vault))
     }
@@ -79,12 +98,12 @@ impl Enforcer {
     async fn save_cursor(&self) {
         let mut written: Option<Cursor> = None;
         loop {
-            tokio::time::sleep(super::queue::CURSOR_SAVE_INTERVAL).await;
+            tokio::time::sleep(CURSOR_SAVE_INTERVAL).await;
             let Some(cursor) = self.queue.take_completed_cursor().filter(|cursor| Some(*cursor) != written)
             else {
                 continue;
             };
-            match self.store.set_ethereum_cursor(cursor).await {
+            match self.store.progress().set_ethereum_cursor(cursor).await {
                 Ok(()) => written = Some(cursor),
                 Err(error) => tracing::warn!(%error, "cannot write down how far Ethereum's events are read"),
             }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use sovereign_tunnel::RestoreOutcome;
 
-use super::queue::{QueuedSession, Reason};
-use super::tunnel::RestoreOutcome;
-use super::{Enforcer, is_open};
+use super::evictor::Evictor;
+use super::reevaluation_queue::{QueuedSession, Reason, ReevaluationQueue};
+use super::{EnforcerDeps, is_open};
 use crate::admission::basis_choice::sessions_to_evict;
-use crate::admission::{Grant, RecordedBasis, Verdict};
-use crate::store::{ClaimError, EvictionCause, SessionRecord, SessionState};
+use crate::admission::{Admission, Grant, RecordedBasis, Sessions, Verdict};
+use crate::store::clock::Clock;
+use crate::store::{ClaimError, EvictionCause, Reservation, SessionRecord, SessionState, Store};
 
 /// Maximum concurrent evaluations of sessions without a reported loss.
 const MAX_BACKGROUND_EVALUATIONS: usize = 64;
@@ -21,8 +23,30 @@ const MAX_CONCURRENT_EVALUATIONS: usize = 2 * MAX_BACKGROUND_EVALUATIONS;
 /// Maximum wait of a session for the evaluation of its holder's other sessions, however often those are queued.
 const MAX_WAIT_FOR_OTHERS: Duration = Duration::from_millis(1200);
 
-impl Enforcer {
-    pub(super) async fn run_worker(&self) {
+/// Takes queued sessions, evaluates each and applies the verdict.
+pub(super) struct ReevaluationWorker {
+    store: Store,
+    admission: Arc<Admission>,
+    sessions: Arc<Sessions>,
+    evictor: Arc<Evictor>,
+    clock: Arc<dyn Clock>,
+    queue: Arc<ReevaluationQueue>,
+}
+
+impl ReevaluationWorker {
+    pub(super) fn new(deps: &EnforcerDeps, queue: Arc<ReevaluationQueue>) -> Self {
+        Self {
+            store: deps.store.clone(),
+            admission: Arc::clone(&deps.admission),
+            sessions: Arc::clone(&deps.sessions),
+            evictor: Arc::clone(&deps.evictor),
+            clock: Arc::clone(&deps.clock),
+            queue,
+        }
+    }
+
+    /// Evaluates due sessions. Never returns.
+    pub(super) async fn run(&self) {
         let mut running = FuturesUnordered::new();
         let mut background = 0;
         loop {
@@ -43,7 +67,7 @@ impl Enforcer {
     }
 
     async fn evaluate(&self, due: &QueuedSession) {
-        let Some(record) = self.store.session(due.session).filter(|record| is_open(record)) else {
+        let Some(record) = self.store.sessions().get(due.session).filter(|record| is_open(record)) else {
             return self.queue.done(due);
         };
         let verdict = if record.is_live() {
@@ -163,8 +187,8 @@ impl Enforcer {
         }
     }
 
-    fn claim(&self, record: &SessionRecord, grant: &Grant) -> Result<crate::store::Reservation, ClaimError> {
-        self.store.claim(self.admission.claim_for(record, grant))
+    fn claim(&self, record: &SessionRecord, grant: &Grant) -> Result<Reservation, ClaimError> {
+        self.store.sessions().claim(self.admission.claim_for(record, grant))
     }
 
     /// Whether sessions that occupy the slots are still to be evaluated: they may free them.
@@ -191,7 +215,7 @@ impl Enforcer {
             return false;
         };
         let mut records: Vec<Arc<SessionRecord>> =
-            recorded.iter().filter_map(|id| self.store.session(*id)).collect();
+            recorded.iter().filter_map(|id| self.store.sessions().get(*id)).collect();
         let limit = limit.saturating_sub(sessions.len() - recorded.len());
         records.push(Arc::clone(record));
         // A session that was restored on the card of another holder does not displace sessions that were never evicted.
@@ -210,7 +234,7 @@ impl Enforcer {
         }
         let left: Vec<Arc<SessionRecord>> = records
             .iter()
-            .filter_map(|known| self.store.session(known.session_id))
+            .filter_map(|known| self.store.sessions().get(known.session_id))
             .filter(|now| now.session_id == record.session_id || now.holder() == Some(choice.holder()))
             .collect();
         let leaving = sessions_to_evict(&left, limit, newest_stay);
@@ -242,7 +266,7 @@ impl Enforcer {
                 }
             };
         }
-        if self.store.pause().is_some() {
+        if self.store.pauses().current().is_some() {
             return EvaluationOutcome::Done;
         }
         // Without a session on the hub the traffic is not metered, and the address may belong to another peer.
@@ -255,7 +279,7 @@ impl Enforcer {
         match self.evictor.restore(record, new, is_current).await {
             Ok(RestoreOutcome::Passing) => {
                 // A pause that began since the check above has not evicted this session.
-                if self.evict_if_paused(record.session_id, grant).await.is_err() {
+                if self.evictor.evict_if_paused(record.session_id, grant).await.is_err() {
                     tracing::info!(session = record.session_id, "a peer came back into a pause: out again");
                 }
                 EvaluationOutcome::Done

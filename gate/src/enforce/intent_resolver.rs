@@ -2,29 +2,55 @@
 //! tunnel becomes a session, as if the answer had been recorded, or is blocked. No peer stays without a record, and no
 //! admitted peer is blocked for want of one.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sovereign_tunnel::{Peer, Presence, TunnelError, TunnelPeer};
 use tokio::time::timeout;
 
-use super::queue::Reason;
-use super::tunnel::{Peer, Presence, TunnelError, TunnelPeer};
-use super::{Enforcer, peer};
-use crate::store::{EvictionCause, SessionRecord, SessionState, StoreError, UnresolvedIntent};
+use super::evictor::Evictor;
+use super::reevaluation_queue::{Reason, ReevaluationQueue};
+use super::{EnforcerDeps, peer};
+use crate::admission::Sessions;
+use crate::store::clock::Clock;
+use crate::store::{EvictionCause, SessionRecord, SessionState, Store, StoreError, UnresolvedIntent};
 
 /// Maximum time from a forwarded handshake until the node has added the peer.
 const NODE_RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum time to resolve intents while a client waits.
 const SETTLE_TIMEOUT: Duration = Duration::from_millis(1000);
 
-impl Enforcer {
+/// Resolves intents: forwarded handshakes without a recorded answer.
+pub(super) struct IntentResolver {
+    store: Store,
+    sessions: Arc<Sessions>,
+    evictor: Arc<Evictor>,
+    clock: Arc<dyn Clock>,
+    queue: Arc<ReevaluationQueue>,
+    /// Held while intents are resolved, so that only one task resolves them.
+    resolve_lock: tokio::sync::Mutex<()>,
+}
+
+impl IntentResolver {
+    pub(super) fn new(deps: &EnforcerDeps, queue: Arc<ReevaluationQueue>) -> Self {
+        Self {
+            store: deps.store.clone(),
+            sessions: Arc::clone(&deps.sessions),
+            evictor: Arc::clone(&deps.evictor),
+            clock: Arc::clone(&deps.clock),
+            queue,
+            resolve_lock: tokio::sync::Mutex::default(),
+        }
+    }
+
     /// Resolves open intents within a bounded time, for a caller that waits.
-    pub(super) async fn resolve_intents_now(&self) {
+    pub(super) async fn resolve_now(&self) {
         let settled = timeout(SETTLE_TIMEOUT, async {
             match self.evictor.present().await {
-                Ok(present) => self.resolve_intents(&present).await,
+                Ok(present) => self.resolve(&present).await,
                 Err(error) => tracing::debug!(%error, "what was left open stays so for now"),
             }
         });
@@ -34,9 +60,9 @@ impl Enforcer {
     }
 
     /// Resolves the open intents, as far as `present` and the hub allow.
-    pub(super) async fn resolve_intents(&self, present: &Presence) {
+    pub(super) async fn resolve(&self, present: &Presence) {
         let _one = self.resolve_lock.lock().await;
-        for intent in self.store.unresolved_intents() {
+        for intent in self.store.intents().unresolved() {
             if let Err(error) = self.resolve_intent(&intent, present).await {
                 tracing::warn!(%error, session = intent.record.session_id, "cannot settle what was left open");
             }
@@ -50,16 +76,16 @@ impl Enforcer {
     ) -> Result<(), ResolveError> {
         let intended = &intent.record;
         let there = self.find_peer(intended, present).await?;
-        if let Some(known) = self.store.session(intended.session_id) {
+        if let Some(known) = self.store.sessions().get(intended.session_id) {
             // Same key: the record is authoritative. Another key: the session already has its peer.
             if known.peer_id == intended.peer_id || self.block_unrecorded(intended, there.as_ref()).await {
-                self.store.discard_intent(intended);
+                self.store.intents().discard(intended);
             }
             return Ok(());
         }
         let Some(there) = there else {
             if intent.age >= NODE_RESPONSE_TIMEOUT {
-                self.store.discard_intent(intended);
+                self.store.intents().discard(intended);
             }
             return Ok(());
         };
@@ -67,7 +93,7 @@ impl Enforcer {
             Ok(true) => self.record_intended_session(intended, &there).await,
             Ok(false) => {
                 if self.block_unrecorded(intended, Some(&there)).await {
-                    self.store.discard_intent(intended);
+                    self.store.intents().discard(intended);
                 }
                 Ok(())
             }
@@ -94,23 +120,23 @@ impl Enforcer {
                 evicted_at: Some(self.clock.unix()),
                 ..intended.clone()
             };
-            self.store.record_session(record, Vec::new()).await?;
+            self.store.sessions().record(record, Vec::new()).await?;
             self.evictor.block_evicted(&[session]).await;
             tracing::warn!(session, "the answer to a handshake is lost: its peer is taken out of the tunnel");
             return Ok(());
         };
         // A pause may be a lockdown, which evicted the other sessions.
-        let paused = self.store.pause().is_some();
+        let paused = self.store.pauses().current().is_some();
         let (state, cause, evicted_at) = if paused {
             (SessionState::Evicted, Some(EvictionCause::Lockdown), Some(self.clock.unix()))
         } else {
             (SessionState::Live, None, None)
         };
         let record = SessionRecord { addresses, state, cause, evicted_at, ..intended.clone() };
-        self.store.record_session(record, answer).await?;
+        self.store.sessions().record(record, answer).await?;
         if paused {
             self.evictor.block_evicted(&[session]).await;
-        } else if self.store.pause().is_some() {
+        } else if self.store.pauses().current().is_some() {
             // A pause that began since found no record to evict.
             self.evictor.evict(&[session], EvictionCause::Lockdown, Instant::now()).await;
         }
@@ -138,7 +164,7 @@ impl Enforcer {
         intended: &SessionRecord,
         addresses: &[String],
     ) -> Result<Option<Vec<u8>>, ResolveError> {
-        let another = self.store.newest_answer(&intended.service).await?;
+        let another = self.store.sessions().newest_answer(&intended.service).await?;
         let Some((mut answer, told)) = another.and_then(|another| decode_answer(&another)) else {
             return Ok(None);
         };

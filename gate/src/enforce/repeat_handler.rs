@@ -1,18 +1,18 @@
 //! Repeated handshakes: answered from the record while the peer is in the tunnel or can be restored. Without this a
 //! client whose local start failed, or whose card came back, would pay again.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use sovereign_tunnel::RestoreOutcome;
 use tokio::time::timeout;
 
-use super::Enforcer;
-use super::evict::RestoreError;
-use super::queue::Reason;
-use super::reconcile::PeerStatus;
-use super::tunnel::RestoreOutcome;
-use crate::admission::{Admitted, Grant, Repeated};
+use super::evictor::{Evictor, RestoreError};
+use super::intent_resolver::IntentResolver;
+use super::{EnforcerDeps, peer};
+use crate::admission::{Admission, Admitted, Repeated, Sessions};
 use crate::refusal::Refusal;
-use crate::store::{EvictionCause, SessionRecord, SessionState};
+use crate::store::{EvictionCause, SessionRecord, SessionState, Store};
 
 /// Maximum wait for the tunnel service while a client waits.
 const TUNNEL_LOOKUP_TIMEOUT: Duration = Duration::from_millis(1000);
@@ -28,31 +28,44 @@ pub enum RepeatOutcome {
     Over(Refusal),
 }
 
-impl Enforcer {
-    /// Confirms a session that the node has added and that is recorded. A loss since the decision found no session to
-    /// queue, so the session is queued now; and it is evicted if a pause, possibly a lockdown, began.
-    pub async fn confirm_admission(&self, admitted: &Admitted) -> Result<(), Refusal> {
-        let session = admitted.verified().session_id();
-        self.queue.add([session], Reason::Loss);
-        self.evict_if_paused(session, admitted.grant()).await
-    }
+/// Status of a live session's peer in the tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PeerStatus {
+    /// Its packets pass.
+    In,
+    /// The node has it, and it is blocked.
+    Shut,
+    /// The node does not have it any more.
+    Nowhere,
+}
 
-    /// Evicts a session that was admitted by a decision from before a pause. Probes pass during a pause too.
-    pub(super) async fn evict_if_paused(&self, session: u64, grant: &Grant) -> Result<(), Refusal> {
-        if self.store.pause().is_none() || matches!(grant, Grant::Probe) {
-            return Ok(());
+/// Answers repeated handshakes.
+pub(super) struct RepeatHandler {
+    store: Store,
+    admission: Arc<Admission>,
+    sessions: Arc<Sessions>,
+    evictor: Arc<Evictor>,
+    intents: Arc<IntentResolver>,
+}
+
+impl RepeatHandler {
+    pub(super) fn new(deps: &EnforcerDeps, intents: Arc<IntentResolver>) -> Self {
+        Self {
+            store: deps.store.clone(),
+            admission: Arc::clone(&deps.admission),
+            sessions: Arc::clone(&deps.sessions),
+            evictor: Arc::clone(&deps.evictor),
+            intents,
         }
-        self.evictor.evict(&[session], EvictionCause::Lockdown, Instant::now()).await;
-        Err(Refusal::Paused)
     }
 
     /// Checks whether an admitted handshake was answered before, and whether that answer is still valid.
-    pub async fn repeat(&self, admitted: &Admitted) -> RepeatOutcome {
+    pub(super) async fn repeat(&self, admitted: &Admitted) -> RepeatOutcome {
         let verified = admitted.verified();
-        if self.store.has_unresolved_intent(verified.session_id(), &verified.peer().to_string()) {
-            self.resolve_intents_now().await;
+        if self.store.intents().has_unresolved(verified.session_id(), &verified.peer().to_string()) {
+            self.intents.resolve_now().await;
         }
-        let record = self.store.session(verified.session_id()).filter(|record| verified.is_of(record));
+        let record = self.store.sessions().get(verified.session_id()).filter(|record| verified.is_of(record));
         let Some(record) = record else { return RepeatOutcome::No };
         let signed_in_after = match record.cause {
             Some(EvictionCause::DeviceLimit | EvictionCause::Lockdown) => record.evicted_at,
@@ -65,6 +78,7 @@ impl Enforcer {
             SessionState::Evicted => match record.cause {
                 Some(cause) if cause.allows_repeat() => match self.restore_session(&record, new).await {
                     RepeatOutcome::Holds => self
+                        .evictor
                         .evict_if_paused(record.session_id, admitted.grant())
                         .await
                         .map_or_else(RepeatOutcome::Over, |()| RepeatOutcome::Holds),
@@ -78,11 +92,12 @@ impl Enforcer {
     }
 
     /// Checks whether the recorded answer to the handshake of a live session is still valid.
-    pub async fn repeat_live(&self, repeated: &Repeated) -> RepeatOutcome {
+    pub(super) async fn repeat_live(&self, repeated: &Repeated) -> RepeatOutcome {
         let session = repeated.verified().session_id();
         match self
             .store
-            .session(session)
+            .sessions()
+            .get(session)
             .filter(|record| record.is_live() && repeated.verified().is_of(record))
         {
             Some(record) => self.check_live(&record).await,
@@ -97,6 +112,21 @@ impl Enforcer {
             // A peer that the node does not have is never added: the node would not meter its traffic.
             Ok(Some(PeerStatus::Nowhere)) => self.refuse_lost(live.session_id).await,
             Ok(Some(PeerStatus::In) | None) | Err(_) => RepeatOutcome::Holds,
+        }
+    }
+
+    /// Status of a live session's peer in the tunnel; `None` if the service does not answer.
+    async fn peer_status(&self, record: &SessionRecord) -> Option<PeerStatus> {
+        let present = self.evictor.present().await.ok()?;
+        let peer = peer(record);
+        match present.peers.iter().find(|present| present.peer_id == peer.peer_id) {
+            Some(present) if present.passing => Some(PeerStatus::In),
+            Some(_) => Some(PeerStatus::Shut),
+            None if present.all => Some(PeerStatus::Nowhere),
+            None => {
+                let has = self.evictor.has(&peer).await.ok()?;
+                Some(if has { PeerStatus::In } else { PeerStatus::Nowhere })
+            }
         }
     }
 
@@ -127,7 +157,7 @@ impl Enforcer {
 
     /// Whether a session is live and was admitted by this handshake.
     fn is_live_by_handshake(&self, session: u64, hash: &[u8; 32]) -> bool {
-        let record = self.store.session(session);
+        let record = self.store.sessions().get(session);
         record.is_some_and(|now| now.state == SessionState::Live && now.handshake_hash == *hash)
     }
 

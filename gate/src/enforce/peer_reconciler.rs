@@ -5,11 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::tunnel::{Peer, Presence, RestoreOutcome, TunnelPeer};
-use super::{Enforcer, peer};
+use sovereign_tunnel::{Peer, Presence, RestoreOutcome, TunnelPeer};
+
+use super::EnforcerDeps;
+use super::evictor::Evictor;
+use super::intent_resolver::IntentResolver;
+use crate::admission::{Admission, Sessions};
 use crate::config::ForeignPeers;
-use crate::store::clock::UnixTime;
-use crate::store::{EvictionCause, SessionRecord, SessionState};
+use crate::store::clock::{Clock, UnixTime};
+use crate::store::{EvictionCause, SessionRecord, SessionState, Store};
 
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 /// Maximum time until the stock node has checked whether a cancelled session is still active: five minutes by default,
@@ -27,8 +31,32 @@ struct Differences {
     shut: Vec<u64>,
 }
 
-impl Enforcer {
-    pub(super) async fn run_reconciler(&self) {
+/// Keeps session records and peers in agreement.
+pub(super) struct PeerReconciler {
+    store: Store,
+    admission: Arc<Admission>,
+    sessions: Arc<Sessions>,
+    evictor: Arc<Evictor>,
+    clock: Arc<dyn Clock>,
+    foreign_peers: ForeignPeers,
+    intents: Arc<IntentResolver>,
+}
+
+impl PeerReconciler {
+    pub(super) fn new(deps: &EnforcerDeps, intents: Arc<IntentResolver>) -> Self {
+        Self {
+            store: deps.store.clone(),
+            admission: Arc::clone(&deps.admission),
+            sessions: Arc::clone(&deps.sessions),
+            evictor: Arc::clone(&deps.evictor),
+            clock: Arc::clone(&deps.clock),
+            foreign_peers: deps.foreign_peers,
+            intents,
+        }
+    }
+
+    /// Reconciles periodically. Never returns.
+    pub(super) async fn run(&self) {
         let mut strange = BTreeSet::new();
         let mut failing = false;
         loop {
@@ -48,11 +76,11 @@ impl Enforcer {
     async fn reconcile(
         &self,
         strange: &BTreeSet<String>,
-    ) -> Result<BTreeSet<String>, super::tunnel::TunnelError> {
+    ) -> Result<BTreeSet<String>, sovereign_tunnel::TunnelError> {
         // Records are read first: a recorded peer was in the tunnel before.
-        let records = self.store.list_sessions();
+        let records = self.store.sessions().list();
         let present = self.evictor.present().await?;
-        self.resolve_intents(&present).await;
+        self.intents.resolve(&present).await;
         let mut differences = compare(&records, &present);
         self.release_slots(&records, &present);
         let renewed = self.evictor.restarted_since().await?;
@@ -67,7 +95,7 @@ impl Enforcer {
             tracing::info!(sessions = ?differences.lost, "the node has forgotten the peers of sessions");
             self.evictor.evict(&differences.lost, EvictionCause::Lost, Instant::now()).await;
             for session in &differences.lost {
-                self.store.release_peer_slot(*session);
+                self.store.sessions().release_peer_slot(*session);
             }
         }
         for id in differences.shut {
@@ -92,7 +120,7 @@ impl Enforcer {
                 is_over && record.evicted_at.is_some_and(|at| at <= latest)
             };
             if is_removed {
-                self.store.release_peer_slot(record.session_id);
+                self.store.sessions().release_peer_slot(record.session_id);
             }
         }
     }
@@ -100,7 +128,8 @@ impl Enforcer {
     /// Restores the blocked peer of a live session: the process ended between an eviction and its record, or another
     /// program blocked the peer.
     async fn restore_blocked(&self, session: u64) {
-        let Some(record) = self.store.session(session).filter(|record| record.state == SessionState::Live)
+        let Some(record) =
+            self.store.sessions().get(session).filter(|record| record.state == SessionState::Live)
         else {
             return;
         };
@@ -151,14 +180,14 @@ impl Enforcer {
 
     /// Whether a record or a handshake in progress has this peer.
     fn is_known(&self, present: &TunnelPeer) -> bool {
-        self.store.is_peer_in_use(&present.peer_id)
+        self.store.sessions().is_peer_in_use(&present.peer_id)
     }
 
     fn probes_without_record(&self) -> bool {
         let policy = self.admission.policy();
         let probes: Vec<_> = policy.probes().copied().collect();
         let sessions = self.sessions.active_of_accounts(&probes);
-        sessions.into_iter().any(|session| self.store.session(session).is_none())
+        sessions.into_iter().any(|session| self.store.sessions().get(session).is_none())
     }
 }
 
@@ -187,32 +216,4 @@ fn admitted_before(records: &[Arc<SessionRecord>], now: UnixTime, age: Duration)
     let lost =
         records.iter().filter(|record| record.state == SessionState::Live && record.admitted_at < begun);
     lost.map(|record| record.session_id).collect()
-}
-
-/// Status of a live session's peer in the tunnel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PeerStatus {
-    /// Its packets pass.
-    In,
-    /// The node has it, and it is blocked.
-    Shut,
-    /// The node does not have it any more.
-    Nowhere,
-}
-
-impl Enforcer {
-    /// Status of a live session's peer in the tunnel; `None` if the service does not answer.
-    pub(super) async fn peer_status(&self, record: &SessionRecord) -> Option<PeerStatus> {
-        let present = self.evictor.present().await.ok()?;
-        let peer = peer(record);
-        match present.peers.iter().find(|present| present.peer_id == peer.peer_id) {
-            Some(present) if present.passing => Some(PeerStatus::In),
-            Some(_) => Some(PeerStatus::Shut),
-            None if present.all => Some(PeerStatus::Nowhere),
-            None => {
-                let has = self.evictor.has(&peer).await.ok()?;
-                Some(if has { PeerStatus::In } else { PeerStatus::Nowhere })
-            }
-        }
-    }
 }
