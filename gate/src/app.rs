@@ -8,6 +8,7 @@ use axum::Router;
 use sentinel_proto::address::NodeAddress;
 use service_runtime::{admin, logs, shutdown};
 use sovereign_contracts::follower;
+use sovereign_tunnel::Tunnel;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -23,20 +24,20 @@ pub use self::drain::Drain;
 pub use self::error::StartError;
 use self::reload_targets::ReloadTargets;
 use crate::access::Access;
-use crate::admission::{Admission, AdmissionPolicy, AdmissionSettings, Sessions};
+use crate::admission::{Admission, AdmissionDeps, AdmissionPolicy, AdmissionSettings, Sessions};
 use crate::config::Config;
-use crate::edge::{ClientRateLimiter, Edge, GateApi, HandshakeHandler, Listener, Upstream, tls};
-use crate::enforce::tunnel::Tunnel;
+use crate::edge::{ClientRateLimiter, Edge, EdgeDeps, GateApi, Listener, ListenerConfig, Upstream, tls};
 use crate::enforce::{Enforcer, EnforcerDeps, Evictor, SteadyClock};
 use crate::governance;
+use crate::handshake::{HandshakeDeps, HandshakeHandler};
 use crate::node::{self, NodeState, NodeWatcher};
 use crate::ops::admin::AdminApi;
 use crate::ops::health::{Health, HealthDeps};
 use crate::ops::metrics;
-use crate::signin::{SignIn, SignInRateLimiter};
+use crate::signin::{SignIn, SignInConfig, SignInDeps, SignInRateLimiter};
 use crate::standing;
-use crate::store::Store;
 use crate::store::clock::Clock;
+use crate::store::{Store, StoreOptions};
 
 /// Interval between removals of idle rate-limit entries.
 const LIMITER_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -82,9 +83,9 @@ impl App {
     pub async fn build(home: &Path, config: Config) -> Result<Self, StartError> {
         let metrics = metrics::install()?;
         let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
-        let store = Store::open_with(home, components::store_options(&config), Arc::clone(&clock)).await?;
+        let store = Store::open_with(home, StoreOptions::from(&config), Arc::clone(&clock)).await?;
         let upstream = Arc::new(components::upstream(&config)?);
-        let known_node = store.node_address().await?;
+        let known_node = store.progress().node_address().await?;
         let (node_watcher, node) = NodeWatcher::new(Arc::clone(&upstream), known_node);
         let reader = components::reader(&config)?;
         let access = components::access(&config, Arc::clone(&reader))?;
@@ -92,31 +93,32 @@ impl App {
         let (governance_follower, governance) = components::governance(&config, Arc::clone(&reader));
         let (standing_follower, standing) = components::standing(&config, &reader, &sessions)?;
         let sign_in = SignIn::new(
-            &components::sign_in(&config),
-            store.clone(),
-            Arc::clone(&access) as _,
-            Arc::clone(&reader) as _,
-            Arc::clone(&clock),
-        )?
-        .governed(governance.clone());
+            &SignInConfig::from(&config),
+            SignInDeps {
+                store: store.clone(),
+                entitlements: Arc::clone(&access) as _,
+                contracts: Arc::clone(&reader) as _,
+                clock: Arc::clone(&clock),
+                governance: governance.clone(),
+            },
+        )?;
         let tunnel_config = components::tunnel_config(&config)?;
         let tunnel = components::tunnel(&config, node.clone())?;
         let evictor = Evictor::new(store.clone(), Arc::clone(&tunnel));
         let evictor = Arc::new(evictor.with_node_check(node::liveness_check(Arc::clone(&upstream))));
         let admission = Admission::new(
-            Arc::clone(&access),
-            Arc::clone(&sessions),
-            store.clone(),
-            AdmissionPolicy::from(&config.policy),
-            Arc::clone(&evictor),
-            Arc::clone(&clock),
-            AdmissionSettings {
-                sign_in_url: components::sign_in_page(&config),
-                unbound_ttl: config.binding.ttl,
+            AdmissionDeps {
+                access: Arc::clone(&access),
+                sessions: Arc::clone(&sessions),
+                store: store.clone(),
+                evictor: Arc::clone(&evictor) as _,
+                clock: Arc::clone(&clock),
             },
+            AdmissionPolicy::from(&config.policy),
+            AdmissionSettings::from(&config),
         );
         let admission = Arc::new(admission.governed(governance.clone()).standing(standing));
-        let enforcer = Enforcer::new(EnforcerDeps {
+        let enforcer = Enforcer::new(&EnforcerDeps {
             store: store.clone(),
             access: Arc::clone(&access),
             admission: Arc::clone(&admission),
@@ -127,21 +129,26 @@ impl App {
         });
         let (event_follower, changes, watched) =
             components::follower(&config, reader, &access, &store).await?;
-        let handshakes = Arc::new(HandshakeHandler::new(
-            Arc::clone(&admission),
-            Arc::clone(&enforcer),
-            Arc::clone(&upstream),
-            store.clone(),
+        let handshakes = Arc::new(HandshakeHandler::new(HandshakeDeps {
+            admission: Arc::clone(&admission),
+            enforcer: Arc::clone(&enforcer),
+            forwarder: Arc::clone(&upstream),
+            store: store.clone(),
             clock,
-            config.tunnel.service()?,
-            node.clone(),
-        ));
+            service: config.tunnel.service()?,
+            node: node.clone(),
+        }));
         let (rate, shutdown_timeout) =
             (Arc::new(ClientRateLimiter::new(&config.limits)), config.gate.shutdown_timeout);
         let (devices, limits) = (sign_in.device_limits(), sign_in.rate_limiter());
         let api = GateApi::new(sign_in, Arc::clone(&access), Arc::clone(&enforcer));
-        let edge =
-            Arc::new(Edge::new(upstream, handshakes, api, Arc::clone(&rate), config.limits.body_bytes));
+        let edge = Arc::new(Edge::new(EdgeDeps {
+            upstream,
+            handshakes,
+            api,
+            rate: Arc::clone(&rate),
+            max_body_bytes: config.limits.body_bytes,
+        }));
 
         let guard = admin_guard::admin_guard(home, &config, node.clone(), store.clone())?;
         let (listener, admin_listener) = listen(home, &config, edge).await?;
@@ -237,21 +244,20 @@ async fn listen(
     config: &Config,
     edge: Arc<Edge>,
 ) -> Result<(Listener, TcpListener), StartError> {
-    let listener = Listener::bind(
-        config.gate.listen_addr,
-        tls::server_config(home, &config.gate)?,
-        components::listener_limits(config),
-        edge,
-    )
-    .await
-    .map_err(admin::BindError::at(config.gate.listen_addr))?;
+    let listener = ListenerConfig {
+        address: config.gate.listen_addr,
+        tls: tls::server_config(home, &config.gate)?,
+        limits: components::listener_limits(config),
+    };
+    let listener =
+        Listener::bind(listener, edge).await.map_err(admin::BindError::at(config.gate.listen_addr))?;
     let private = admin::bind(config.gate.admin_addr).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         clients = %config.gate.listen_addr,
         private = %config.gate.admin_addr,
         node = config.gate.node_url,
-        sign_in = components::sign_in_page(config),
+        sign_in = config.gate.sign_in_url(),
         "the gate is open"
     );
     Ok((listener, private))

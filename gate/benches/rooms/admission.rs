@@ -13,17 +13,18 @@ use sentinel_proto::hub::{HubClient, HubConfig, SessionKind};
 use sentinel_proto::stub::{State, StubHub};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use sovereign_gate::admission::{Admission, AdmissionPolicy, AdmissionSettings, Outcome, Sessions};
+use sovereign_gate::admission::{
+    Admission, AdmissionDeps, AdmissionPolicy, AdmissionSettings, Outcome, Sessions,
+};
 use sovereign_gate::config;
 use sovereign_gate::enforce::Evictor;
-use sovereign_gate::enforce::tunnel::{self, TunnelConfig};
-use sovereign_gate::signin::{SignIn, SignInConfig};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
+use sovereign_tunnel::TunnelConfig;
 
 use crate::fixture::{Fixture, OTHER_CARD, key, wallet_of};
 use crate::measure::{cpu_time, micros_each, print_figures};
-use crate::sign_in::{client, settings};
+use crate::sign_in::{client, open_sign_in, settings};
 use crate::signatures::verifying;
 
 const HANDSHAKES: u64 = 5000;
@@ -54,10 +55,7 @@ pub(crate) async fn run() {
     let sessions = Arc::new(Sessions::new(HubClient::new(hub_config).unwrap()));
 
     let clock = Arc::new(SystemClock);
-    let reader = fixture.reader();
-    let config: SignInConfig = settings();
-    let sign_in =
-        SignIn::new(&config, store.clone(), Arc::clone(&access) as _, reader, clock.clone()).unwrap();
+    let sign_in = open_sign_in(store.clone(), Arc::clone(&access), &fixture);
     let challenge = sign_in.challenge(wallet_of(holder), account, None, client()).unwrap();
     sign_in
         .bind(&challenge.message, &personal_sign(&key(holder), &challenge.message), client())
@@ -67,10 +65,11 @@ pub(crate) async fn run() {
     let policy = AdmissionPolicy::from(&config::Config::default().policy);
     // No session is evicted here, so the tunnel is never used.
     let tunnel = TunnelConfig::try_from(&config::Config::default().tunnel).unwrap();
-    let tunnel = tunnel::open(&tunnel, Box::new(|| None)).unwrap();
+    let tunnel = sovereign_tunnel::open(&tunnel, Box::new(|| None)).unwrap();
     let evictor = Arc::new(Evictor::new(store.clone(), tunnel));
-    let terms = AdmissionSettings { sign_in_url: String::new(), unbound_ttl: config.ttl };
-    let admission = Admission::new(access, sessions, store, policy, evictor, clock, terms);
+    let settings = AdmissionSettings { sign_in_url: String::new(), unbound_ttl: settings().ttl };
+    let deps = AdmissionDeps { access, sessions, store, evictor, clock };
+    let admission = Admission::new(deps, policy, settings);
     let signature = verifying();
     // The first round fills the session cache from the hub.
     decide_all(&admission, &handshakes).await;

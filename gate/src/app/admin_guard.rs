@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use sentinel_proto::handshake::Service;
+use sovereign_tunnel::is_proxy;
 use tokio::sync::watch;
 
 use super::{StartError, components};
 use crate::config::Config;
-use crate::enforce::tunnel;
 use crate::node::NodeState;
 use crate::ops::admin_guard::AdminGuard;
 use crate::store::Store;
@@ -24,7 +24,7 @@ pub(super) fn admin_guard(
         let told = || tunnel.service_of_node().into_iter().chain(node.borrow().service).collect();
         let known = tunnel.service.map_or_else(told, |service| vec![service]);
         let recorded =
-            || store.list_sessions().iter().filter_map(|record| record.service.parse().ok()).collect();
+            || store.sessions().list().iter().filter_map(|record| record.service.parse().ok()).collect();
         is_loopback_exposed(&known, recorded)
     };
     Ok(AdminGuard::new(home, Box::new(needed))?)
@@ -33,11 +33,7 @@ pub(super) fn admin_guard(
 /// Whether clients other than the machine's own programs reach its loopback. While the service is unknown, the services
 /// of recorded sessions decide.
 fn is_loopback_exposed(known: &[Service], recorded: impl FnOnce() -> Vec<Service>) -> bool {
-    if known.is_empty() {
-        recorded().into_iter().any(tunnel::is_proxy)
-    } else {
-        known.iter().copied().any(tunnel::is_proxy)
-    }
+    if known.is_empty() { recorded().into_iter().any(is_proxy) } else { known.iter().copied().any(is_proxy) }
 }
 
 #[cfg(test)]

@@ -8,28 +8,23 @@ use sentinel_proto::address::NodeAddress;
 use sentinel_proto::hub::HubClient;
 use sovereign_contracts::follower::{self, ChangeAccumulator, FollowerConfig, WatchedContracts};
 use sovereign_contracts::reader::{Reader, ReaderConfig};
+use sovereign_tunnel::{Tunnel, TunnelConfig};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::StartError;
-use crate::access::{self, Access, AccessConfig, EthereumMetrics, Tier};
+use crate::access::{Access, AccessConfig, EthereumMetrics};
 use crate::admission::sessions::{Follower, SessionEvent};
 use crate::admission::{Admission, Sessions};
-use crate::config::{self, Config, StandingSourceName};
+use crate::config::Config;
 use crate::edge::{ClientRateLimiter, ListenerLimits, Upstream};
-use crate::enforce::tunnel::{self, NodeApiGuard, Tunnel, TunnelConfig};
 use crate::enforce::{Enforcer, Evictor};
 use crate::governance::{self, Governance};
 use crate::node::NodeState;
 use crate::ops::descriptors;
-use crate::signin::{DeviceLimits, RateLimit, SignInConfig, SignInRateLimiter};
-use crate::standing::{self, Standing};
-use crate::store::{EvictionCause, Options, Store};
-
-/// URL of the sign-in page.
-pub(crate) fn sign_in_page(config: &Config) -> String {
-    format!("{}/gate/", config.gate.public_url.trim_end_matches('/'))
-}
+use crate::signin::SignInRateLimiter;
+use crate::standing::{Standing, StandingFollower, StandingQuery, StandingSource};
+use crate::store::{EvictionCause, Store};
 
 /// Limits of the listener.
 pub(crate) fn listener_limits(config: &Config) -> ListenerLimits {
@@ -38,8 +33,7 @@ pub(crate) fn listener_limits(config: &Config) -> ListenerLimits {
             config.gate.max_connections,
             descriptors::raise_descriptor_limit(),
         ),
-        connections_per_client: config.limits.connections_per_ip,
-        header_bytes: config.limits.header_bytes,
+        ..ListenerLimits::from(config)
     }
 }
 
@@ -62,61 +56,18 @@ pub(crate) fn standing(
     config: &Config,
     ethereum: &Arc<Reader>,
     sessions: &Sessions,
-) -> Result<(Option<standing::StandingFollower>, Standing), StartError> {
-    let Some(source) = standing_source(config, ethereum, sessions.hub())? else {
+) -> Result<(Option<StandingFollower>, Standing), StartError> {
+    let Some(source) = StandingSource::from_config(config, ethereum, sessions.hub())? else {
         return Ok((None, Standing::none()));
     };
     let registry = &config.registry;
-    let (follower, standing) = standing::StandingFollower::new(source, registry.interval, registry.max_age);
+    let (follower, standing) = StandingFollower::new(source, registry.interval, registry.max_age);
     Ok((Some(follower), standing))
-}
-
-/// Returns the source of standing, if any.
-pub(crate) fn standing_source(
-    config: &Config,
-    ethereum: &Arc<Reader>,
-    hub: &HubClient,
-) -> Result<Option<standing::StandingSource>, StartError> {
-    Ok(match config.registry.source {
-        StandingSourceName::Hub => Some(standing::StandingSource::Hub(hub.clone())),
-        StandingSourceName::Registry if config.registry.contract.is_zero() => None,
-        StandingSourceName::Registry => {
-            Some(standing::StandingSource::Registry(Box::new(standing_registry(config, ethereum)?)))
-        }
-    })
-}
-
-/// Creates the registry reader: on the chain of the cards, or on a separate one.
-fn standing_registry(
-    config: &Config,
-    ethereum: &Arc<Reader>,
-) -> Result<standing::NodeRegistryReader, StartError> {
-    let registry = &config.registry;
-    let own_chain = !registry.rpc_addrs.is_empty();
-    let reader = if own_chain {
-        let reader = ReaderConfig {
-            rpc_addrs: registry.rpc_addrs.clone(),
-            chain_id: registry.chain_id,
-            quorum: registry.quorum,
-            ..ethereum.config().clone()
-        };
-        Arc::new(Reader::new(reader, Arc::new(EthereumMetrics))?)
-    } else {
-        Arc::clone(ethereum)
-    };
-    let governed = config.governance.parameters;
-    Ok(standing::NodeRegistryReader {
-        reader,
-        nodes: registry.contract,
-        parameters: (!own_chain && !governed.is_zero()).then_some(governed),
-        min_score: registry.min_score,
-        settled: registry.finality,
-    })
 }
 
 /// Follows the standing of the node while policy requires it, until `stop`.
 pub(crate) fn follow_standing(
-    follower: Option<standing::StandingFollower>,
+    follower: Option<StandingFollower>,
     node: watch::Receiver<NodeState>,
     admission: &Arc<Admission>,
     stop: CancellationToken,
@@ -124,7 +75,7 @@ pub(crate) fn follow_standing(
     let admission = Arc::clone(admission);
     let question = move || {
         let (policy, node) = (admission.policy(), node.borrow().address?);
-        policy.requires_standing().then(|| standing::StandingQuery { node, plans: policy.plans() })
+        policy.requires_standing().then(|| StandingQuery { node, plans: policy.plans() })
     };
     async move {
         if let Some(follower) = follower {
@@ -135,43 +86,7 @@ pub(crate) fn follow_standing(
 
 /// Creates the access component.
 pub(crate) fn access(config: &Config, reader: Arc<Reader>) -> Result<Arc<Access>, StartError> {
-    Ok(Arc::new(Access::new(access_config(config), reader)?))
-}
-
-/// Settings of cards and delegations in the file.
-pub(crate) fn access_config(config: &Config) -> AccessConfig {
-    let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
-    AccessConfig {
-        memes: config.memes.contract,
-        this_card: config.memes.this_card.0,
-        discovery_interval: config.memes.discovery_interval,
-        collections: config.collections.iter().map(collection).collect(),
-        nft_delegation: switched_on(config.delegation.nft_delegation),
-        delegate_registry: switched_on(config.delegation.delegate_registry),
-        use_cases: config.delegation.use_cases.clone(),
-        rights: config.delegation.rights.clone(),
-        positive_ttl: config.cache.positive_ttl,
-        negative_ttl: config.cache.negative_ttl,
-        capacity: config.cache.capacity,
-        deny_wallets: config.policy.deny_wallets.iter().copied().collect(),
-        ..AccessConfig::default()
-    }
-}
-
-fn collection(collection: &config::CollectionSection) -> access::Collection {
-    access::Collection {
-        contract: collection.contract,
-        standard: match collection.standard {
-            config::StandardName::Erc1155 => {
-                access::Standard::Erc1155 { ids: collection.ids.iter().map(|id| id.0).collect() }
-            }
-            config::StandardName::Erc721 => access::Standard::Erc721,
-        },
-        tier: match collection.tier {
-            config::TierName::Free => Tier::Free,
-            config::TierName::Paid => Tier::Paid,
-        },
-    }
+    Ok(Arc::new(Access::new(AccessConfig::from(config), reader)?))
 }
 
 /// Creates the follower of governance and its handle; no follower if no contract is configured.
@@ -194,14 +109,8 @@ pub(crate) fn governance(
 /// Creates the session registry; sessions recorded before a restart are watched from the start.
 pub(crate) fn sessions(config: &Config, store: &Store) -> Result<Arc<Sessions>, StartError> {
     let sessions = Sessions::new(HubClient::new(config.hub.client())?);
-    sessions.expect(store.list_sessions().iter().map(|record| record.session_id));
+    sessions.expect(store.sessions().list().iter().map(|record| record.session_id));
     Ok(Arc::new(sessions))
-}
-
-/// Retention options of the store.
-pub(crate) fn store_options(config: &Config) -> Options {
-    let retention = &config.retention;
-    Options { session_retention: retention.sessions, audit_retention: retention.audit, ..Options::default() }
 }
 
 /// Opens the driver of the node's tunnel service.
@@ -210,18 +119,18 @@ pub(crate) fn tunnel(
     node: watch::Receiver<NodeState>,
 ) -> Result<Arc<dyn Tunnel>, StartError> {
     let service_of_node = Box::new(move || node.borrow().service);
-    Ok(tunnel::open(&tunnel_config(config)?, service_of_node)?)
+    Ok(sovereign_tunnel::open(&tunnel_config(config)?, service_of_node)?)
 }
 
 /// Settings of the tunnel driver.
 pub(crate) fn tunnel_config(config: &Config) -> Result<TunnelConfig, StartError> {
     let tunnel = TunnelConfig::try_from(&config.tunnel)?;
-    Ok(TunnelConfig { door: NodeApiGuard::for_node(&config.gate.node_url.parse()?, &tunnel), ..tunnel })
+    Ok(tunnel.with_node_api_guard(&config.gate.node_url.parse()?))
 }
 
 /// Creates the HTTP client of the node.
 pub(crate) fn upstream(config: &Config) -> Result<Upstream, StartError> {
-    let from = tunnel_config(config)?.door.and_then(|door| door.allowed_source);
+    let from = tunnel_config(config)?.node_api_guard.and_then(|guard| guard.allowed_source);
     Ok(Upstream::new(config.gate.node_url.parse()?, from))
 }
 
@@ -237,10 +146,10 @@ pub(crate) async fn follower(
     let follow = FollowerConfig {
         contracts: watched.clone(),
         ws_addrs: ethereum.ws_addrs.clone(),
-        poll: ethereum.poll_interval,
+        poll_interval: ethereum.poll_interval,
     };
     let inbox = Arc::new(ChangeAccumulator::default());
-    let cursor = store.ethereum_cursor().await?;
+    let cursor = store.progress().ethereum_cursor().await?;
     Ok((follower::Follower::new(follow, reader, cursor, Arc::clone(&inbox)), inbox, watched))
 }
 
@@ -262,22 +171,6 @@ pub(crate) async fn maintain_tunnel(tunnel: Arc<dyn Tunnel>, stop: CancellationT
     tunnel.maintain(stop).await;
 }
 
-/// Settings of sign-in.
-pub(crate) fn sign_in(config: &Config) -> SignInConfig {
-    let domain = &config.binding.domain;
-    SignInConfig {
-        public_url: sign_in_page(config),
-        domain: (!domain.is_empty()).then(|| domain.clone()),
-        network: config.gate.network.clone(),
-        chain_id: config.ethereum.chain_id,
-        ttl: config.binding.ttl,
-        challenge_ttl: config.binding.challenge_ttl,
-        max_accounts: config.binding.max_accounts,
-        devices: DeviceLimits::from(&config.policy),
-        rate: RateLimit::default(),
-    }
-}
-
 /// Discovers card ids until `stop`.
 pub(crate) async fn follow_cards(access: Arc<Access>, stop: CancellationToken) {
     tokio::select! {
@@ -296,7 +189,7 @@ pub(crate) async fn persist_node_address(
     loop {
         let current = node.borrow_and_update().address;
         if let Some(address) = current.filter(|_| current != stored) {
-            match store.set_node_address(address).await {
+            match store.progress().set_node_address(address).await {
                 Ok(()) => stored = current,
                 Err(error) => tracing::warn!(%error, "cannot store the node's address for the next start"),
             }

@@ -20,10 +20,10 @@ pub enum StartError {
     Read(#[from] crate::store::StoreError),
     /// `[tunnel]` is invalid.
     #[error(transparent)]
-    TunnelConfig(#[from] crate::enforce::tunnel::TunnelConfigError),
+    TunnelConfig(#[from] crate::config::TunnelSectionError),
     /// The driver of the tunnel service cannot be opened.
     #[error("tunnel: {0}")]
-    Tunnel(#[from] crate::enforce::tunnel::TunnelError),
+    Tunnel(#[from] sovereign_tunnel::TunnelError),
     /// The node's URL does not parse.
     #[error("gate.node_url: {0}")]
     NodeUrl(#[from] http::uri::InvalidUri),

@@ -9,7 +9,7 @@ pub use sections::{
     BindingSection, CacheSection, CollectionSection, DelegationSection, EthereumSection, Finality,
     ForeignPeers, GateSection, GovernanceSection, HubSection, LimitsSection, LogSection, MemesSection,
     PlanDevices, PolicySection, RegistrySection, RetentionSection, SessionRule, StandardName,
-    StandingSourceName, TierName, TierSection, TokenId, TunnelSection, WhenFull, is_supported_service,
+    StandingSourceName, TierName, TierSection, TokenId, TunnelSection, TunnelSectionError, WhenFull,
 };
 use serde::{Deserialize, Serialize};
 use service_runtime::settings::{Invalid, Settings};

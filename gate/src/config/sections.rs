@@ -1,12 +1,11 @@
 //! The sections of `config.toml` with their defaults. `template.toml` explains each key to operators.
 
-use std::net::{AddrParseError, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, address};
 use sentinel_proto::address::AccountAddress;
-use sentinel_proto::handshake::{Service, UnknownService};
 use sentinel_proto::hub::HubConfig;
 use serde::{Deserialize, Serialize};
 use service_runtime::logs::LogFormat;
@@ -16,10 +15,12 @@ mod plan_devices;
 mod registry;
 mod session_rule;
 mod token_id;
+mod tunnel;
 pub use plan_devices::PlanDevices;
 pub use registry::{Finality, RegistrySection, StandingSourceName};
 pub use session_rule::SessionRule;
 pub use token_id::TokenId;
+pub use tunnel::TunnelSectionError;
 
 const fn socket(ip: [u8; 4], port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3])), port)
@@ -298,29 +299,6 @@ pub enum ForeignPeers {
     ShutOut,
     /// Keep: another gate serves the same node.
     Keep,
-}
-
-/// Whether peers of this service can be blocked. The gate does not start before a node with another service, because
-/// it could not evict sessions there.
-pub fn is_supported_service(service: Service) -> bool {
-    service != Service::Hysteria2
-}
-
-impl TunnelSection {
-    /// The configured service; `None`: as the node reports.
-    pub fn service(&self) -> Result<Option<Service>, UnknownService> {
-        if self.service == "auto" { Ok(None) } else { self.service.parse().map(Some) }
-    }
-
-    /// The configured management address; `None`: as in the node's home.
-    pub fn api_addr(&self) -> Result<Option<SocketAddr>, AddrParseError> {
-        if self.api_addr == "auto" { Ok(None) } else { self.api_addr.parse().map(Some) }
-    }
-
-    /// The configured interface; `None`: that of stock nodes.
-    pub fn interface(&self) -> Option<&str> {
-        (self.interface != "auto").then_some(self.interface.as_str())
-    }
 }
 
 section! {

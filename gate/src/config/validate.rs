@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use http::Uri;
 use service_runtime::settings::{Invalid, Problems};
+use sovereign_tunnel::is_supported;
 
-use super::{
-    Config, GateSection, SessionRule, StandardName, StandingSourceName, TierSection, is_supported_service,
-};
+use super::{Config, GateSection, SessionRule, StandardName, StandingSourceName, TierSection};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -24,6 +23,11 @@ trait Checks {
 }
 
 impl GateSection {
+    /// URL of the sign-in page.
+    pub fn sign_in_url(&self) -> String {
+        format!("{}/gate/", self.public_url.trim_end_matches('/'))
+    }
+
     /// Returns a warning if the private address is not a loopback address.
     pub fn exposure_warning(&self) -> Option<String> {
         let address = self.admin_addr;
@@ -202,7 +206,7 @@ impl Config {
         check_devices(problems, ["policy.free", "policy.free.plan_devices"], &self.policy.free);
         check_devices(problems, ["policy.paid", "policy.paid.plan_devices"], &self.policy.paid);
         problems.unless(
-            self.tunnel.service().is_ok_and(|service| service.is_none_or(is_supported_service)),
+            self.tunnel.service().is_ok_and(|service| service.is_none_or(is_supported)),
             "tunnel.service",
             "must be auto, wireguard, v2ray, openvpn, amneziawg or xray",
         );

@@ -7,11 +7,11 @@ use std::time::Duration;
 use http::Uri;
 use sentinel_proto::handshake::Service;
 use service_runtime::doctor::{Check, Verdict};
+use sovereign_tunnel::{is_here, is_proxy};
 use tokio::net::TcpStream;
 
 use crate::app::{StartError, components};
 use crate::config::Config;
-use crate::enforce::tunnel::{is_here, is_proxy};
 
 /// Timeout of a connection attempt: a filtered port never answers, an open one at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -71,7 +71,7 @@ pub(super) fn check_proxy_bypass(
     service: Option<Service>,
 ) -> Result<Option<Check>, StartError> {
     let tunnel = components::tunnel_config(config)?;
-    let open = service.filter(|service| tunnel.door.is_none() && is_proxy(*service));
+    let open = service.filter(|service| tunnel.node_api_guard.is_none() && is_proxy(*service));
     Ok(open.map(|service| {
         let found = format!(
             "users of {service} reach {} through their tunnel, and the gate cannot keep them from it: \

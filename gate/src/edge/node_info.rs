@@ -2,9 +2,9 @@
 
 use sentinel_proto::handshake::Service;
 use serde::Deserialize;
+use sovereign_tunnel::{TunnelError, is_supported};
 
 use super::{Upstream, UpstreamError};
-use crate::enforce::tunnel::{self, TunnelError};
 use crate::node::{NodeInfo, NodeInfoSource};
 use crate::refusal::Refusal;
 
@@ -36,7 +36,7 @@ impl NodeInfoSource for Upstream {
         let address = info.result.addr.parse().map_err(|error| format!("GET /: addr: {error}"))?;
         let service: Service =
             info.result.service_type.parse().map_err(|error| format!("GET /: service_type: {error}"))?;
-        if !tunnel::is_supported(service) {
+        if !is_supported(service) {
             return Err(TunnelError::Unsupported(service).to_string());
         }
         Ok(Some(NodeInfo { address, service, peers: info.result.peers }))

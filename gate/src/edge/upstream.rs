@@ -16,11 +16,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use service_runtime::causes::with_causes;
+use tracing::instrument;
 
 use super::client_address;
 use super::envelope::Body;
 use super::rules::NotAHandshake;
 use crate::admission::{Admitted, NoSession};
+use crate::handshake::{ForwardError, HandshakeForwarder};
 use crate::refusal::Refusal;
 
 const NODE_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -86,6 +88,21 @@ impl From<UpstreamError> for Refusal {
     }
 }
 
+impl From<UpstreamError> for ForwardError {
+    fn from(error: UpstreamError) -> Self {
+        Self { refusal: error.refusal, maybe_processed: error.maybe_processed }
+    }
+}
+
+/// Head of a client's request, and the address of the client.
+#[derive(Debug)]
+pub struct RequestHead {
+    /// Method, path and headers.
+    pub parts: Parts,
+    /// Address of the client.
+    pub client: IpAddr,
+}
+
 /// HTTP client of the node.
 pub struct Upstream {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -117,6 +134,7 @@ impl Upstream {
     }
 
     /// Forwards a request that is not a handshake and streams the response.
+    #[instrument(level = "debug", skip_all, fields(node = self.node.authority().map(tracing::field::display)))]
     pub async fn forward(
         &self,
         _: NotAHandshake,
@@ -127,29 +145,6 @@ impl Upstream {
         let answer = tokio::time::timeout(FORWARD_TIMEOUT, self.send(request, body, client)).await;
         let answer = answer.unwrap_or_else(|_| Err(UpstreamError::maybe_processed(TIMEOUT_CAUSE)));
         Ok(answer.map_err(UpstreamError::log)?.map(BodyExt::boxed_unsync))
-    }
-
-    /// Forwards an admitted handshake byte for byte and returns the buffered response.
-    pub async fn forward_admitted(
-        &self,
-        admitted: &Admitted,
-        request: Parts,
-        client: IpAddr,
-    ) -> Result<Response<Bytes>, UpstreamError> {
-        self.send_buffered(request, admitted.body(), client).await.map_err(UpstreamError::log)
-    }
-
-    /// Returns the node's own response to a handshake of a session that does not exist.
-    pub async fn forward_missing_session(
-        &self,
-        missing: &NoSession,
-        request: Parts,
-        client: IpAddr,
-    ) -> Result<Response<Bytes>, Refusal> {
-        let question = missing.question();
-        let answer =
-            self.send_buffered(request, question.body(), client).await.map_err(UpstreamError::log)?;
-        Ok(answer.map(|body| question.rewrite_signer(body)))
     }
 
     async fn send_buffered(
@@ -238,6 +233,31 @@ impl Upstream {
     }
 }
 
+impl HandshakeForwarder for Upstream {
+    type Request = RequestHead;
+
+    #[instrument(level = "debug", skip_all, fields(node = self.node.authority().map(tracing::field::display)))]
+    async fn forward_admitted(
+        &self,
+        admitted: &Admitted,
+        request: RequestHead,
+    ) -> Result<Response<Bytes>, ForwardError> {
+        let answer = self.send_buffered(request.parts, admitted.body(), request.client).await;
+        Ok(answer.map_err(UpstreamError::log)?)
+    }
+
+    #[instrument(level = "debug", skip_all, fields(node = self.node.authority().map(tracing::field::display)))]
+    async fn forward_missing_session(
+        &self,
+        missing: &NoSession,
+        request: RequestHead,
+    ) -> Result<Response<Bytes>, ForwardError> {
+        let question = missing.question();
+        let answer = self.send_buffered(request.parts, question.body(), request.client).await;
+        Ok(answer.map_err(UpstreamError::log)?.map(|body| question.rewrite_signer(body)))
+    }
+}
+
 /// Removes hop-by-hop headers, including those named by `Connection`.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
@@ -249,5 +269,32 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .collect();
     for name in HOP_BY_HOP_HEADERS.iter().chain(&named) {
         headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// The firewall rules of the tunnel drivers let only this address through to the node.
+    #[tokio::test]
+    async fn connects_from_the_given_local_address() {
+        let from = Ipv4Addr::new(127, 83, 71, 84);
+        let node = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", node.local_addr().unwrap()).parse().unwrap();
+        let upstream = Upstream::new(uri, Some(from));
+        let answer = async {
+            let (mut stream, client) = node.accept().await.unwrap();
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+            client.ip()
+        };
+        let (answered, client) = tokio::join!(upstream.fetch_info(), answer);
+        assert_eq!(answered.unwrap().0, StatusCode::OK);
+        assert_eq!(client, IpAddr::V4(from));
     }
 }
