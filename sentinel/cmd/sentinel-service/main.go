@@ -1,4 +1,4 @@
-// Command sentinel-service runs one tunnel service of a node, without the node: for tests of whoever stands beside it.
+// Command sentinel-service runs one tunnel service of a node, without the node, for tests of programs beside it.
 package main
 
 import (

@@ -15,7 +15,7 @@ type bridge struct {
 }
 
 func newBridge(target string) (*bridge, error) {
-	// The certificate of net/http/httptest: nobody checks it, and nothing leaves loopback.
+	// The certificate of net/http/httptest: it is not verified, and all traffic stays on loopback.
 	donor := httptest.NewUnstartedServer(nil)
 	donor.StartTLS()
 	certificates := donor.TLS.Certificates

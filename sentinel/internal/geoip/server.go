@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Place is the answer given to everybody.
+// Place is the location in every answer.
 type Place struct {
 	City        string  `json:"city"`
 	Country     string  `json:"country"`

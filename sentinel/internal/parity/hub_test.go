@@ -207,7 +207,7 @@ func (h *hub) cancel(t *testing.T, key string, id uint64) {
 	h.send(t, key, "", "", session.NewMsgCancelSessionRequest(h.account(t, key), id))
 }
 
-// registerNode makes a node that nobody runs.
+// registerNode registers a node that does not run.
 func (h *hub) registerNode(t *testing.T, key string) base.NodeAddress {
 	t.Helper()
 

@@ -18,7 +18,7 @@ import (
 // lab is what all rows share.
 type lab struct {
 	hub    *hub
-	idle   base.NodeAddress // registered, run by nobody
+	idle   base.NodeAddress // registered, not running
 	client *namespace
 }
 

@@ -11,7 +11,7 @@ import (
 	base "github.com/sentinel-official/sentinelhub/v12/types"
 )
 
-// Keys of no value: everybody can compute them.
+// Keys of no value: they are derived from public input.
 func secpKey(name string) types.PrivKey {
 	return secp256k1.GenPrivKeyFromSecret([]byte("sovereign gate test vector: " + name))
 }

@@ -36,7 +36,7 @@ type Node struct {
 }
 
 // Router builds the handler. Client addresses are what gin makes of the forwarding headers, which it
-// trusts from everybody: so does the stock node.
+// trusts from every client, as the stock node does.
 func Router(ctx context.Context, n *Node) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 
