@@ -14,7 +14,6 @@ pub mod governance;
 mod keyed_rate_limiter;
 pub mod node;
 pub mod ops;
-mod poll_backoff;
 pub mod redact;
 pub mod refusal;
 mod run_to_completion;

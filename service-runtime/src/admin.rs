@@ -1,4 +1,4 @@
-//! What every private address shows: health, readiness, metrics.
+//! The private HTTP address of every program: health, readiness, metrics.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,24 +15,24 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// A program as its operator's monitoring sees it.
+/// State of a program that the private address shows.
 pub trait Observed: Send + Sync + 'static {
-    /// Something that the program needs and that is not there.
+    /// A requirement of the program that is not met.
     type NotReady: Serialize + Send;
 
-    /// What is not ready now.
+    /// Returns the requirements that are not met.
     fn not_ready(&self) -> impl Future<Output = Vec<Self::NotReady>> + Send;
 
-    /// What `/ready` shows beside that.
+    /// Returns further fields of `/ready`.
     fn details(&self) -> Map<String, Value> {
         Map::new()
     }
 
-    /// The metrics, counted up to now.
+    /// Returns the metrics.
     fn metrics(&self) -> &PrometheusHandle;
 }
 
-/// `/health`, `/ready` and `/metrics`.
+/// Creates the routes `/health`, `/ready` and `/metrics`.
 pub fn routes<P: Observed>(program: Arc<P>) -> Router {
     Router::new()
         .route("/health", get(|| async { Json(json!({ "alive": true })) }))
@@ -41,7 +41,7 @@ pub fn routes<P: Observed>(program: Arc<P>) -> Router {
         .with_state(program)
 }
 
-/// An address cannot be listened on.
+/// The private address cannot be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct BindError {

@@ -1,19 +1,20 @@
-//! An error as a person reads it.
+//! Text of an error with its causes.
 
 use std::error::Error;
 
-/// The error and its causes, outermost first. Where a message ends with its cause already, that is not said again.
+/// Returns the messages of the error and its causes, outermost first. A cause that the message before already ends with
+/// is not repeated.
 pub fn with_causes(error: &dyn Error) -> String {
-    let mut told = error.to_string();
+    let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let text = inner.to_string();
-        if !told.ends_with(&text) {
-            told = format!("{told}: {text}");
+        let cause_text = inner.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
         }
         cause = inner.source();
     }
-    told
+    text
 }
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cause_is_said_once() {
+    fn names_each_cause_once() {
         let in_use = || io::Error::other("the port is in use");
         for error in [Outer::Told(in_use()), Outer::Untold(in_use())] {
             assert_eq!(with_causes(&error), "cannot listen: the port is in use");

@@ -1,40 +1,40 @@
-//! What a `doctor` command tells: one line for each thing that it looked at.
+//! Report of a `doctor` command: one line per check.
 
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-/// How a check ended.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// As it should be.
+    /// In order.
     Good,
-    /// Works now; somebody should look at it.
+    /// Works now, but needs the operator's attention.
     Warning,
     /// Does not work, or is dangerous.
     Bad,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What.
+    /// Name of the checked item.
     pub name: String,
-    /// How it is.
+    /// Result.
     pub verdict: Verdict,
-    /// What was found, and what to do.
+    /// Finding, and what to do.
     pub found: String,
 }
 
 impl Check {
-    /// `name` is so.
+    /// Creates a check.
     pub fn new(verdict: Verdict, name: impl Into<String>, found: impl Into<String>) -> Self {
         Self { name: name.into(), verdict, found: found.into() }
     }
 }
 
-/// All of it for a person, or as JSON.
+/// Formats the checks as text or as JSON.
 pub fn report(checks: &[Check], json: bool) -> serde_json::Result<String> {
     if json {
         return serde_json::to_string_pretty(checks);
@@ -51,7 +51,7 @@ pub fn report(checks: &[Check], json: bool) -> serde_json::Result<String> {
     Ok(checks.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
-/// Success unless something is bad.
+/// Returns the exit code: success unless a check is bad.
 pub fn code(checks: &[Check]) -> ExitCode {
     let bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
     if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_for_each_in_columns() {
+    fn formats_one_line_per_check_in_columns() {
         let checks = [Check::new(Verdict::Good, "node", "here"), Check::new(Verdict::Bad, "hub one", "gone")];
         assert_eq!(report(&checks, false).unwrap(), "ok   node    here\nBAD  hub one gone");
         let json: serde_json::Value = serde_json::from_str(&report(&checks, true).unwrap()).unwrap();

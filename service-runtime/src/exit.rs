@@ -1,4 +1,4 @@
-//! What a command's exit code means. After sysexits.h.
+//! Exit codes of commands, after sysexits.h.
 
 use std::error::Error;
 use std::io;
@@ -6,20 +6,20 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-/// It did not work.
+/// Any other failure.
 pub const FAILED: u8 = 1;
-/// The command line is wrong.
+/// The command line is invalid.
 pub const USAGE: u8 = 64;
-/// A service that is needed does not answer.
+/// A required service does not answer.
 pub const UNAVAILABLE: u8 = 69;
-/// The system or another service does not permit it.
+/// The system or another service denied permission.
 pub const NOT_PERMITTED: u8 = 77;
-/// The configuration is wrong.
+/// The configuration is invalid.
 pub const CONFIGURATION: u8 = 78;
 
-/// Says what is wrong with the command line.
+/// Prints help or the error of the command line and returns the exit code.
 pub fn usage(error: &clap::Error) -> ExitCode {
-    // Nothing can be said where nothing can be printed.
+    // A failure to print cannot be reported.
     let _ = error.print();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
@@ -27,7 +27,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Is this cause the system's "permission denied"?
+/// Returns whether `cause` is the system's "permission denied".
 pub fn is_not_permitted(cause: &(dyn Error + 'static)) -> bool {
     cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }

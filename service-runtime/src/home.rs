@@ -1,4 +1,4 @@
-//! The program's home: a directory of its own, with files that nobody else reads.
+//! The program's home: a directory whose files only its owner can read.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 
 use crate::atomic_file::{self, PRIVATE_FILE_MODE};
 
-/// Why a file of the home was not written.
+/// Errors of creating the home or one of its files.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// It is there, and nobody said to replace it.
+    /// The file exists and `force` is not set.
     #[error("{0} is there already: edit it, or replace it with --force")]
     Present(PathBuf),
-    /// The system refused.
+    /// A file operation failed.
     #[error("cannot write {path}")]
     Unwritable {
         /// The directory or file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         source: std::io::Error,
     },
 }
 
-/// Makes the home where there is none.
+/// Creates the home if it is missing.
 pub fn make(home: &Path) -> Result<(), HomeError> {
     if home.is_dir() {
         return Ok(());
@@ -31,7 +31,7 @@ pub fn make(home: &Path) -> Result<(), HomeError> {
     made.map_err(|source| HomeError::Unwritable { path: home.to_owned(), source })
 }
 
-/// Writes `text` to the file `name`; over one that is there only with `force`. A full disk leaves the old one whole.
+/// Writes `text` to the file `name` atomically; replaces an existing one only with `force`.
 pub fn write(home: &Path, name: &str, text: &str, force: bool) -> Result<PathBuf, HomeError> {
     let path = home.join(name);
     if !force && path.exists() {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_only_by_force_and_is_the_owners_alone() {
+    fn replaces_file_only_by_force_with_private_mode() {
         let around = tempfile::tempdir().unwrap();
         let home = around.path().join("a/b");
         make(&home).unwrap();

@@ -1,15 +1,15 @@
-//! The recorder of a program's metrics.
+//! Metrics recorder of a program.
 
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// A histogram keeps each single value, 16 bytes, until they are counted into its buckets. Rendering does so too, but
-/// nobody may ever ask.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// Interval between upkeeps. A histogram keeps every value, 16 bytes, until an upkeep counts it into its buckets;
+/// rendering does so too, but may never happen.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Installs the recorder of this process, with these buckets for whatever is measured in seconds; the handle renders.
-/// Within a runtime, which then keeps it small.
+/// Installs the recorder of this process, with the buckets `seconds` for every histogram in seconds, and returns the
+/// handle that renders it. Must be called within a Tokio runtime, which runs the upkeep.
 pub fn install(seconds: &[f64]) -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), seconds)?
@@ -17,7 +17,7 @@ pub fn install(seconds: &[f64]) -> Result<PrometheusHandle, BuildError> {
     let kept = handle.clone();
     tokio::spawn(async move {
         loop {
-            tokio::time::sleep(COUNT_EVERY).await;
+            tokio::time::sleep(UPKEEP_INTERVAL).await;
             kept.run_upkeep();
         }
     });

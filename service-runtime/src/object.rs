@@ -1,4 +1,4 @@
-//! JSON that must be an object: to serde a list of the values is one, too.
+//! JSON that must be an object: serde also accepts a list of the field values for a struct.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestExt};
 use serde::de::DeserializeOwned;
 
-/// Whether this can only be an object.
+/// Returns whether `json` can only be an object.
 pub fn is_object(json: &[u8]) -> bool {
     json.trim_ascii_start().first() == Some(&b'{')
 }
@@ -50,15 +50,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_but_an_object_is_one() {
+    async fn accepts_only_json_objects() {
         const KIND: &str = "application/json";
         assert_eq!(read(KIND, " {\"reason\":\"x\"}").await.unwrap(), "x");
-        // What serde would take for one.
+        // serde accepts a list.
         assert_eq!(serde_json::from_str::<Why>("[\"x\"]").unwrap().reason, "x");
         for bad in ["[\"x\"]", "\n[\"x\"]", "\"x\"", "", "null"] {
             assert_eq!(read(KIND, bad).await, Err(StatusCode::BAD_REQUEST), "{bad}");
         }
-        // As before: it must be said to be JSON, and the object must be the right one.
+        // The content type must be JSON, and the fields must match.
         assert_eq!(read("text/plain", "{\"reason\":\"x\"}").await, Err(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         for bad in ["{}", "{\"reason\":1}", "{\"reason\":\"x\",\"reason\":\"x\"}"] {
             assert_eq!(read(KIND, bad).await, Err(StatusCode::UNPROCESSABLE_ENTITY), "{bad}");

@@ -1,35 +1,35 @@
-//! The schema of a program's database: which version a file has, and the way to the newest one.
+//! Schema of a program's database: version of a file and migration to the newest one.
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Where former programs counted the steps that were taken.
+/// Table in which former versions of the programs counted migrations.
 const FORMER_COUNT: &str = "_sqlx_migrations";
 
-/// A program's schema.
+/// Schema of a program.
 #[derive(Debug, Clone, Copy)]
 pub struct Schema {
-    /// Marks the program's files among all databases of that format.
+    /// SQLite's `application_id` of the program's files.
     pub application_id: u32,
-    /// The steps from an empty file to the newest version. The number of those taken is a file's version.
+    /// Migrations from an empty file to the newest version. The version of a file is the number of applied migrations.
     pub steps: &'static [&'static str],
 }
 
 impl Schema {
-    /// The newest version that this program knows.
+    /// Returns the newest version that this program knows.
     pub fn newest(&self) -> u32 {
         u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
     }
 
-    /// Takes the steps that a file lacks, all or none. Returns the version that it had: a file of a newer program's is
-    /// left as it is.
+    /// Applies the missing migrations, all or none. Returns the former version of the file; a file of a newer program
+    /// is left unchanged.
     pub fn bring_up(&self, connection: &mut Connection) -> rusqlite::Result<u32> {
         let (found, counted) = version(connection)?;
-        // Nothing to write: then nothing to wait for either, if another program has the file.
+        // Without a migration there is no need to wait for another process that holds the file.
         if found > self.newest() || (found == self.newest() && !counted) {
             return Ok(found);
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Whoever was quicker has taken them.
+        // Another process may have applied them.
         let (found, _) = version(&transaction)?;
         let Some(missing) = self.steps.get(found as usize..) else { return Ok(found) };
         for step in missing {
@@ -43,8 +43,8 @@ impl Schema {
     }
 }
 
-/// How many steps were taken, and whether the table of former programs is there, behind which the mark lagged. It is
-/// there without a row where one of them was tried after this program.
+/// Returns the number of applied migrations, and whether the table of former programs exists, which `user_version` may
+/// lag behind. The table is empty if a former program was tried after this one.
 fn version(connection: &Connection) -> rusqlite::Result<(u32, bool)> {
     let mark = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if !connection.table_exists(None, FORMER_COUNT)? {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_comes_to_the_newest_version_and_no_further() {
+    fn migrates_to_newest_version_and_keeps_newer_files() {
         let mut file = Connection::open_in_memory().unwrap();
         assert_eq!(ONE.bring_up(&mut file).unwrap(), 0);
         assert_eq!((marks(&file), file.table_exists(None, "b").unwrap()), ([7, 1], false));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_fails_leaves_the_file_as_it_was() {
+    fn failed_migration_leaves_file_unchanged() {
         let broken = Schema { application_id: 7, steps: &["CREATE TABLE a (x)", "no statement"] };
         let mut file = Connection::open_in_memory().unwrap();
         assert!(broken.bring_up(&mut file).is_err());
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_former_programs_counted_counts() {
+    fn continues_after_migrations_of_former_programs() {
         let mut file = Connection::open_in_memory().unwrap();
         let former = "CREATE TABLE a (x); CREATE TABLE _sqlx_migrations (version BIGINT); \
                       INSERT INTO _sqlx_migrations VALUES (1)";
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_needs_nothing_waits_for_nobody() {
+    fn current_file_needs_no_lock() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file.db");
         let mut file = Connection::open(&path).unwrap();

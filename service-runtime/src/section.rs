@@ -1,6 +1,6 @@
-//! Sections of a configuration, each key with its default beside it.
+//! Sections of a configuration, each key with its default.
 
-/// A section of `config.toml`: its keys, their types and defaults. Whoever calls it has serde's derives in scope.
+/// A section of `config.toml`: its keys, their types and defaults. The caller needs serde's derives in scope.
 #[macro_export]
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr,)* }) => {

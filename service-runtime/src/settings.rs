@@ -1,16 +1,16 @@
-//! A configuration: `config.toml` in the program's home, overridden by `PREFIX__SECTION__KEY`.
+//! Configuration: `config.toml` in the program's home, overridden by `PREFIX__SECTION__KEY`.
 //!
-//! Reading and validating touch no network.
+//! Reading and validating use no network.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-/// The file in the home.
+/// Name of the file in the home.
 pub const FILE: &str = "config.toml";
 
-/// What can be read from a home. The type itself refuses unknown keys: a misspelt key must not silently become a
+/// Settings that can be read from a home. The type must reject unknown keys: a misspelt key must not silently become a
 /// default.
 pub trait Settings: DeserializeOwned {
     /// The program's command.
@@ -20,7 +20,7 @@ pub trait Settings: DeserializeOwned {
     /// Keys that hold a list; their environment override is separated by commas.
     const LIST_KEYS: &'static [&'static str];
 
-    /// Every problem between keys, without any I/O.
+    /// Returns every invalid value or combination of keys; performs no I/O.
     fn problems(&self) -> Vec<Invalid>;
 
     /// Reads `home/config.toml` and the process's environment.
@@ -61,7 +61,7 @@ pub trait Settings: DeserializeOwned {
     }
 }
 
-/// Why there is no usable configuration. Each says its whole reason, once.
+/// Errors of reading the configuration. Each message contains its whole cause once.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file is missing or cannot be read.
@@ -69,9 +69,9 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         reason: std::io::Error,
-        /// Whose file it is.
+        /// The program's command.
         program: &'static str,
     },
     /// The file or an override does not parse.
@@ -79,7 +79,7 @@ pub enum ConfigError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with the key or the place. Never a value: it may hold a credential.
+        /// The problem, with key or position. Never a value: it may contain a credential.
         reason: String,
     },
     /// The values contradict each other or a bound.
@@ -98,7 +98,7 @@ impl ConfigError {
     }
 }
 
-/// Where the text is no TOML. The library would show the line.
+/// Returns the position of a TOML error. The library's message would show the line.
 fn unparsed(text: &str, reason: &toml::de::Error) -> String {
     let before = reason.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let (line, column) = (
@@ -108,7 +108,7 @@ fn unparsed(text: &str, reason: &toml::de::Error) -> String {
     format!("line {line}, column {column}: {}", reason.message())
 }
 
-/// Which key does not fit, and what would. The library would show the value.
+/// Returns the key of the wrong type and the expected type. The library's message would show the value.
 fn unfit(reason: &config::ConfigError) -> String {
     match reason {
         config::ConfigError::At { error, key, .. } => match key {
@@ -123,7 +123,7 @@ fn unfit(reason: &config::ConfigError) -> String {
     }
 }
 
-/// What serde says of a value that is none.
+/// Removes the value from serde's message.
 fn without_value(told: &str) -> String {
     let what = ["invalid type", "invalid value"].into_iter().find(|what| told.starts_with(what));
     match (what, told.rsplit_once(", expected ")) {
@@ -132,29 +132,29 @@ fn without_value(told: &str) -> String {
     }
 }
 
-/// One problem: where, and what to do.
+/// One invalid key and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem}")]
 pub struct Invalid {
     /// The key.
     pub key: &'static str,
-    /// What is wrong and what would be right.
+    /// The problem, and what would be valid.
     pub problem: String,
 }
 
-/// Problems while they are collected.
+/// Collects problems.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<Invalid>);
 
 impl Problems {
-    /// Notes the problem unless all is `good`.
+    /// Adds the problem unless `good`.
     pub fn unless(&mut self, good: bool, key: &'static str, problem: impl Into<String>) {
         if !good {
             self.0.push(Invalid { key, problem: problem.into() });
         }
     }
 
-    /// All of them.
+    /// Returns all problems.
     pub fn found(self) -> Vec<Invalid> {
         self.0
     }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_are_told_together_and_each_reason_once() {
+    fn reports_all_problems_and_each_cause_once() {
         let told = load("rooms = []\nwatts = 100", &[]).unwrap_err().to_string();
         assert!(told.ends_with("watts: must be below 100; rooms: at least one is needed"), "{told}");
         let error = load("rooms = []\nwats = 5", &[]).unwrap_err();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_told() {
+    fn errors_contain_no_values() {
         for (text, told) in [
             ("rooms = \"https://SECRET\"\nwatts = 5", "rooms"),
             ("rooms = []\nwatts = \"SECRET\"", "watts"),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_says_how_to_get_one() {
+    fn missing_file_error_names_init_command() {
         let home = tempfile::tempdir().unwrap();
         let told = Lamp::load(home.path()).unwrap_err().to_string();
         assert!(told.contains("config.toml") && told.contains("`lamp init` writes one"), "{told}");

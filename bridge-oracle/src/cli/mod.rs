@@ -15,9 +15,9 @@ mod start;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use service_runtime::causes::with_causes;
+use service_runtime::command;
 
 /// Makes the provider's plans on the Sentinel Hub follow the standing of nodes on Ethereum.
 #[derive(Debug, Parser)]
@@ -63,10 +63,7 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let home = match arguments.home {
-        Some(home) => home,
-        None => std::env::home_dir().context("no home directory: give --home")?.join(".bridge-oracle"),
-    };
+    let home = command::resolve_home(arguments.home, ".bridge-oracle")?;
     match arguments.command {
         Command::Init(init) => init.run(&home)?,
         Command::Start(start) => start.run(&home)?,
@@ -76,18 +73,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Grants(arguments) => block_on(grants::run(&home, arguments))??,
         Command::Doctor { json } => return block_on(doctor::run(&home, json))?,
         Command::Config(command) => return command.run(&home),
-        Command::Version { json } => version(json),
+        Command::Version { json } => {
+            println!("{}", command::version_text("bridge-oracle", env!("CARGO_PKG_VERSION"), json));
+        }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn version(json: bool) {
-    let version = env!("CARGO_PKG_VERSION");
-    if json {
-        println!("{}", serde_json::json!({ "name": "bridge-oracle", "version": version }));
-    } else {
-        println!("bridge-oracle {version}");
-    }
 }
 
 /// Runs `work` on a new Tokio runtime.

@@ -11,9 +11,9 @@ mod operator;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use service_runtime::causes::with_causes;
+use service_runtime::command;
 use service_runtime::exit;
 use service_runtime::settings::{ConfigError, Settings as _};
 use sovereign_gate::app::{self, StartError};
@@ -66,10 +66,7 @@ enum Command {
 
 /// Runs the command.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let home = match arguments.home {
-        Some(home) => home,
-        None => std::env::home_dir().context("no home directory: give --home")?.join(".sovereign-gate"),
-    };
+    let home = command::resolve_home(arguments.home, ".sovereign-gate")?;
     match arguments.command {
         Command::Init(init) => init.run(&home)?,
         Command::Check(check) => return check.run(&home),
@@ -84,18 +81,11 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reload => return GateClient::of(&home)?.reload(),
         Command::Audit(audit) => return GateClient::of(&home)?.audit(&audit),
         Command::Holder(command) => return GateClient::of(&home)?.holder(&command),
-        Command::Version { json } => version(json),
+        Command::Version { json } => {
+            println!("{}", command::version_text("sovereign-gate", env!("CARGO_PKG_VERSION"), json));
+        }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn version(json: bool) {
-    let version = env!("CARGO_PKG_VERSION");
-    if json {
-        println!("{}", serde_json::json!({ "name": "sovereign-gate", "version": version }));
-    } else {
-        println!("sovereign-gate {version}");
-    }
 }
 
 /// Prints the error and returns its exit code.

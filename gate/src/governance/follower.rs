@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::FixedBytes;
-use sovereign_contracts::reader::{At, Reader};
+use service_runtime::polling::{self, PollBackoff};
+use sovereign_contracts::reader::{BlockTag, Reader};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Governance, GovernanceContracts, GovernanceError, GovernanceState, GovernedPolicy};
-use crate::poll_backoff::{self, PollBackoff};
 
 /// Polls the contracts.
 pub struct GovernanceFollower {
@@ -61,12 +61,12 @@ impl GovernanceFollower {
                 Err(error) => self.record_failure(&error),
             }
             // As soon as the node is known, its blacklist entry is read.
-            poll_backoff::sleep_unless_changed(wait, || node() == asked).await;
+            polling::sleep_unless_changed(wait, || node() == asked).await;
         }
     }
 
     async fn read(&self, node: Option<FixedBytes<20>>) -> Result<GovernedPolicy, GovernanceError> {
-        let snapshot = self.reader.read(&self.contracts.calls(node), At::Latest).await?;
+        let snapshot = self.reader.read(&self.contracts.calls(node), BlockTag::Latest).await?;
         self.contracts.read(&snapshot.results)
     }
 

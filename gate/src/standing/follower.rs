@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use service_runtime::polling::{self, CHANGE_CHECK_INTERVAL, PollBackoff};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     LatestFinding, Standing, StandingError, StandingFinding, StandingQuery, StandingSource, StandingState,
 };
-use crate::poll_backoff::{self, CHANGE_CHECK_INTERVAL, PollBackoff};
 use crate::refusal::Refusal;
 
 /// Polls standing.
@@ -58,7 +58,7 @@ impl StandingFollower {
                     wait
                 }
             };
-            poll_backoff::sleep_unless_changed(wait, || question() == query).await;
+            polling::sleep_unless_changed(wait, || question() == query).await;
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 use sentinel_proto::address::AccountAddress;
+use service_runtime::home_lock::HomeLockError;
 
 /// SQLite codes for a row that exists already.
 const UNIQUE: [i32; 2] = [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE];
@@ -134,4 +135,14 @@ pub enum OpenError {
         /// The cause.
         source: StoreError,
     },
+}
+
+impl From<HomeLockError> for OpenError {
+    fn from(error: HomeLockError) -> Self {
+        match error {
+            HomeLockError::InUse { home } => Self::InUse { home },
+            HomeLockError::Exposed { home } => Self::Exposed { home },
+            HomeLockError::Io { path, source } => Self::Io { path, source },
+        }
+    }
 }

@@ -1,52 +1,31 @@
 //! The home directory: one instance at a time, readable by its owner only.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use service_runtime::atomic_file::{self, PRIVATE_FILE_MODE};
+use service_runtime::home_lock::HomeLock;
 
 use super::error::OpenError;
 
 /// Marks our files among all databases of that format (`SGat`).
 pub(super) const APPLICATION_ID: u32 = 0x5347_6174;
 const HEADER_BYTES: usize = 100;
-const PRIVATE_DIR: u32 = 0o700;
 
 /// A home directory that this process alone uses.
 #[derive(Debug)]
 pub(super) struct Home {
     dir: PathBuf,
-    /// Held until the store goes; the kernel releases it even if the process is killed.
-    _lock: File,
+    _lock: HomeLock,
 }
 
 impl Home {
     /// Creates the directory if it is not there, and takes its lock.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| OpenError::Io { path, source }
-        };
-        DirBuilder::new().recursive(true).mode(PRIVATE_DIR).create(dir).map_err(io(dir))?;
-        let mode = std::fs::metadata(dir).map_err(io(dir))?.mode();
-        if mode & 0o022 != 0 {
-            return Err(OpenError::Exposed { home: dir.to_owned() });
-        }
-        let path = dir.join("gate.lock");
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(PRIVATE_FILE_MODE)
-            .open(&path)
-            .map_err(io(&path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { home: dir.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
-        }
+        let lock = HomeLock::acquire(dir, "gate.lock")?;
+        Ok(Self { dir: dir.to_owned(), _lock: lock })
     }
 
     /// Where the database lives.

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use service_backoff::ExponentialBackoff;
 use tokio::time::Instant;
 
 const OPEN_INITIAL: Duration = Duration::from_millis(250);
 const OPEN_MAX: Duration = Duration::from_secs(5);
 
-/// Rests 250 ms after a failure, then twice as long after each further one, up to 5 s. When the rest is over
+/// Rests 250 ms after a failure, then twice as long after each further one, up to 5 s, less jitter. When the rest is over
 /// one question goes through as a trial; the others wait for how it ends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CircuitBreaker {
+    backoff: ExponentialBackoff,
     /// Counts the faults; questions that were under way together tell of one fault, not of many.
     fault: u64,
     failures: u32,
@@ -24,7 +26,17 @@ pub(super) struct Ticket {
     fault: u64,
 }
 
+impl Default for CircuitBreaker {
+    fn default() -> Self {
+        Self::new(ExponentialBackoff::new(OPEN_INITIAL, OPEN_MAX))
+    }
+}
+
 impl CircuitBreaker {
+    fn new(backoff: ExponentialBackoff) -> Self {
+        Self { backoff, fault: 0, failures: 0, rests_until: None, last: String::new() }
+    }
+
     /// Whether a question may go now. A trial that never reports back is forgotten after `trial`.
     pub(super) fn admit(&mut self, now: Instant, trial: Duration) -> Option<Ticket> {
         if self.is_resting(now) {
@@ -56,7 +68,7 @@ impl CircuitBreaker {
         if ticket.fault != self.fault {
             return;
         }
-        let rest = OPEN_INITIAL.saturating_mul(1 << self.failures.min(8)).min(OPEN_MAX);
+        let rest = self.backoff.delay(self.failures);
         self.fault += 1;
         self.failures = self.failures.saturating_add(1);
         self.rests_until = Some(now + rest);
@@ -70,9 +82,13 @@ mod tests {
 
     const TRIAL: Duration = Duration::from_secs(1);
 
+    fn without_jitter() -> CircuitBreaker {
+        CircuitBreaker::new(CircuitBreaker::default().backoff.without_jitter())
+    }
+
     #[test]
     fn rests_grow_and_one_trial_goes() {
-        let mut breaker = CircuitBreaker::default();
+        let mut breaker = without_jitter();
         let mut now = Instant::now();
         for rest in [250, 500, 1000, 2000, 4000, 5000, 5000] {
             let ticket = breaker.admit(now, TRIAL).unwrap();
@@ -90,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_lost_trial_is_forgotten_and_one_fault_counts_once() {
-        let mut breaker = CircuitBreaker::default();
+        let mut breaker = without_jitter();
         let now = Instant::now();
         let tickets: Vec<_> = (0..50).map(|_| breaker.admit(now, TRIAL).unwrap()).collect();
         for ticket in &tickets {

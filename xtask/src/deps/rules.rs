@@ -3,7 +3,8 @@
 use super::modules::Reference;
 
 /// Crates that know no policy. They depend on no other crate of the workspace but each other.
-pub(crate) const FOUNDATION: [&str; 3] = ["sentinel-proto", "sovereign-contracts", "service-runtime"];
+pub(crate) const FOUNDATION: [&str; 5] =
+    ["sentinel-proto", "sovereign-contracts", "service-runtime", "service-backoff", "sovereign-tunnel"];
 
 /// What a rule restricts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use service_runtime::home_lock::HomeLockError;
+
 /// Why the journal cannot be opened, read or written. A write that failed has no effect.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -55,4 +57,14 @@ pub enum JournalError {
         /// Cause.
         what: &'static str,
     },
+}
+
+impl From<HomeLockError> for JournalError {
+    fn from(error: HomeLockError) -> Self {
+        match error {
+            HomeLockError::InUse { home } => Self::InUse { home },
+            HomeLockError::Exposed { home } => Self::Exposed { home },
+            HomeLockError::Io { path, source } => Self::Io { path, source },
+        }
+    }
 }

@@ -4,8 +4,6 @@
 mod error;
 mod schema;
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, params};
 use sentinel_proto::hub::ExecutedTx;
 use sentinel_proto::tx::{SignedTransaction, TxHash};
+use service_runtime::home_lock::HomeLock;
 
 pub use error::JournalError;
 
@@ -21,8 +20,6 @@ use crate::reconcile::Action;
 /// Name of the database in the home directory.
 pub const JOURNAL_FILE: &str = "journal.db";
 const LOCK_FILE: &str = "journal.lock";
-const PRIVATE_FILE: u32 = 0o600;
-const PRIVATE_DIR: u32 = 0o700;
 /// Retention of settled transactions: a quarter of a year.
 const SETTLED_RETENTION_SECS: i64 = 92 * 24 * 3600;
 
@@ -32,7 +29,7 @@ pub struct Journal {
     path: PathBuf,
     connection: Mutex<Connection>,
     /// The kernel releases the lock even if the process is killed.
-    _lock: File,
+    _lock: HomeLock,
 }
 
 /// A transaction before it is sent.
@@ -86,7 +83,7 @@ impl TransactionEnd {
 impl Journal {
     /// Opens the journal of a home directory; creates both if they are missing.
     pub fn open(home: &Path) -> Result<Self, JournalError> {
-        let lock = lock_home(home)?;
+        let lock = HomeLock::acquire(home, LOCK_FILE)?;
         let path = home.join(JOURNAL_FILE);
         let connection = Mutex::new(schema::open(&path)?);
         let journal = Self { path, connection, _lock: lock };
@@ -193,32 +190,6 @@ impl Journal {
 
     fn corrupt(&self, what: &'static str) -> JournalError {
         JournalError::Corrupt { path: self.path.clone(), what }
-    }
-}
-
-/// Creates the home if it is missing, and locks it.
-fn lock_home(home: &Path) -> Result<File, JournalError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| JournalError::Io { path, source }
-    };
-    DirBuilder::new().recursive(true).mode(PRIVATE_DIR).create(home).map_err(io(home))?;
-    let mode = std::fs::metadata(home).map_err(io(home))?.mode();
-    if mode & 0o022 != 0 {
-        return Err(JournalError::Exposed { home: home.to_owned() });
-    }
-    let path = home.join(LOCK_FILE);
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(PRIVATE_FILE)
-        .open(&path)
-        .map_err(io(&path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { home: home.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(JournalError::Io { path, source }),
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags};
+use service_runtime::atomic_file::PRIVATE_FILE_MODE;
 use service_runtime::schema::Schema;
 
-use super::{JournalError, PRIVATE_FILE};
+use super::JournalError;
 
 /// The application id is `BOra`.
 const SCHEMA: Schema =
@@ -19,7 +20,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens the database for writing; creates or migrates it where needed.
 pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
-    let created = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path);
+    let created = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE_MODE).open(path);
     if let Err(source) = created
         && source.kind() != ErrorKind::AlreadyExists
     {

@@ -1,4 +1,7 @@
+use std::os::unix::fs::MetadataExt as _;
+
 use sentinel_proto::hub::TxRejection;
+use service_runtime::atomic_file::PRIVATE_FILE_MODE;
 
 use super::*;
 
@@ -90,7 +93,7 @@ fn writes_are_durable_and_files_private() {
     assert_eq!(settings.unwrap(), ("wal".to_owned(), 2, 5000));
     for file in [JOURNAL_FILE, "journal.db-wal", "journal.db-shm", LOCK_FILE] {
         let mode = std::fs::metadata(home.path().join(file)).unwrap().mode();
-        assert_eq!(mode & 0o777, PRIVATE_FILE, "{file}");
+        assert_eq!(mode & 0o777, PRIVATE_FILE_MODE, "{file}");
     }
 }
 

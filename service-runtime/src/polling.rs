@@ -2,38 +2,41 @@
 
 use std::time::Duration;
 
+use service_backoff::ExponentialBackoff;
+
 /// Delay after the first failure; doubled after each further one, up to the interval.
 const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(500);
-const MAX_DOUBLINGS: u32 = 16;
 /// How often [`sleep_unless_changed`] checks for a change.
-pub(crate) const CHANGE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+pub const CHANGE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Delays of a polling loop: the interval after a success, an exponential backoff below it after failures.
 #[derive(Debug)]
-pub(crate) struct PollBackoff {
+pub struct PollBackoff {
     interval: Duration,
+    backoff: ExponentialBackoff,
     failures: u32,
 }
 
 impl PollBackoff {
-    pub(crate) fn new(interval: Duration) -> Self {
-        Self { interval, failures: 0 }
+    /// Creates the delays of a loop that polls every `interval`.
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, backoff: ExponentialBackoff::new(INITIAL_RETRY_DELAY, interval), failures: 0 }
     }
 
     /// Returns the delay until the next poll and counts consecutive failures.
-    pub(crate) fn next_delay(&mut self, succeeded: bool) -> Duration {
+    pub fn next_delay(&mut self, succeeded: bool) -> Duration {
         if succeeded {
             self.failures = 0;
             return self.interval;
         }
-        let backoff = INITIAL_RETRY_DELAY.saturating_mul(1 << self.failures.min(MAX_DOUBLINGS));
+        let delay = self.backoff.delay(self.failures);
         self.failures = self.failures.saturating_add(1);
-        backoff.min(self.interval)
+        delay
     }
 }
 
 /// Sleeps for `delay`, or until `is_same` returns false: then there is something else to poll.
-pub(crate) async fn sleep_unless_changed(delay: Duration, is_same: impl Fn() -> bool) {
+pub async fn sleep_unless_changed(delay: Duration, is_same: impl Fn() -> bool) {
     let change = async {
         while is_same() {
             tokio::time::sleep(CHANGE_CHECK_INTERVAL).await;
@@ -55,13 +58,17 @@ mod tests {
     #[test]
     fn doubles_delay_after_each_failure_up_to_the_interval() {
         let seconds = Duration::from_secs;
-        let mut backoff = PollBackoff::new(seconds(5));
+        let without_jitter = |interval| PollBackoff {
+            backoff: ExponentialBackoff::new(INITIAL_RETRY_DELAY, interval).without_jitter(),
+            ..PollBackoff::new(interval)
+        };
+        let mut backoff = without_jitter(seconds(5));
         assert_eq!(backoff.next_delay(true), seconds(5));
         let delays: Vec<_> = (0..6).map(|_| backoff.next_delay(false)).collect();
         assert_eq!(delays, [INITIAL_RETRY_DELAY, seconds(1), seconds(2), seconds(4), seconds(5), seconds(5)]);
         assert_eq!((backoff.next_delay(true), backoff.next_delay(false)), (seconds(5), INITIAL_RETRY_DELAY));
-        let mut long = PollBackoff { interval: Duration::MAX, failures: u32::MAX };
-        assert_eq!(long.next_delay(false), INITIAL_RETRY_DELAY * (1 << MAX_DOUBLINGS));
+        let mut long = PollBackoff { failures: u32::MAX, ..without_jitter(Duration::MAX) };
+        assert_eq!(long.next_delay(false), INITIAL_RETRY_DELAY * (1 << 16));
     }
 
     #[tokio::test]
