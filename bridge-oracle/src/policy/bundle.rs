@@ -4,7 +4,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::sol_types::{SolCall, SolValue};
 use serde_json::{Value, json};
-use sovereign_contracts::reader::{At, Call, ReadError, Reader};
+use sovereign_contracts::reader::{BlockTag, Call, ReadError, Reader};
 use sovereign_contracts::system::{ParameterRegistry, TieredTimelock};
 
 use super::Governed;
@@ -88,7 +88,7 @@ fn approve(hash: B256) -> Bytes {
 }
 
 async fn answer<C: SolCall>(reader: &Reader, call: Call) -> Result<C::Return, ReadError> {
-    let snapshot = reader.read(&[call], At::Latest).await?;
+    let snapshot = reader.read(&[call], BlockTag::Latest).await?;
     let result = snapshot.results.first();
     result.ok_or_else(|| ReadError::Unavailable("no answer".to_owned()))?.decode::<C>()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, FixedBytes, U256};
 use sentinel_proto::address::NodeAddress;
-use sovereign_contracts::reader::{At, Block, Call, CallResult, Reader, Snapshot};
+use sovereign_contracts::reader::{BlockTag, Block, Call, CallResult, Reader, Snapshot};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
 use super::{NodeStanding, Parameters, SettledBlock, StandingError, Standings};
@@ -89,20 +89,20 @@ impl RegistryReader {
         Ok(nodes)
     }
 
-    async fn settled_position(&self) -> Result<At, StandingError> {
+    async fn settled_position(&self) -> Result<BlockTag, StandingError> {
         Ok(match self.finality {
-            Finality::Finalized => At::Finalized,
-            Finality::Safe => At::Safe,
+            Finality::Finalized => BlockTag::Finalized,
+            Finality::Safe => BlockTag::Safe,
             Finality::Depth(depth) => {
-                let newest = self.reader.read(&[], At::Latest).await?.block.number;
-                At::Block(newest.saturating_sub(depth))
+                let newest = self.reader.read(&[], BlockTag::Latest).await?.block.number;
+                BlockTag::Number(newest.saturating_sub(depth))
             }
         })
     }
 
     /// Reads again at the same block: number, time and parent must match the first read.
     async fn read_at(&self, block: Block, calls: &[Call]) -> Result<Snapshot, StandingError> {
-        let snapshot = self.reader.read(calls, At::Block(block.number)).await?;
+        let snapshot = self.reader.read(calls, BlockTag::Number(block.number)).await?;
         if snapshot.block == block {
             Ok(snapshot)
         } else {

@@ -19,7 +19,7 @@ sol! {
 
     /// ERC-721, of which only the number of tokens that a wallet holds is asked.
     #[derive(Debug, PartialEq, Eq)]
-    interface IGallery {
+    interface IERC721 {
         function balanceOf(address account) external view returns (uint256);
         event Transfer(address indexed from, address indexed to, uint256 indexed tokenId);
     }

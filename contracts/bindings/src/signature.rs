@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_code_is_there() {
+    fn artifact_contains_creation_code() {
         assert!(CODE.len() > 500);
     }
 }

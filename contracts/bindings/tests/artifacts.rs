@@ -8,7 +8,7 @@ use alloy::sol_types::{SolEvent, SolInterface};
 use serde_json::Value;
 use sovereign_contracts::delegate_registry::IDelegateRegistry;
 use sovereign_contracts::dev::Artifact;
-use sovereign_contracts::memes::{IGallery, IMemes};
+use sovereign_contracts::memes::{IERC721, IMemes};
 use sovereign_contracts::multicall::IMulticall3;
 use sovereign_contracts::nft_delegation::INFTDelegation;
 
@@ -48,7 +48,7 @@ fn functions_are_those_of_the_contracts() {
     assert_functions::<INFTDelegation::INFTDelegationCalls>(Artifact::NftDelegation);
     assert_functions::<IDelegateRegistry::IDelegateRegistryCalls>(Artifact::DelegateRegistry);
     assert_functions::<IMemes::IMemesCalls>(Artifact::TestMemes);
-    assert_functions::<IGallery::IGalleryCalls>(Artifact::TestGallery);
+    assert_functions::<IERC721::IGalleryCalls>(Artifact::TestGallery);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn events_are_those_of_the_contracts() {
     let memes = hashes(Artifact::TestMemes, "event");
     assert!(memes.contains(&IMemes::TransferSingle::SIGNATURE_HASH));
     assert!(memes.contains(&IMemes::TransferBatch::SIGNATURE_HASH));
-    assert!(hashes(Artifact::TestGallery, "event").contains(&IGallery::Transfer::SIGNATURE_HASH));
+    assert!(hashes(Artifact::TestGallery, "event").contains(&IERC721::Transfer::SIGNATURE_HASH));
 }
 
 /// Selectors say nothing about what comes back.

@@ -11,7 +11,7 @@ use alloy::sol_types::{SolCall, SolValue};
 use serde_json::json;
 use sovereign_contracts::dev::{Anvil, Artifact, DevChain};
 use sovereign_contracts::memes::IMemes::{balanceOfBatchCall, balanceOfCall};
-use sovereign_contracts::reader::{At, Call, NoopObserver, ReadError, Reader, ReaderConfig, Request};
+use sovereign_contracts::reader::{BlockTag, Call, NoopObserver, ReadError, Reader, ReaderConfig, ReadRequest};
 use sovereign_contracts::signature::{MAX_SIGNATURE_BYTES, SignatureVerdict, check_signature};
 use sovereign_contracts::{delegate_registry, multicall, nft_delegation};
 
@@ -49,15 +49,15 @@ async fn many_balances_come_from_one_block() {
     let batch = balanceOfBatchCall { accounts: vec![OWNER; 400], ids };
     let single = balanceOfCall { account: STRANGER, id: U256::from(1) };
     let calls = [Call::new(memes, &batch), Call::new(memes, &single)];
-    let snapshot = reader.read(&calls, At::Latest).await.unwrap();
+    let snapshot = reader.read(&calls, BlockTag::Latest).await.unwrap();
     let balances = snapshot.results[0].decode::<balanceOfBatchCall>().unwrap();
     assert_eq!(balances[..5], [0, 1, 1, 1, 0].map(U256::from));
     assert_eq!(balances.len(), 400);
     assert_eq!(snapshot.results[1].decode::<balanceOfCall>().unwrap(), U256::ZERO);
     assert_eq!(snapshot.block.timestamp, chain.now().await.unwrap());
-    let before = reader.read(&calls, At::Block(snapshot.block.number - 1)).await.unwrap();
+    let before = reader.read(&calls, BlockTag::Number(snapshot.block.number - 1)).await.unwrap();
     assert_eq!(before.results[0].decode::<balanceOfBatchCall>().unwrap()[3], U256::ZERO, "not minted yet");
-    assert_ne!(before.block.parent, snapshot.block.parent);
+    assert_ne!(before.block.parent_hash, snapshot.block.parent_hash);
 }
 
 /// A target without code "succeeds" with nothing, which must not be taken for a zero.
@@ -65,7 +65,7 @@ async fn many_balances_come_from_one_block() {
 async fn a_contract_that_is_not_there_is_an_error() {
     let (_anvil, _chain, reader) = start().await;
     let call = balanceOfCall { account: OWNER, id: U256::ZERO };
-    let snapshot = reader.read(&[Call::new(Address::repeat_byte(9), &call)], At::Latest).await.unwrap();
+    let snapshot = reader.read(&[Call::new(Address::repeat_byte(9), &call)], BlockTag::Latest).await.unwrap();
     assert!(matches!(snapshot.results[0].decode::<balanceOfCall>(), Err(ReadError::Contract { .. })));
     assert_eq!(snapshot.results[0].optional::<balanceOfCall>(), None);
     let all = [multicall::CANONICAL, nft_delegation::MAINNET, delegate_registry::CANONICAL];
@@ -80,26 +80,26 @@ async fn fragile_calls_cannot_spoil_the_read() {
     let burner = chain.deploy(OWNER, Artifact::HostileWallet, &U256::from(6).abi_encode()).await.unwrap();
     let good = Call::new(memes, &balanceOfCall { account: OWNER, id: U256::from(1) });
     let burn = Call::new(burner, &balanceOfCall { account: OWNER, id: U256::ZERO });
-    let request = Request {
+    let request = ReadRequest {
         calls: vec![good.clone()],
-        fragile: vec![burn.clone(), burn.clone(), burn.clone()],
-        gas: 0,
+        isolated_calls: vec![burn.clone(), burn.clone(), burn.clone()],
+        gas_estimate: 0,
     };
-    let snapshot = reader.read_until(&request, At::Latest, reader.deadline()).await.unwrap();
+    let snapshot = reader.read_until(&request, BlockTag::Latest, reader.deadline()).await.unwrap();
     assert_eq!(snapshot.results[0].decode::<balanceOfCall>().unwrap(), U256::from(1));
-    assert!(snapshot.fragile.is_none());
+    assert!(snapshot.isolated_results.is_none());
 
     // Among the calls that are not fragile the same would fail the read, without harm to the provider.
     let calls = [good.clone(), burn.clone(), burn.clone(), burn];
-    assert!(matches!(reader.read(&calls, At::Latest).await, Err(ReadError::Execution(_))));
-    assert!(reader.read(&[good], At::Latest).await.is_ok());
+    assert!(matches!(reader.read(&calls, BlockTag::Latest).await, Err(ReadError::Execution(_))));
+    assert!(reader.read(&[good], BlockTag::Latest).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_chain_without_multicall_is_told_clearly() {
     let anvil = Anvil::start(&[]).await.unwrap();
     let reader = reader(&anvil.chain());
-    let error = reader.read(&[], At::Latest).await.unwrap_err();
+    let error = reader.read(&[], BlockTag::Latest).await.unwrap_err();
     assert!(error.to_string().contains("no Multicall3 at 0xcA11bde0"), "{error}");
     assert_eq!(reader.without_code(&[multicall::CANONICAL]).await.unwrap(), [multicall::CANONICAL]);
 }
@@ -107,13 +107,13 @@ async fn a_chain_without_multicall_is_told_clearly() {
 #[tokio::test]
 async fn a_chain_that_went_and_came_back_is_read_again() {
     let (anvil, chain, reader) = start().await;
-    reader.read(&[], At::Latest).await.unwrap();
+    reader.read(&[], BlockTag::Latest).await.unwrap();
     let port = anvil.port();
     drop(anvil);
-    assert!(reader.read(&[], At::Latest).await.unwrap_err().should_retry());
+    assert!(reader.read(&[], BlockTag::Latest).await.unwrap_err().should_retry());
     let _again = Anvil::start_on(port, &[]).await.unwrap();
     chain.place_stand_ins().await.unwrap();
-    let snapshot = reader.read(&[], At::Latest).await.unwrap();
+    let snapshot = reader.read(&[], BlockTag::Latest).await.unwrap();
     assert!(snapshot.block.number < 10);
 }
 
@@ -163,7 +163,7 @@ async fn wallets_to_come_say_it_too() {
     let (_anvil, chain, reader) = start().await;
     let factory = chain.deploy(OWNER, Artifact::WalletFactory, &[]).await.unwrap();
     let question = addressOfCall { owner: OWNER, salt: B256::ZERO };
-    let snapshot = reader.read(&[Call::new(factory, &question)], At::Latest).await.unwrap();
+    let snapshot = reader.read(&[Call::new(factory, &question)], BlockTag::Latest).await.unwrap();
     let wallet = snapshot.results[0].decode::<addressOfCall>().unwrap();
     let order = deployCall { owner: OWNER, salt: B256::ZERO }.abi_encode();
     let text = B256::repeat_byte(4);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::balanceOfCall;
-use sovereign_contracts::reader::{At, Call, NoopObserver, ReadError, Reader, ReaderConfig};
+use sovereign_contracts::reader::{BlockTag, Call, NoopObserver, ReadError, Reader, ReaderConfig};
 use stub::{Mood, Stub, config};
 
 async fn three(moods: [Mood; 3]) -> ([Stub; 3], Reader) {
@@ -19,10 +19,10 @@ async fn three(moods: [Mood; 3]) -> ([Stub; 3], Reader) {
 }
 
 async fn read(reader: &Reader) -> Result<(u64, u64), ReadError> {
-    read_at(reader, At::Latest).await
+    read_at(reader, BlockTag::Latest).await
 }
 
-async fn read_at(reader: &Reader, at: At) -> Result<(u64, u64), ReadError> {
+async fn read_at(reader: &Reader, at: BlockTag) -> Result<(u64, u64), ReadError> {
     let call = balanceOfCall { account: Address::ZERO, id: U256::ZERO };
     let snapshot = reader.read(&[Call::new(Address::ZERO, &call)], at).await?;
     let balance = snapshot.results[0].decode::<balanceOfCall>()?;
@@ -120,7 +120,7 @@ async fn a_liar_does_not_lead_back_to_an_old_block() {
         }
         let config = config(&stubs.iter().collect::<Vec<_>>(), 2);
         let reader = Reader::new(config, Arc::new(NoopObserver)).unwrap();
-        for at in [At::Latest, At::Finalized] {
+        for at in [BlockTag::Latest, BlockTag::Finalized] {
             let told = read_at(&reader, at).await;
             assert!(
                 told.as_ref().map_or(!answered, |told| told.1 >= 997),
@@ -153,7 +153,7 @@ async fn what_is_agreed_upon_is_not_too_old() {
 /// One that is stuck and one that repeats what it says are two; only an older block is told by its time.
 #[tokio::test]
 async fn what_was_agreed_upon_is_not_taken_back() {
-    for (at, lag) in [(At::Latest, 6), (At::Finalized, 134), (At::Safe, 134)] {
+    for (at, lag) in [(BlockTag::Latest, 6), (BlockTag::Finalized, 134), (BlockTag::Safe, 134)] {
         let (stubs, reader) = three([Mood::Says(7), Mood::Says(7), Mood::Says(7)]).await;
         let all_at = |head: u64, time: Option<u64>| {
             for stub in &stubs {
@@ -166,7 +166,7 @@ async fn what_was_agreed_upon_is_not_taken_back() {
         assert_eq!(read_at(&reader, at).await.unwrap().1, 1000 - lag, "{at:?}: a little behind");
         all_at(999 - lag, None);
         assert!(matches!(read_at(&reader, at).await, Err(ReadError::Unavailable(_))), "{at:?}");
-        assert_eq!(read_at(&reader, At::Block(5)).await.unwrap().1, 5, "whoever asks for a block gets it");
+        assert_eq!(read_at(&reader, BlockTag::Number(5)).await.unwrap().1, 5, "whoever asks for a block gets it");
         // A local chain that was put back and goes on.
         all_at(50, Some(1_900_000_000));
         assert_eq!(read_at(&reader, at).await.unwrap().1, 50, "{at:?}: a new block");

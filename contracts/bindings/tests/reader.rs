@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::balanceOfCall;
-use sovereign_contracts::reader::{At, Call, NoopObserver, ReadError, Reader, ReaderConfig};
+use sovereign_contracts::reader::{BlockTag, Call, NoopObserver, ReadError, Reader, ReaderConfig};
 use stub::{Mood, Notes, Stub, config};
 
 fn reader(config: ReaderConfig) -> Reader {
@@ -17,7 +17,7 @@ fn reader(config: ReaderConfig) -> Reader {
 
 async fn balance(reader: &Reader) -> Result<u64, ReadError> {
     let call = balanceOfCall { account: Address::ZERO, id: U256::ZERO };
-    let snapshot = reader.read(&[Call::new(Address::ZERO, &call)], At::Latest).await?;
+    let snapshot = reader.read(&[Call::new(Address::ZERO, &call)], BlockTag::Latest).await?;
     snapshot.results[0].decode::<balanceOfCall>().map(|balance| balance.to())
 }
 
@@ -27,7 +27,7 @@ async fn a_read_is_one_call_and_names_its_block() {
     let notes = Arc::new(Notes::default());
     let reader = Reader::new(config(&[&stub], 1), notes.clone()).unwrap();
     assert_eq!(balance(&reader).await.unwrap(), 7);
-    let snapshot = reader.read(&[], At::Latest).await.unwrap();
+    let snapshot = reader.read(&[], BlockTag::Latest).await.unwrap();
     assert_eq!(snapshot.block.number, 100);
     assert_eq!(stub.calls(), 2);
     assert_eq!(stub.chain_id_calls(), 1, "the chain is checked once");
@@ -41,8 +41,8 @@ async fn a_read_is_one_call_and_names_its_block() {
 async fn a_pinned_read_answers_for_its_block() {
     let stub = Stub::start(Mood::Says(7)).await;
     let reader = reader(config(&[&stub], 1));
-    assert_eq!(reader.read(&[], At::Block(90)).await.unwrap().block.number, 90);
-    assert!(reader.read(&[], At::Block(101)).await.is_err(), "a block of the future");
+    assert_eq!(reader.read(&[], BlockTag::Number(90)).await.unwrap().block.number, 90);
+    assert!(reader.read(&[], BlockTag::Number(101)).await.is_err(), "a block of the future");
 }
 
 /// Every fault of a lone provider is an error, told within the time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::totalSupplyCall;
-use sovereign_contracts::reader::{At, Call, ReadError, Reader};
+use sovereign_contracts::reader::{BlockTag, Call, ReadError, Reader};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -124,7 +124,7 @@ impl CardIds {
     async fn newest_id_in_window(&self, reader: &Reader, first: u64) -> Result<Option<u64>, ReadError> {
         let call = |id| Call::new(self.memes, &totalSupplyCall { id: U256::from(id) });
         let calls: Vec<_> = (first..first + DISCOVERY_WINDOW).map(call).collect();
-        let snapshot = reader.read(&calls, At::Latest).await?;
+        let snapshot = reader.read(&calls, BlockTag::Latest).await?;
         let mut newest = None;
         for (id, result) in (first..).zip(&snapshot.results) {
             if !result.decode::<totalSupplyCall>()?.is_zero() {

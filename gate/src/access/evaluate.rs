@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
-use sovereign_contracts::reader::{At, Reader, Request, Snapshot};
+use sovereign_contracts::reader::{BlockTag, Reader, ReadRequest, Snapshot};
 use tokio::time::Instant;
 
 use super::access_rules::{AccessRules, CallResults};
@@ -57,16 +57,16 @@ impl Evaluation<'_> {
         let ids = self.ids.get(deadline).await?;
         let all_checks = DelegationHints::for_named_vault(rules);
         let mut request =
-            Request { calls: holdings::balance_calls(rules, &ids, wallet), ..Request::default() };
-        request.gas = self.holdings_gas(&ids);
+            ReadRequest { calls: holdings::balance_calls(rules, &ids, wallet), ..ReadRequest::default() };
+        request.gas_estimate = self.holdings_gas(&ids);
         if let Some(vault) = vault {
             request.calls.extend(holdings::balance_calls(rules, &ids, vault));
             request.calls.extend(pair_checks::check_calls(rules, wallet, vault, &all_checks));
-            request.fragile.extend(delegation_lists::outgoing_call(rules, vault));
-            request.gas += self.holdings_gas(&ids) + GAS_PER_PAIR;
+            request.isolated_calls.extend(delegation_lists::outgoing_call(rules, vault));
+            request.gas_estimate += self.holdings_gas(&ids) + GAS_PER_PAIR;
         }
-        let snapshot = self.reader.read_until(&request, At::Latest, deadline).await?;
-        let Snapshot { block, results, fragile } = &snapshot;
+        let snapshot = self.reader.read_until(&request, BlockTag::Latest, deadline).await?;
+        let Snapshot { block, results, isolated_results: fragile } = &snapshot;
         let mut results = CallResults::new(results);
         let own = holdings::decode_cards(rules, &ids, &mut results)?;
         let mut sources = vec![CardSource { block: block.number, cards: own, vault: None }];
@@ -75,7 +75,7 @@ impl Evaluation<'_> {
             let cards = holdings::decode_cards(rules, &ids, &mut results)?;
             let now = effective_time(block.timestamp);
             let mut claims = pair_checks::decode_claims(rules, wallet, vault, &all_checks, &mut results, now);
-            if !request.fragile.is_empty() {
+            if !request.isolated_calls.is_empty() {
                 let rows = fragile.as_deref().and_then(|fragile| CallResults::new(fragile).next());
                 let rows =
                     rows.and_then(|rows| delegation_lists::decode_outgoing(rules, wallet, vault, rows));
@@ -130,13 +130,13 @@ impl Evaluation<'_> {
     async fn read_own_and_lists(self, wallet: Address, deadline: Instant) -> Result<ListRead, AccessError> {
         let Self { rules, .. } = self;
         let ids = self.ids.get(deadline).await?;
-        let request = Request {
+        let request = ReadRequest {
             calls: holdings::balance_calls(rules, &ids, wallet),
-            fragile: delegation_lists::list_calls(rules, wallet),
-            gas: self.holdings_gas(&ids) + GAS_FOR_LISTS,
+            isolated_calls: delegation_lists::list_calls(rules, wallet),
+            gas_estimate: self.holdings_gas(&ids) + GAS_FOR_LISTS,
         };
-        let snapshot = self.reader.read_until(&request, At::Latest, deadline).await?;
-        let Snapshot { block, results, fragile } = &snapshot;
+        let snapshot = self.reader.read_until(&request, BlockTag::Latest, deadline).await?;
+        let Snapshot { block, results, isolated_results: fragile } = &snapshot;
         let own = holdings::decode_cards(rules, &ids, &mut CallResults::new(results))?;
         let own = CardSource { block: block.number, cards: own, vault: None };
         let Some(fragile) = fragile.as_deref() else {
@@ -158,13 +158,13 @@ impl Evaluation<'_> {
     ) -> Result<Vec<CardSource>, AccessError> {
         let Self { rules, .. } = self;
         let ids = self.ids.get(deadline).await?;
-        let mut request = Request::default();
+        let mut request = ReadRequest::default();
         for (vault, hints) in vaults {
             request.calls.extend(holdings::balance_calls(rules, &ids, *vault));
             request.calls.extend(pair_checks::check_calls(rules, wallet, *vault, hints));
-            request.gas += self.holdings_gas(&ids) + GAS_PER_PAIR;
+            request.gas_estimate += self.holdings_gas(&ids) + GAS_PER_PAIR;
         }
-        let snapshot = self.reader.read_until(&request, At::Latest, deadline).await?;
+        let snapshot = self.reader.read_until(&request, BlockTag::Latest, deadline).await?;
         let mut results = CallResults::new(&snapshot.results);
         let now = effective_time(snapshot.block.timestamp);
         let mut sources = Vec::with_capacity(vaults.len());

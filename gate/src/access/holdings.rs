@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, U256};
 use alloy::sol_types::SolCall;
-use sovereign_contracts::memes::{IGallery, IMemes};
+use sovereign_contracts::memes::{IERC721, IMemes};
 use sovereign_contracts::reader::{Call, CallResult, ReadError};
 
 use super::access_rules::{AccessRules, CallResults};
@@ -22,7 +22,7 @@ pub(super) fn balance_calls(rules: &AccessRules, ids: &[U256], wallet: Address) 
     let mut calls = vec![batch_call(rules.config.memes, wallet, ids)];
     calls.extend(rules.config.collections.iter().map(|collection| match &collection.standard {
         Standard::Erc1155 { ids } => batch_call(collection.contract, wallet, ids),
-        Standard::Erc721 => Call::new(collection.contract, &IGallery::balanceOfCall { account: wallet }),
+        Standard::Erc721 => Call::new(collection.contract, &IERC721::balanceOfCall { account: wallet }),
     }));
     calls
 }
@@ -46,8 +46,8 @@ pub(super) fn decode_cards(
                 cards.extend(held.map(|id| Card { contract, id: Some(id), tier }));
             }
             Standard::Erc721 => {
-                let result = results.next().ok_or_else(|| malformed::<IGallery::balanceOfCall>(contract))?;
-                if !result.decode::<IGallery::balanceOfCall>()?.is_zero() {
+                let result = results.next().ok_or_else(|| malformed::<IERC721::balanceOfCall>(contract))?;
+                if !result.decode::<IERC721::balanceOfCall>()?.is_zero() {
                     cards.push(Card { contract, id: None, tier });
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, FixedBytes};
 use sentinel_proto::address::NodeAddress;
-use sovereign_contracts::reader::{At, Call, CallResult, ReadError, Reader};
+use sovereign_contracts::reader::{BlockTag, Call, CallResult, ReadError, Reader};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
 use super::{StandingFault, StandingFinding};
@@ -33,13 +33,13 @@ impl NodeRegistryReader {
         good: bool,
     ) -> Result<StandingFinding, ReadError> {
         let calls = self.calls(node);
-        let newest = self.evaluate(&self.reader.read(&calls, At::Latest).await?.results)?;
+        let newest = self.evaluate(&self.reader.read(&calls, BlockTag::Latest).await?.results)?;
         let at = match self.settled {
-            Finality::Finalized => At::Finalized,
-            Finality::Safe => At::Safe,
-            Finality::Latest => At::Latest,
+            Finality::Finalized => BlockTag::Finalized,
+            Finality::Safe => BlockTag::Safe,
+            Finality::Latest => BlockTag::Latest,
         };
-        if newest.is_err() || good || at == At::Latest {
+        if newest.is_err() || good || at == BlockTag::Latest {
             return Ok(StandingFinding::Registered(newest));
         }
         let settled = self.evaluate(&self.reader.read(&calls, at).await?.results)?;

@@ -1,5 +1,5 @@
-//! What the follower has to tell, gathered until somebody listens: telling never waits, and a storm of events is a
-//! set of addresses.
+//! Changes that the follower reports, accumulated until the consumer takes them. Reporting never waits, and any number
+//! of events becomes a set of addresses.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,126 +9,126 @@ use tokio::sync::Notify;
 
 use super::effect::Effect;
 
-/// A block, named so that another branch cannot be taken for it.
+/// A block, identified by number and hash so that a block of another branch differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    /// Its number.
+    /// Block number.
     pub number: u64,
-    /// Its hash.
+    /// Block hash.
     pub hash: B256,
 }
 
-/// Beyond so many addresses it is simpler to look at everybody.
+/// Maximum addresses of a batch; beyond it every address is rechecked.
 const MAX_BATCH_ADDRESSES: usize = 100_000;
 
-/// What happened since the last time.
+/// Changes since the previous batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeBatch {
-    /// Addresses that an event touched, or the undoing of one, each with the block from which on the truth about it
-    /// can be read.
-    pub touched: HashMap<Address, u64>,
-    /// Those of them on which a right may have ended. Whatever strangers send to an address or register for it, it is
-    /// not among these.
-    pub losing: HashSet<Address>,
-    /// Nobody can say who was touched: everybody is to be looked at, at this block or later.
-    pub everybody: Option<u64>,
-    /// Blocks were undone.
+    /// Addresses that an event or its undoing affected, each with the first block in which its present state can be
+    /// read.
+    pub affected_addresses: HashMap<Address, u64>,
+    /// Affected addresses on which a right may have ended. Nothing that others send to an address or register for it
+    /// adds it here.
+    pub possible_losses: HashSet<Address>,
+    /// The affected addresses are unknown: every address must be rechecked, at this block or later.
+    pub recheck_all_from: Option<u64>,
+    /// Number of reorganisations.
     pub reorgs: u32,
-    /// For some time events may have been missed. What was touched meanwhile is in this or a later news.
+    /// Events may have been late for some time. This or a later batch contains their addresses.
     pub gap: bool,
-    /// All events up to the newest block are told.
+    /// All events up to the newest block have been reported.
     pub caught_up: bool,
-    /// Where to go on once all of this is done.
+    /// Block to continue after, once this batch has been handled.
     pub cursor: Option<Cursor>,
 }
 
-/// What is gathered, and what was told before.
+/// The batch under construction.
 #[derive(Debug, Default)]
 struct AccumulatorState {
-    news: ChangeBatch,
-    changed: bool,
-    /// The present gap is told.
-    behind: bool,
+    batch: ChangeBatch,
+    has_changes: bool,
+    /// Whether the present gap has been reported.
+    gap_reported: bool,
 }
 
-/// Between the follower and whoever acts on it.
+/// Accumulates changes between the follower and its consumer.
 #[derive(Debug, Default)]
 pub struct ChangeAccumulator {
-    gathered: Mutex<AccumulatorState>,
-    bell: Notify,
+    state: Mutex<AccumulatorState>,
+    notify: Notify,
 }
 
 impl ChangeAccumulator {
-    /// Everything since the last call; waits until there is something.
-    pub async fn next(&self) -> ChangeBatch {
+    /// Returns the changes since the last call; waits until there are any.
+    pub async fn next_batch(&self) -> ChangeBatch {
         loop {
-            let told = self.bell.notified();
+            let notified = self.notify.notified();
             {
-                let mut gathered = self.gathered();
-                if std::mem::take(&mut gathered.changed) {
-                    let caught_up = gathered.news.caught_up;
+                let mut state = self.state();
+                if std::mem::take(&mut state.has_changes) {
+                    let caught_up = state.batch.caught_up;
                     return std::mem::replace(
-                        &mut gathered.news,
+                        &mut state.batch,
                         ChangeBatch { caught_up, ..ChangeBatch::default() },
                     );
                 }
             }
-            told.await;
+            notified.await;
         }
     }
 
-    pub(super) fn touched(&self, effects: impl IntoIterator<Item = (Address, Effect)>, block: u64) {
-        self.change(|news| {
+    pub(super) fn add_affected(&self, effects: impl IntoIterator<Item = (Address, Effect)>, block: u64) {
+        self.change(|batch| {
             for (address, effect) in effects {
-                news.touched.insert(address, block);
+                batch.affected_addresses.insert(address, block);
                 if effect == Effect::Loss {
-                    news.losing.insert(address);
+                    batch.possible_losses.insert(address);
                 }
             }
-            if news.touched.len() > MAX_BATCH_ADDRESSES {
-                (news.touched, news.losing) = Default::default();
-                news.everybody = Some(block);
+            if batch.affected_addresses.len() > MAX_BATCH_ADDRESSES {
+                (batch.affected_addresses, batch.possible_losses) = Default::default();
+                batch.recheck_all_from = Some(block);
             }
         });
     }
 
-    pub(super) fn everybody(&self, block: u64) {
-        self.change(|news| news.everybody = Some(block));
+    pub(super) fn request_full_recheck(&self, block: u64) {
+        self.change(|batch| batch.recheck_all_from = Some(block));
     }
 
     pub(super) fn add_reorg(&self) {
-        self.change(|news| news.reorgs += 1);
+        self.change(|batch| batch.reorgs += 1);
     }
 
     pub(super) fn set_cursor(&self, cursor: Cursor) {
-        self.change(|news| news.cursor = Some(cursor));
+        self.change(|batch| batch.cursor = Some(cursor));
     }
 
     pub(super) fn report_gap(&self) {
-        if !std::mem::replace(&mut self.gathered().behind, true) {
-            self.change(|news| (news.gap, news.caught_up) = (true, false));
+        if !std::mem::replace(&mut self.state().gap_reported, true) {
+            self.change(|batch| (batch.gap, batch.caught_up) = (true, false));
         }
     }
 
     pub(super) fn report_caught_up(&self) {
-        self.gathered().behind = false;
-        if !self.gathered().news.caught_up {
-            self.change(|news| news.caught_up = true);
+        self.state().gap_reported = false;
+        if !self.state().batch.caught_up {
+            self.change(|batch| batch.caught_up = true);
         }
     }
 
     fn change(&self, change: impl FnOnce(&mut ChangeBatch)) {
         {
-            let mut gathered = self.gathered();
-            change(&mut gathered.news);
-            gathered.changed = true;
+            let mut state = self.state();
+            change(&mut state.batch);
+            state.has_changes = true;
         }
-        self.bell.notify_one();
+        self.notify.notify_one();
     }
 
-    fn gathered(&self) -> MutexGuard<'_, AccumulatorState> {
-        // Whole at every moment.
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, AccumulatorState> {
+        // Poisoning is harmless: no partial state is visible.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,54 +141,54 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_storm_is_one_set_with_the_latest_block_of_each() {
-        let inbox = ChangeAccumulator::default();
+    async fn keeps_latest_block_per_address() {
+        let changes = ChangeAccumulator::default();
         for block in 1..=100 {
-            inbox.touched((0..200).map(address), block);
-            inbox.set_cursor(Cursor { number: block, hash: B256::ZERO });
+            changes.add_affected((0..200).map(address), block);
+            changes.set_cursor(Cursor { number: block, hash: B256::ZERO });
         }
-        inbox.report_caught_up();
-        let news = inbox.next().await;
-        assert_eq!(news.touched.len(), 200);
-        assert!(news.touched.values().all(|block| *block == 100));
-        assert_eq!(news.cursor.unwrap().number, 100);
-        assert!(news.caught_up && !news.gap && news.everybody.is_none());
-        assert!(!inbox.gathered().changed, "told once");
+        changes.report_caught_up();
+        let batch = changes.next_batch().await;
+        assert_eq!(batch.affected_addresses.len(), 200);
+        assert!(batch.affected_addresses.values().all(|block| *block == 100));
+        assert_eq!(batch.cursor.unwrap().number, 100);
+        assert!(batch.caught_up && !batch.gap && batch.recheck_all_from.is_none());
+        assert!(!changes.state().has_changes, "returned once");
     }
 
     #[tokio::test]
-    async fn more_than_can_be_named_is_everybody() {
-        let inbox = ChangeAccumulator::default();
-        inbox.touched((0..=MAX_BATCH_ADDRESSES as u64).map(address), 9);
-        let news = inbox.next().await;
-        assert_eq!((news.touched.len(), news.everybody), (0, Some(9)));
+    async fn requests_full_recheck_beyond_the_address_limit() {
+        let changes = ChangeAccumulator::default();
+        changes.add_affected((0..=MAX_BATCH_ADDRESSES as u64).map(address), 9);
+        let batch = changes.next_batch().await;
+        assert_eq!((batch.affected_addresses.len(), batch.recheck_all_from), (0, Some(9)));
     }
 
     #[tokio::test]
-    async fn a_gap_is_told_although_it_is_closed_already() {
-        let inbox = ChangeAccumulator::default();
-        inbox.report_caught_up();
-        assert!(inbox.next().await.caught_up);
-        inbox.report_gap();
-        inbox.touched([address(1)], 5);
-        inbox.report_caught_up();
-        let news = inbox.next().await;
-        assert!(news.gap && news.caught_up && news.touched.len() == 1);
-        inbox.report_gap();
-        inbox.report_gap();
-        let news = inbox.next().await;
-        assert!(news.gap && !news.caught_up);
+    async fn reports_a_gap_that_is_already_closed() {
+        let changes = ChangeAccumulator::default();
+        changes.report_caught_up();
+        assert!(changes.next_batch().await.caught_up);
+        changes.report_gap();
+        changes.add_affected([address(1)], 5);
+        changes.report_caught_up();
+        let batch = changes.next_batch().await;
+        assert!(batch.gap && batch.caught_up && batch.affected_addresses.len() == 1);
+        changes.report_gap();
+        changes.report_gap();
+        let batch = changes.next_batch().await;
+        assert!(batch.gap && !batch.caught_up);
     }
 
     #[tokio::test]
-    async fn whoever_waits_is_woken() {
-        let inbox = std::sync::Arc::new(ChangeAccumulator::default());
+    async fn wakes_waiting_consumer() {
+        let changes = std::sync::Arc::new(ChangeAccumulator::default());
         let waiting = tokio::spawn({
-            let inbox = std::sync::Arc::clone(&inbox);
-            async move { inbox.next().await }
+            let changes = std::sync::Arc::clone(&changes);
+            async move { changes.next_batch().await }
         });
         tokio::task::yield_now().await;
-        inbox.touched([address(1)], 1);
-        assert_eq!(waiting.await.unwrap().touched.len(), 1);
+        changes.add_affected([address(1)], 1);
+        assert_eq!(waiting.await.unwrap().affected_addresses.len(), 1);
     }
 }

@@ -1,16 +1,17 @@
-//! What events mean for the addresses that they name.
+//! Effects of events on the addresses that they name.
 
 use std::collections::HashMap;
 use std::collections::hash_map::IntoIter;
 
 use alloy::primitives::Address;
 
-/// What an event means for a right that rests on an address.
+/// Effect of an event on a right that rests on an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
-    /// It can only have begun: a card or a delegation was received. Anyone can cause that.
+    /// The right can only have begun: a card or a delegation was received. Anyone can cause that.
     Gain,
-    /// It may have ended: a card was given away, or a delegation registered, changed or revoked by the address itself.
+    /// The right may have ended: a card was given away, or a delegation registered, changed or revoked by the address
+    /// itself.
     Loss,
 }
 
@@ -19,7 +20,7 @@ pub enum Effect {
 pub(super) struct AddressEffects(HashMap<Address, Effect>);
 
 impl AddressEffects {
-    pub(super) fn note(&mut self, address: Address, effect: Effect) {
+    pub(super) fn record(&mut self, address: Address, effect: Effect) {
         let known = self.0.entry(address).or_insert(effect);
         *known = effect.max(*known);
     }
@@ -40,7 +41,7 @@ impl AddressEffects {
 impl Extend<(Address, Effect)> for AddressEffects {
     fn extend<T: IntoIterator<Item = (Address, Effect)>>(&mut self, effects: T) {
         for (address, effect) in effects {
-            self.note(address, effect);
+            self.record(address, effect);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which events matter, and whom they touch.
+//! Watched events and the addresses that they affect.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,14 +10,14 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::effect::{AddressEffects, Effect};
 use crate::delegate_registry::IDelegateRegistry::{DelegateAll, DelegateContract, DelegateERC1155};
-use crate::memes::IGallery::Transfer;
+use crate::memes::IERC721::Transfer;
 use crate::memes::IMemes::{TransferBatch, TransferSingle};
 use crate::nft_delegation::INFTDelegation::{
     RegisterDelegation, RegisterDelegationUsingSubDelegation, RevokeDelegation,
     RevokeDelegationUsingSubDelegation, UpdateDelegation,
 };
 
-/// What is asked for, whoever emitted it.
+/// First topics of the requested logs.
 pub(super) const WATCHED_TOPICS: [B256; 11] = [
     TransferSingle::SIGNATURE_HASH,
     TransferBatch::SIGNATURE_HASH,
@@ -32,10 +32,10 @@ pub(super) const WATCHED_TOPICS: [B256; 11] = [
     DelegateERC1155::SIGNATURE_HASH,
 ];
 
-/// A log as a provider tells it. Of the data only one old address is ever read.
+/// A log of a JSON-RPC response. Of the data only the first word is read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Log {
+struct RpcLog {
     address: Address,
     topics: Vec<B256>,
     data: Bytes,
@@ -45,9 +45,9 @@ struct Log {
     removed: bool,
 }
 
-impl Log {
-    /// The addresses whose rights may have changed, and how: the first one gave, the others received or were replaced. A
-    /// log of another form names none: the contracts emit none.
+impl RpcLog {
+    /// Returns the addresses whose rights may have changed, with the effect: the first one gave, the others received or
+    /// were replaced. A log of another form has no effect, as the contracts emit none.
     fn effects(&self) -> impl Iterator<Item = (Address, Effect)> {
         let places: &[usize] = match self.topics.first() {
             Some(&(TransferSingle::SIGNATURE_HASH | TransferBatch::SIGNATURE_HASH)) => &[2, 3],
@@ -63,33 +63,33 @@ impl Log {
         };
         let named = places.iter().zip([Effect::Loss, Effect::Gain]);
         let named = named.filter_map(|(&place, effect)| Some((self.topics.get(place).copied()?, effect)));
-        // The delegate that an update replaces stands in the data, first.
+        // The first word of the data is the delegate that an update replaces.
         let updated = self.topics.first() == Some(&UpdateDelegation::SIGNATURE_HASH);
         let replaced = self.data.get(..32).filter(|_| updated).map(B256::from_slice);
-        // What rests on it is named by the address that gave; others of the delegate have lost nothing.
+        // The loss is reported for the delegator; other rights of the replaced delegate are unaffected.
         let words: Vec<_> = named.chain(replaced.map(|word| (word, Effect::Gain))).collect();
         let addresses = words.into_iter().map(|(word, effect)| (Address::from_word(word), effect));
         addresses.filter(|(address, _)| !address.is_zero())
     }
 }
 
-/// Whom the logs of one answer touch. They are taken in one by one and not kept: an answer may be as large as its
-/// provider wants.
+/// Effects of the logs of one response, by contract. Logs are parsed one by one and not kept: the provider controls the
+/// size of the response.
 #[derive(Debug, Default)]
-pub(super) struct Logs {
+pub(super) struct LogEffects {
     effects: HashMap<Address, AddressEffects>,
     block: Option<B256>,
-    /// They are of several blocks, or one does not name its block.
+    /// Whether the logs are of several blocks, or one does not name its block.
     mixed: bool,
 }
 
-impl Logs {
-    /// Whether there is none of another block.
+impl LogEffects {
+    /// Returns whether no log belongs to another block.
     pub(super) fn belong_to_block(&self, block: B256) -> bool {
         !self.mixed && self.block.is_none_or(|named| named == block)
     }
 
-    /// Whom those of `contracts` touch.
+    /// Returns the effects of the logs of `contracts`.
     pub(super) fn effects_from(mut self, contracts: &[Address]) -> AddressEffects {
         let mut all = AddressEffects::default();
         for effects in contracts.iter().filter_map(|contract| self.effects.remove(contract)) {
@@ -98,7 +98,7 @@ impl Logs {
         all
     }
 
-    fn take(&mut self, log: &Log) {
+    fn add(&mut self, log: &RpcLog) {
         self.mixed |= log.block_hash.is_none_or(|block| *self.block.get_or_insert(block) != block);
         if !log.removed {
             self.effects.entry(log.address).or_default().extend(log.effects());
@@ -106,21 +106,21 @@ impl Logs {
     }
 }
 
-impl<'de> Deserialize<'de> for Logs {
+impl<'de> Deserialize<'de> for LogEffects {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
 
         impl<'de> Visitor<'de> for List {
-            type Value = Logs;
+            type Value = LogEffects;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of logs")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Logs, A::Error> {
-                let mut logs = Logs::default();
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<LogEffects, A::Error> {
+                let mut logs = LogEffects::default();
                 while let Some(log) = list.next_element()? {
-                    logs.take(&log);
+                    logs.add(&log);
                 }
                 Ok(logs)
             }
@@ -137,8 +137,8 @@ mod tests {
 
     use super::*;
 
-    fn log(event: &LogData) -> Log {
-        Log {
+    fn log(event: &LogData) -> RpcLog {
+        RpcLog {
             address: Address::ZERO,
             topics: event.topics().to_vec(),
             data: event.data.clone(),
@@ -166,7 +166,7 @@ mod tests {
     const COLLECTION: Address = Address::repeat_byte(0xee);
 
     #[test]
-    fn the_topics_are_those_of_the_contracts() {
+    fn topics_match_the_contracts() {
         let begins = |hash: B256, wanted: [u8; 4]| assert_eq!(hash[..4], wanted, "{hash}");
         begins(RegisterDelegation::SIGNATURE_HASH, [0xcf, 0x23, 0xf2, 0xb4]);
         begins(RegisterDelegationUsingSubDelegation::SIGNATURE_HASH, [0xbd, 0x5a, 0xf0, 0x40]);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn transfers_touch_both_ends_and_never_nobody() {
+    fn transfers_affect_both_ends_but_not_the_zero_address() {
         let (id, value) = (U256::from(7), U256::from(1));
         assert_eq!(touched(&TransferSingle { operator: C, from: A, to: B, id, value }), [A, B]);
         let mint = TransferSingle { operator: C, from: Address::ZERO, to: B, id, value };
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn delegations_touch_vault_and_wallet() {
+    fn delegations_affect_vault_and_wallet() {
         let (case, token) = (U256::from(999), U256::ZERO);
         let register = RegisterDelegation {
             from: A,
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn mutilated_logs_touch_nobody_and_break_nothing() {
+    fn malformed_logs_have_no_effect() {
         let mut update =
             log(&DelegateAll { from: A, to: B, rights: B256::ZERO, enable: true }.encode_log_data());
         update.topics.truncate(1);
@@ -239,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn logs_of_an_answer_name_their_block_and_whom_they_touch() {
+    fn logs_yield_block_and_effects() {
         let hash = B256::repeat_byte;
         let told = |contract: Address, block: Option<B256>, removed: bool, to: Address| {
             let event = DelegateAll { from: A, to, rights: B256::ZERO, enable: true }.encode_log_data();
             let (topics, data) = (event.topics(), &event.data);
             json!({ "address": contract, "topics": topics, "data": data, "blockHash": block, "removed": removed })
         };
-        let read = |list: Value| serde_json::from_value::<Logs>(list).unwrap();
+        let read = |list: Value| serde_json::from_value::<LogEffects>(list).unwrap();
         let logs = read(json!([told(C, Some(hash(1)), false, B), told(A, Some(hash(1)), false, C)]));
         assert!(logs.belong_to_block(hash(1)) && !logs.belong_to_block(hash(2)));
         let mut addresses: Vec<_> = logs.effects_from(&[C]).addresses().collect();
@@ -258,7 +258,7 @@ mod tests {
             assert!(!logs.belong_to_block(hash(1)) && !logs.belong_to_block(hash(2)), "{other:?}");
         }
         assert_eq!(read(json!([told(C, None, true, B)])).effects_from(&[C]).len(), 0, "undone");
-        assert!(serde_json::from_value::<Logs>(json!([{ "address": A }])).is_err());
-        assert!(serde_json::from_value::<Logs>(json!({})).is_err());
+        assert!(serde_json::from_value::<LogEffects>(json!([{ "address": A }])).is_err());
+        assert!(serde_json::from_value::<LogEffects>(json!({})).is_err());
     }
 }

@@ -1,11 +1,12 @@
-//! New heads over WebSocket, as a bell: what is new is then read like always. So a provider that lies here, or a
-//! socket that is dead without saying so or rings without end, costs time and no event.
+//! Subscription to new heads over WebSocket. It only triggers a poll, which reads the blocks through the quorum: a
+//! lying provider, a silent socket or a flood of announcements costs time, never an event.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use service_backoff::ExponentialBackoff;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_tungstenite::connect_async_with_config;
@@ -15,42 +16,47 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use crate::reader::label_of;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Without any message for so long the socket counts as dead. Blocks come every 12 s.
+/// Maximum time without a message before the socket counts as dead. Blocks come every 12 s.
 const SOCKET_SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 const RECONNECT_INITIAL: Duration = Duration::from_millis(250);
 const RECONNECT_MAX: Duration = Duration::from_secs(10);
-/// A head has less than a kilobyte.
+/// Maximum message size. A head has less than a kilobyte.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
 
-/// Rings for every new head, for ever, at one address after the other.
-pub(super) async fn subscribe_heads(addresses: &[String], bell: Arc<Notify>) {
-    let mut pause = RECONNECT_INITIAL;
+/// Notifies `new_head` of every new head and after every disconnect. Cycles through `addresses`; never returns.
+pub(super) async fn subscribe_heads(addresses: &[String], new_head: Arc<Notify>) {
+    let backoff = ExponentialBackoff::new(RECONNECT_INITIAL, RECONNECT_MAX);
+    let mut failures = 0_u32;
     for address in addresses.iter().cycle() {
         let mut heads = 0;
-        let why = follow(address, &bell, &mut heads).await;
-        tracing::warn!(provider = label_of(address), why, "the WebSocket of an Ethereum provider ended");
-        // Whatever happened meanwhile is looked for at once, not at the next poll.
-        bell.notify_one();
-        pause = if heads > 0 { RECONNECT_INITIAL } else { (pause * 2).min(RECONNECT_MAX) };
-        tokio::time::sleep(pause).await;
+        let reason = run_socket(address, &new_head, &mut heads).await;
+        tracing::warn!(
+            provider = label_of(address),
+            why = reason,
+            "the WebSocket of an Ethereum provider ended"
+        );
+        // Blocks missed while disconnected are read now, not at the next poll.
+        new_head.notify_one();
+        failures = if heads > 0 { 0 } else { failures.saturating_add(1) };
+        tokio::time::sleep(backoff.delay(failures)).await;
     }
-    // No address: nobody rings.
+    // Without an address no head is announced.
     std::future::pending::<()>().await;
 }
 
-/// Follows one socket until it ends; why it did.
-async fn follow(address: &str, bell: &Notify, heads: &mut u64) -> String {
-    match read_heads(address, bell, heads).await {
+/// Reads one socket until it ends and returns the reason.
+async fn run_socket(address: &str, new_head: &Notify, heads: &mut u64) -> String {
+    match read_heads(address, new_head, heads).await {
         Ok(()) => "closed".to_owned(),
-        Err(why) => why.chars().take(160).collect(),
+        Err(reason) => reason.chars().take(160).collect(),
     }
 }
 
-async fn read_heads(address: &str, bell: &Notify, heads: &mut u64) -> Result<(), String> {
+async fn read_heads(address: &str, new_head: &Notify, heads: &mut u64) -> Result<(), String> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    // What the library says of an address may hold its key, so only the kind of failure is told.
+    // The library's error may contain the address with its key, so only the kind of failure is reported.
     let connected = timeout(CONNECT_TIMEOUT, connect_async_with_config(address, Some(config), true)).await;
     let (mut socket, _) =
         connected.map_err(|_| "no connection in time")?.map_err(|_| "cannot be connected to")?;
@@ -60,13 +66,15 @@ async fn read_heads(address: &str, bell: &Notify, heads: &mut u64) -> Result<(),
         let message = timeout(SOCKET_SILENCE_TIMEOUT, socket.next()).await;
         match message.map_err(|_| "silent")? {
             Some(Ok(Message::Text(text))) => match serde_json::from_str::<Value>(&text) {
-                Ok(told) if told["method"] == "eth_subscription" => {
+                Ok(message) if message["method"] == "eth_subscription" => {
                     *heads += 1;
-                    bell.notify_one();
+                    new_head.notify_one();
                 }
-                // A block may have come between the last look and this subscription.
-                Ok(told) if told["result"].is_string() => bell.notify_one(),
-                Ok(told) if told.get("error").is_some() => return Err("refuses the subscription".to_owned()),
+                // A block may have arrived between the last poll and this subscription.
+                Ok(message) if message["result"].is_string() => new_head.notify_one(),
+                Ok(message) if message.get("error").is_some() => {
+                    return Err("refuses the subscription".to_owned());
+                }
                 _ => return Err("says what is not JSON-RPC".to_owned()),
             },
             Some(Ok(_)) => {}

@@ -1,8 +1,9 @@
-//! Follows the events that change who holds or may use a card, and tells which addresses they touch.
+//! Follows the events that change who holds or may use a card, and reports the addresses that they affect.
 //!
-//! Block by block, by hash: a block that does not follow the last one told means that something was undone, and
-//! then everybody whom the undone blocks touched is told again. After any pause, of this program, of a provider or
-//! of a socket, the blocks since the last told one are read before [`ChangeBatch::caught_up`] is said again.
+//! Blocks are followed one by one, by hash. A block whose parent is not the last processed block means a
+//! reorganisation: every address that the undone blocks affected is reported again. After any interruption, of this
+//! process, a provider or a socket, the blocks since the last processed one are read before [`ChangeBatch::caught_up`]
+//! is set again.
 
 mod change_batch;
 mod effect;
@@ -31,44 +32,44 @@ use poll_scheduler::PollScheduler;
 use reorg_buffer::ReorgBuffer;
 use source::{BlockHeader, BlockSource, PollRound};
 
-/// More blocks than a day has are not read one after the other: everybody is looked at instead.
+/// Maximum blocks to catch up, about a day; after a longer gap every address is rechecked instead.
 const MAX_CATCH_UP_BLOCKS: u64 = 7200;
-/// The newest blocks are read one by one, by hash; a longer gap before them in ranges.
+/// Newest blocks that are read one by one, by hash; older blocks are read in ranges.
 const MAX_SINGLE_BLOCK_READS: u64 = 32;
-/// Blocks of one range, halved while a provider finds it too much.
+/// Initial blocks per range; halved while a provider rejects the range.
 const LOG_RANGE_BLOCKS: u64 = 1000;
-/// Heads of blocks that are asked for at the same time.
+/// Maximum concurrent header requests.
 const MAX_CONCURRENT_HEADER_REQUESTS: usize = 8;
-/// While the follower is behind, it tries so often.
+/// Delay between polls after a failure.
 const ERROR_RETRY_DELAY: Duration = Duration::from_millis(500);
-/// A head that a socket announced, and that the providers do not have, is looked for again so often and so long.
+/// Interval and number of polls for an announced head that no provider has yet.
 const ANNOUNCED_HEAD_POLL_INTERVAL: Duration = Duration::from_millis(50);
 const ANNOUNCED_HEAD_MAX_POLLS: u32 = 20;
 
-/// What is followed.
+/// Settings of a follower.
 #[derive(Debug, Clone)]
 pub struct FollowerConfig {
-    /// Collections and registries.
+    /// Contracts whose events are followed: collections and registries.
     pub contracts: WatchedContracts,
-    /// WebSocket addresses that announce new blocks; without any, polling alone finds them.
+    /// WebSocket addresses that announce new blocks; if empty, only polling finds them.
     pub ws_addrs: Vec<String>,
-    /// How often is looked without an announcement.
-    pub poll: Duration,
+    /// Poll interval without an announcement.
+    pub poll_interval: Duration,
 }
 
-/// Follows for ever.
+/// Follows the events of the watched contracts.
 #[derive(Debug)]
 pub struct Follower {
     config: FollowerConfig,
     source: BlockSource,
-    trail: ReorgBuffer,
-    inbox: Arc<ChangeAccumulator>,
-    /// Whose events up to the last told block were read.
+    reorg_buffer: ReorgBuffer,
+    changes: Arc<ChangeAccumulator>,
+    /// Contracts whose events were read up to the last processed block.
     read: Arc<[Address]>,
 }
 
 impl Follower {
-    /// Goes on after `cursor`; without one, everybody is to be looked at first.
+    /// Creates a follower that continues after `cursor`; without one it first requests a recheck of every address.
     pub fn new(
         config: FollowerConfig,
         reader: Arc<Reader>,
@@ -77,32 +78,35 @@ impl Follower {
     ) -> Self {
         let read = config.contracts.snapshot();
         let source = BlockSource::new(reader, config.contracts.clone());
-        Self { config, source, trail: ReorgBuffer::after(cursor), inbox, read }
+        Self { config, source, reorg_buffer: ReorgBuffer::after(cursor), changes: inbox, read }
     }
 
-    /// Follows.
+    /// Follows until dropped.
     pub async fn run(mut self) {
         let heads = Arc::new(Notify::new());
-        let waiting =
-            PollScheduler::new(Arc::clone(&heads), self.config.contracts.change_notifier(), self.config.poll);
+        let scheduler = PollScheduler::new(
+            Arc::clone(&heads),
+            self.config.contracts.change_notifier(),
+            self.config.poll_interval,
+        );
         let addresses = self.config.ws_addrs.clone();
         tokio::select! {
             () = head_subscription::subscribe_heads(&addresses, heads) => {}
-            () = self.follow(waiting) => {}
+            () = self.poll_loop(scheduler) => {}
         }
     }
 
-    async fn follow(&mut self, mut waiting: PollScheduler) {
+    async fn poll_loop(&mut self, mut scheduler: PollScheduler) {
         let mut announced = false;
         let mut failing: Option<Instant> = None;
         loop {
-            let before = self.trail.newest();
+            let before = self.reorg_buffer.newest();
             if let Err(why) = self.poll().await {
                 if failing.is_none() {
                     failing = Some(Instant::now());
                     tracing::warn!(why, "Ethereum's events cannot be followed");
                 }
-                self.inbox.report_gap();
+                self.changes.report_gap();
                 sleep(ERROR_RETRY_DELAY).await;
                 announced = false;
                 continue;
@@ -110,32 +114,32 @@ impl Follower {
             if let Some(since) = failing.take() {
                 tracing::info!(seconds = since.elapsed().as_secs(), "Ethereum's events are followed again");
             }
-            self.inbox.report_caught_up();
-            if self.trail.newest() != before
-                || (announced && waiting.trusts_announcements() && self.await_announced_block().await)
+            self.changes.report_caught_up();
+            if self.reorg_buffer.newest() != before
+                || (announced && scheduler.trusts_announcements() && self.await_announced_block().await)
             {
-                waiting.block_arrived();
+                scheduler.block_arrived();
             } else if announced {
-                waiting.announcement_failed();
-                // The one that leads may be behind, also where the socket is another one's.
+                scheduler.announcement_failed();
+                // The preferred provider may be behind; the socket may belong to another one.
                 if self.source.prefer_provider_ahead_of(before).await {
                     announced = false;
                     continue;
                 }
             }
-            announced = waiting.wait_for_trigger().await;
+            announced = scheduler.wait_for_trigger().await;
         }
     }
 
-    /// A new head was announced that the provider does not have yet; whether it came.
+    /// Polls for an announced head that the provider does not have yet. Returns whether it arrived.
     async fn await_announced_block(&mut self) -> bool {
-        let before = self.trail.newest();
+        let before = self.reorg_buffer.newest();
         for _ in 0..ANNOUNCED_HEAD_MAX_POLLS {
             sleep(ANNOUNCED_HEAD_POLL_INTERVAL).await;
             if self.poll().await.is_err() {
                 return false;
             }
-            if self.trail.newest() != before {
+            if self.reorg_buffer.newest() != before {
                 return true;
             }
         }
@@ -145,7 +149,7 @@ impl Follower {
     /// Reads everything up to the newest block.
     async fn poll(&mut self) -> Result<(), String> {
         let mut problems = Vec::new();
-        for _ in 0..self.source.attempts() {
+        for _ in 0..self.source.max_attempts() {
             let round = self.source.round().await?;
             match self.process_round(&round).await {
                 Ok(()) => return Ok(()),
@@ -157,8 +161,8 @@ impl Follower {
     }
 
     async fn process_round(&mut self, round: &PollRound) -> Result<(), String> {
-        let told = self.trail.newest();
-        let head = self.check_not_behind(told, round.head.at()).await?;
+        let told = self.reorg_buffer.newest();
+        let head = self.check_not_behind(told, round.head.cursor()).await?;
         if self.read != round.contracts {
             tracing::info!(contracts = round.contracts.len(), "the contracts that are followed have changed");
             self.read = Arc::clone(&round.contracts);
@@ -176,13 +180,13 @@ impl Follower {
         };
         let fine = head.number.saturating_sub(MAX_SINGLE_BLOCK_READS).max(told.number);
         if fine > told.number {
-            self.ranges(round, told.number + 1, fine).await?;
+            self.process_ranges(round, told.number + 1, fine).await?;
         }
-        self.blocks(round).await
+        self.process_blocks(round).await
     }
 
-    /// A head before the last told block, which somebody still has, is that of a provider who is behind: nothing was
-    /// undone, and whoever was touched meanwhile must not be looked at in an old block.
+    /// Returns the head to process up to. If `head` precedes the last processed block and any provider still has that
+    /// block, the provider is behind and nothing was undone: affected addresses must not be read in an older block.
     async fn check_not_behind(&self, told: Option<Cursor>, head: Cursor) -> Result<Cursor, String> {
         let Some(told) = told.filter(|told| told.number > head.number) else { return Ok(head) };
         if !self.source.has_block(told).await {
@@ -194,64 +198,64 @@ impl Follower {
         Ok(told)
     }
 
-    /// Nobody knows what happened before `head`.
+    /// Continues at `head` and requests a recheck of every address, as the events before it are unknown.
     fn restart_at(&mut self, head: Cursor) {
-        self.inbox.everybody(head.number);
-        self.trail = ReorgBuffer::after(Some(head));
-        self.inbox.set_cursor(head);
+        self.changes.request_full_recheck(head.number);
+        self.reorg_buffer = ReorgBuffer::after(Some(head));
+        self.changes.set_cursor(head);
     }
 
-    /// The newest told block that still stands. What fell is told again.
+    /// Returns the newest processed block that is still canonical. Reports the addresses of undone blocks again.
     async fn rewind_reorg(
         &mut self,
         told: Option<Cursor>,
         round: &PollRound,
     ) -> Result<Option<Cursor>, String> {
         let Some(told) = told else { return Ok(None) };
-        if round.head.follows(told) {
+        if round.head.is_child_of(told) {
             return Ok(Some(told));
         }
         let mut fallen = AddressEffects::default();
-        let mut standing = self.trail.newest();
+        let mut standing = self.reorg_buffer.newest();
         while let Some(at) = standing {
             if self.is_canonical(at, round).await? {
                 break;
             }
-            // What an undone event gave is gone, whichever side it was on.
-            if let Some(mark) = self.trail.pop() {
+            // A right that an undone event gave has ended, for either address of it.
+            if let Some(mark) = self.reorg_buffer.pop() {
                 fallen.extend(mark.effects.addresses().map(|address| (address, Effect::Loss)));
             }
-            standing = self.trail.newest();
+            standing = self.reorg_buffer.newest();
         }
         if standing != Some(told) {
-            let head = round.head.at();
+            let head = round.head.cursor();
             tracing::warn!(
                 from = told.number,
                 head = head.number,
                 touched = fallen.len(),
                 "blocks were undone"
             );
-            self.inbox.add_reorg();
-            self.inbox.touched(fallen, head.number);
+            self.changes.add_reorg();
+            self.changes.add_affected(fallen, head.number);
         }
         Ok(standing)
     }
 
     async fn is_canonical(&self, at: Cursor, round: &PollRound) -> Result<bool, String> {
-        let head = round.head.at();
+        let head = round.head.cursor();
         if at.number >= head.number {
             return Ok(at == head);
         }
-        Ok(self.source.header(round, at.number).await?.at() == at)
+        Ok(self.source.header(round, at.number).await?.cursor() == at)
     }
 
-    async fn ranges(&mut self, round: &PollRound, from: u64, to: u64) -> Result<(), String> {
+    async fn process_ranges(&mut self, round: &PollRound, from: u64, to: u64) -> Result<(), String> {
         let (mut next, mut size) = (from, LOG_RANGE_BLOCKS);
         while next <= to {
             let end = to.min(next + size - 1);
-            match self.source.touched_in_range(round, next, end).await {
+            match self.source.effects_in_range(round, next, end).await {
                 Ok(touched) => {
-                    let at = self.source.header(round, end).await?.at();
+                    let at = self.source.header(round, end).await?.cursor();
                     self.commit_block(at, touched);
                     next = end + 1;
                 }
@@ -262,29 +266,29 @@ impl Follower {
         Ok(())
     }
 
-    /// The blocks after the last told one, each of which must follow the one before.
-    async fn blocks(&mut self, round: &PollRound) -> Result<(), String> {
+    /// Processes the blocks after the last processed one. Each must be the child of the one before.
+    async fn process_blocks(&mut self, round: &PollRound) -> Result<(), String> {
         let head = round.head;
-        let from = self.trail.newest().map_or(head.at().number, |told| told.number + 1);
+        let from = self.reorg_buffer.newest().map_or(head.cursor().number, |told| told.number + 1);
         let source = &self.source;
-        let headers: Vec<BlockHeader> = stream::iter(from..=head.at().number)
+        let headers: Vec<BlockHeader> = stream::iter(from..=head.cursor().number)
             .map(|number| async move {
-                if number == head.at().number { Ok(head) } else { source.header(round, number).await }
+                if number == head.cursor().number { Ok(head) } else { source.header(round, number).await }
             })
             .buffered(MAX_CONCURRENT_HEADER_REQUESTS)
             .try_collect()
             .await?;
-        let mut before = self.trail.newest();
+        let mut before = self.reorg_buffer.newest();
         for header in &headers {
-            if before.is_some_and(|before| !header.follows(before)) {
+            if before.is_some_and(|before| !header.is_child_of(before)) {
                 return Err("the chain changed while it was read".to_owned());
             }
-            before = Some(header.at());
+            before = Some(header.cursor());
         }
-        // One after the other: a single answer may have tens of megabytes, from each provider.
+        // Sequential: a single answer of each provider may have tens of megabytes.
         for header in headers {
-            let at = header.at();
-            match touched(&self.source, round, at.hash).await? {
+            let at = header.cursor();
+            match query_block_effects(&self.source, round, at.hash).await? {
                 Some(touched) => self.commit_block(at, touched),
                 None => self.restart_at(at),
             }
@@ -293,22 +297,22 @@ impl Follower {
     }
 
     fn commit_block(&mut self, at: Cursor, touched: AddressEffects) {
-        self.inbox.touched(touched.iter(), at.number);
-        self.trail.push(at, touched);
-        self.inbox.set_cursor(at);
+        self.changes.add_affected(touched.iter(), at.number);
+        self.reorg_buffer.push(at, touched);
+        self.changes.set_cursor(at);
     }
 }
 
-/// Whom one block touches; `None`: so many that nobody can tell.
-async fn touched(
+/// Returns the effects of one block; `None` if its events exceed the size limit.
+async fn query_block_effects(
     source: &BlockSource,
     round: &PollRound,
     block: B256,
 ) -> Result<Option<AddressEffects>, String> {
-    match source.touched_in_block(round, block).await {
+    match source.effects_in_block(round, block).await {
         Ok(touched) => Ok(Some(touched)),
         Err(SingleProviderError::TooLarge(why)) => {
-            tracing::warn!(why, "a block with more events than can be read");
+            tracing::warn!(why, "a block has more events than can be read");
             Ok(None)
         }
         Err(error) => Err(error.to_string()),

@@ -1,58 +1,68 @@
-//! When to look next. Whoever announces new heads is a stranger too: what comes in vain counts ever less often.
+//! Time of the next poll. Providers that announce heads are not trusted: after an announcement without a new block, the
+//! next ones are delayed exponentially.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use service_backoff::ExponentialBackoff;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// Announcements do not count for so long after the first vain one, and twice as long after each further one.
+/// Delay of announcements after the first failed one; doubled after each further one, up to the poll interval.
 const ANNOUNCEMENT_DELAY_INITIAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct PollScheduler {
-    /// Rung by the socket.
+    /// Notified of new heads by the subscription.
     heads: Arc<Notify>,
-    /// Rung when other contracts are to be followed.
+    /// Notified when the watched contracts change.
     contracts: Arc<Notify>,
-    poll: Duration,
-    pause: Duration,
+    poll_interval: Duration,
+    backoff: ExponentialBackoff,
+    /// Failed announcements since the last new block.
+    failures: u32,
+    /// Delay of the next announcement; zero without failures.
+    announcement_delay: Duration,
 }
 
 impl PollScheduler {
-    pub(super) fn new(heads: Arc<Notify>, contracts: Arc<Notify>, poll: Duration) -> Self {
-        Self { heads, contracts, poll, pause: Duration::ZERO }
+    pub(super) fn new(heads: Arc<Notify>, contracts: Arc<Notify>, poll_interval: Duration) -> Self {
+        let backoff = ExponentialBackoff::new(ANNOUNCEMENT_DELAY_INITIAL, poll_interval);
+        Self { heads, contracts, poll_interval, backoff, failures: 0, announcement_delay: Duration::ZERO }
     }
 
-    /// Until there is a reason to look, at most until the next poll; whether it is a new head that was announced.
+    /// Waits for an announced head, a change of the watched contracts or the next poll. Returns whether a head was
+    /// announced.
     pub(super) async fn wait_for_trigger(&self) -> bool {
-        let poll = Instant::now() + self.poll;
+        let next_poll = Instant::now() + self.poll_interval;
         let announced = async {
-            if !self.pause.is_zero() {
-                sleep(self.pause).await;
+            if !self.announcement_delay.is_zero() {
+                sleep(self.announcement_delay).await;
             }
             self.heads.notified().await;
         };
         tokio::select! {
             () = announced => true,
             () = self.contracts.notified() => false,
-            () = sleep_until(poll) => false,
+            () = sleep_until(next_poll) => false,
         }
     }
 
-    /// Whether the last announcement was not in vain.
+    /// Returns whether announcements take effect without a delay.
     pub(super) fn trusts_announcements(&self) -> bool {
-        self.pause.is_zero()
+        self.announcement_delay.is_zero()
     }
 
-    /// A head was announced and is nowhere to be found.
+    /// Records that no provider had an announced head.
     pub(super) fn announcement_failed(&mut self) {
-        self.pause = (self.pause * 2).max(ANNOUNCEMENT_DELAY_INITIAL).min(self.poll);
+        self.announcement_delay = self.backoff.delay(self.failures);
+        self.failures = self.failures.saturating_add(1);
     }
 
-    /// There is a new block.
+    /// Records a new block.
     pub(super) fn block_arrived(&mut self) {
-        self.pause = Duration::ZERO;
+        self.failures = 0;
+        self.announcement_delay = Duration::ZERO;
     }
 }
 
@@ -63,29 +73,34 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn vain_announcements_count_ever_less_often_until_a_block_comes() {
+    async fn failed_announcements_are_delayed_until_a_block_arrives() {
         let (heads, contracts) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let mut waiting =
+        let mut scheduler =
             PollScheduler::new(Arc::clone(&heads), Arc::clone(&contracts), Duration::from_secs(5));
+        scheduler.backoff = scheduler.backoff.without_jitter();
         for expected in [0, 1, 2, 4, 5, 5] {
-            assert_eq!((waiting.pause.as_secs(), waiting.trusts_announcements()), (expected, expected == 0));
-            waiting.announcement_failed();
+            assert_eq!(
+                (scheduler.announcement_delay.as_secs(), scheduler.trusts_announcements()),
+                (expected, expected == 0)
+            );
+            scheduler.announcement_failed();
         }
         let short = Duration::from_millis(100);
         heads.notify_one();
-        assert!(timeout(short, waiting.wait_for_trigger()).await.is_err(), "announced, and not believed");
+        assert!(timeout(short, scheduler.wait_for_trigger()).await.is_err(), "announcements are delayed");
         contracts.notify_one();
         assert_eq!(
-            timeout(short, waiting.wait_for_trigger()).await,
+            timeout(short, scheduler.wait_for_trigger()).await,
             Ok(false),
-            "other contracts do not wait"
+            "a change of the contracts is not delayed"
         );
-        waiting.block_arrived();
-        assert_eq!(timeout(short, waiting.wait_for_trigger()).await, Ok(true), "announced before");
-        assert!(timeout(short, waiting.wait_for_trigger()).await.is_err(), "nobody rings");
-        waiting.poll = Duration::from_millis(10);
-        assert_eq!(timeout(short, waiting.wait_for_trigger()).await, Ok(false), "polled");
-        waiting.announcement_failed();
-        assert_eq!(waiting.pause, waiting.poll);
+        scheduler.block_arrived();
+        assert_eq!(timeout(short, scheduler.wait_for_trigger()).await, Ok(true), "announced before");
+        assert!(timeout(short, scheduler.wait_for_trigger()).await.is_err(), "nothing announced");
+        scheduler.poll_interval = Duration::from_millis(10);
+        assert_eq!(timeout(short, scheduler.wait_for_trigger()).await, Ok(false), "polled");
+        scheduler.backoff = ExponentialBackoff::new(ANNOUNCEMENT_DELAY_INITIAL, scheduler.poll_interval);
+        scheduler.announcement_failed();
+        assert!(scheduler.announcement_delay <= scheduler.poll_interval);
     }
 }

@@ -1,4 +1,4 @@
-//! The newest blocks that were told, and whom each touched: what is undone is looked at again. No I/O.
+//! The newest processed blocks with their effects, so that the addresses of undone blocks are reported again. No I/O.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,55 +6,55 @@ use std::sync::Arc;
 use super::change_batch::Cursor;
 use super::effect::AddressEffects;
 
-/// Blocks that are remembered; Ethereum finalizes after about 64.
+/// Maximum blocks in the buffer; Ethereum finalizes after about 64.
 const MAX_BLOCKS: usize = 256;
-/// Addresses that are remembered, all blocks together: older blocks go first.
+/// Maximum addresses of all blocks together; the oldest blocks are dropped first.
 const MAX_ADDRESSES: usize = 200_000;
 
-/// One told block, or the last one of a told range.
+/// A processed block, or the last block of a processed range.
 #[derive(Debug, Clone)]
 pub(super) struct ProcessedBlock {
-    pub(super) at: Cursor,
+    pub(super) cursor: Cursor,
     pub(super) effects: Arc<AddressEffects>,
 }
 
-/// The marks, oldest first.
+/// Processed blocks, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct ReorgBuffer {
-    marks: VecDeque<ProcessedBlock>,
+    blocks: VecDeque<ProcessedBlock>,
     addresses: usize,
 }
 
 impl ReorgBuffer {
-    /// Goes on after `cursor`.
+    /// Creates a buffer that contains only `cursor`.
     pub(super) fn after(cursor: Option<Cursor>) -> Self {
-        let mut trail = Self::default();
+        let mut buffer = Self::default();
         if let Some(at) = cursor {
-            trail.push(at, AddressEffects::default());
+            buffer.push(at, AddressEffects::default());
         }
-        trail
+        buffer
     }
 
-    /// The newest one.
+    /// Returns the newest block.
     pub(super) fn newest(&self) -> Option<Cursor> {
-        self.marks.back().map(|mark| mark.at)
+        self.blocks.back().map(|block| block.cursor)
     }
 
     pub(super) fn push(&mut self, at: Cursor, effects: AddressEffects) {
         self.addresses += effects.len();
-        self.marks.push_back(ProcessedBlock { at, effects: Arc::new(effects) });
-        while self.marks.len() > MAX_BLOCKS || (self.addresses > MAX_ADDRESSES && self.marks.len() > 1) {
-            if let Some(mark) = self.marks.pop_front() {
-                self.addresses -= mark.effects.len();
+        self.blocks.push_back(ProcessedBlock { cursor: at, effects: Arc::new(effects) });
+        while self.blocks.len() > MAX_BLOCKS || (self.addresses > MAX_ADDRESSES && self.blocks.len() > 1) {
+            if let Some(block) = self.blocks.pop_front() {
+                self.addresses -= block.effects.len();
             }
         }
     }
 
-    /// The newest one is undone.
+    /// Removes the newest block.
     pub(super) fn pop(&mut self) -> Option<ProcessedBlock> {
-        let mark = self.marks.pop_back()?;
-        self.addresses -= mark.effects.len();
-        Some(mark)
+        let block = self.blocks.pop_back()?;
+        self.addresses -= block.effects.len();
+        Some(block)
     }
 }
 
@@ -69,37 +69,37 @@ mod tests {
         Cursor { number, hash: B256::from(alloy::primitives::U256::from(number)) }
     }
 
-    fn people(from: u64, count: u64) -> AddressEffects {
+    fn losses(from: u64, count: u64) -> AddressEffects {
         let mut effects = AddressEffects::default();
         for number in from..from + count {
-            effects.note(Address::left_padding_from(&number.to_be_bytes()), Effect::Loss);
+            effects.record(Address::left_padding_from(&number.to_be_bytes()), Effect::Loss);
         }
         effects
     }
 
     #[test]
-    fn the_newest_blocks_are_remembered() {
-        let mut trail = ReorgBuffer::after(None);
-        assert_eq!(trail.newest(), None);
+    fn keeps_only_the_newest_blocks() {
+        let mut buffer = ReorgBuffer::after(None);
+        assert_eq!(buffer.newest(), None);
         for number in 0..1000 {
-            trail.push(at(number), people(number, 2));
+            buffer.push(at(number), losses(number, 2));
         }
         assert_eq!(
-            (trail.newest(), trail.marks.len(), trail.addresses),
+            (buffer.newest(), buffer.blocks.len(), buffer.addresses),
             (Some(at(999)), MAX_BLOCKS, 2 * MAX_BLOCKS)
         );
-        let undone = trail.pop().unwrap();
-        assert_eq!((undone.at, undone.effects.len()), (at(999), 2));
-        assert_eq!(trail.newest(), Some(at(998)));
+        let undone = buffer.pop().unwrap();
+        assert_eq!((undone.cursor, undone.effects.len()), (at(999), 2));
+        assert_eq!(buffer.newest(), Some(at(998)));
     }
 
     #[test]
-    fn huge_blocks_push_out_old_ones_but_the_last_stays() {
-        let mut trail = ReorgBuffer::after(Some(at(1)));
-        trail.push(at(2), people(0, 150_000));
-        trail.push(at(3), people(0, 250_000));
-        assert_eq!((trail.marks.len(), trail.newest()), (1, Some(at(3))));
-        trail.pop();
-        assert_eq!((trail.addresses, trail.newest()), (0, None));
+    fn large_blocks_displace_older_ones_but_not_themselves() {
+        let mut buffer = ReorgBuffer::after(Some(at(1)));
+        buffer.push(at(2), losses(0, 150_000));
+        buffer.push(at(3), losses(0, 250_000));
+        assert_eq!((buffer.blocks.len(), buffer.newest()), (1, Some(at(3))));
+        buffer.pop();
+        assert_eq!((buffer.addresses, buffer.newest()), (0, None));
     }
 }

@@ -1,4 +1,4 @@
-//! Where blocks and logs come from: the reader's providers, one in order of preference, or as many as must agree.
+//! Source of blocks and logs: the reader's providers, one in order of preference or a quorum of them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,19 +12,19 @@ use tokio::time::Instant;
 
 use super::change_batch::Cursor;
 use super::effect::AddressEffects;
-use super::events::{Logs, WATCHED_TOPICS};
+use super::events::{LogEffects, WATCHED_TOPICS};
 use super::watched_contracts::WatchedContracts;
 use crate::reader::{Reader, SingleProviderError, common_blocks};
 
-/// One provider may take so long before the next one is asked.
+/// Time limit of a header request to one provider.
 const HEAD_REQUEST_TIMEOUT: Duration = Duration::from_millis(1500);
-/// Logs take longer than heads.
+/// Time limit of a request for logs, which takes longer than one for a header.
 const LOGS_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// A block that is full of transfers of one collection gives about half of this.
+/// Maximum size of a response with logs. A block full of transfers of one collection yields about half of it.
 const MAX_LOGS_RESPONSE_BYTES: usize = 32 << 20;
 const MAX_BLOCK_RESPONSE_BYTES: usize = 4 << 20;
 
-/// The part of a block's head that matters.
+/// The part of a block header that the follower needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BlockHeader {
@@ -35,11 +35,11 @@ pub(super) struct BlockHeader {
 }
 
 impl BlockHeader {
-    pub(super) fn at(&self) -> Cursor {
+    pub(super) fn cursor(&self) -> Cursor {
         Cursor { number: self.number.to(), hash: self.hash }
     }
 
-    pub(super) fn follows(&self, cursor: Cursor) -> bool {
+    pub(super) fn is_child_of(&self, cursor: Cursor) -> bool {
         self.parent_hash == cursor.hash
     }
 
@@ -49,65 +49,65 @@ impl BlockHeader {
     }
 }
 
-/// Providers that are asked in one round, all of which say that they have the head.
+/// One poll: its head, and the providers that have this head.
 #[derive(Debug)]
 pub(super) struct PollRound {
     pub(super) head: BlockHeader,
-    /// Whose events are read in it.
+    /// Contracts whose events are read.
     pub(super) contracts: Arc<[Address]>,
     providers: Vec<usize>,
 }
 
-/// Asks the providers.
+/// Reads blocks and logs from the providers.
 #[derive(Debug)]
 pub(super) struct BlockSource {
     reader: Arc<Reader>,
     contracts: WatchedContracts,
-    /// Seen to be on the right chain since its last failure.
-    checked: Vec<bool>,
-    /// The one that is asked first.
-    lead: usize,
+    /// By provider: whether its chain was checked since its last failure.
+    chain_checked: Vec<bool>,
+    /// Index of the provider that is asked first.
+    preferred: usize,
 }
 
 impl BlockSource {
     pub(super) fn new(reader: Arc<Reader>, contracts: WatchedContracts) -> Self {
         let checked = vec![false; reader.providers()];
-        Self { reader, contracts, checked, lead: 0 }
+        Self { reader, contracts, chain_checked: checked, preferred: 0 }
     }
 
     fn rotate_preferred(&mut self) {
-        self.lead = (self.lead + 1) % self.checked.len().max(1);
+        self.preferred = (self.preferred + 1) % self.chain_checked.len().max(1);
     }
 
-    /// Has another one lead if it has blocks after `told`, which the one that leads lacks; whether there is one.
+    /// Prefers another provider that has blocks after `told`, if there is one. Returns whether there is.
     pub(super) async fn prefer_provider_ahead_of(&mut self, told: Option<Cursor>) -> bool {
-        let (all, quorum) = (self.checked.len(), self.reader.config().quorum);
+        let (all, quorum) = (self.chain_checked.len(), self.reader.config().quorum);
         let Some(told) = told.filter(|_| quorum == 1) else { return false };
-        for index in (1..all).map(|step| (self.lead + step) % all).collect::<Vec<_>>() {
-            let head = head(&self.reader, index, self.checked[index]).await;
-            self.checked[index] = head.is_ok();
-            if head.is_ok_and(|head| head.at().number > told.number) {
-                self.lead = index;
+        for index in (1..all).map(|step| (self.preferred + step) % all).collect::<Vec<_>>() {
+            let head = fetch_head(&self.reader, index, self.chain_checked[index]).await;
+            self.chain_checked[index] = head.is_ok();
+            if head.is_ok_and(|head| head.cursor().number > told.number) {
+                self.preferred = index;
                 return true;
             }
         }
         false
     }
 
-    /// How often is tried before nobody is left who might do better. With a quorum all are asked each time.
-    pub(super) fn attempts(&self) -> usize {
-        if self.reader.config().quorum == 1 { self.checked.len() } else { 1 }
+    /// Maximum attempts of a poll: one per provider. With a quorum each attempt asks all of them.
+    pub(super) fn max_attempts(&self) -> usize {
+        if self.reader.config().quorum == 1 { self.chain_checked.len() } else { 1 }
     }
 
-    /// The one that leads told its newest block, and then gave no more.
+    /// Records that the preferred provider failed after it returned its head.
     pub(super) fn report_failure(&mut self) {
         if self.reader.config().quorum == 1 {
-            self.checked[self.lead] = false;
+            self.chain_checked[self.preferred] = false;
             self.rotate_preferred();
         }
     }
 
-    /// The newest block that as many providers have as must agree.
+    /// Returns a round for the newest block on which a quorum agrees.
     pub(super) async fn round(&mut self) -> Result<PollRound, String> {
         let round =
             if self.reader.config().quorum == 1 { self.first().await } else { self.round_by_quorum().await }?;
@@ -117,11 +117,11 @@ impl BlockSource {
 
     async fn first(&mut self) -> Result<PollRound, String> {
         let mut problems = Vec::new();
-        for _ in 0..self.checked.len() {
-            let index = self.lead;
-            match head(&self.reader, index, self.checked[index]).await {
+        for _ in 0..self.chain_checked.len() {
+            let index = self.preferred;
+            match fetch_head(&self.reader, index, self.chain_checked[index]).await {
                 Ok(head) => {
-                    self.checked[index] = true;
+                    self.chain_checked[index] = true;
                     return Ok(PollRound {
                         head,
                         contracts: self.contracts.snapshot(),
@@ -129,7 +129,7 @@ impl BlockSource {
                     });
                 }
                 Err(error) => {
-                    self.checked[index] = false;
+                    self.chain_checked[index] = false;
                     problems.push(error.to_string());
                     self.rotate_preferred();
                 }
@@ -139,11 +139,12 @@ impl BlockSource {
     }
 
     async fn round_by_quorum(&mut self) -> Result<PollRound, String> {
-        let asked = (0..self.checked.len()).map(|index| head(&self.reader, index, self.checked[index]));
+        let asked = (0..self.chain_checked.len())
+            .map(|index| fetch_head(&self.reader, index, self.chain_checked[index]));
         let answers = futures::future::join_all(asked).await;
         let (mut heads, mut problems) = (Vec::new(), Vec::new());
         for (index, answer) in answers.into_iter().enumerate() {
-            self.checked[index] = answer.is_ok();
+            self.chain_checked[index] = answer.is_ok();
             match answer {
                 Ok(head) => heads.push((index, head)),
                 Err(error) => problems.push(error.to_string()),
@@ -153,14 +154,14 @@ impl BlockSource {
         if heads.len() < quorum {
             return Err(format!("{} of {quorum} providers answer: {}", heads.len(), problems.join("; ")));
         }
-        let numbers: Vec<u64> = heads.iter().map(|(_, head)| head.at().number).collect();
+        let numbers: Vec<u64> = heads.iter().map(|(_, head)| head.cursor().number).collect();
         let mut problem = format!("no {quorum} of the newest blocks {numbers:?} are near each other");
         for target in common_blocks(numbers, quorum, max_lag) {
-            let having = |head: &BlockHeader| head.at().number >= target;
+            let having = |head: &BlockHeader| head.cursor().number >= target;
             let providers = heads.iter().filter(|(_, head)| having(head)).map(|(index, _)| *index).collect();
-            let ahead = heads.iter().filter(|(_, head)| head.at().number > target);
+            let ahead = heads.iter().filter(|(_, head)| head.cursor().number > target);
             let ahead: Vec<usize> = ahead.map(|(index, _)| *index).collect();
-            let here = heads.iter().map(|(_, head)| *head).filter(|head| head.at().number == target);
+            let here = heads.iter().map(|(_, head)| *head).filter(|head| head.cursor().number == target);
             let votes = here.collect();
             match self.agree_on_block(&ahead, target, votes).await {
                 Ok(head) => {
@@ -173,12 +174,13 @@ impl BlockSource {
         Err(problem)
     }
 
-    /// A block by number, as those of the round who must agree have it.
+    /// Returns the header of block `number` on which a quorum of the round's providers agrees.
     pub(super) async fn header(&self, round: &PollRound, number: u64) -> Result<BlockHeader, String> {
         self.agree_on_block(&round.providers, number, Vec::new()).await
     }
 
-    /// What as many as must agree have under this number, `votes` being what some have said already.
+    /// Returns the header of block `number` on which a quorum of the `asked` providers agrees; `votes` holds the
+    /// headers that other providers have returned already.
     async fn agree_on_block(
         &self,
         asked: &[usize],
@@ -188,7 +190,7 @@ impl BlockSource {
         let quorum = self.reader.config().quorum;
         let tag = json!(format!("{number:#x}"));
         let mut running: FuturesUnordered<_> =
-            asked.iter().map(|&index| block(&self.reader, index, tag.clone())).collect();
+            asked.iter().map(|&index| fetch_block(&self.reader, index, tag.clone())).collect();
         let mut problems = Vec::new();
         loop {
             let equal = |one: &&BlockHeader| votes.iter().filter(|other| other == one).count() >= quorum;
@@ -196,7 +198,7 @@ impl BlockSource {
                 return Ok(*header);
             }
             match running.next().await {
-                Some(Ok(header)) if header.at().number == number => votes.push(header),
+                Some(Ok(header)) if header.cursor().number == number => votes.push(header),
                 Some(Ok(_)) => problems.push("another block than asked for".to_owned()),
                 Some(Err(error)) => problems.push(error.to_string()),
                 None if votes.len() < quorum => return Err(problems.join("; ")),
@@ -205,48 +207,48 @@ impl BlockSource {
         }
     }
 
-    /// Whether anybody still has this block.
+    /// Returns whether any provider has this block.
     pub(super) async fn has_block(&self, at: Cursor) -> bool {
         let tag = json!(format!("{:#x}", at.number));
-        let asked = (0..self.checked.len()).map(|index| block(&self.reader, index, tag.clone()));
+        let asked = (0..self.chain_checked.len()).map(|index| fetch_block(&self.reader, index, tag.clone()));
         let mut answers: FuturesUnordered<_> = asked.collect();
         while let Some(answer) = answers.next().await {
-            if answer.is_ok_and(|header| header.at() == at) {
+            if answer.is_ok_and(|header| header.cursor() == at) {
                 return true;
             }
         }
         false
     }
 
-    /// Blocks that a provider may be behind the others.
+    /// Maximum blocks that a provider may be behind the others.
     pub(super) fn max_lag(&self) -> u64 {
         self.reader.config().max_lag
     }
 
-    /// Whom the events of one block touch. A provider that does not know the block refuses, where it would tell of
-    /// no events if it were asked by number.
-    pub(super) async fn touched_in_block(
+    /// Returns the effects of one block. It is requested by hash: a provider without the block returns an error,
+    /// whereas a request by number would yield an empty list.
+    pub(super) async fn effects_in_block(
         &self,
         round: &PollRound,
         block: B256,
     ) -> Result<AddressEffects, SingleProviderError> {
-        self.touched(round, json!({ "blockHash": block }), Some(block)).await
+        self.query_effects(round, json!({ "blockHash": block }), Some(block)).await
     }
 
-    /// The same for a range of blocks, so old that everybody has them.
-    pub(super) async fn touched_in_range(
+    /// Returns the effects of a range of blocks, which must be so old that every provider has them.
+    pub(super) async fn effects_in_range(
         &self,
         round: &PollRound,
         from: u64,
         to: u64,
     ) -> Result<AddressEffects, SingleProviderError> {
         let range = json!({ "fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}") });
-        self.touched(round, range, None).await
+        self.query_effects(round, range, None).await
     }
 
-    /// As any of the round's providers says, once as many as must agree have answered: one of those is honest, and
-    /// whoever gives no events keeps nobody waiting.
-    async fn touched(
+    /// Returns the union of the effects that a quorum of the round's providers reports: one of those is honest, and a
+    /// slow provider delays nothing.
+    async fn query_effects(
         &self,
         round: &PollRound,
         mut filter: Value,
@@ -255,7 +257,7 @@ impl BlockSource {
         filter["address"] = json!(&*round.contracts);
         filter["topics"] = json!([WATCHED_TOPICS]);
         let quorum = self.reader.config().quorum;
-        let asked = round.providers.iter().map(|&index| self.touched_as(index, round, &filter, block));
+        let asked = round.providers.iter().map(|&index| self.query_effects_at(index, round, &filter, block));
         let mut running: FuturesUnordered<_> = asked.collect();
         let (mut all, mut answers, mut problems) = (AddressEffects::default(), 0, Vec::new());
         while answers < quorum && problems.len() + quorum <= round.providers.len() {
@@ -276,8 +278,8 @@ impl BlockSource {
         Err(too_large.cloned().unwrap_or_else(|| SingleProviderError::Failed(texts())))
     }
 
-    /// As one provider says.
-    async fn touched_as(
+    /// Returns the effects that one provider reports.
+    async fn query_effects_at(
         &self,
         index: usize,
         round: &PollRound,
@@ -285,7 +287,7 @@ impl BlockSource {
         block: Option<B256>,
     ) -> Result<AddressEffects, SingleProviderError> {
         let deadline = Instant::now() + LOGS_REQUEST_TIMEOUT;
-        let logs: Logs = self
+        let logs: LogEffects = self
             .reader
             .call_provider(index, "eth_getLogs", json!([filter]), MAX_LOGS_RESPONSE_BYTES, deadline)
             .await?;
@@ -297,11 +299,15 @@ impl BlockSource {
     }
 }
 
-async fn head(reader: &Reader, index: usize, checked: bool) -> Result<BlockHeader, SingleProviderError> {
+async fn fetch_head(
+    reader: &Reader,
+    index: usize,
+    checked: bool,
+) -> Result<BlockHeader, SingleProviderError> {
     if !checked {
         reader.check_chain(index, Instant::now() + HEAD_REQUEST_TIMEOUT).await?;
     }
-    let head = block(reader, index, json!("latest")).await?;
+    let head = fetch_block(reader, index, json!("latest")).await?;
     not_too_old(reader, &format!("provider {}: its latest block", index + 1), &head)
         .map_err(SingleProviderError::Failed)?;
     Ok(head)
@@ -315,7 +321,7 @@ fn not_too_old(reader: &Reader, what: &str, head: &BlockHeader) -> Result<(), St
     Err(format!("{what} is {} s old", head.age().as_secs()))
 }
 
-async fn block(reader: &Reader, index: usize, tag: Value) -> Result<BlockHeader, SingleProviderError> {
+async fn fetch_block(reader: &Reader, index: usize, tag: Value) -> Result<BlockHeader, SingleProviderError> {
     let (params, deadline) = (json!([tag, false]), Instant::now() + HEAD_REQUEST_TIMEOUT);
     let header: Option<BlockHeader> = reader
         .call_provider(index, "eth_getBlockByNumber", params, MAX_BLOCK_RESPONSE_BYTES, deadline)

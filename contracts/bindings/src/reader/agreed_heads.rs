@@ -1,18 +1,17 @@
-//! The newest block that was agreed upon. Nothing much older counts from then on: providers that are stuck agree
-//! as well.
+//! The newest agreed block of each tag. A much older block is rejected from then on: stuck providers agree as well.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::call::{At, Block};
+use super::call::{Block, BlockTag};
 use super::config::ReaderConfig;
 use super::error::ReadError;
 
-/// Settled blocks go on by an epoch of 32 at a time, and not everywhere at once.
+/// Additional lag of settled blocks, two epochs: they advance by an epoch of 32 at a time, not everywhere at once.
 const EPOCHS: u64 = 64;
 
-/// Blocks that one provider may be behind another.
-pub(super) fn lag(at: At, max_lag: u64) -> u64 {
-    if matches!(at, At::Finalized | At::Safe) { max_lag.saturating_add(EPOCHS) } else { max_lag }
+/// Returns the maximum blocks that one provider may be behind another.
+pub(super) fn lag(at: BlockTag, max_lag: u64) -> u64 {
+    if matches!(at, BlockTag::Finalized | BlockTag::Safe) { max_lag.saturating_add(EPOCHS) } else { max_lag }
 }
 
 #[derive(Debug, Default)]
@@ -23,26 +22,26 @@ pub(super) struct AgreedHeads {
 }
 
 impl AgreedHeads {
-    /// What was agreed upon by now; whoever asks for a block by number gets it, however old it is.
-    pub(super) fn at(&self, at: At) -> Option<Block> {
+    /// Returns the newest agreed block; `None` for a block by number, whose age does not matter.
+    pub(super) fn at(&self, at: BlockTag) -> Option<Block> {
         self.known(at).and_then(|known| *known)
     }
 
-    /// Takes what was agreed upon at `at`, unless it is too old or much older than what was `known` when it was
-    /// asked for. A block with a later time is not older, whatever its number is: a local chain was put back.
+    /// Records the agreed block of `at`. Rejects it if it is too old or much older than `known`, the agreed block when
+    /// the read began. A block with a later time is not older, whatever its number: a local chain was reset.
     pub(super) fn admit(
         &self,
-        at: At,
+        at: BlockTag,
         block: Block,
         known: Option<Block>,
         config: &ReaderConfig,
     ) -> Result<(), ReadError> {
         let (max_age, max_lag) = (config.max_head_age, config.max_lag);
-        if at == At::Latest && !max_age.is_zero() && block.age() > max_age {
+        if at == BlockTag::Latest && !max_age.is_zero() && block.age() > max_age {
             let text = format!("the block that providers agree on is {} s old", block.age().as_secs());
             return Err(ReadError::Unavailable(text));
         }
-        // Once for who is behind, once for the block that he and a liar have in common.
+        // Once for a provider that is behind, once for the block that it has in common with a liar.
         let lag = lag(at, max_lag).saturating_mul(2);
         let older = |known: &Block| {
             block.number.saturating_add(lag) < known.number && block.timestamp < known.timestamp
@@ -60,14 +59,14 @@ impl AgreedHeads {
         Ok(())
     }
 
-    fn known(&self, at: At) -> Option<MutexGuard<'_, Option<Block>>> {
+    fn known(&self, at: BlockTag) -> Option<MutexGuard<'_, Option<Block>>> {
         let known = match at {
-            At::Latest => &self.latest,
-            At::Finalized => &self.finalized,
-            At::Safe => &self.safe,
-            At::Block(_) => return None,
+            BlockTag::Latest => &self.latest,
+            BlockTag::Finalized => &self.finalized,
+            BlockTag::Safe => &self.safe,
+            BlockTag::Number(_) => return None,
         };
-        // Whole at every moment.
+        // Poisoning is harmless: no partial state is visible.
         Some(known.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,4 +1,4 @@
-//! What is asked, and what comes back.
+//! Requests and results of a read.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,41 +21,41 @@ impl Call {
     }
 }
 
-/// Everything of one read.
+/// All calls of one read.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
-    /// What the read is for. Costs little, whoever is asked about.
+pub struct ReadRequest {
+    /// Calls with a low, bounded cost.
     pub calls: Vec<Call>,
-    /// Calls whose cost strangers can drive up (lists that anybody may append to). They run in an aggregate of
-    /// their own after the others: when they use up the gas, `calls` are answered all the same.
-    pub fragile: Vec<Call>,
-    /// Gas that `calls` and `fragile` need when nobody drove it up. With a number here the read may share its
-    /// `eth_call` with others; zero keeps it alone.
-    pub gas: u64,
+    /// Calls whose cost others can drive up, such as lists that anyone may append to. They run in an aggregate of
+    /// their own after `calls`: if they use up the gas, `calls` are answered all the same.
+    pub isolated_calls: Vec<Call>,
+    /// Gas that `calls` and `isolated_calls` need normally. If positive, the read may share its `eth_call` with
+    /// others; zero gives it an `eth_call` of its own.
+    pub gas_estimate: u64,
 }
 
-/// Which state is asked.
+/// State that a read uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
-    /// The newest that the providers have.
+pub enum BlockTag {
+    /// The newest block.
     Latest,
-    /// The newest that cannot be undone any more.
+    /// The newest finalized block.
     Finalized,
-    /// The newest that is unlikely to be undone.
+    /// The newest block that is unlikely to be undone.
     Safe,
-    /// After the block of this number.
-    Block(u64),
+    /// The block of this number.
+    Number(u64),
 }
 
-/// The block whose state answered.
+/// Block whose state a read used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
-    /// Its number.
+    /// Block number.
     pub number: u64,
-    /// Its time, in seconds.
+    /// Block time, in Unix seconds.
     pub timestamp: u64,
-    /// Hash of the block before it: together with the number it tells branches apart.
-    pub parent: B256,
+    /// Hash of the previous block: together with the number it distinguishes branches.
+    pub parent_hash: B256,
 }
 
 impl Block {
@@ -75,12 +75,12 @@ pub struct CallResult {
 }
 
 impl CallResult {
-    /// The answer, which must be there and must be exactly what the interface says.
+    /// Decodes the result strictly. A failed call or another form is an error.
     pub fn decode<C: SolCall>(&self) -> Result<C::Return, ReadError> {
         self.optional::<C>().ok_or(ReadError::Contract { contract: self.target, function: C::SIGNATURE })
     }
 
-    /// The answer, or nothing when the call failed or answered nonsense.
+    /// Decodes the result; `None` if the call failed or the result has another form.
     pub fn optional<C: SolCall>(&self) -> Option<C::Return> {
         if !self.success {
             return None;
@@ -89,13 +89,13 @@ impl CallResult {
     }
 }
 
-/// All answers of one read, from one block.
+/// All results of one read, from one block.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The block.
     pub block: Block,
-    /// One for each of [`Request::calls`], in their order.
+    /// Results of [`ReadRequest::calls`], in their order.
     pub results: Vec<CallResult>,
-    /// One for each of [`Request::fragile`]; `None` when they were too expensive together.
-    pub fragile: Option<Vec<CallResult>>,
+    /// One for each of [`ReadRequest::isolated_calls`]; `None` if they exceeded the gas together.
+    pub isolated_results: Option<Vec<CallResult>>,
 }

@@ -1,4 +1,4 @@
-//! What a reader is told.
+//! Configuration of a reader.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,29 +9,29 @@ use reqwest::Url;
 use super::ReadError;
 use crate::multicall;
 
-/// How Ethereum is asked. Addresses may carry keys: `Debug` shows their hosts only.
+/// Settings of a reader. Addresses may contain keys: `Debug` shows only their hosts.
 #[derive(Clone)]
 pub struct ReaderConfig {
     /// JSON-RPC addresses, `http` or `https`, in order of preference.
     pub rpc_addrs: Vec<String>,
     /// Chain that every answer must come from.
     pub chain_id: u64,
-    /// Providers that must give the same answer for the same block. With 1 the first good answer counts.
+    /// Providers that must return the same answer for the same block. With 1 the first valid answer counts.
     pub quorum: usize,
-    /// Bound of a whole read, failover included.
+    /// Time limit of a whole read, failover included.
     pub timeout: Duration,
-    /// A provider whose latest block is older is not used; zero switches this off.
+    /// A provider whose latest block is older is not used; zero disables the check.
     pub max_head_age: Duration,
-    /// Blocks that a provider may be behind the others.
+    /// Maximum blocks that a provider may be behind the others.
     pub max_lag: u64,
-    /// With a quorum of 1: time after which the next provider is asked as well.
+    /// With a quorum of 1: delay before the next provider is asked as well.
     pub hedge_delay: Duration,
-    /// Bound of one answer, in bytes.
+    /// Maximum size of a response, in bytes.
     pub max_response: usize,
-    /// Gas that one read may use. Nodes give a call 50 million where nothing else is configured (geth's
-    /// `rpc.gascap`); what so much is asked in stays under the megabyte that some providers take at most.
+    /// Gas limit of a read. 50 million is the default limit of nodes (geth's `rpc.gascap`); a request that uses it
+    /// stays below 1 MB, the limit of some providers.
     pub gas: u64,
-    /// Calls in any second beyond which reads share calls; zero: no bound, and never.
+    /// Maximum calls in any second; beyond it reads share calls. Zero disables the limit.
     pub calls_per_second: u32,
     /// Address of Multicall3.
     pub aggregator: Address,
@@ -70,7 +70,7 @@ impl std::fmt::Debug for ReaderConfig {
 }
 
 impl ReaderConfig {
-    /// The addresses, parsed; or what is wrong with this configuration.
+    /// Validates the configuration and returns the parsed addresses.
     pub(super) fn urls(&self) -> Result<Vec<Url>, ReadError> {
         let mut urls = Vec::with_capacity(self.rpc_addrs.len());
         let mut seen = HashSet::new();
@@ -80,7 +80,7 @@ impl ReaderConfig {
             if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
                 return Err(invalid("is neither http nor https"));
             }
-            // Twice the same provider would count twice for the quorum.
+            // A repeated provider would count twice for the quorum.
             if !seen.insert(url.clone()) {
                 return Err(invalid("is there twice"));
             }
@@ -100,7 +100,7 @@ impl ReaderConfig {
     }
 }
 
-/// What logs and errors may say of a URL: neither path nor query, which often hold a key.
+/// Returns host and port of a URL for logs and errors. Path and query often contain a key.
 pub(super) fn label(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_settings_are_told() {
+    fn rejects_invalid_settings() {
         assert!(refusal(&[], 1).contains("no address"));
         assert!(refusal(&["nonsense"], 1).contains("address 1 is not a URL"));
         assert!(refusal(&["http://a", "ws://b"], 1).contains("address 2 is neither"));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_addresses_are_not_shown() {
+    fn debug_output_hides_keys_in_addresses() {
         let config = config(&["https://user:pass@eth.example:8443/v3/SECRET?key=SECRET"], 1);
         let shown = format!("{config:?}");
         assert!(shown.contains("eth.example:8443"));

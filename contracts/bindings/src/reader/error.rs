@@ -1,20 +1,20 @@
-//! Why a read failed. None of it is ever an answer.
+//! Errors of reads. An error is never an answer.
 
 use alloy::primitives::Address;
 
-/// A read that gave nothing.
+/// Errors of a read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReadError {
-    /// The reader cannot be built like this.
+    /// The configuration is invalid.
     #[error("Ethereum providers: {0}")]
     Config(String),
     /// Not enough providers answered.
     #[error("Ethereum cannot be asked now: {0}")]
     Unavailable(String),
-    /// Providers answered, but not enough of them the same.
+    /// Enough providers answered, but no quorum of them with the same answer.
     #[error("Ethereum providers disagree: {0}")]
     Disagreement(String),
-    /// No time left.
+    /// The deadline passed.
     #[error("Ethereum did not answer in time: {0}")]
     Timeout(String),
     /// The chain lacks Multicall3.
@@ -23,10 +23,10 @@ pub enum ReadError {
     /// The call itself failed on the chain, at every provider asked.
     #[error("call failed on the chain: {0}")]
     Execution(String),
-    /// A contract failed, or answered what its interface does not allow.
+    /// A contract call failed, or its result does not match the interface.
     #[error("{contract} does not answer {function} as it should")]
     Contract {
-        /// Who was called.
+        /// The contract.
         contract: Address,
         /// Signature of the function.
         function: &'static str,
@@ -34,13 +34,13 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Whether asking again later can help; the others need an operator.
+    /// Returns whether a retry can help; other errors need an operator.
     pub fn should_retry(&self) -> bool {
         !matches!(self, Self::Config(_) | Self::NoAggregator(_))
     }
 }
 
-/// Why one provider's answer does not count.
+/// Errors of one provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ProviderError {
     #[error("no answer in time")]
@@ -70,7 +70,7 @@ pub(super) enum ProviderError {
 }
 
 impl ProviderError {
-    /// Label of the outcome for metrics.
+    /// Returns the metrics label of the outcome.
     pub(super) fn outcome(&self) -> &'static str {
         match self {
             Self::Timeout => "timeout",

@@ -1,47 +1,60 @@
-//! What is known of a provider, and whether it may be asked.
+//! Health of a provider with its circuit breaker.
 
 use std::time::Duration;
 
+use service_backoff::ExponentialBackoff;
 use tokio::time::Instant;
 
 use super::call::Block;
 
-/// Failures in a row after which a provider rests.
+/// Consecutive failures after which the circuit opens.
 const FAILURES_BEFORE_OPEN: u32 = 3;
 const OPEN_INITIAL: Duration = Duration::from_millis(250);
-/// Short, so that whoever comes back is used again at once; long enough that nobody is stormed.
+/// Short enough to use a recovered provider soon, long enough not to flood it.
 const OPEN_MAX: Duration = Duration::from_secs(2);
 
-/// One provider, for people and for `/ready`.
+/// Status of a provider, for the operator and `/ready`.
 #[derive(Debug, Clone)]
 pub struct ProviderStatus {
     /// Host and port.
     pub provider: String,
-    /// Whether its chain id has been seen to be the right one since its last failure.
+    /// Whether its chain id was checked since its last failure.
     pub chain_checked: bool,
-    /// Its newest block, as far as known.
+    /// Its newest known block.
     pub head: Option<Block>,
-    /// What is wrong, and for how long.
+    /// The present problem and its duration.
     pub problem: Option<(String, Duration)>,
 }
 
-/// State of the circuit breaker and of what was seen.
-#[derive(Debug, Default)]
+/// State of the circuit breaker, and the newest block seen.
+#[derive(Debug)]
 pub(super) struct ProviderHealth {
+    backoff: ExponentialBackoff,
     failures: u32,
-    rests_until: Option<Instant>,
+    open_until: Option<Instant>,
     problem: Option<(String, Instant)>,
     pub(super) chain_checked: bool,
     pub(super) head: Option<(Block, Instant)>,
 }
 
+impl Default for ProviderHealth {
+    fn default() -> Self {
+        Self::new(ExponentialBackoff::new(OPEN_INITIAL, OPEN_MAX))
+    }
+}
+
 impl ProviderHealth {
-    /// Whether it may be asked at `now`. After a rest one question goes through; the others wait for its fate.
+    fn new(backoff: ExponentialBackoff) -> Self {
+        Self { backoff, failures: 0, open_until: None, problem: None, chain_checked: false, head: None }
+    }
+
+    /// Returns whether the provider may be asked at `now`. After an open period one trial request passes; the others
+    /// are rejected until it ends.
     pub(super) fn allow_request(&mut self, now: Instant) -> bool {
-        match self.rests_until {
+        match self.open_until {
             Some(until) if now < until => false,
             Some(_) => {
-                self.rests_until = Some(now + rest(self.failures));
+                self.open_until = Some(now + self.open_duration());
                 true
             }
             None => true,
@@ -52,21 +65,25 @@ impl ProviderHealth {
         let head = self.head.take().map(|(block, _)| block);
         // A pinned read answers for an older block than the newest known.
         let newest = head.filter(|head| head.number > block.number && head.timestamp >= block.timestamp);
-        *self = Self { chain_checked: true, head: Some((newest.unwrap_or(block), now)), ..Self::default() };
+        *self = Self {
+            chain_checked: true,
+            head: Some((newest.unwrap_or(block), now)),
+            ..Self::new(self.backoff)
+        };
     }
 
-    /// `grave`: it will not pass by itself, so it rests at once and longest.
+    /// Records a failure. `grave`: it does not pass by itself, so the circuit opens at once for the maximum duration.
     pub(super) fn record_failure(&mut self, now: Instant, why: String, grave: bool) {
         self.failures = if grave { u32::MAX } else { self.failures.saturating_add(1) };
         self.chain_checked = false;
         let since = self.problem.take().map_or(now, |(_, since)| since);
         self.problem = Some((why, since));
         if self.failures >= FAILURES_BEFORE_OPEN {
-            self.rests_until = Some(now + rest(self.failures));
+            self.open_until = Some(now + self.open_duration());
         }
     }
 
-    /// The last failure.
+    /// Returns the last failure.
     pub(super) fn trouble(&self) -> String {
         self.problem.as_ref().map(|(what, _)| what.clone()).unwrap_or_default()
     }
@@ -74,11 +91,10 @@ impl ProviderHealth {
     pub(super) fn problem(&self, now: Instant) -> Option<(String, Duration)> {
         self.problem.as_ref().map(|(what, since)| (what.clone(), now.duration_since(*since)))
     }
-}
 
-fn rest(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(FAILURES_BEFORE_OPEN).min(8);
-    (OPEN_INITIAL * (1 << doublings)).min(OPEN_MAX)
+    fn open_duration(&self) -> Duration {
+        self.backoff.delay(self.failures.saturating_sub(FAILURES_BEFORE_OPEN))
+    }
 }
 
 #[cfg(test)]
@@ -88,18 +104,22 @@ mod tests {
     use super::*;
 
     fn block(number: u64) -> Block {
-        Block { number, timestamp: 1000 + number, parent: B256::ZERO }
+        Block { number, timestamp: 1000 + number, parent_hash: B256::ZERO }
+    }
+
+    fn without_jitter() -> ProviderHealth {
+        ProviderHealth::new(ProviderHealth::default().backoff.without_jitter())
     }
 
     fn after(start: Instant, milliseconds: u64) -> Instant {
         start + Duration::from_millis(milliseconds)
     }
 
-    /// The exact sequence of rests, which the guide tells.
+    /// The exact sequence of open durations.
     #[test]
-    fn rests_double_from_the_third_failure_up_to_two_seconds() {
+    fn open_duration_doubles_from_third_failure_up_to_two_seconds() {
         let start = Instant::now();
-        let mut health = ProviderHealth::default();
+        let mut health = without_jitter();
         let mut now = start;
         for expected in [0, 0, 250, 500, 1000, 2000, 2000] {
             health.record_failure(now, "down".to_owned(), false);
@@ -112,9 +132,9 @@ mod tests {
     }
 
     #[test]
-    fn one_question_goes_through_after_a_rest() {
+    fn allows_one_trial_request_after_open_period() {
         let start = Instant::now();
-        let mut health = ProviderHealth::default();
+        let mut health = without_jitter();
         for _ in 0..3 {
             health.record_failure(start, "down".to_owned(), false);
         }
@@ -127,9 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_the_chain_checked_again() {
+    fn failure_requires_new_chain_check() {
         let now = Instant::now();
-        let mut health = ProviderHealth::default();
+        let mut health = without_jitter();
         health.record_success(now, block(1));
         assert!(health.chain_checked);
         health.record_failure(now, "reset".to_owned(), false);
@@ -138,31 +158,31 @@ mod tests {
     }
 
     #[test]
-    fn a_grave_failure_rests_at_once() {
+    fn grave_failure_opens_circuit_at_once() {
         let now = Instant::now();
-        let mut health = ProviderHealth::default();
+        let mut health = without_jitter();
         health.record_failure(now, "wrong chain".to_owned(), true);
         assert!(!health.allow_request(after(now, 1999)));
         assert!(health.allow_request(after(now, 2000)));
     }
 
     #[test]
-    fn a_problem_is_as_old_as_its_first_failure() {
+    fn problem_lasts_since_its_first_failure() {
         let start = Instant::now();
-        let mut health = ProviderHealth::default();
+        let mut health = without_jitter();
         health.record_failure(start, "first".to_owned(), false);
         health.record_failure(after(start, 5000), "second".to_owned(), false);
         assert_eq!(health.problem(after(start, 9000)), Some(("second".to_owned(), Duration::from_secs(9))));
     }
 
     #[test]
-    fn a_pinned_answer_does_not_turn_the_head_back_but_a_restarted_chain_does() {
+    fn pinned_answer_keeps_head_but_restarted_chain_resets_it() {
         let now = Instant::now();
-        let mut health = ProviderHealth::default();
+        let mut health = without_jitter();
         health.record_success(now, block(9));
         health.record_success(now, block(7));
         assert_eq!(health.head.unwrap().0.number, 9);
-        let restarted = Block { number: 1, timestamp: 5000, parent: B256::ZERO };
+        let restarted = Block { number: 1, timestamp: 5000, parent_hash: B256::ZERO };
         health.record_success(now, restarted);
         assert_eq!(health.head.unwrap().0, restarted);
     }

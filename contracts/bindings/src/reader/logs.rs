@@ -1,4 +1,4 @@
-//! Events of a span of settled blocks, as K of N providers tell them.
+//! Events of a range of settled blocks on which K of N providers agree.
 
 use alloy::primitives::{Address, B256, Bytes, U64};
 use futures::StreamExt;
@@ -11,12 +11,12 @@ use super::error::ProviderError;
 use super::provider::Provider;
 use super::{ReadError, Reader};
 
-/// Which events.
+/// Selects events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogFilter {
-    /// Contract that emitted them.
+    /// Contract that emitted the events.
     pub address: Address,
-    /// Their first topic.
+    /// First topic of the events.
     pub topic: B256,
     /// First block.
     pub from: u64,
@@ -28,22 +28,22 @@ pub struct LogFilter {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Log {
-    /// Contract that emitted it.
+    /// Contract that emitted the event.
     pub address: Address,
     /// Signature and indexed values.
     pub topics: Vec<B256>,
     /// Other values.
     pub data: Bytes,
-    /// Block that holds it.
+    /// Number of the block that contains the event.
     pub block_number: U64,
-    /// Hash of that block.
+    /// Hash of the block.
     pub block_hash: B256,
-    /// Place in the block.
+    /// Index in the block.
     pub log_index: U64,
 }
 
 impl LogFilter {
-    /// The parameters of `eth_getLogs`.
+    /// Returns the parameters of `eth_getLogs`.
     fn params(&self) -> Value {
         json!([{
             "address": self.address,
@@ -53,7 +53,7 @@ impl LogFilter {
         }])
     }
 
-    /// Whether a provider may have said this.
+    /// Returns whether the filter selects `log`.
     fn admits(&self, log: &Log) -> bool {
         let block = log.block_number.to::<u64>();
         log.address == self.address
@@ -74,12 +74,13 @@ impl Provider {
 }
 
 impl Reader {
-    /// The events of `filter`, equal at K providers. Of blocks that may still be undone they need not be.
+    /// Returns the events of `filter` that K providers report equally. For blocks that may still be undone, they may
+    /// differ.
     pub async fn logs(&self, filter: &LogFilter) -> Result<Vec<Log>, ReadError> {
         let deadline = self.deadline();
         let quorum = self.config.quorum;
         let question = |provider| async move { (provider, Provider::logs(provider, filter, deadline).await) };
-        // With a quorum of 1 one after the other, else all at once.
+        // With a quorum of 1 sequential, else concurrent.
         let mut waiting = self.providers.iter();
         let at_once = if quorum == 1 { 1 } else { self.providers.len() };
         let mut running: FuturesUnordered<_> = waiting.by_ref().take(at_once).map(question).collect();

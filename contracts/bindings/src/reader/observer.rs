@@ -1,17 +1,17 @@
-//! Where a reader tells what it does, so that its user can count.
+//! Observer of a reader's calls, for metrics.
 
 use std::time::Duration;
 
-/// Told about every JSON-RPC call. Must not block.
+/// Receives every JSON-RPC call. Must not block.
 pub trait Observer: Send + Sync {
     /// A call ended. `outcome` is `ok`, `cancelled` (another provider was faster) or the kind of failure.
     fn call_ended(&self, provider: &str, method: &'static str, outcome: &'static str, took: Duration);
 
-    /// An answer that counts came from a block so long ago.
+    /// A valid answer came from a block of this age.
     fn head_seen(&self, lag: Duration);
 }
 
-/// Tells nobody.
+/// Ignores every call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoopObserver;
 

@@ -1,4 +1,4 @@
-//! One provider: asks it, judges its answer, remembers how it went.
+//! One provider: sends requests, validates answers, records health.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use super::call::At;
+use super::call::BlockTag;
 use super::config::label;
 use super::error::ProviderError;
 use super::health::{ProviderHealth, ProviderStatus};
@@ -44,20 +44,20 @@ impl Provider {
         }
     }
 
-    /// Asks, unless it rests. Every answer that counts names the right chain and a block that is not too old.
+    /// Sends `query` unless the circuit is open. A valid answer names the right chain and a block that is not too old.
     pub(super) async fn query(
         &self,
         query: &Query<'_>,
-        at: At,
+        at: BlockTag,
         deadline: Instant,
     ) -> Result<Answer, ProviderError> {
-        self.admit()?;
+        self.check_circuit()?;
         let answer = self.confirmed(query, at, deadline).await;
-        self.remember(&answer);
+        self.record(&answer);
         answer
     }
 
-    fn admit(&self) -> Result<(), ProviderError> {
+    fn check_circuit(&self) -> Result<(), ProviderError> {
         let mut health = self.health();
         if health.allow_request(Instant::now()) {
             Ok(())
@@ -66,8 +66,13 @@ impl Provider {
         }
     }
 
-    /// Until the chain is known it is asked for beside the call, not before it, which would take twice the time.
-    async fn confirmed(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, ProviderError> {
+    /// Sends the call; until the chain is checked, also requests the chain id concurrently.
+    async fn confirmed(
+        &self,
+        query: &Query<'_>,
+        at: BlockTag,
+        deadline: Instant,
+    ) -> Result<Answer, ProviderError> {
         let call = self.eth_call(query, at, deadline);
         if self.health().chain_checked {
             return call.await;
@@ -80,12 +85,17 @@ impl Provider {
         answer
     }
 
-    async fn eth_call(&self, query: &Query<'_>, at: At, deadline: Instant) -> Result<Answer, ProviderError> {
+    async fn eth_call(
+        &self,
+        query: &Query<'_>,
+        at: BlockTag,
+        deadline: Instant,
+    ) -> Result<Answer, ProviderError> {
         let block = match at {
-            At::Latest => "latest".to_owned(),
-            At::Finalized => "finalized".to_owned(),
-            At::Safe => "safe".to_owned(),
-            At::Block(number) => format!("{number:#x}"),
+            BlockTag::Latest => "latest".to_owned(),
+            BlockTag::Finalized => "finalized".to_owned(),
+            BlockTag::Safe => "safe".to_owned(),
+            BlockTag::Number(number) => format!("{number:#x}"),
         };
         let mut call = json!({ "data": query.data, "gas": format!("{:#x}", query.gas) });
         if let Some(to) = query.to {
@@ -95,15 +105,15 @@ impl Provider {
         self.validate(answer, at)
     }
 
-    fn validate(&self, answer: Answer, at: At) -> Result<Answer, ProviderError> {
+    fn validate(&self, answer: Answer, at: BlockTag) -> Result<Answer, ProviderError> {
         if answer.chain_id != self.chain_id {
             return Err(ProviderError::WrongChain(answer.chain_id));
         }
-        if matches!(at, At::Block(number) if number != answer.block.number) {
+        if matches!(at, BlockTag::Number(number) if number != answer.block.number) {
             return Err(ProviderError::Malformed("answers for another block"));
         }
         let age = answer.block.age();
-        if at == At::Latest && !self.max_head_age.is_zero() && age > self.max_head_age {
+        if at == BlockTag::Latest && !self.max_head_age.is_zero() && age > self.max_head_age {
             return Err(ProviderError::Behind(format!("its latest block is {} s old", age.as_secs())));
         }
         Ok(answer)
@@ -134,7 +144,7 @@ impl Provider {
         self.exchange_within(method, params, self.max_response, deadline).await
     }
 
-    /// One call whose answer has at most `limit` bytes.
+    /// Sends one request whose response has at most `limit` bytes.
     pub(super) async fn exchange_within<P, R>(
         &self,
         method: &'static str,
@@ -156,11 +166,11 @@ impl Provider {
         result
     }
 
-    fn remember(&self, answer: &Result<Answer, ProviderError>) {
+    fn record(&self, answer: &Result<Answer, ProviderError>) {
         let now = Instant::now();
         match answer {
             Ok(answer) => self.health().record_success(now, answer.block),
-            // What the chain makes of a call says nothing against who told it.
+            // A call that fails on the chain is no fault of the provider.
             Err(ProviderError::Execution(_)) => {}
             Err(error) => {
                 let grave = matches!(
@@ -173,7 +183,7 @@ impl Provider {
         }
     }
 
-    /// Head of this provider, if it was seen at most `age` ago.
+    /// Returns the head of this provider if it was seen at most `age` ago.
     pub(super) fn recent_head(&self, age: Duration) -> Option<u64> {
         let head = self.health().head;
         head.filter(|(_, seen)| seen.elapsed() <= age).map(|(block, _)| block.number)
@@ -185,7 +195,7 @@ impl Provider {
         error
     }
 
-    /// Another one answered first, although this one was asked long before.
+    /// Records that another provider answered first, although this one was asked long before.
     pub(super) fn set_slow(&self) {
         self.health().record_failure(Instant::now(), "slower than the others".to_owned(), false);
     }
@@ -210,7 +220,7 @@ impl Provider {
     }
 
     fn health(&self) -> MutexGuard<'_, ProviderHealth> {
-        // The state is plain numbers, whole at every moment.
+        // Poisoning is harmless: no partial state is visible.
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -222,7 +232,7 @@ async fn within<T>(
     timeout_at(deadline, work).await.unwrap_or(Err(ProviderError::Timeout))
 }
 
-/// Tells the observer once, also when the call is dropped.
+/// Notifies the observer once, also when the call is dropped.
 struct ObserverGuard<'a> {
     provider: &'a Provider,
     method: &'static str,

@@ -1,12 +1,12 @@
-//! The two forms of an `eth_call` that are in use.
+//! The two forms of `eth_call`: an aggregate of reads, and creation code that returns a verdict.
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 
-use super::call::{Block, Request, Snapshot};
+use super::call::{Block, ReadRequest, Snapshot};
 use super::error::ProviderError;
-use super::{ReaderConfig, wire};
+use super::{ReaderConfig, aggregate3_codec};
 
-/// An `eth_call`, not yet said to whom.
+/// An `eth_call`, independent of the provider.
 #[derive(Debug)]
 pub(super) struct Query<'a> {
     /// `None`: the data is creation code, run without being deployed.
@@ -18,24 +18,24 @@ pub(super) struct Query<'a> {
 
 #[derive(Debug)]
 enum Expected<'a> {
-    Snapshots(&'a [&'a Request]),
+    Snapshots(&'a [&'a ReadRequest]),
     Verdict,
 }
 
-/// An answer that names its block. Two answers agree when their bytes do.
+/// An answer with its block. Two answers agree if their bytes are equal.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) bytes: Bytes,
     pub(super) chain_id: u64,
     pub(super) block: Block,
-    /// One for each request; none when a verdict was asked for.
+    /// One per request; empty for a verdict.
     pub(super) snapshots: Vec<Snapshot>,
     pub(super) verdict: bool,
 }
 
 impl<'a> Query<'a> {
-    pub(super) fn aggregate(config: &ReaderConfig, requests: &'a [&'a Request]) -> Self {
-        let data = wire::encode(config.aggregator, requests);
+    pub(super) fn aggregate(config: &ReaderConfig, requests: &'a [&'a ReadRequest]) -> Self {
+        let data = aggregate3_codec::encode(config.aggregator, requests);
         Self { to: Some(config.aggregator), data, gas: config.gas, expected: Expected::Snapshots(requests) }
     }
 
@@ -43,23 +43,27 @@ impl<'a> Query<'a> {
         Self { to: None, data: code, gas, expected: Expected::Verdict }
     }
 
-    /// Takes an answer apart. One that is not whole does not count, so that another provider may be asked.
+    /// Parses an answer. An incomplete one is an error of the provider, so that another one is asked.
     pub(super) fn parse(&self, bytes: Bytes) -> Result<Answer, ProviderError> {
         if bytes.is_empty() {
             return Err(self.to.map_or(ProviderError::Malformed("empty"), ProviderError::NoAggregator));
         }
         let malformed = ProviderError::Malformed("wrong shape");
         let (words, parts) = match self.expected {
-            Expected::Snapshots(requests) => wire::decode(&bytes, requests).ok_or(malformed)?,
-            Expected::Verdict => (wire::words::<5>(&bytes).ok_or(malformed)?, Vec::new()),
+            Expected::Snapshots(requests) => aggregate3_codec::decode(&bytes, requests).ok_or(malformed)?,
+            Expected::Verdict => (aggregate3_codec::words::<5>(&bytes).ok_or(malformed)?, Vec::new()),
         };
         let [verdict, chain_id, number, timestamp, parent] = words;
         let known = (small(verdict), small(chain_id), small(number), small(timestamp));
         let (Some(verdict @ (0 | 1)), Some(chain_id), Some(number), Some(timestamp)) = known else {
             return Err(ProviderError::Malformed("number out of range"));
         };
-        let block = Block { number, timestamp, parent };
-        let snapshot = |wire::RequestResults { results, fragile }| Snapshot { block, results, fragile };
+        let block = Block { number, timestamp, parent_hash: parent };
+        let snapshot = |aggregate3_codec::RequestResults { results, isolated_results }| Snapshot {
+            block,
+            results,
+            isolated_results,
+        };
         let snapshots = parts.into_iter().map(snapshot).collect();
         Ok(Answer { bytes, chain_id, block, snapshots, verdict: verdict == 1 })
     }

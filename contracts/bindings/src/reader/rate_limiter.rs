@@ -1,4 +1,4 @@
-//! At most so many calls in any second. Providers refuse whoever asks more often.
+//! Limits calls in any second, as providers reject clients that exceed their limit.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,52 +7,52 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// So large a part of the calls is not for a burst, but spread over the second after it: who comes late in a burst
+/// One part in so many of the calls is reserved from bursts and spread over the second after: a call late in a burst
 /// waits for a fraction of a second, not for all of it.
 const SPREAD_DIVISOR: usize = 5;
 
 #[derive(Debug)]
 pub(super) struct RateLimiter {
-    /// Calls in a second; zero: no limit.
-    most: usize,
-    /// When the calls of the last second were taken.
+    /// Maximum calls in any second; zero disables the limit.
+    per_second: usize,
+    /// Times of the calls within the last second.
     taken: Mutex<VecDeque<Instant>>,
 }
 
 impl RateLimiter {
     pub(super) fn new(per_second: u32) -> Self {
-        Self { most: per_second as usize, taken: Mutex::default() }
+        Self { per_second: per_second as usize, taken: Mutex::default() }
     }
 
-    /// Takes a call now, if there is one.
+    /// Acquires a call now, if the limit permits.
     pub(super) fn try_acquire(&self) -> bool {
         self.take_at(Instant::now()).is_ok()
     }
 
-    /// Waits for a call and takes it.
+    /// Waits until the limit permits a call and acquires it.
     pub(super) async fn acquire(&self) {
         while let Err(later) = self.take_at(Instant::now()) {
             sleep_until(later).await;
         }
     }
 
-    /// Takes a call at `now`, or says when there may be one.
+    /// Acquires a call at `now`, or returns the time of the next attempt.
     fn take_at(&self, now: Instant) -> Result<(), Instant> {
-        if self.most == 0 {
+        if self.per_second == 0 {
             return Ok(());
         }
         let mut taken = self.taken();
         while taken.front().is_some_and(|first| now.duration_since(*first) >= SECOND) {
             taken.pop_front();
         }
-        let spread = self.most / SPREAD_DIVISOR;
+        let spread = self.per_second / SPREAD_DIVISOR;
         if let (Some(first), Some(last)) = (taken.front(), taken.back()) {
             let again = *first + SECOND;
-            if taken.len() >= self.most {
+            if taken.len() >= self.per_second {
                 return Err(again);
             }
             let in_turn = *last + SECOND / u32::try_from(spread).unwrap_or(u32::MAX).max(1);
-            if taken.len() >= self.most - spread && in_turn > now {
+            if taken.len() >= self.per_second - spread && in_turn > now {
                 return Err(in_turn.min(again));
             }
         }
@@ -61,7 +61,7 @@ impl RateLimiter {
     }
 
     fn taken(&self) -> MutexGuard<'_, VecDeque<Instant>> {
-        // A queue is whole between two calls of its methods.
+        // Poisoning is harmless: no partial state is visible.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_and_then_some_in_turn() {
+    fn permits_burst_then_spreads_calls() {
         let pace = RateLimiter::new(10);
         let start = Instant::now();
         for _ in 0..8 {
@@ -84,9 +84,9 @@ mod tests {
         assert!(pace.take_at(start + SECOND).is_ok());
     }
 
-    /// Whatever a provider counts as a second, and whenever it begins.
+    /// Holds for any second, whenever the provider's begins.
     #[test]
-    fn never_more_in_any_second() {
+    fn never_exceeds_limit_in_any_second() {
         for most in [1, 4, 10, 40] {
             let pace = RateLimiter::new(most);
             let start = Instant::now();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_no_limit() {
+    fn zero_disables_limit() {
         let pace = RateLimiter::new(0);
         assert!((0..10_000).all(|_| pace.try_acquire()));
     }

@@ -1,4 +1,4 @@
-//! Calls of one named provider, for the follower: it has to know who said what.
+//! Requests to one given provider, for the follower, which compares providers itself.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use tokio::time::Instant;
 use super::Reader;
 use super::error::ProviderError;
 
-/// Why a provider gave no answer.
+/// Errors of a request to one provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SingleProviderError {
-    /// It gave more than may be.
+    /// The response exceeds the size limit.
     #[error("{0}: answer too large")]
     TooLarge(String),
-    /// Anything else.
+    /// Any other failure.
     #[error("{0}")]
     Failed(String),
 }
 
 impl Reader {
-    /// How many providers there are.
+    /// Returns the number of providers.
     pub(crate) fn providers(&self) -> usize {
         self.providers.len()
     }
 
-    /// Asks one provider, whatever is known of its health, for an answer of at most `limit` bytes.
+    /// Sends a request to one provider regardless of its health; the response has at most `limit` bytes.
     pub(crate) async fn call_provider<P, R>(
         &self,
         index: usize,
@@ -67,7 +67,7 @@ impl Reader {
         Err(SingleProviderError::Failed(complaint.unwrap_or_default()))
     }
 
-    /// A head so old was seen.
+    /// Reports the age of a head to the observer.
     pub(crate) fn saw_head(&self, age: Duration) {
         self.observer.head_seen(age);
     }

@@ -11,7 +11,7 @@ use super::ReadError;
 use super::error::ProviderError;
 
 const ID: u64 = 1;
-/// Longest part of a provider's message that goes into ours.
+/// Maximum characters of a provider's message within ours.
 const MESSAGE_LIMIT: usize = 160;
 
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ struct RpcErrorObject<'a> {
     message: Cow<'a, str>,
 }
 
-/// The client that all providers share. Redirects and proxies of the environment would send keys elsewhere.
+/// Creates the client of all providers. Without redirects and proxies, which would send keys elsewhere.
 pub(super) fn client() -> Result<Client, ReadError> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err(ReadError::Config("no TLS provider is installed in this process".to_owned()));
@@ -55,7 +55,7 @@ pub(super) fn client() -> Result<Client, ReadError> {
         .map_err(|error| ReadError::Config(error.without_url().to_string()))
 }
 
-/// Calls `method`; the answer is the JSON text of `result`.
+/// Calls `method` and returns the JSON text of `result`.
 pub(super) async fn exchange<P: Serialize + Sync>(
     http: &Client,
     url: &Url,
@@ -68,7 +68,7 @@ pub(super) async fn exchange<P: Serialize + Sync>(
     match response.status() {
         StatusCode::OK => {}
         StatusCode::TOO_MANY_REQUESTS => return Err(ProviderError::RateLimited),
-        // Some servers put a JSON-RPC error behind another status; its text would be of no use here.
+        // Some servers send a JSON-RPC error with another status; its text is of no use here.
         status => return Err(ProviderError::Status(status.as_u16())),
     }
     let body = bounded(response, limit).await?;
@@ -103,7 +103,7 @@ fn parse(body: &[u8]) -> Result<Box<RawValue>, ProviderError> {
     }
 }
 
-/// Servers agree on few codes, so words count too.
+/// Classifies an error by code and message, as servers agree on few codes.
 fn classify(code: i64, message: &str) -> ProviderError {
     let lower = message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -117,7 +117,7 @@ fn classify(code: i64, message: &str) -> ProviderError {
     }
 }
 
-/// The URL stays out: it may hold a key.
+/// Converts a network error without its URL, which may contain a key.
 fn network(error: reqwest::Error) -> ProviderError {
     if error.is_timeout() {
         return ProviderError::Timeout;
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read_strictly() {
+    fn parses_responses_strictly() {
         let read = |body: &str| parse(body.as_bytes()).map(|raw| raw.get().to_owned());
         assert_eq!(read(r#"{"jsonrpc":"2.0","id":1,"result":"0x"}"#).unwrap(), r#""0x""#);
         for bad in [
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_apart() {
+    fn classifies_errors() {
         assert!(matches!(classify(3, "execution reverted"), ProviderError::Execution(_)));
         assert!(matches!(classify(-32000, "Out of gas: limit reached"), ProviderError::Execution(_)));
         assert_eq!(classify(-32005, "daily request count exceeded"), ProviderError::RateLimited);

@@ -1,4 +1,4 @@
-//! Whom to ask, and when an answer counts.
+//! Strategies that select providers and decide which answer is valid.
 
 mod common;
 mod failover;
@@ -13,8 +13,8 @@ use super::config::ReaderConfig;
 use super::error::ProviderError;
 use super::provider::Provider;
 
-/// What is told when nobody gave an answer that counts. A cause that an operator must mend comes first.
-fn failure(config: &ReaderConfig, failed: &[(&Provider, ProviderError)]) -> ReadError {
+/// Combines the errors of all providers. A cause that an operator must remove comes first.
+fn combined_error(config: &ReaderConfig, failed: &[(&Provider, ProviderError)]) -> ReadError {
     let all = |wanted: fn(&ProviderError) -> bool| {
         !failed.is_empty() && failed.iter().all(|(_, error)| wanted(error))
     };

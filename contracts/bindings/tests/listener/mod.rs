@@ -55,7 +55,7 @@ impl FollowerHarness {
         let contracts =
             WatchedContracts::from(vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL]);
         let poll = Duration::from_millis(poll);
-        let config = FollowerConfig { contracts: contracts.clone(), ws_addrs: ws.to_vec(), poll };
+        let config = FollowerConfig { contracts: contracts.clone(), ws_addrs: ws.to_vec(), poll_interval: poll };
         let inbox = Arc::new(ChangeAccumulator::default());
         let follower = Follower::new(config, reader, cursor, Arc::clone(&inbox));
         Self {
@@ -77,11 +77,11 @@ impl FollowerHarness {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !done(self) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let news = timeout(left, self.inbox.next()).await;
+            let news = timeout(left, self.inbox.next_batch()).await;
             let news = news.unwrap_or_else(|_| panic!("{what}: not in time; touched {:?}", self.touched));
-            self.touched.extend(news.touched.keys());
-            self.blocks.extend(news.touched);
-            self.everybody += u32::from(news.everybody.is_some());
+            self.touched.extend(news.affected_addresses.keys());
+            self.blocks.extend(news.affected_addresses);
+            self.everybody += u32::from(news.recheck_all_from.is_some());
             self.reorgs += news.reorgs;
             self.gaps += u32::from(news.gap);
             self.caught_up = news.caught_up;

@@ -1,10 +1,10 @@
-//! Blocks that as many providers have as must agree.
+//! Blocks that a quorum of providers has.
 
-/// Blocks to ask for when providers say that these are their heads: as new as possible first, older ones that more
-/// of them have after it. Empty while no K heads are within `max_lag` of each other.
+/// Returns the blocks to request when providers report these `heads`: the newest first, then older ones that more
+/// providers have. Empty while no K heads (K: `quorum`) are within `max_lag` of each other.
 ///
-/// Of any K heads at least one is an honest one's. So what K have within `max_lag` is no invention, and no liar leads
-/// further back than that, also not where he is one of only K who answer.
+/// Of any K heads at least one is of an honest provider. So K heads within `max_lag` are not invented, and a liar
+/// cannot lead further back than that, even if it is one of only K providers that answer.
 pub(crate) fn common_blocks(mut heads: Vec<u64>, quorum: usize, max_lag: u64) -> Vec<u64> {
     heads.sort_unstable_by(|a, b| b.cmp(a));
     let together = |many: &&[u64]| many.first().zip(many.last()).is_some_and(|(a, b)| a - b <= max_lag);

@@ -1,5 +1,5 @@
-//! In order of preference, the next one joining when the one before fails or is slow. The first good answer
-//! counts; an error never wins over an answer.
+//! Failover: providers are asked in order of preference, the next one also when the one before fails or is slow. The
+//! first valid answer counts; an error never wins over an answer.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep};
 
-use super::failure;
-use crate::reader::call::At;
+use super::combined_error;
+use crate::reader::call::BlockTag;
 use crate::reader::config::ReaderConfig;
 use crate::reader::error::{ProviderError, ReadError};
 use crate::reader::provider::Provider;
 use crate::reader::query::{Answer, Query};
 
-/// How long what a provider said of its head is held against the others.
-const HEAD_MEMORY: Duration = Duration::from_secs(60);
+/// Maximum age of a provider's head that the others are compared with.
+const MAX_HEAD_AGE: Duration = Duration::from_secs(60);
 
 pub(in crate::reader) async fn failover(
     providers: &[Provider],
     config: &ReaderConfig,
     query: &Query<'_>,
-    at: At,
+    at: BlockTag,
     deadline: Instant,
 ) -> Result<Answer, ReadError> {
     let mut waiting = providers.iter();
@@ -33,7 +33,7 @@ pub(in crate::reader) async fn failover(
             asked.push((provider, Instant::now()));
             running.push(async move { (provider, provider.query(query, at, deadline).await) });
         } else if running.is_empty() {
-            return Err(failure(config, &failed));
+            return Err(combined_error(config, &failed));
         }
         let more = waiting.len() > 0;
         let (provider, result) = tokio::select! {
@@ -52,19 +52,20 @@ pub(in crate::reader) async fn failover(
     }
 }
 
-/// Compares with what the other providers said lately. Only of use with honest ones, which is what a quorum of 1
-/// takes them for.
+/// Compares the answer with recent heads of the other providers. Requires honest providers, as a quorum of 1 assumes.
 fn not_behind(
     providers: &[Provider],
     provider: &Provider,
     answer: Answer,
-    at: At,
+    at: BlockTag,
     max_lag: u64,
 ) -> Result<Answer, ProviderError> {
     let others = providers.iter().filter(|other| !std::ptr::eq(*other, provider));
-    let reference = others.filter_map(|other| other.recent_head(HEAD_MEMORY)).max();
+    let reference = others.filter_map(|other| other.recent_head(MAX_HEAD_AGE)).max();
     match reference {
-        Some(reference) if at == At::Latest && answer.block.number.saturating_add(max_lag) < reference => {
+        Some(reference)
+            if at == BlockTag::Latest && answer.block.number.saturating_add(max_lag) < reference =>
+        {
             Err(provider.set_behind(answer.block.number, reference))
         }
         _ => Ok(answer),

@@ -78,9 +78,9 @@ fn fact(value: u64) -> (bool, Vec<u8>) {
     (true, U256::from(value).abi_encode())
 }
 
-fn request(calls: usize, fragile: usize) -> Request {
+fn request(calls: usize, fragile: usize) -> ReadRequest {
     let call = Call { target: Address::ZERO, data: Bytes::new() };
-    Request { calls: vec![call.clone(); calls], fragile: vec![call; fragile], gas: 0 }
+    ReadRequest { calls: vec![call.clone(); calls], isolated_calls: vec![call; fragile], gas_estimate: 0 }
 }
 
 fn stamped(more: &[(bool, Vec<u8>)]) -> Bytes {
@@ -109,16 +109,16 @@ fn as_many_results_as_calls() {
     assert!(decode(&stamped(&[]), &[&one]).is_none());
     assert!(decode(&stamped(&[fact(5), fact(6)]), &[&one]).is_none());
     let (_, parts) = decode(&stamped(&[fact(5)]), &[&one]).unwrap();
-    assert_eq!((parts[0].results.len(), parts[0].fragile.as_ref().map(Vec::len)), (1, Some(0)));
+    assert_eq!((parts[0].results.len(), parts[0].isolated_results.as_ref().map(Vec::len)), (1, Some(0)));
 }
 
 #[test]
-fn fragile_results_are_all_there_or_were_too_expensive() {
+fn isolated_results_are_complete_or_absent() {
     let request = request(1, 2);
     let read = |list: &[_]| decode(&stamped(list), &[&request]).map(|(_, mut parts)| parts.remove(0));
     let part = read(&[fact(5), inner(&[fact(6), fact(7)])]).unwrap();
-    assert_eq!((part.results.len(), part.fragile.unwrap().len()), (1, 2));
-    assert!(read(&[fact(5), (false, Vec::new())]).unwrap().fragile.is_none());
+    assert_eq!((part.results.len(), part.isolated_results.unwrap().len()), (1, 2));
+    assert!(read(&[fact(5), (false, Vec::new())]).unwrap().isolated_results.is_none());
     assert!(read(&[fact(5), inner(&[fact(6)])]).is_none(), "one is missing");
     assert!(read(&[fact(5), (true, Vec::new())]).is_none(), "nothing there");
     assert!(read(&[fact(5)]).is_none(), "bundle is missing");
@@ -131,7 +131,9 @@ fn each_request_gets_its_own() {
     let list = [fact(5), fact(6), fact(7), inner(&[fact(8)]), inner(&[fact(9), fact(10)])];
     let (_, parts) = decode(&stamped(&list), &requests).unwrap();
     let numbers = |list: &[CallResult]| list.iter().map(|result| result.data[31]).collect::<Vec<_>>();
-    let told: Vec<_> =
-        parts.iter().map(|part| (numbers(&part.results), numbers(part.fragile.as_ref().unwrap()))).collect();
+    let told: Vec<_> = parts
+        .iter()
+        .map(|part| (numbers(&part.results), numbers(part.isolated_results.as_ref().unwrap())))
+        .collect();
     assert_eq!(told, [(vec![5, 6], vec![8]), (vec![], vec![]), (vec![7], vec![9, 10])]);
 }

@@ -1,24 +1,25 @@
-//! `aggregate3` on the wire. Decoding is by hand and strict: a hostile answer may neither share bytes between
+//! Encoding of `aggregate3`. Decoding is by hand and strict: a hostile answer may neither share bytes between
 //! results (which would multiply its size in memory) nor leave anything unread.
 
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::sol_types::SolCall;
 
-use super::call::{Call, CallResult, Request};
+use super::call::{Call, CallResult, ReadRequest};
 use crate::multicall::IMulticall3;
 
-/// Calls that stand before the caller's: chain, number, time and parent.
+/// Calls before those of the requests: chain id, block number, time and parent hash.
 const HEADER_CALLS: usize = 4;
 
-/// What one request gets.
+/// Results of one request.
 #[derive(Debug)]
 pub(super) struct RequestResults {
     pub(super) results: Vec<CallResult>,
-    pub(super) fragile: Option<Vec<CallResult>>,
+    pub(super) isolated_results: Option<Vec<CallResult>>,
 }
 
-/// Facts, then the calls of each request, then the fragile calls of each request in an aggregate of their own.
-pub(super) fn encode(aggregator: Address, requests: &[&Request]) -> Bytes {
+/// Encodes the header calls, the calls of each request, then the isolated calls of each request in an aggregate of
+/// their own.
+pub(super) fn encode(aggregator: Address, requests: &[&ReadRequest]) -> Bytes {
     let stamps = [
         Call::new(aggregator, &IMulticall3::getChainIdCall {}),
         Call::new(aggregator, &IMulticall3::getBlockNumberCall {}),
@@ -27,8 +28,8 @@ pub(super) fn encode(aggregator: Address, requests: &[&Request]) -> Bytes {
     ];
     let own = requests.iter().flat_map(|request| &request.calls);
     let mut calls: Vec<_> = stamps.iter().chain(own).map(call3).collect();
-    for request in requests.iter().filter(|request| !request.fragile.is_empty()) {
-        let inner = IMulticall3::aggregate3Call { calls: request.fragile.iter().map(call3).collect() };
+    for request in requests.iter().filter(|request| !request.isolated_calls.is_empty()) {
+        let inner = IMulticall3::aggregate3Call { calls: request.isolated_calls.iter().map(call3).collect() };
         calls.push(call3(&Call::new(aggregator, &inner)));
     }
     IMulticall3::aggregate3Call { calls }.abi_encode().into()
@@ -38,20 +39,22 @@ fn call3(call: &Call) -> IMulticall3::Call3 {
     IMulticall3::Call3 { target: call.target, allowFailure: true, callData: call.data.clone() }
 }
 
-/// A leading zero with the facts that the first results tell, then what each request gets; nothing when anything
-/// is not as it must be.
-pub(super) fn decode(answer: &Bytes, requests: &[&Request]) -> Option<([B256; 5], Vec<RequestResults>)> {
+/// Decodes a leading zero with the values of the header calls, and the results of each request; `None` if the answer is
+/// malformed.
+pub(super) fn decode(answer: &Bytes, requests: &[&ReadRequest]) -> Option<([B256; 5], Vec<RequestResults>)> {
     let mut results = results(answer)?.into_iter();
     let facts = facts(&results.by_ref().take(HEADER_CALLS).collect::<Vec<_>>())?;
     let mut parts = Vec::with_capacity(requests.len());
     for request in requests {
         let own = results.by_ref().take(request.calls.len()).collect();
-        parts.push(RequestResults { results: pair(&request.calls, own)?, fragile: Some(Vec::new()) });
+        parts
+            .push(RequestResults { results: pair(&request.calls, own)?, isolated_results: Some(Vec::new()) });
     }
-    for (request, part) in requests.iter().zip(&mut parts).filter(|(request, _)| !request.fragile.is_empty())
+    for (request, part) in
+        requests.iter().zip(&mut parts).filter(|(request, _)| !request.isolated_calls.is_empty())
     {
-        part.fragile = match results.next()? {
-            (true, data) => Some(pair(&request.fragile, self::results(&data)?)?),
+        part.isolated_results = match results.next()? {
+            (true, data) => Some(pair(&request.isolated_calls, self::results(&data)?)?),
             (false, _) => None,
         };
     }
@@ -78,7 +81,7 @@ fn pair(calls: &[Call], results: Vec<(bool, Bytes)>) -> Option<Vec<CallResult>> 
     Some(together.map(|(call, (success, data))| CallResult { target: call.target, success, data }).collect())
 }
 
-/// Exactly `N` words.
+/// Splits `data` into exactly `N` words.
 pub(super) fn words<const N: usize>(data: &Bytes) -> Option<[B256; N]> {
     let (words, rest) = data.as_chunks::<32>();
     let words: [[u8; 32]; N] = words.try_into().ok()?;
