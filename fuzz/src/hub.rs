@@ -1,7 +1,7 @@
 //! Answers of a hub, or of an impostor, about sessions.
 
 use prost_types::Any;
-use sentinel_proto::hub::fuzz::{Said, answers, listed};
+use sentinel_proto::hub::fuzz::{DecodedSession, answers, listed};
 use sentinel_proto::hub::{DIRECT_TYPE, SUBSCRIPTION_TYPE};
 
 use crate::wire::{all_bytes, fields, last_number, last_text};
@@ -18,7 +18,7 @@ pub fn hub(bytes: &[u8]) {
 
 /// What is taken says the same to a reader that knows the format only.
 fn session(any: &Any) {
-    let Some(Said { id, account, node, status, subscription }) = listed(any) else { return };
+    let Some(DecodedSession { id, account, node, status, subscription }) = listed(any) else { return };
     let by_subscription = any.type_url == SUBSCRIPTION_TYPE;
     assert!(by_subscription || any.type_url == DIRECT_TYPE, "an unknown type was read");
     assert_eq!(subscription.is_some(), by_subscription, "another type");

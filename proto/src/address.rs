@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_is_not_another() {
+    fn rejects_address_of_another_role() {
         let account = AccountAddress::new([7; ADDRESS_BYTES]);
         let node: NodeAddress = account.in_role();
         assert!(node.to_string().starts_with("sentnode1"));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn upper_case_wrong_length_and_bech32m_are_refused() {
+    fn rejects_upper_case_wrong_length_and_bech32m() {
         let address = AccountAddress::new([9; ADDRESS_BYTES]);
         let upper = address.to_string().to_uppercase();
         assert_eq!(upper.parse::<AccountAddress>(), Err(AddressError::NotBech32));
@@ -189,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_and_bytes_are_one_to_one(bytes: [u8; ADDRESS_BYTES]) {
+        fn text_round_trips_to_the_same_bytes(bytes: [u8; ADDRESS_BYTES]) {
             let address = AccountAddress::new(bytes);
             prop_assert_eq!(address.to_string().parse::<AccountAddress>(), Ok(address));
             let json = serde_json::to_string(&address).unwrap();
@@ -197,7 +197,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_accepted_is_canonical(text in "sent1?[0-9a-zA-Z]{0,60}|\\PC{0,100}") {
+        fn accepts_only_canonical_text(text in "sent1?[0-9a-zA-Z]{0,60}|\\PC{0,100}") {
             if let Ok(address) = text.parse::<AccountAddress>() {
                 prop_assert_eq!(address.to_string(), text);
             }

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nodes_answer_to_a_handshake() {
+    fn reads_handshake_answer_of_the_node() {
         let data = encode_base64(br#"{"addrs":["10.48.178.2/32"],"metadata":[{"port":17912}]}"#);
         let body = format!(r#"{{"success":true,"result":{{"addrs":["127.0.0.1"],"data":"{data}"}}}}"#);
         let answer = Envelope::<HandshakeResult>::parse(body.as_bytes()).unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_and_answers_that_are_none() {
+    fn reads_errors_and_rejects_invalid_envelopes() {
         let body = br#"{"success":false,"error":{"code":3,"message":"session 1 already exists"}}"#;
         let answer = Envelope::<HandshakeResult>::parse(body).unwrap();
         assert_eq!(answer, Envelope::failure(3, "session 1 already exists"));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn node_info_ignores_what_it_does_not_need() {
+    fn node_info_ignores_unknown_fields() {
         let addr = NodeAddress::new([3; 20]);
         let body = format!(
             r#"{{"success":true,"result":{{"addr":"{addr}","downlink":"1","moniker":"m","peers":2,

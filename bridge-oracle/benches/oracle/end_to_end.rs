@@ -77,11 +77,11 @@ pub(crate) async fn events() {
     fixture.ethereum.mine(5).await;
     chain_view.observe(&state, None).await.unwrap();
     calls.take();
-    let asked = fixture.hub.hub.asked();
+    let asked = fixture.hub.hub.request_count();
     fixture.ethereum.mine(5).await;
     let view = chain_view.observe(&state, None).await.unwrap();
     assert!(view.decision.steps.is_empty());
-    let (ethereum, hub) = (calls.take(), fixture.hub.hub.asked() - asked);
+    let (ethereum, hub) = (calls.take(), fixture.hub.hub.request_count() - asked);
     println!(
         "{}",
         json!({ "name": "oracle: a round without change", "figures": { "ethereum": ethereum, "hub": hub } })

@@ -53,9 +53,9 @@ async fn measure() {
     let reader = HubLedger::new(fixture.hub.clone(), fixture.provider_address(), &[PLAN], DENOM);
     let wanted = (0..all).map(|node| fixture.node(node)).collect();
     reader.read(&wanted).await.unwrap();
-    let (begin, asked) = (Instant::now(), fixture.hub.asked());
+    let (begin, asked) = (Instant::now(), fixture.hub.request_count());
     let ledger = reader.read(&wanted).await.unwrap();
-    let (seconds, questions) = (begin.elapsed().as_secs_f64(), fixture.hub.asked() - asked);
+    let (seconds, questions) = (begin.elapsed().as_secs_f64(), fixture.hub.request_count() - asked);
     assert_eq!(ledger.plans[&PLAN].links.len(), all);
     let figures = json!({ "seconds": seconds, "questions": questions });
     println!("{}", json!({ "name": "oracle: the ledger of 1000 linked nodes", "figures": figures }));

@@ -3,8 +3,8 @@
 
 use prost_types::Any;
 use sentinel_proto::address::NodeAddress;
-use sentinel_proto::hub::{AccountState, HubError, Simulation};
-use sentinel_proto::tx::{Transaction, pack_any};
+use sentinel_proto::hub::{HubError, Simulation};
+use sentinel_proto::tx::{AccountState, Transaction, pack_any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, Grant, MsgExec, MsgGrant};
 use sentinel_proto::wire::cosmos::bank::v1beta1::MsgSend;
 use sentinel_proto::wire::cosmos::base::v1beta1::Coin;

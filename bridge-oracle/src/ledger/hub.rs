@@ -149,11 +149,11 @@ impl ReadLedger for HubLedger {
         let links = stream::iter(self.plans.clone())
             .map(|plan| {
                 let hub = self.hub.clone();
-                async move { Ok::<_, HubError>((plan, hub.nodes_for_plan_seen(plan).await?)) }
+                async move { Ok::<_, HubError>((plan, hub.nodes_for_plan_at_height(plan).await?)) }
             })
             .buffered(MAX_CONCURRENT_QUERIES)
             .try_collect::<Vec<_>>();
-        let leases = self.hub.leases_for_provider_seen(&self.provider);
+        let leases = self.hub.leases_for_provider_at_height(&self.provider);
         let (links, leases) = futures::try_join!(links, leases)?;
         height = leases.height.map_or(height, |seen| seen.min(height));
         let leases = leases.value.iter().map(decode_lease).collect::<Result<BTreeMap<_, _>, _>>()?;

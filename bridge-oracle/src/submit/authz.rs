@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use sentinel_proto::address::AccountAddress;
-use sentinel_proto::hub::{AccountState, HubClient, Simulation};
-use sentinel_proto::tx::{SigningKey, Transaction, TypedMessage as _, pack_any};
+use sentinel_proto::hub::{HubClient, Simulation};
+use sentinel_proto::tx::{AccountState, SigningKey, Transaction, TypedMessage as _, pack_any};
 use sentinel_proto::wire::cosmos::authz::v1beta1::{GenericAuthorization, MsgExec};
 
 use super::batch::{ActionGroup, group_actions, pack_batches};

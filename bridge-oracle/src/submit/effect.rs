@@ -57,7 +57,7 @@ impl AuthzSender {
         let begin = Instant::now();
         for plan in linked {
             let nodes = loop {
-                let seen = hit_after(Failpoint::LinksRead, self.hub.nodes_for_plan_seen(plan)).await?;
+                let seen = hit_after(Failpoint::LinksRead, self.hub.nodes_for_plan_at_height(plan)).await?;
                 if self.is_fresh(&seen, height, begin).await? {
                     break seen.value;
                 }
@@ -67,8 +67,8 @@ impl AuthzSender {
         if leased {
             let leases = loop {
                 let provider = &self.settings.provider;
-                let seen =
-                    hit_after(Failpoint::LeasesRead, self.hub.leases_for_provider_seen(provider)).await?;
+                let seen = hit_after(Failpoint::LeasesRead, self.hub.leases_for_provider_at_height(provider))
+                    .await?;
                 if self.is_fresh(&seen, height, begin).await? {
                     break seen.value;
                 }

@@ -6,8 +6,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use sentinel_proto::hub::{AccountState, AtHeight};
-use sentinel_proto::tx::SignedTransaction;
+use sentinel_proto::hub::AtHeight;
+use sentinel_proto::tx::{AccountState, SignedTransaction};
 
 use super::authz::AuthzSender;
 use super::failure::Failure;

@@ -49,9 +49,9 @@ async fn leases_and_links_nodes_despite_bad_node() {
     let reader = HubLedger::new(fixture.hub.clone(), fixture.provider_address(), &[PLAN], DENOM);
     let linked = (0..9).map(|index| fixture.node(index)).collect();
     reader.read(&linked).await.unwrap();
-    let before = fixture.hub.asked();
+    let before = fixture.hub.request_count();
     assert_eq!(reader.read(&linked).await.unwrap().leases, ledger.leases);
-    assert_eq!(fixture.hub.asked() - before, 3);
+    assert_eq!(fixture.hub.request_count() - before, 3);
 
     // Repeating the actions is refused by the hub, and costs nothing.
     let again = oracle.submit(2, &fixture.wish(0..1)).await.unwrap();

@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_canonical_spelling() {
+    fn accepts_only_canonical_base64() {
         assert_eq!(decode("AQ=="), Some(vec![1]));
         for other in ["AR==", "AQ", "AQ=", "A\nQ==", "AQ==\r\n", " AQ==", "AQ==AQ==", "_-==", "=", "A"] {
             assert_eq!(decode(other), None, "{other:?}");

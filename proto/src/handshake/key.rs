@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn both_addresses_of_the_generator() {
+    fn derives_both_addresses_of_the_generator_point() {
         let mut one = [0; 32];
         one[31] = 1;
         let secret = secp256k1::SecretKey::from_byte_array(one).unwrap();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn text_form_is_strict() {
+    fn rejects_non_canonical_key_text() {
         let text = PublicKey::Secp256k1(generator()).to_string();
         assert_eq!(PublicKey::parse(&text), Ok(PublicKey::Secp256k1(generator())));
         let encoded = text.split_once(':').unwrap().1;

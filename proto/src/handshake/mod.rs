@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use encoding::{decode as decode_base64, encode as encode_base64};
 pub use error::{BadSignature, HandshakeError, Malformed};
 pub use key::{PublicKey, Signer};
-use object::{Object, Unknown};
+use object::{Object, UnknownKeys};
 pub use peer::{PeerId, PeerRequest, Service, UnknownService};
 
 const KEYS: [&str; 4] = ["id", "data", "pub_key", "signature"];
@@ -34,7 +34,7 @@ pub struct Handshake {
 impl Handshake {
     /// Reads a body.
     pub fn parse(body: &[u8]) -> Result<Self, HandshakeError> {
-        let object = Object::read(body, &KEYS, Unknown::Pass)?;
+        let object = Object::read(body, &KEYS, UnknownKeys::Pass)?;
         let session_id: u64 = object.field(0)?;
         let data = encoding::decode(&object.field::<String>(1)?).ok_or(Malformed::Field("data"))?;
         let pub_key: String = object.field(2)?;

@@ -14,12 +14,12 @@ use serde_json::value::RawValue;
 
 use super::Malformed;
 
-/// What to do with a key that is none of the known ones, in whatever case.
+/// Policy for keys that are not known in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unknown {
-    /// Leave it to the node, which ignores it.
+pub(super) enum UnknownKeys {
+    /// Accept the key; the node ignores it.
     Pass,
-    /// Refuse it.
+    /// Reject the object.
     Refuse,
 }
 
@@ -30,11 +30,11 @@ pub(super) struct Object<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> Object<'a, N> {
-    /// Reads the one object that `bytes` are.
+    /// Parses `bytes` as exactly one object.
     pub(super) fn read(
         bytes: &'a [u8],
         names: &'static [&'static str; N],
-        unknown: Unknown,
+        unknown: UnknownKeys,
     ) -> Result<Self, Malformed> {
         let text = std::str::from_utf8(bytes).map_err(|_| Malformed::NotUtf8)?;
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -48,12 +48,12 @@ impl<'a, const N: usize> Object<'a, N> {
         Ok(Self { names, values })
     }
 
-    /// Whether key number `index` is there.
+    /// Whether the key at `index` is present.
     pub(super) fn has(&self, index: usize) -> bool {
         self.values.get(index).is_some_and(Option::is_some)
     }
 
-    /// The value of key number `index`, which must be there and of this type.
+    /// Value of the key at `index`; an error if it is missing or not of type `T`.
     pub(super) fn field<T: DeserializeOwned>(&self, index: usize) -> Result<T, Malformed> {
         let name = self.names.get(index).copied().unwrap_or_default();
         let raw = self.values.get(index).copied().flatten().ok_or(Malformed::Missing(name))?;
@@ -61,7 +61,7 @@ impl<'a, const N: usize> Object<'a, N> {
     }
 }
 
-/// The letters that Go takes for the same: ASCII case and the two other characters that fold to ASCII.
+/// Folds case as Go does: ASCII letters and the two other characters that fold to ASCII.
 fn fold(letter: char) -> char {
     match letter {
         '\u{017F}' => 's',
@@ -72,12 +72,12 @@ fn fold(letter: char) -> char {
 
 struct Fields<'p, const N: usize> {
     names: &'static [&'static str; N],
-    unknown: Unknown,
+    unknown: UnknownKeys,
     problem: &'p mut Option<Malformed>,
 }
 
 impl<const N: usize> Fields<'_, N> {
-    /// Index of a known key; `None` for one that passes.
+    /// Index of a known key; `None`: an unknown key that is accepted.
     fn index(&self, key: &str) -> Result<Option<usize>, Malformed> {
         if let Some(index) = self.names.iter().position(|name| *name == key) {
             return Ok(Some(index));
@@ -86,8 +86,8 @@ impl<const N: usize> Fields<'_, N> {
             return Err(Malformed::Case(name));
         }
         match self.unknown {
-            Unknown::Pass => Ok(None),
-            Unknown::Refuse => Err(Malformed::Unknown),
+            UnknownKeys::Pass => Ok(None),
+            UnknownKeys::Refuse => Err(Malformed::Unknown),
         }
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     const NAMES: [&str; 2] = ["id", "sky"];
 
     fn read(text: &str) -> Result<Object<'_, 2>, Malformed> {
-        Object::read(text.as_bytes(), &NAMES, Unknown::Pass)
+        Object::read(text.as_bytes(), &NAMES, UnknownKeys::Pass)
     }
 
     fn refused(text: &str) -> Malformed {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn known_keys_are_found_and_unknown_ones_pass() {
+    fn finds_known_keys_and_passes_unknown_keys() {
         let object = read(r#" {"x":{"id":1,"id":2},"id":7,"s\u006by":"a"} "#).unwrap();
         assert_eq!(object.field::<u64>(0), Ok(7));
         assert_eq!(object.field::<String>(1), Ok("a".to_owned()));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn case_variants_are_refused_also_the_unicode_ones() {
+    fn rejects_case_variants_including_unicode_folding() {
         for key in ["ID", "Id", "iD"] {
             assert_eq!(refused(&format!(r#"{{"{key}":1}}"#)), Malformed::Case("id"));
         }
@@ -162,26 +162,26 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_are_refused_also_of_unknown_keys_and_by_escape() {
+    fn rejects_duplicate_keys_including_unknown_and_escaped_ones() {
         for text in [r#"{"id":1,"id":1}"#, r#"{"x":1,"x":2}"#, r#"{"id":1,"\u0069d":2}"#, r#"{"":1,"":1}"#] {
             assert_eq!(refused(text), Malformed::Duplicate, "{text}");
         }
     }
 
     #[test]
-    fn one_object_and_nothing_else() {
+    fn rejects_anything_but_one_object() {
         assert_eq!(refused(r#"{"id":1}{"id":2}"#), Malformed::Trailing);
         assert_eq!(refused("{} x"), Malformed::Trailing);
         for text in ["", "null", "[]", "1", "{", r#"{"id"}"#, r#"{"id":1,}"#, "{'id':1}", "\u{feff}{}"] {
             assert!(matches!(refused(text), Malformed::Json { .. }), "{text}");
         }
         let bytes = b"{\"x\":\"\xff\"}";
-        assert!(matches!(Object::read(bytes, &NAMES, Unknown::Pass), Err(Malformed::NotUtf8)));
-        assert!(matches!(Object::read(b"{\"x\":1}", &NAMES, Unknown::Refuse), Err(Malformed::Unknown)));
+        assert!(matches!(Object::read(bytes, &NAMES, UnknownKeys::Pass), Err(Malformed::NotUtf8)));
+        assert!(matches!(Object::read(b"{\"x\":1}", &NAMES, UnknownKeys::Refuse), Err(Malformed::Unknown)));
     }
 
     #[test]
-    fn depth_costs_no_stack() {
+    fn nested_values_do_not_overflow_the_stack() {
         let deep = format!(r#"{{"x":{}{},"id":1}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(read(&deep).unwrap().field::<u64>(0), Ok(1));
         let deep = format!(r#"{{"id":{}{}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 use super::{
     Malformed, encoding,
-    object::{Object, Unknown},
+    object::{Object, UnknownKeys},
 };
 
 const KEYS: [&str; 2] = ["public_key", "uuid"];
@@ -119,7 +119,7 @@ impl PeerRequest {
     ///
     /// A key that we do not know could change which peer is meant, so here it is refused.
     pub fn parse(data: &[u8], service: Option<Service>) -> Result<Self, Malformed> {
-        let object = Object::read(data, &KEYS, Unknown::Refuse)?;
+        let object = Object::read(data, &KEYS, UnknownKeys::Refuse)?;
         let by_key = service.map_or_else(|| object.has(PUBLIC_KEY), Service::by_key);
         let (needed, foreign) = if by_key { (PUBLIC_KEY, UUID) } else { (UUID, PUBLIC_KEY) };
         if object.has(foreign) && (object.has(needed) || service.is_some()) {

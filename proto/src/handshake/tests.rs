@@ -27,7 +27,7 @@ fn malformed(body: &str) -> Malformed {
 }
 
 #[test]
-fn the_sample_verifies() {
+fn verifies_sample_handshake() {
     let handshake = Handshake::parse(SAMPLE.as_bytes()).unwrap();
     assert_eq!(handshake.session_id, 3);
     let account = handshake.verify().unwrap().account;
@@ -39,7 +39,7 @@ fn the_sample_verifies() {
 }
 
 #[test]
-fn any_change_breaks_the_signature() {
+fn rejects_signature_after_any_change() {
     let good = Handshake::parse(SAMPLE.as_bytes()).unwrap();
     let mut cases = vec![good.clone(); 4];
     cases[0].session_id = 4;
@@ -53,7 +53,7 @@ fn any_change_breaks_the_signature() {
 }
 
 #[test]
-fn the_high_s_of_the_same_signature_is_refused() {
+fn rejects_signature_with_high_s() {
     let mut handshake = Handshake::parse(SAMPLE.as_bytes()).unwrap();
     let order = secp256k1::constants::CURVE_ORDER;
     let mut borrow = 0_i16;
@@ -70,7 +70,7 @@ fn the_high_s_of_the_same_signature_is_refused() {
 }
 
 #[test]
-fn ed25519_keys_verify_and_give_their_account() {
+fn verifies_ed25519_keys_and_derives_their_account() {
     let secret = ed25519_dalek::SigningKey::from_bytes(&[5; 32]);
     let data = b"{\"public_key\":\"x\"}".to_vec();
     let mut handshake = Handshake {
@@ -86,7 +86,7 @@ fn ed25519_keys_verify_and_give_their_account() {
 }
 
 #[test]
-fn throwaways_verify_and_are_nobodys_twice() {
+fn random_key_handshakes_verify_and_have_distinct_accounts() {
     let make = || {
         let handshake = Handshake::throwaway(7, PeerId::Key([3; 32]));
         let parsed = Handshake::parse(handshake.to_json().as_bytes()).unwrap();
@@ -99,7 +99,7 @@ fn throwaways_verify_and_are_nobodys_twice() {
 }
 
 #[test]
-fn fields_of_a_wrong_form_are_malformed() {
+fn rejects_fields_of_wrong_form_as_malformed() {
     for key in KEYS {
         let mut body = sample();
         body.as_object_mut().unwrap().remove(key);
@@ -118,7 +118,7 @@ fn fields_of_a_wrong_form_are_malformed() {
 }
 
 #[test]
-fn keys_are_exact() {
+fn rejects_case_variants_and_duplicates_of_keys() {
     for (from, to) in [("\"id\"", "\"ID\""), ("pub_key", "pub_\u{212A}ey"), ("signature", "\u{17F}ignature")]
     {
         assert!(matches!(malformed(&SAMPLE.replacen(from, to, 1)), Malformed::Case(_)), "{to}");
@@ -132,7 +132,7 @@ fn keys_are_exact() {
 }
 
 #[test]
-fn wrong_keys_and_lengths_are_signature_errors() {
+fn reports_wrong_keys_and_lengths_as_signature_errors() {
     let short = Handshake::parse(with("signature", json!("AAAA")).as_bytes());
     assert_eq!(short, Err(BadSignature::Length.into()));
     let off_curve = PublicKey::Secp256k1([2; 33]).to_string().replacen("AgIC", "Av//", 1);
@@ -149,7 +149,7 @@ fn wrong_keys_and_lengths_are_signature_errors() {
 }
 
 #[test]
-fn one_peer_has_one_identifier() {
+fn peer_has_one_identifier() {
     let key = "as+rf/Q1aqOThrG5/HtPOcrrFkpb+taa1haHl33f3iU=";
     for data in [
         format!(r#"{{"public_key":"{key}"}}"#),
@@ -165,7 +165,7 @@ fn one_peer_has_one_identifier() {
 }
 
 #[test]
-fn other_spellings_of_a_key_are_refused() {
+fn rejects_non_canonical_spellings_of_a_key() {
     let key = "as+rf/Q1aqOThrG5/HtPOcrrFkpb+taa1haHl33f3iU=";
     let zero = encoding::encode(&[0; 32]);
     for data in [
@@ -192,7 +192,7 @@ fn other_spellings_of_a_key_are_refused() {
 }
 
 #[test]
-fn uuids_are_16_numbers_or_text_by_service() {
+fn reads_uuid_as_numbers_or_text_by_service() {
     let numbers = r#"{"uuid":[18,62,69,103,232,155,18,211,164,86,66,102,20,23,64,0]}"#;
     let text = r#"{"uuid":"123e4567-e89b-12d3-a456-426614174000"}"#;
     let parse = |data: &str, service| PeerRequest::parse(data.as_bytes(), service).map(|p| p.id.to_string());
@@ -251,14 +251,14 @@ fn json_text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn reads_arbitrary_bytes_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         let _ = Handshake::parse(&bytes);
         let _ = PeerRequest::parse(&bytes, None);
     }
 
     /// What we accept is what a reader that takes the last of several keys would see.
     #[test]
-    fn what_is_accepted_has_one_reading(body in json_text()) {
+    fn accepted_handshake_has_one_reading(body in json_text()) {
         if let Ok(handshake) = Handshake::parse(body.as_bytes()) {
             let other: Value = serde_json::from_str(&body).unwrap();
             prop_assert_eq!(other["id"].as_u64(), Some(handshake.session_id));
@@ -269,7 +269,7 @@ proptest! {
     }
 
     #[test]
-    fn honest_handshakes_verify_and_changed_ones_do_not(
+    fn verifies_valid_handshakes_and_rejects_changed_ones(
         id in 1_u64.., secret in 1_u8..255, data in prop::collection::vec(any::<u8>(), 1..200), flip: usize,
     ) {
         let secp = Secp256k1::new();
@@ -291,7 +291,7 @@ proptest! {
     }
 
     #[test]
-    fn peer_requests_survive_writing(key: [u8; 32], uuid: [u8; 16], index in 0..Service::ALL.len()) {
+    fn peer_requests_round_trip(key: [u8; 32], uuid: [u8; 16], index in 0..Service::ALL.len()) {
         let service = Service::ALL[index];
         let by_key = matches!(service, Service::WireGuard | Service::AmneziaWg);
         let request = PeerRequest { id: if by_key { PeerId::Key(key) } else { PeerId::Uuid(uuid) } };

@@ -1,6 +1,6 @@
-//! What accounts own and may do for each other.
+//! Accounts, balances, authorizations (authz) and fee allowances (feegrant).
 
-#![allow(clippy::similar_names, reason = "granter and grantee are the hub's own words")]
+#![allow(clippy::similar_names, reason = "granter and grantee are terms of the Cosmos SDK")]
 
 use std::{
     collections::BTreeMap,
@@ -10,10 +10,10 @@ use std::{
 use prost::Message;
 use prost_types::Timestamp;
 
-use super::{AtHeight, EndpointFault, HubClient, HubError, link::Reply, session::senseless};
+use super::{AtHeight, EndpointFault, HubClient, HubError, link::Reply, session::invalid_answer};
 use crate::{
     address::AccountAddress,
-    tx::TypedMessage,
+    tx::{AccountState, TypedMessage},
     wire::cosmos::{
         auth::v1beta1::QueryAccountInfoRequest,
         authz::v1beta1::{GenericAuthorization, QueryGrantsRequest},
@@ -23,41 +23,32 @@ use crate::{
     },
 };
 
-/// What a transaction of an account must name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AccountState {
-    /// Its number, given once.
-    pub number: u64,
-    /// Number of its next transaction.
-    pub sequence: u64,
-}
-
-/// That one account may send messages of another.
+/// Authorization (authz) of one account to send messages of another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
-    /// The messages; `None`: an authorization of a kind that only its own module reads.
+    /// Type URL of the message; `None`: not a `GenericAuthorization`.
     pub message: Option<String>,
-    /// Its kind.
+    /// Type URL of the authorization.
     pub kind: String,
-    /// Its end; `None`: never.
+    /// Expiry; `None`: never.
     pub expires: Option<SystemTime>,
 }
 
-/// That one account pays fees of another.
+/// Fee allowance (feegrant) that one account gives another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeeAllowance {
-    /// Only for transactions made of these messages; `None`: for all.
+    /// Type URLs of the allowed messages; `None`: all.
     pub messages: Option<Vec<String>>,
-    /// What is left, by coin; empty: no limit.
+    /// Remaining amount by denomination; empty: no limit.
     pub left: BTreeMap<String, u128>,
-    /// Its end; `None`: never.
+    /// Expiry; `None`: never.
     pub expires: Option<SystemTime>,
-    /// Whether it is of a kind whose limits are not read here.
+    /// Whether it is of a type whose limits are not read here.
     pub unknown: bool,
 }
 
 impl HubClient {
-    /// Number and sequence of an account; `None`: it never received anything.
+    /// Number and sequence of an account; `None`: the account does not exist, as it never received coins.
     pub async fn account(
         &self,
         address: &AccountAddress,
@@ -68,27 +59,28 @@ impl HubClient {
             .pool
             .ask(&question, self.pool.deadline(), |answer| {
                 let found = answer.info.filter(|found| found.address == address);
-                let found = found.ok_or_else(|| senseless("another account"))?;
+                let found = found.ok_or_else(|| invalid_answer("another account"))?;
                 Ok(AccountState { number: found.account_number, sequence: found.sequence })
             })
             .await?;
         Ok(AtHeight { value, height })
     }
 
-    /// What an account has of one coin.
+    /// Balance of an account in one denomination.
     pub async fn balance(&self, address: &AccountAddress, denom: &str) -> Result<u128, HubError> {
         let question = QueryBalanceRequest { address: address.to_string(), denom: denom.to_owned() };
         let reply = self
             .pool
             .ask(&question, self.pool.deadline(), |answer| {
                 let coin = answer.balance.filter(|coin| coin.denom == denom);
-                coin.and_then(|coin| coin.amount.parse().ok()).ok_or_else(|| senseless("no balance in it"))
+                coin.and_then(|coin| coin.amount.parse().ok())
+                    .ok_or_else(|| invalid_answer("no balance in it"))
             })
             .await?;
         Ok(reply.value.unwrap_or_default())
     }
 
-    /// All that `granter` lets `grantee` send, expired ones too.
+    /// Authorizations of `granter` for `grantee`, including expired ones.
     pub async fn authorizations(
         &self,
         granter: &AccountAddress,
@@ -100,7 +92,7 @@ impl HubClient {
             msg_type_url: String::new(),
             pagination: Some(pagination),
         };
-        let grants = self.whole(question, |answer| (answer.grants, answer.pagination)).await?.value;
+        let grants = self.fetch_all_pages(question, |answer| (answer.grants, answer.pagination)).await?.value;
         let read = grants.into_iter().filter_map(|grant| {
             let any = grant.authorization?;
             let generic = any.type_url == GenericAuthorization::TYPE_URL;
@@ -111,7 +103,7 @@ impl HubClient {
         Ok(read.collect())
     }
 
-    /// What `granter` pays of the fees of `grantee`.
+    /// Fee allowance of `granter` for `grantee`.
     pub async fn fee_allowance(
         &self,
         granter: &AccountAddress,
@@ -142,7 +134,7 @@ fn basic(any: &prost_types::Any) -> Result<FeeAllowance, EndpointFault> {
     let known = any.type_url == BasicAllowance::TYPE_URL;
     let basic = if known { decode(any)? } else { BasicAllowance::default() };
     let amount = |coin: Coin| {
-        let amount = coin.amount.parse().map_err(|_| senseless("fee allowance: not an amount"))?;
+        let amount = coin.amount.parse().map_err(|_| invalid_answer("fee allowance: not an amount"))?;
         Ok((coin.denom, amount))
     };
     let left = basic.spend_limit.into_iter().map(amount).collect::<Result<_, EndpointFault>>()?;
@@ -150,10 +142,10 @@ fn basic(any: &prost_types::Any) -> Result<FeeAllowance, EndpointFault> {
 }
 
 fn decode<M: Message + Default>(any: &prost_types::Any) -> Result<M, EndpointFault> {
-    M::decode(any.value.as_slice()).map_err(|error| senseless(format!("fee allowance: {error}")))
+    M::decode(any.value.as_slice()).map_err(|error| invalid_answer(format!("fee allowance: {error}")))
 }
 
-/// Times before 1970 become 1970.
+/// Converts a timestamp. Times before 1970 become 1970.
 pub(super) fn time(time: Timestamp) -> SystemTime {
     let seconds = u64::try_from(time.seconds).unwrap_or_default();
     let nanos = u32::try_from(time.nanos).unwrap_or_default();
@@ -166,7 +158,7 @@ mod tests {
     use crate::tx::pack_any;
 
     #[test]
-    fn allowances_are_unwrapped_and_others_named_unknown() {
+    fn unwraps_fee_allowances_and_marks_other_types_unknown() {
         let coin = Coin { denom: "udvpn".to_owned(), amount: "5".to_owned() };
         let expiration = Some(Timestamp { seconds: 9, nanos: 0 });
         let inner = BasicAllowance { spend_limit: vec![coin], expiration };

@@ -1,36 +1,36 @@
-//! Where the hub is.
+//! Configuration of the hub client.
 
 use std::time::Duration;
 
 use tonic::transport::Uri;
 
-/// Where the hub is and how long to wait for it.
+/// Endpoints, chain and timeout of the hub client.
 #[derive(Debug, Clone)]
 pub struct HubConfig {
     /// gRPC endpoints, the preferred one first: `host:port`, `http://host:port` or `https://host[:port]`.
     pub grpc_addrs: Vec<String>,
-    /// Answers of another chain do not count.
+    /// Chain id; endpoints on another chain are rejected.
     pub chain_id: String,
-    /// For one question in all, whatever endpoints it takes.
+    /// Timeout of one request over all endpoints.
     pub timeout: Duration,
 }
 
-/// Why a configuration cannot work.
+/// Why a configuration is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HubConfigError {
-    /// No endpoint at all.
+    /// No endpoint.
     #[error("no gRPC endpoint is given")]
     NoEndpoint,
-    /// Not an endpoint.
+    /// Invalid endpoint.
     #[error("gRPC endpoint number {number} is not host:port, http://host:port or https://host")]
     Endpoint {
-        /// Which, from 1. The text is not repeated: it may hold a secret.
+        /// Position from 1. The text is not included, as it may contain a secret.
         number: usize,
     },
-    /// No chain.
+    /// No chain id.
     #[error("no chain id is given")]
     NoChain,
-    /// No time.
+    /// The timeout is zero.
     #[error("the time-out is zero")]
     NoTime,
     /// TLS cannot be set up.
@@ -39,7 +39,7 @@ pub enum HubConfigError {
 }
 
 impl HubConfig {
-    /// Checks everything that can be checked without asking anybody; the endpoints.
+    /// Validates the configuration without network access and returns the endpoints.
     pub fn endpoints(&self) -> Result<Vec<Uri>, HubConfigError> {
         if self.chain_id.trim().is_empty() {
             return Err(HubConfigError::NoChain);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_forms_are_taken() {
+    fn accepts_supported_endpoint_forms() {
         let uris = config(&["127.0.0.1:9090", "http://hub:9090/", "https://grpc.example", "[::1]:9090"]);
         let uris: Vec<_> = uris.endpoints().unwrap().iter().map(ToString::to_string).collect();
         let expected =
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused_by_number_and_not_repeated() {
+    fn rejects_invalid_endpoint_by_position_without_its_text() {
         for bad in [
             "",
             "hub",

@@ -1,19 +1,19 @@
-//! Why the hub gave no answer.
+//! Errors of the hub client.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use tonic::{Code, Status};
 
-/// Longest text of another program that goes into an error.
+/// Maximum length of a text of another program in an error.
 const MAX_ERROR_TEXT_CHARS: usize = 200;
 
-/// The hub could not be asked.
+/// Why a request to the hub failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HubError {
-    /// No endpoint gave an answer that counts.
-    #[error("no hub endpoint answers: {}", Listed(.0))]
+    /// No endpoint gave a valid answer.
+    #[error("no hub endpoint answers: {}", FailureList(.0))]
     Unavailable(Arc<[Failure]>),
-    /// The answer names something that the hub itself should know and does not.
+    /// The answer refers to an item that the hub does not have.
     #[error("the hub contradicts itself: {0}")]
     Inconsistent(Arc<str>),
 }
@@ -24,20 +24,20 @@ pub enum HubError {
 pub struct Failure {
     /// Scheme, host and port of the endpoint.
     pub endpoint: Arc<str>,
-    /// What went wrong there.
+    /// Its fault.
     pub cause: EndpointFault,
 }
 
-/// What went wrong at one endpoint.
+/// Fault of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointFault {
     /// Not reachable, or the connection broke.
     #[error("not reachable ({0})")]
     Transport(String),
-    /// Too slow.
+    /// No answer in time.
     #[error("no answer within {} ms", .0.as_millis())]
     Timeout(Duration),
-    /// Failed a moment ago; not asked again yet.
+    /// Not tried, as its circuit breaker is open.
     #[error("resting after {failures} failures, the last: {last}")]
     Resting {
         /// Failures in a row.
@@ -56,29 +56,29 @@ pub enum EndpointFault {
     /// Has not caught up with its chain.
     #[error("is still syncing")]
     Syncing,
-    /// Answers from a state that others have long left.
+    /// The state of its answer is too far behind that of other endpoints.
     #[error("is at height {height}, others at {best}")]
     Behind {
         /// Height of the answer.
         height: u64,
-        /// Height that was seen elsewhere.
+        /// Highest height of other endpoints.
         best: u64,
     },
-    /// Answered with an error.
+    /// The endpoint answered with an error.
     #[error("error {code:?}: {message}")]
     Status {
         /// The gRPC code.
         code: Code,
-        /// The message, cut.
+        /// The message, shortened.
         message: String,
     },
-    /// Answered with something that is no answer.
+    /// The answer is invalid.
     #[error("senseless answer: {0}")]
     Answer(String),
 }
 
 impl EndpointFault {
-    /// Whether the endpoint itself is at fault, not only this one question.
+    /// Whether the fault concerns the endpoint itself and not only this request.
     pub(super) fn is_endpoints(&self) -> bool {
         match self {
             Self::Answer(_) | Self::Resting { .. } => false,
@@ -98,7 +98,7 @@ impl EndpointFault {
 
 impl From<&Status> for EndpointFault {
     fn from(status: &Status) -> Self {
-        // Errors of our own side carry their cause; those that the server sent have none.
+        // Errors of the client side have a source; those sent by the server have none.
         match std::error::Error::source(status) {
             Some(cause) => Self::Transport(root(cause)),
             None => Self::Status { code: status.code(), message: cut(status.message()) },
@@ -125,9 +125,9 @@ pub(super) fn root(error: &(dyn std::error::Error + 'static)) -> String {
     cut(&inner.to_string())
 }
 
-struct Listed<'a>(&'a [Failure]);
+struct FailureList<'a>(&'a [Failure]);
 
-impl fmt::Display for Listed<'_> {
+impl fmt::Display for FailureList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, failure) in self.0.iter().enumerate() {
             write!(f, "{}{failure}", if index == 0 { "" } else { "; " })?;

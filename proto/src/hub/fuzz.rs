@@ -1,4 +1,4 @@
-//! For the fuzzer: what a hub says of sessions.
+//! Entry points for the fuzzer: sessions in answers of the hub.
 
 use prost::Message;
 use prost_types::Any;
@@ -9,22 +9,22 @@ use crate::wire::sentinel::{
     types::v1::Status,
 };
 
-/// A session as it was read: addresses as text, the status as its number on the wire.
+/// A decoded session: addresses as text, the status as its number on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// Its number.
+pub struct DecodedSession {
+    /// Session id.
     pub id: u64,
-    /// Whose it is, if it can be somebody's.
+    /// Its account; `None`: the address is not that of a key.
     pub account: Option<String>,
-    /// The node that it is with.
+    /// Its node.
     pub node: String,
     /// Its status.
     pub status: u32,
-    /// What pays for it; nothing: it does itself.
+    /// Its subscription; `None`: a direct session.
     pub subscription: Option<u64>,
 }
 
-/// The sessions in these bytes, read as an answer of either kind.
+/// Sessions in `bytes`, decoded as either kind of response.
 pub fn answers(bytes: &[u8]) -> Vec<Any> {
     let asked = QuerySessionResponse::decode(bytes).ok().and_then(|answer| answer.session);
     let listed =
@@ -32,15 +32,15 @@ pub fn answers(bytes: &[u8]) -> Vec<Any> {
     asked.into_iter().chain(listed).collect()
 }
 
-/// One session, if it makes sense.
-pub fn listed(any: &Any) -> Option<Said> {
+/// Decodes one session; `None`: invalid.
+pub fn listed(any: &Any) -> Option<DecodedSession> {
     let read = RawSession::read(any).ok()?;
     let status = match read.status {
         SessionStatus::Active => Status::Active,
         SessionStatus::InactivePending => Status::InactivePending,
         SessionStatus::Inactive => Status::Inactive,
     };
-    Some(Said {
+    Some(DecodedSession {
         id: read.id,
         account: read.account.map(|account| account.to_string()),
         node: read.node.to_string(),

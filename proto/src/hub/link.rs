@@ -1,4 +1,4 @@
-//! The connection to one endpoint, and the proof that the right chain is at its other end.
+//! Connection to one endpoint, verified to be on the configured chain.
 
 use std::{
     sync::{
@@ -23,20 +23,20 @@ use tower::Service;
 use super::{config::HubConfigError, error::EndpointFault, query::Query};
 use crate::wire::cosmos::base::tendermint::v1beta1::{GetNodeInfoRequest, GetSyncingRequest};
 
-/// No answer that we ask for is longer.
+/// Maximum size of a response; every expected response is shorter.
 const MAX_RESPONSE_BYTES: usize = 4 << 20;
 const MAX_HEADER_BYTES: u32 = 16 << 10;
-/// The height of the state that an answer was read from.
+/// Response metadata with the height of the state that the answer was read from.
 const HEIGHT: &str = "x-cosmos-block-height";
 
-/// An answer and the height that it was read at, if the endpoint says.
+/// An answer and the height of its state; `None`: the endpoint does not report it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reply<T> {
     pub(super) value: T,
     pub(super) height: Option<u64>,
 }
 
-/// One endpoint's connection, made when needed and made anew when it breaks.
+/// Connection of one endpoint, opened on demand and replaced after a failure.
 #[derive(Debug)]
 pub(super) struct EndpointConnection {
     endpoint: Endpoint,
@@ -44,12 +44,12 @@ pub(super) struct EndpointConnection {
     proving: tokio::sync::Mutex<()>,
 }
 
-/// A channel; it dials again by itself, so its dials are counted.
+/// A channel and the count of its dials: it reconnects by itself, and each dial may reach another server.
 #[derive(Debug, Clone)]
 struct Connection {
     channel: Channel,
     dials: Arc<AtomicU64>,
-    /// The number of dials at which the other end was the right chain.
+    /// Count of dials at which the endpoint was verified to be on the configured chain.
     proven: Option<u64>,
 }
 
@@ -68,13 +68,13 @@ impl EndpointConnection {
         Ok(Self { endpoint, current: Mutex::default(), proving: tokio::sync::Mutex::default() })
     }
 
-    /// Asks over a connection whose other end is known to be `chain_id`.
+    /// Sends a request over a connection that is verified to be on `chain_id`.
     pub(super) async fn ask<Q: Query>(
         &self,
         question: &Q,
         chain_id: &str,
     ) -> Result<Reply<Option<Q::Answer>>, EndpointFault> {
-        // A second time if the connection was replaced on the way: the answer may be another chain's.
+        // Retry if the channel reconnected meanwhile: the answer may be from another chain.
         for _ in 0..2 {
             let (connection, proven) = self.proven(chain_id).await?;
             let reply = unary(&connection.channel, question).await;
@@ -85,7 +85,7 @@ impl EndpointConnection {
         Err(EndpointFault::Transport("the connection keeps breaking".to_owned()))
     }
 
-    /// Dials anew for the next question.
+    /// Drops the connection, so that the next request dials again.
     pub(super) fn reset(&self) {
         *self.current() = None;
     }
@@ -138,7 +138,7 @@ async fn unary<Q: Query>(channel: &Channel, question: &Q) -> Result<Response<Q::
     grpc.unary(request, PathAndQuery::from_static(Q::PATH), codec).await
 }
 
-/// An answer, "there is no such thing" among them.
+/// Reads a response; "not found" is the answer `None`.
 fn read<Q: Query>(
     reply: Result<Response<Q::Answer>, Status>,
 ) -> Result<Reply<Option<Q::Answer>>, EndpointFault> {
@@ -150,8 +150,8 @@ fn read<Q: Query>(
         Err(status) if status.code() == Code::NotFound => {
             Ok(Reply { value: None, height: height(status.metadata()) })
         }
-        // Only what the server sent has no cause.
-        Err(status) if std::error::Error::source(&status).is_none() => match Q::hidden(&status) {
+        // Only a status sent by the server has no source.
+        Err(status) if std::error::Error::source(&status).is_none() => match Q::answer_in_error(&status) {
             Some(answer) => Ok(Reply { value: Some(answer), height: height(status.metadata()) }),
             None => Err(EndpointFault::from(&status)),
         },
@@ -169,18 +169,18 @@ fn dial(endpoint: &Endpoint) -> Connection {
     connector.set_nodelay(true);
     connector.set_connect_timeout(endpoint.get_connect_timeout());
     let dials = Arc::new(AtomicU64::new(0));
-    let counted = Counted { connector, dials: Arc::clone(&dials) };
-    Connection { channel: endpoint.connect_with_connector_lazy(counted), dials, proven: None }
+    let connector = DialCountingConnector { connector, dials: Arc::clone(&dials) };
+    Connection { channel: endpoint.connect_with_connector_lazy(connector), dials, proven: None }
 }
 
-/// Counts the dials.
+/// Connector that counts its dials.
 #[derive(Debug, Clone)]
-struct Counted {
+struct DialCountingConnector {
     connector: HttpConnector,
     dials: Arc<AtomicU64>,
 }
 
-impl Service<Uri> for Counted {
+impl Service<Uri> for DialCountingConnector {
     type Response = <HttpConnector as Service<Uri>>::Response;
     type Error = <HttpConnector as Service<Uri>>::Error;
     type Future = <HttpConnector as Service<Uri>>::Future;

@@ -1,13 +1,13 @@
-//! Questions that are answered page by page.
+//! Paginated queries.
 
 use std::collections::HashSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    AtHeight, Completed, HubClient, HubError, Session,
+    AtHeight, HubClient, HubError, ResolvedSession, Session,
     link::Reply,
-    session::{RawSession, senseless},
+    session::{RawSession, invalid_answer},
 };
 use crate::{
     address::{NodeAddress, ProviderAddress},
@@ -22,41 +22,42 @@ use crate::{
     },
 };
 
-/// Subscriptions asked for at the same time.
+/// Maximum concurrent requests for subscriptions.
 const MAX_CONCURRENT_SUBSCRIPTIONS: usize = 8;
-/// Entries of a page when everything is wanted: a thousand nodes are half a megabyte, and one question.
+/// Page size for complete lists: 1,000 nodes are half a megabyte.
 const PAGE_ENTRIES: u32 = 2000;
-/// Pages after which an endpoint that always has one more is not believed.
+/// Maximum pages of a list; bounds the work that a faulty endpoint can cause.
 const MAX_PAGES: usize = 1000;
-/// Entries after which the same holds; the whole network has some thousand nodes.
+/// Maximum entries of a list; the whole network has some thousand nodes.
 const MAX_ENTRIES: usize = 100_000;
 
-/// Which part of a list.
+/// Page request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Where to go on, as the page before said; empty for the first.
+    /// Key of the page, from the page before; empty for the first.
     pub key: Vec<u8>,
-    /// Entries, at most.
+    /// Maximum entries.
     pub limit: u32,
-    /// From the end.
+    /// Whether the order is reversed.
     pub newest_first: bool,
 }
 
-/// A part of a node's sessions.
+/// One page of the sessions of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionPage {
-    /// The sessions in the order of the list, without those that no key can use.
+    /// Sessions in the order of the list, without those whose account is no address of a key or whose subscription
+    /// is missing.
     pub sessions: Vec<Session>,
-    /// The numbers of all of them, but for those of a type that this version does not know.
+    /// Ids of all listed sessions except those of an unknown type.
     pub ids: Vec<u64>,
-    /// Where the next page starts; `None`: this was the last.
+    /// Key of the next page; `None`: this is the last.
     pub next: Option<Vec<u8>>,
-    /// At which height this was so.
+    /// Height of the state; `None`: the endpoint does not report it.
     pub height: Option<u64>,
 }
 
 impl HubClient {
-    /// A part of the sessions of `node`, ordered by number.
+    /// One page of the sessions of `node`, ordered by id.
     pub async fn sessions_for_node(&self, node: &NodeAddress, page: Page) -> Result<SessionPage, HubError> {
         let deadline = self.pool.deadline();
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
@@ -68,7 +69,7 @@ impl HubClient {
                 let known = answer.sessions.iter().filter(|any| RawSession::is_known(any));
                 let listed: Vec<_> = known.map(RawSession::read).collect::<Result<_, _>>()?;
                 if listed.len() > limit || listed.iter().any(|session| session.node != *node) {
-                    return Err(senseless("sessions that were not asked for"));
+                    return Err(invalid_answer("sessions that were not asked for"));
                 }
                 Ok((listed, next(answer.pagination)))
             })
@@ -76,45 +77,45 @@ impl HubClient {
         let (listed, next) = value.unwrap_or_default();
         let ids = listed.iter().map(|session| session.id).collect();
         let sessions = stream::iter(listed)
-            .map(|session| self.complete(session, deadline))
+            .map(|session| self.resolve_session(session, deadline))
             .buffered(MAX_CONCURRENT_SUBSCRIPTIONS)
-            .try_filter_map(async |completed| match completed {
-                Completed::Session(session) => Ok(Some(session)),
-                Completed::Nobodys | Completed::NoSubscription(_) => Ok(None),
+            .try_filter_map(async |resolved| match resolved {
+                ResolvedSession::Session(session) => Ok(Some(session)),
+                ResolvedSession::NoKeyAccount | ResolvedSession::NoSubscription(_) => Ok(None),
             })
             .try_collect()
             .await?;
         Ok(SessionPage { sessions, ids, next, height })
     }
 
-    /// All nodes that are linked to a plan, whatever their status.
+    /// All nodes linked to a plan, of any status.
     pub async fn nodes_for_plan(&self, id: u64) -> Result<Vec<Node>, HubError> {
-        Ok(self.nodes_for_plan_seen(id).await?.value)
+        Ok(self.nodes_for_plan_at_height(id).await?.value)
     }
 
-    /// [`HubClient::nodes_for_plan`], and the lowest height at which a part of it was so.
-    pub async fn nodes_for_plan_seen(&self, id: u64) -> Result<AtHeight<Vec<Node>>, HubError> {
+    /// [`HubClient::nodes_for_plan`] and the lowest height of its pages.
+    pub async fn nodes_for_plan_at_height(&self, id: u64) -> Result<AtHeight<Vec<Node>>, HubError> {
         let question = |pagination| QueryNodesForPlanRequest {
             id,
             status: Status::Unspecified.into(),
             pagination: Some(pagination),
         };
-        self.whole(question, |answer| (answer.nodes, answer.pagination)).await
+        self.fetch_all_pages(question, |answer| (answer.nodes, answer.pagination)).await
     }
 
     /// All nodes with this status.
     pub async fn nodes(&self, status: Status) -> Result<Vec<Node>, HubError> {
         let question = |pagination| QueryNodesRequest { status: status.into(), pagination: Some(pagination) };
-        Ok(self.whole(question, |answer| (answer.nodes, answer.pagination)).await?.value)
+        Ok(self.fetch_all_pages(question, |answer| (answer.nodes, answer.pagination)).await?.value)
     }
 
     /// All leases of a provider.
     pub async fn leases_for_provider(&self, provider: &ProviderAddress) -> Result<Vec<Lease>, HubError> {
-        Ok(self.leases_for_provider_seen(provider).await?.value)
+        Ok(self.leases_for_provider_at_height(provider).await?.value)
     }
 
-    /// [`HubClient::leases_for_provider`], and the lowest height at which a part of it was so.
-    pub async fn leases_for_provider_seen(
+    /// [`HubClient::leases_for_provider`] and the lowest height of its pages.
+    pub async fn leases_for_provider_at_height(
         &self,
         provider: &ProviderAddress,
     ) -> Result<AtHeight<Vec<Lease>>, HubError> {
@@ -122,26 +123,27 @@ impl HubClient {
             address: provider.to_string(),
             pagination: Some(pagination),
         };
-        self.whole(question, |answer| (answer.leases, answer.pagination)).await
+        self.fetch_all_pages(question, |answer| (answer.leases, answer.pagination)).await
     }
 
-    pub(super) async fn whole<Q: super::query::Query, T>(
+    /// Reads all pages of a list. Fails on a page key that repeats and on a list over [`MAX_PAGES`] or [`MAX_ENTRIES`].
+    pub(super) async fn fetch_all_pages<Q: super::query::Query, T>(
         &self,
         question: impl Fn(PageRequest) -> Q,
         parts: impl Fn(Q::Answer) -> (Vec<T>, Option<PageResponse>),
     ) -> Result<AtHeight<Vec<T>>, HubError> {
         let (mut all, mut lowest): (_, Option<u64>) = (Vec::new(), None);
         let mut page = Page { limit: PAGE_ENTRIES, ..Page::default() };
-        let (mut seen, until) = (HashSet::new(), self.pool.deadline_of_list());
+        let (mut seen, until) = (HashSet::new(), self.pool.list_deadline());
         while all.len() <= MAX_ENTRIES && seen.len() < MAX_PAGES {
             let question = question(request(page.clone()));
             let check = |answer| {
                 let (items, pagination) = parts(answer);
                 let next = next(pagination);
                 if items.len() > PAGE_ENTRIES as usize {
-                    Err(senseless("more than was asked for"))
+                    Err(invalid_answer("more than was asked for"))
                 } else if next.as_ref().is_some_and(|key| seen.contains(key)) {
-                    Err(senseless("a list that leads back to itself"))
+                    Err(invalid_answer("a list that leads back to itself"))
                 } else {
                     Ok((items, next))
                 }

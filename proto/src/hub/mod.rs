@@ -1,9 +1,9 @@
-//! The hub, asked over gRPC.
+//! gRPC client of the Sentinel hub.
 //!
-//! A client has several endpoints, the preferred one first. An answer counts only if it came over a connection
-//! whose other end proved to be on the configured chain and not syncing, and was not read from a state far
-//! behind what other endpoints showed. "There is no such thing" is an answer; everything else that is no
-//! answer is an error that names each endpoint and what was wrong there.
+//! A client has several endpoints, the preferred one first. An answer is accepted only from a connection whose
+//! endpoint is on the configured chain and not syncing, and only from a state that is not far behind the heights
+//! of other endpoints. "Not found" is an answer. Every other failure is an error that lists each endpoint with its
+//! fault.
 
 mod accounts;
 mod breaker;
@@ -27,7 +27,7 @@ use std::{
 use moka::future::Cache;
 use tokio::time::Instant;
 
-pub use accounts::{AccountState, Authorization, FeeAllowance};
+pub use accounts::{Authorization, FeeAllowance};
 pub use config::{HubConfig, HubConfigError};
 pub use error::{EndpointFault, Failure, HubError};
 pub use lists::{Page, SessionPage};
@@ -51,23 +51,23 @@ use crate::{
 };
 use link::Reply;
 use pool::EndpointPool;
-use session::{RawSession, senseless};
+use session::{RawSession, invalid_answer};
 
-/// Plans of subscriptions to remember; they never change.
-const PLANS: u64 = 100_000;
-/// How far the hub's clock may be ahead of ours.
+/// Cached plan ids by subscription; the plan of a subscription never changes.
+const MAX_CACHED_PLANS: u64 = 100_000;
+/// Maximum lead of the time of a block over the local clock.
 const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(300);
 
-/// Something the hub said, and the height at which it was so, if the endpoint told.
+/// An answer of the hub and the height of the state that it was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtHeight<T> {
-    /// What it said.
+    /// The answer.
     pub value: T,
-    /// At which height.
+    /// Height of that state; `None`: the endpoint does not report it.
     pub height: Option<u64>,
 }
 
-/// A typed client. Cheap to clone; all clones share connections, failures and what is remembered.
+/// Typed client of the hub. Cheap to clone; clones share connections, circuit breakers and the cache of plans.
 #[derive(Debug, Clone)]
 pub struct HubClient {
     pool: Arc<EndpointPool>,
@@ -75,34 +75,34 @@ pub struct HubClient {
 }
 
 impl HubClient {
-    /// Prepares a client; connects to nothing yet.
+    /// Creates a client. It connects with the first request.
     pub fn new(config: HubConfig) -> Result<Self, HubConfigError> {
-        Ok(Self { pool: Arc::new(EndpointPool::new(config)?), plans: Cache::new(PLANS) })
+        Ok(Self { pool: Arc::new(EndpointPool::new(config)?), plans: Cache::new(MAX_CACHED_PLANS) })
     }
 
-    /// The session with this number. `None` also if no key can have its account.
+    /// Session by id. `None` also if the address of its account is no address of a key.
     pub async fn session(&self, id: u64) -> Result<Option<Session>, HubError> {
-        Ok(self.session_seen(id).await?.value)
+        Ok(self.session_at_height(id).await?.value)
     }
 
-    /// [`HubClient::session`], and the height at which it was so.
-    pub async fn session_seen(&self, id: u64) -> Result<AtHeight<Option<Session>>, HubError> {
+    /// [`HubClient::session`] and the height of its state.
+    pub async fn session_at_height(&self, id: u64) -> Result<AtHeight<Option<Session>>, HubError> {
         let deadline = self.pool.deadline();
         let question = QuerySessionRequest { id };
         let Reply { value, height } = self
             .pool
             .ask(&question, deadline, |answer| {
-                let any = answer.session.ok_or_else(|| senseless("no session in it"))?;
+                let any = answer.session.ok_or_else(|| invalid_answer("no session in it"))?;
                 let listed = RawSession::read(&any)?;
-                if listed.id == id { Ok(listed) } else { Err(senseless("another session")) }
+                if listed.id == id { Ok(listed) } else { Err(invalid_answer("another session")) }
             })
             .await?;
         let session = match value {
             None => None,
-            Some(listed) => match self.complete(listed, deadline).await? {
-                Completed::Session(session) => Some(session),
-                Completed::Nobodys => None,
-                Completed::NoSubscription(subscription) => {
+            Some(listed) => match self.resolve_session(listed, deadline).await? {
+                ResolvedSession::Session(session) => Some(session),
+                ResolvedSession::NoKeyAccount => None,
+                ResolvedSession::NoSubscription(subscription) => {
                     let problem = format!("session {id} has subscription {subscription}, which is not there");
                     return Err(HubError::Inconsistent(problem.into()));
                 }
@@ -111,30 +111,30 @@ impl HubClient {
         Ok(AtHeight { value: session, height })
     }
 
-    /// The newest height.
+    /// Newest height.
     pub async fn latest_height(&self) -> Result<u64, HubError> {
         let deadline = self.pool.deadline();
         let syncing = |answer: crate::wire::cosmos::base::tendermint::v1beta1::GetSyncingResponse| {
             if answer.syncing { Err(EndpointFault::Syncing) } else { Ok(()) }
         };
-        // The cheapest question there is; its answer comes with the height.
+        // The cheapest request; the height comes in its response metadata.
         if let Some(height) = self.pool.ask(&GetSyncingRequest {}, deadline, syncing).await?.height {
             return Ok(height);
         }
         Ok(self.latest_header(deadline, |_| Ok(())).await?.0)
     }
 
-    /// The newest block: its height, and its time, which is the hub's clock. A time that is some minutes ahead of our
-    /// own clock is taken for senseless.
+    /// Height and time of the newest block. A time more than five minutes ahead of the local clock makes the
+    /// answer invalid.
     pub async fn latest_block(&self) -> Result<(u64, SystemTime), HubError> {
         self.latest_header(self.pool.deadline(), |header| {
             let time = header.time.filter(|time| time.seconds > 0);
-            let time = accounts::time(time.ok_or_else(|| senseless("no time in it"))?);
+            let time = accounts::time(time.ok_or_else(|| invalid_answer("no time in it"))?);
             let ahead = time.duration_since(SystemTime::now()).unwrap_or_default();
             if ahead <= MAX_CLOCK_AHEAD {
                 Ok(time)
             } else {
-                Err(senseless("its newest block is of a time to come"))
+                Err(invalid_answer("its newest block is of a time to come"))
             }
         })
         .await
@@ -149,30 +149,30 @@ impl HubClient {
             .pool
             .ask(&GetLatestBlockRequest {}, deadline, |answer| {
                 let header = answer.block.and_then(|block| block.header);
-                let header = header.ok_or_else(|| senseless("no header in it"))?;
-                let height = u64::try_from(header.height).map_err(|_| senseless("no height in it"))?;
+                let header = header.ok_or_else(|| invalid_answer("no header in it"))?;
+                let height = u64::try_from(header.height).map_err(|_| invalid_answer("no height in it"))?;
                 Ok((height, read(&header)?))
             })
             .await?;
         reply.value.ok_or_else(|| HubError::Inconsistent("there is no latest block".into()))
     }
 
-    /// Whether there is more than one endpoint.
+    /// Whether more than one endpoint is configured.
     pub fn has_several_endpoints(&self) -> bool {
         self.pool.size() > 1
     }
 
-    /// Questions put to endpoints so far, each attempt for itself, without those that prove a new connection.
-    pub fn asked(&self) -> u64 {
-        self.pool.asked()
+    /// Requests sent to endpoints, retries included, without those that verify a new connection.
+    pub fn request_count(&self) -> u64 {
+        self.pool.request_count()
     }
 
-    /// The state of each endpoint. Heights that it finds count when answers are judged as being behind.
+    /// State of each endpoint. The heights found are also used to detect endpoints that are behind.
     pub async fn endpoints(&self) -> Vec<EndpointState> {
         self.pool.states(&GetSyncingRequest {}).await
     }
 
-    /// The subscription with this number.
+    /// Subscription by id.
     pub async fn subscription(&self, id: u64) -> Result<Option<Subscription>, HubError> {
         self.subscription_by(id, self.pool.deadline()).await
     }
@@ -182,70 +182,75 @@ impl HubClient {
             .pool
             .ask(&QuerySubscriptionRequest { id }, deadline, |answer| {
                 let found = answer.subscription.filter(|found| found.id == id);
-                found.ok_or_else(|| senseless("another subscription"))
+                found.ok_or_else(|| invalid_answer("another subscription"))
             })
             .await?;
         Ok(reply.value)
     }
 
-    /// The plan with this number.
+    /// Plan by id.
     pub async fn plan(&self, id: u64) -> Result<Option<Plan>, HubError> {
         let deadline = self.pool.deadline();
         let reply = self
             .pool
             .ask(&QueryPlanRequest { id }, deadline, |answer| {
-                answer.plan.filter(|found| found.id == id).ok_or_else(|| senseless("another plan"))
+                answer.plan.filter(|found| found.id == id).ok_or_else(|| invalid_answer("another plan"))
             })
             .await?;
         Ok(reply.value)
     }
 
-    /// Bounds of leases.
+    /// Parameters of the lease module.
     pub async fn lease_params(&self) -> Result<LeaseParams, HubError> {
         let deadline = self.pool.deadline();
-        let params = |answer: QueryParamsResponse| answer.params.ok_or_else(|| senseless("no parameters"));
+        let params =
+            |answer: QueryParamsResponse| answer.params.ok_or_else(|| invalid_answer("no parameters"));
         let reply = self.pool.ask(&QueryParamsRequest {}, deadline, params).await?;
         reply.value.ok_or_else(|| HubError::Inconsistent("there are no parameters of leases".into()))
     }
 
-    /// The node with this address.
+    /// Node by address.
     pub async fn node(&self, address: &NodeAddress) -> Result<Option<Node>, HubError> {
         let (deadline, address) = (self.pool.deadline(), address.to_string());
         let reply = self
             .pool
             .ask(&QueryNodeRequest { address: address.clone() }, deadline, |answer| {
                 let found = answer.node.filter(|found| found.address == address);
-                found.ok_or_else(|| senseless("another node"))
+                found.ok_or_else(|| invalid_answer("another node"))
             })
             .await?;
         Ok(reply.value)
     }
 
-    /// The provider with this address.
+    /// Provider by address.
     pub async fn provider(&self, address: &ProviderAddress) -> Result<Option<Provider>, HubError> {
         let (deadline, address) = (self.pool.deadline(), address.to_string());
         let reply = self
             .pool
             .ask(&QueryProviderRequest { address: address.clone() }, deadline, |answer| {
                 let found = answer.provider.filter(|found| found.address == address);
-                found.ok_or_else(|| senseless("another provider"))
+                found.ok_or_else(|| invalid_answer("another provider"))
             })
             .await?;
         Ok(reply.value)
     }
 
-    /// Finds out what pays for a session.
-    async fn complete(&self, listed: RawSession, deadline: Instant) -> Result<Completed, HubError> {
+    /// Resolves the subscription of a session to its plan.
+    async fn resolve_session(
+        &self,
+        listed: RawSession,
+        deadline: Instant,
+    ) -> Result<ResolvedSession, HubError> {
         let RawSession { id, account, node, status, subscription } = listed;
-        let Some(account) = account else { return Ok(Completed::Nobodys) };
+        let Some(account) = account else { return Ok(ResolvedSession::NoKeyAccount) };
         let kind = match subscription {
             None => SessionKind::Direct,
             Some(subscription) => match self.plan_of(subscription, deadline).await? {
                 Some(plan) => SessionKind::Plan(plan),
-                None => return Ok(Completed::NoSubscription(subscription)),
+                None => return Ok(ResolvedSession::NoSubscription(subscription)),
             },
         };
-        Ok(Completed::Session(Session { id, account, node, kind, status }))
+        Ok(ResolvedSession::Session(Session { id, account, node, kind, status }))
     }
 
     async fn plan_of(&self, subscription: u64, deadline: Instant) -> Result<Option<u64>, HubError> {
@@ -258,8 +263,11 @@ impl HubClient {
     }
 }
 
-enum Completed {
+/// A session after its subscription was looked up.
+enum ResolvedSession {
     Session(Session),
-    Nobodys,
+    /// The address of the account is no address of a key.
+    NoKeyAccount,
+    /// The hub does not have the subscription of the session.
     NoSubscription(u64),
 }

@@ -1,4 +1,4 @@
-//! Several endpoints as one: the first that gives an answer that counts, within the time there is.
+//! Failover over several endpoints within one deadline.
 
 use std::{
     sync::{
@@ -19,9 +19,9 @@ use super::{
     query::Query,
 };
 
-/// A whole list may take so many times as long as one question.
-const LIST: u32 = 3;
-/// An endpoint that was given less time than this is not blamed for not answering in it.
+/// Timeout of a complete list, as a multiple of the timeout of one request.
+const LIST_TIMEOUT_FACTOR: u32 = 3;
+/// Shortest timeout that counts as a failure of the endpoint.
 const MIN_BLAMED_TIMEOUT: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct EndpointPool {
     members: Vec<PooledEndpoint>,
     chain_id: String,
     timeout: Duration,
-    asked: AtomicU64,
+    request_count: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -40,12 +40,12 @@ struct PooledEndpoint {
     heights: Mutex<HeightTracker>,
 }
 
-/// What is known of one endpoint.
+/// Result of probing one endpoint.
 #[derive(Debug)]
 pub struct EndpointState {
     /// Scheme, host and port.
     pub endpoint: Arc<str>,
-    /// Its height, or what is wrong.
+    /// Its height, or its fault.
     pub state: Result<u64, EndpointFault>,
 }
 
@@ -60,30 +60,30 @@ impl EndpointPool {
                 Ok(PooledEndpoint { name, link, breaker: Mutex::default(), heights: Mutex::default() })
             })
             .collect::<Result<_, _>>()?;
-        let asked = AtomicU64::default();
-        Ok(Self { members, chain_id: config.chain_id, timeout: config.timeout, asked })
+        let request_count = AtomicU64::default();
+        Ok(Self { members, chain_id: config.chain_id, timeout: config.timeout, request_count })
     }
 
     pub(super) fn size(&self) -> usize {
         self.members.len()
     }
 
-    /// Questions put to endpoints so far, each attempt for itself.
-    pub(super) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
+    /// Requests sent to endpoints, retries included.
+    pub(super) fn request_count(&self) -> u64 {
+        self.request_count.load(Ordering::Relaxed)
     }
 
-    /// Time for one question in all.
+    /// Deadline of one request over all endpoints.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
 
-    /// Time for a list in all, however many pages it has.
-    pub(super) fn deadline_of_list(&self) -> Instant {
-        Instant::now() + self.timeout * LIST
+    /// Deadline of a complete list over all its pages.
+    pub(super) fn list_deadline(&self) -> Instant {
+        Instant::now() + self.timeout * LIST_TIMEOUT_FACTOR
     }
 
-    /// Asks one endpoint after the other until one answers; `None` is an answer too.
+    /// Tries the endpoints in order until one answers. `None`: the hub does not have the item.
     pub(super) async fn ask<Q: Query, T>(
         &self,
         question: &Q,
@@ -112,13 +112,13 @@ impl EndpointPool {
         Err(HubError::Unavailable(failures.into()))
     }
 
-    /// Asks every endpoint for itself, resting or not.
+    /// Probes every endpoint, including those with an open circuit breaker.
     pub(super) async fn states<Q: Query>(&self, question: &Q) -> Vec<EndpointState> {
         let asked = self.members.iter().map(|member| member.state(question, self));
         futures::future::join_all(asked).await
     }
 
-    /// What all but `member` have shown.
+    /// Heights of all endpoints except `member`.
     fn others(&self, member: &PooledEndpoint, now: Instant) -> Vec<ObservedHeight> {
         let others = self.members.iter().filter(|other| !std::ptr::eq(*other, member));
         others.filter_map(|other| locked(&other.heights).known(now)).collect()
@@ -167,9 +167,9 @@ impl PooledEndpoint {
         share: Duration,
         pool: &EndpointPool,
     ) -> Result<Reply<Option<Q::Answer>>, EndpointFault> {
-        pool.asked.fetch_add(1, Ordering::Relaxed);
+        pool.request_count.fetch_add(1, Ordering::Relaxed);
         let Ok(answer) = timeout(share, self.link.ask(question, &pool.chain_id)).await else {
-            // A connection that swallows questions would swallow the next one too.
+            // A connection without answers is likely to drop the next request too.
             if share >= MIN_BLAMED_TIMEOUT {
                 self.link.reset();
             }
@@ -179,7 +179,7 @@ impl PooledEndpoint {
         if let Some(height) = answer.height {
             let now = Instant::now();
             let others = pool.others(self, now);
-            locked(&self.heights).see(height, &others, now)?;
+            locked(&self.heights).record(height, &others, now)?;
         }
         Ok(answer)
     }

@@ -1,4 +1,4 @@
-//! Which question goes to which method, and what comes back.
+//! gRPC method and response type of each request.
 
 use prost::Message;
 use tonic::{Code, Status};
@@ -18,15 +18,15 @@ use crate::wire::{
     },
 };
 
-/// A question to the hub.
+/// Request to the hub.
 pub(super) trait Query: Message + Clone + Default + 'static {
-    /// What the hub answers.
+    /// Response.
     type Answer: Message + Default + 'static;
-    /// The gRPC method.
+    /// Path of the gRPC method.
     const PATH: &'static str;
 
-    /// The answer that hides in an error of the server, where a method has such.
-    fn hidden(_status: &Status) -> Option<Self::Answer> {
+    /// Response that the server sends as an error, for methods that do so.
+    fn answer_in_error(_status: &Status) -> Option<Self::Answer> {
         None
     }
 }
@@ -79,24 +79,24 @@ queries! {
         "/sentinel.provider.v2.QueryService/QueryProvider";
 }
 
-/// A transaction that would fail is an error of the method, and an answer to the question.
+/// The method reports a transaction that would fail as an error; for the client it is an answer.
 impl Query for tx::SimulateRequest {
     type Answer = tx::SimulateResponse;
     const PATH: &'static str = "/cosmos.tx.v1beta1.Service/Simulate";
 
-    fn hidden(status: &Status) -> Option<Self::Answer> {
+    fn answer_in_error(status: &Status) -> Option<Self::Answer> {
         let answers = matches!(status.code(), Code::Unknown | Code::InvalidArgument);
         let log = status.message().as_bytes().to_vec();
         answers.then_some(tx::SimulateResponse { gas_info: None, result: Some(abci::Result { log }) })
     }
 }
 
-/// "No such allowance" comes as an internal error.
+/// The method reports a missing allowance as an internal error.
 impl Query for feegrant::QueryAllowanceRequest {
     type Answer = feegrant::QueryAllowanceResponse;
     const PATH: &'static str = "/cosmos.feegrant.v1beta1.Query/Allowance";
 
-    fn hidden(status: &Status) -> Option<Self::Answer> {
+    fn answer_in_error(status: &Status) -> Option<Self::Answer> {
         let none = status.code() == Code::Internal && status.message().contains("fee-grant not found");
         none.then_some(feegrant::QueryAllowanceResponse { allowance: None })
     }

@@ -1,4 +1,4 @@
-//! Sessions as the gate needs them.
+//! Sessions, read from the answers of the hub.
 
 use prost::Message;
 use prost_types::Any;
@@ -11,37 +11,37 @@ use crate::{
     },
 };
 
-/// Type of a session that pays the node itself.
+/// Type URL of a session that pays the node directly.
 pub const DIRECT_TYPE: &str = "/sentinel.node.v3.Session";
-/// Type of a session that a subscription pays for.
+/// Type URL of a session that is paid by a subscription.
 pub const SUBSCRIPTION_TYPE: &str = "/sentinel.subscription.v3.Session";
 
-/// A session on the hub. All but the status stays as it is for as long as the session exists.
+/// A session on the hub. Only its status changes during its lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
-    /// Its number.
+    /// Session id.
     pub id: u64,
-    /// Who may use it.
+    /// Account that may use it.
     pub account: AccountAddress,
-    /// The node that it is with.
+    /// Node that serves it.
     pub node: NodeAddress,
     /// What pays for it.
     pub kind: SessionKind,
-    /// Its status when the hub was asked.
+    /// Its status at the time of the query.
     pub status: SessionStatus,
 }
 
 /// What pays for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionKind {
-    /// Pay as you go, to the node itself.
+    /// Pay as you go, directly to the node.
     Direct,
     /// A subscription to this plan.
     Plan(u64),
 }
 
 impl SessionKind {
-    /// The plan, if it is of any.
+    /// The plan; `None` for a direct session.
     pub fn plan(self) -> Option<u64> {
         match self {
             Self::Direct => None,
@@ -53,28 +53,28 @@ impl SessionKind {
 /// Status of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SessionStatus {
-    /// In use, or ready for it.
+    /// In use or ready for use.
     Active,
-    /// Cancelled; is settled and then leaves the hub.
+    /// Cancelled; removed from the hub after settlement.
     InactivePending,
-    /// Over.
+    /// Ended.
     Inactive,
 }
 
-/// What the hub's answer itself says of a session.
+/// A session as in the answer of the hub, before its subscription is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RawSession {
     pub(super) id: u64,
-    /// `None`: no key has such an account (a contract or a group is 32 bytes long).
+    /// `None`: the address is not that of a key (addresses of contracts and groups have 32 bytes).
     pub(super) account: Option<AccountAddress>,
     pub(super) node: NodeAddress,
     pub(super) status: SessionStatus,
-    /// `None`: direct.
+    /// Subscription id; `None`: direct.
     pub(super) subscription: Option<u64>,
 }
 
 impl RawSession {
-    /// Whether it is of a type that we know; a later hub may have more.
+    /// Whether `any` is a session of a known type; a later hub may have more types.
     pub(super) fn is_known(any: &Any) -> bool {
         matches!(any.type_url.as_str(), DIRECT_TYPE | SUBSCRIPTION_TYPE)
     }
@@ -86,33 +86,35 @@ impl RawSession {
                 let session = decode::<subscription::Session>(any)?;
                 (session.base_session, Some(session.subscription_id))
             }
-            other => return Err(senseless(format!("session of unknown type {}", super::error::cut(other)))),
+            other => {
+                return Err(invalid_answer(format!("session of unknown type {}", super::error::cut(other))));
+            }
         };
-        let base: BaseSession = base.ok_or_else(|| senseless("session without content"))?;
+        let base: BaseSession = base.ok_or_else(|| invalid_answer("session without content"))?;
         let account = match base.acc_address.parse() {
             Ok(account) => Some(account),
             Err(AddressError::Length(_)) => None,
-            Err(error) => return Err(senseless(format!("account of session {}: {error}", base.id))),
+            Err(error) => return Err(invalid_answer(format!("account of session {}: {error}", base.id))),
         };
         let node = base
             .node_address
             .parse()
-            .map_err(|error| senseless(format!("node of session {}: {error}", base.id)))?;
+            .map_err(|error| invalid_answer(format!("node of session {}: {error}", base.id)))?;
         let status = match Status::try_from(base.status) {
             Ok(Status::Active) => SessionStatus::Active,
             Ok(Status::InactivePending) => SessionStatus::InactivePending,
             Ok(Status::Inactive) => SessionStatus::Inactive,
-            _ => return Err(senseless(format!("status of session {}", base.id))),
+            _ => return Err(invalid_answer(format!("status of session {}", base.id))),
         };
         Ok(Self { id: base.id, account, node, status, subscription })
     }
 }
 
 fn decode<M: Message + Default>(any: &Any) -> Result<M, EndpointFault> {
-    M::decode(any.value.as_slice()).map_err(|error| senseless(format!("session: {error}")))
+    M::decode(any.value.as_slice()).map_err(|error| invalid_answer(format!("session: {error}")))
 }
 
-pub(super) fn senseless(what: impl Into<String>) -> EndpointFault {
+pub(super) fn invalid_answer(what: impl Into<String>) -> EndpointFault {
     EndpointFault::Answer(what.into())
 }
 
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn both_kinds_are_told_apart_by_type() {
+    fn distinguishes_session_kinds_by_type_url() {
         let listed = RawSession::read(&direct(base(&account()))).unwrap();
         assert_eq!(listed.subscription, None);
         assert_eq!(listed.account, Some(AccountAddress::new([1; 20])));
@@ -152,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_contracts_session_is_readable_but_nobodys() {
+    fn reads_session_of_contract_without_account() {
         let prefix = bech32::Hrp::parse("sent").unwrap();
         let contract = bech32::encode::<bech32::Bech32>(prefix, &[1; 32]).unwrap();
         assert_eq!(RawSession::read(&direct(base(&contract))).unwrap().account, None);
     }
 
     #[test]
-    fn senseless_sessions_are_refused() {
+    fn rejects_invalid_sessions() {
         let good = direct(base(&account()));
         let other_type = Any { type_url: "/sentinel.session.v2.Session".to_owned(), ..good.clone() };
         let no_slash = Any { type_url: "sentinel.node.v3.Session".to_owned(), ..good.clone() };
@@ -175,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..300), which: bool) {
+        fn reads_arbitrary_bytes_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), which: bool) {
             let type_url = if which { DIRECT_TYPE } else { SUBSCRIPTION_TYPE }.to_owned();
             let _ = RawSession::read(&Any { type_url, value: bytes });
         }

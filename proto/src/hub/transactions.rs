@@ -1,6 +1,6 @@
-//! Trying, sending and finding transactions.
+//! Simulates, broadcasts and finds transactions.
 
-use super::{AtHeight, EndpointFault, HubClient, HubError, link::Reply, session::senseless};
+use super::{AtHeight, EndpointFault, HubClient, HubError, link::Reply, session::invalid_answer};
 use crate::{
     tx::{SignedTransaction, TxHash},
     wire::cosmos::{
@@ -9,67 +9,72 @@ use crate::{
     },
 };
 
-/// Longest part of a transaction's log that is kept.
+/// Maximum length of a transaction log in an error.
 const MAX_LOG_CHARS: usize = 2000;
-/// tonic's own words for an error text that is no UTF-8; on this hub only those of authz are, as they hold the
-/// raw key of the missing grant.
+/// Message of tonic for an error text that is not UTF-8. On this hub only errors of authz are such texts, as they
+/// contain the raw key of the missing grant.
 const UNREADABLE: &str = "Error deserializing status message header";
 
-/// What would happen to a transaction now.
+/// Result of a simulation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Simulation {
-    /// It would succeed, with this much gas.
+    /// The transaction would succeed and use this much gas.
     Gas(u64),
-    /// It would fail; the hub's words.
+    /// The transaction would fail with this message of the hub.
     Fails(String),
 }
 
-/// Why a transaction had no effect.
+/// Why a transaction was rejected or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{codespace} code {code}: {log}")]
 pub struct TxRejection {
-    /// Who refused.
+    /// Module that returned the error.
     pub codespace: String,
-    /// Why, as a number of the codespace.
+    /// Error code in the codespace.
     pub code: u32,
-    /// Why, in words.
+    /// Error message.
     pub log: String,
 }
 
 /// A transaction in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutedTx {
-    /// The block.
+    /// Height of the block.
     pub height: u64,
-    /// What it used.
+    /// Gas used.
     pub gas_used: u64,
-    /// What it paid for.
+    /// Gas limit that the fee was paid for.
     pub gas_wanted: u64,
-    /// Whether it had its effect; it paid its fee in either case.
+    /// Whether its messages took effect; the fee is paid in either case.
     pub outcome: Result<(), TxRejection>,
 }
 
 impl HubClient {
-    /// What would happen to this transaction now. Signatures are not looked at. More gas than `most` is taken for
-    /// senseless: it becomes the fee, and one endpoint says it.
-    pub async fn simulate(&self, transaction: &SignedTransaction, most: u64) -> Result<Simulation, HubError> {
+    /// Simulates a transaction; signatures are not verified. More gas than `max_gas` makes the answer invalid, since
+    /// the fee is computed from the figure of a single endpoint.
+    pub async fn simulate(
+        &self,
+        transaction: &SignedTransaction,
+        max_gas: u64,
+    ) -> Result<Simulation, HubError> {
         let question = SimulateRequest { tx_bytes: transaction.bytes().to_vec() };
         let reply = self
             .pool
             .ask(&question, self.pool.deadline(), |answer| match (answer.gas_info, answer.result) {
-                (Some(gas), _) if gas.gas_used > most => {
-                    Err(senseless(format!("{} gas, where {most} are more than enough", gas.gas_used)))
+                (Some(gas), _) if gas.gas_used > max_gas => {
+                    Err(invalid_answer(format!("{} gas, where {max_gas} are more than enough", gas.gas_used)))
                 }
                 (Some(gas), _) => Ok(Simulation::Gas(gas.gas_used)),
                 (None, Some(result)) => Ok(Simulation::Fails(readable(&result.log))),
-                (None, None) => Err(senseless("neither gas nor a result")),
+                (None, None) => Err(invalid_answer("neither gas nor a result")),
             })
             .await?;
         reply.value.ok_or_else(|| HubError::Inconsistent("there is nothing to simulate with".into()))
     }
 
-    /// Hands a transaction to the hub, which checks it and does not wait for a block. Saying the same again is
-    /// harmless, and what the hub already has counts as accepted. An error says nothing about whether it arrived.
+    /// Broadcasts a transaction in sync mode: the hub checks it and does not wait for a block. Repeating it is
+    /// harmless; a transaction that is already in the mempool counts as accepted. After an error the transaction may
+    /// still have arrived.
     pub async fn broadcast(
         &self,
         transaction: &SignedTransaction,
@@ -80,7 +85,7 @@ impl HubClient {
         let reply = self
             .pool
             .ask(&question, self.pool.deadline(), |answer| {
-                let response = answer.tx_response.ok_or_else(|| senseless("no result"))?;
+                let response = answer.tx_response.ok_or_else(|| invalid_answer("no result"))?;
                 matches(&response, transaction.hash())?;
                 Ok(match refused(response) {
                     Some(refused) if (refused.codespace.as_str(), refused.code) != IN_MEMPOOL => Err(refused),
@@ -91,14 +96,14 @@ impl HubClient {
         reply.value.ok_or_else(|| HubError::Inconsistent("there is nobody to send to".into()))
     }
 
-    /// The transaction with this hash, and the height of the state in which it was looked for: a block is
-    /// indexed a moment after its state shows.
+    /// Transaction by hash, and the height of the state that was searched. A block is indexed a moment after its
+    /// state is visible.
     pub async fn transaction(&self, hash: &TxHash) -> Result<AtHeight<Option<ExecutedTx>>, HubError> {
         let question = GetTxRequest { hash: hash.to_string() };
         let Reply { value, height } = self
             .pool
             .ask(&question, self.pool.deadline(), |answer| {
-                let response = answer.tx_response.ok_or_else(|| senseless("no result"))?;
+                let response = answer.tx_response.ok_or_else(|| invalid_answer("no result"))?;
                 matches(&response, hash)?;
                 let number = |number: i64| u64::try_from(number).unwrap_or_default();
                 Ok(ExecutedTx {
@@ -115,7 +120,7 @@ impl HubClient {
 
 fn matches(response: &TxResponse, hash: &TxHash) -> Result<(), EndpointFault> {
     let same = response.txhash.eq_ignore_ascii_case(&hash.to_string());
-    if same { Ok(()) } else { Err(senseless("another transaction")) }
+    if same { Ok(()) } else { Err(invalid_answer("another transaction")) }
 }
 
 fn refused(response: TxResponse) -> Option<TxRejection> {
@@ -140,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logs_that_are_no_text_are_read_all_the_same() {
+    fn reads_logs_that_are_not_utf8() {
         let raw_log = b"failed to update grant with key \x01\x14\xff\xfe: authorization not found".to_vec();
         let response = TxResponse { codespace: "authz".to_owned(), code: 2, raw_log, ..Default::default() };
         let refused = refused(response).unwrap();

@@ -1,6 +1,6 @@
-//! A hub to test against: answers what it is told to, and fails as it is told to.
+//! Stub of the hub for tests, with configurable answers and failures.
 //!
-//! Behind the cargo feature `stub`, which no program has.
+//! Behind the cargo feature `stub`, which no program enables.
 
 mod services;
 mod transactions;
@@ -33,76 +33,76 @@ use crate::{
     },
 };
 
-/// What a stub says and how it behaves; change it at any time.
+/// Answers and behaviour of a stub; may be changed at any time.
 #[derive(Debug, Clone)]
 pub struct State {
-    /// Chain that it is on.
+    /// Chain id.
     pub chain_id: String,
     /// Height of its answers.
     pub height: u64,
-    /// Whether it tells the height with each answer.
-    pub tells_height: bool,
-    /// Whether it says that it is syncing.
+    /// Whether each answer reports the height.
+    pub reports_height: bool,
+    /// Whether it reports that it is syncing.
     pub syncing: bool,
-    /// Time before each answer.
+    /// Delay of each answer.
     pub delay: Duration,
-    /// Answer everything with this error.
+    /// Error that every request is answered with.
     pub error: Option<Code>,
-    /// Sessions by number.
+    /// Sessions by id.
     pub sessions: BTreeMap<u64, Any>,
-    /// Subscriptions by number.
+    /// Subscriptions by id.
     pub subscriptions: BTreeMap<u64, Subscription>,
-    /// Answer any question for a session with this one.
-    pub instead: Option<Any>,
-    /// Largest page that it gives.
-    pub page: usize,
+    /// Answer to every query for one session.
+    pub session_override: Option<Any>,
+    /// Maximum entries of a page.
+    pub max_page_entries: usize,
     /// Sequence of every account; its number is 1.
     pub sequence: u64,
-    /// All grants, whoever asks.
+    /// Grants returned for every granter and grantee.
     pub grants: Vec<Grant>,
-    /// Key of the page of grants after the one that was asked for as number so much; empty: there is none.
-    pub more: fn(u64) -> Vec<u8>,
+    /// Next page key of the n-th request for grants; empty: no further page.
+    pub next_page_key: fn(u64) -> Vec<u8>,
     /// Time of its newest block, Unix seconds.
     pub time: Option<i64>,
-    /// What a simulation says: gas, or words.
+    /// Result of a simulation: gas, or an error message.
     pub simulated: Result<u64, String>,
-    /// Code of the SDK that transactions are refused with; 0: they are accepted.
+    /// Error code of codespace `sdk` for broadcast transactions; 0: they are accepted.
     pub refusal: u32,
-    /// Transactions that came, refused ones too.
+    /// Received transactions, including rejected ones.
     pub sent: Vec<SignedTransaction>,
     /// Transactions in blocks, by hash.
     pub executed: BTreeMap<String, TxResponse>,
-    /// Questions that came, by method.
-    pub asked: BTreeMap<&'static str, u64>,
+    /// Received requests by method.
+    pub request_counts: BTreeMap<&'static str, u64>,
 }
 
 impl State {
-    /// A hub at height 1 without anything in it.
+    /// An empty hub at height 1.
     pub fn new(chain_id: &str) -> Self {
         Self {
             chain_id: chain_id.to_owned(),
             height: 1,
-            tells_height: true,
+            reports_height: true,
             syncing: false,
             delay: Duration::ZERO,
             error: None,
             sessions: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
-            instead: None,
-            page: 100,
+            session_override: None,
+            max_page_entries: 100,
             sequence: 0,
             grants: Vec::new(),
-            more: |_| Vec::new(),
+            next_page_key: |_| Vec::new(),
             time: None,
             simulated: Ok(100_000),
             refusal: 0,
             sent: Vec::new(),
             executed: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            request_counts: BTreeMap::new(),
         }
     }
 
-    /// Puts a session there; for a plan, with a subscription of the same number.
+    /// Adds a session; for a plan, with a subscription of the same id.
     pub fn put(&mut self, id: u64, account: AccountAddress, node: NodeAddress, kind: SessionKind) {
         if let SessionKind::Plan(plan_id) = kind {
             let acc_address = account.to_string();
@@ -111,12 +111,12 @@ impl State {
         self.sessions.insert(id, any(base(id, account, node, Status::Active), kind));
     }
 
-    /// Sets a session that is there to "inactive, to be settled".
+    /// Sets the status of a session to `InactivePending`.
     pub fn cancel(&mut self, id: u64, account: AccountAddress, node: NodeAddress, kind: SessionKind) {
         self.sessions.insert(id, any(base(id, account, node, Status::InactivePending), kind));
     }
 
-    /// Makes the transaction that came as number `index` a part of the next block, which uses its sequence.
+    /// Includes the received transaction at `index` in the next block and increments the sequence.
     pub fn execute(&mut self, index: usize) {
         let Some(transaction) = self.sent.get(index) else { return };
         let txhash = transaction.hash().to_string();
@@ -126,19 +126,19 @@ impl State {
         self.executed.insert(txhash.clone(), TxResponse { txhash, height, ..TxResponse::default() });
     }
 
-    /// Answer everything with "unavailable".
+    /// Answers every request with `Unavailable` from now on.
     pub fn fail(&mut self) {
         self.error = Some(Code::Unavailable);
     }
 
-    /// Answer again.
+    /// Ends [`Self::fail`].
     pub fn recover(&mut self) {
         self.error = None;
     }
 
-    /// Questions to a method so far.
+    /// Requests to a method so far.
     pub fn count(&self, method: &str) -> u64 {
-        self.asked.get(method).copied().unwrap_or_default()
+        self.request_counts.get(method).copied().unwrap_or_default()
     }
 }
 
@@ -199,17 +199,17 @@ impl StubHub {
         Ok(Self { state, addr, stop: Some(stop), server: Some(server) })
     }
 
-    /// Where it listens.
+    /// Listening address.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What it says, to be read or changed.
+    /// The state, to be read or changed.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes its connections and leaves the port.
+    /// Closes all connections and releases the port.
     pub async fn stop(mut self) {
         drop(self.stop.take());
         if let Some(server) = self.server.take() {

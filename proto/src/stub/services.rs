@@ -1,4 +1,4 @@
-//! The methods of the stub.
+//! gRPC methods of the stub.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,7 +56,7 @@ pub(super) fn router(state: Arc<Mutex<State>>) -> Router {
 }
 
 impl Stub {
-    /// Counts, waits, fails if told so, and answers with the height; `None`: there is no such thing.
+    /// Counts the request, applies delay and error of the state, and answers with the height; `None`: not found.
     pub(super) async fn answer<T>(
         &self,
         method: &'static str,
@@ -64,7 +64,7 @@ impl Stub {
     ) -> Result<Response<T>, Status> {
         let delay = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *state.asked.entry(method).or_default() += 1;
+            *state.request_counts.entry(method).or_default() += 1;
             state.delay
         };
         tokio::time::sleep(delay).await;
@@ -72,7 +72,7 @@ impl Stub {
         if let Some(code) = state.error {
             return Err(Status::new(code, "as told"));
         }
-        let height = state.tells_height.then(|| MetadataValue::from(state.height));
+        let height = state.reports_height.then(|| MetadataValue::from(state.height));
         if let Some(answer) = answer(&mut state) {
             let mut response = Response::new(answer);
             height.map(|height| response.metadata_mut().insert(HEIGHT, height));
@@ -127,7 +127,7 @@ impl session::QueryService for Stub {
     ) -> Result<Response<QuerySessionResponse>, Status> {
         let id = request.into_inner().id;
         self.answer("QuerySession", |state| {
-            let session = state.instead.as_ref().or_else(|| state.sessions.get(&id))?;
+            let session = state.session_override.as_ref().or_else(|| state.sessions.get(&id))?;
             Some(QuerySessionResponse { session: Some(session.clone()) })
         })
         .await
@@ -162,7 +162,7 @@ impl subscription::QueryService for Stub {
     }
 }
 
-/// A page as the hub makes it: the key is the number of the first entry, big-endian.
+/// One page as of the hub: its key is the id of the first entry, big-endian.
 fn page(state: &State, address: &str, page: &PageRequest) -> (Vec<Any>, Vec<u8>) {
     let of_node = |any: &Any| {
         let base = match any.type_url.as_str() {
@@ -171,7 +171,7 @@ fn page(state: &State, address: &str, page: &PageRequest) -> (Vec<Any>, Vec<u8>)
             }
             _ => PlanSession::decode(any.value.as_slice()).ok().and_then(|session| session.base_session),
         };
-        // Types that the client does not know are listed too.
+        // Unknown types are listed as well.
         base.is_none_or(|base| base.node_address == address)
     };
     let mut entries: Vec<_> = state.sessions.iter().filter(|(_, any)| of_node(any)).collect();
@@ -180,7 +180,7 @@ fn page(state: &State, address: &str, page: &PageRequest) -> (Vec<Any>, Vec<u8>)
     }
     let start = page.key.as_slice().try_into().map(u64::from_be_bytes).ok();
     let skipped = entries.iter().position(|(id, _)| Some(**id) == start).unwrap_or_default();
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX).min(state.page);
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX).min(state.max_page_entries);
     let rest = entries.get(skipped..).unwrap_or_default();
     let next = rest.get(limit).map(|(id, _)| id.to_be_bytes().to_vec()).unwrap_or_default();
     (rest.iter().take(limit).map(|(_, any)| (*any).clone()).collect(), next)

@@ -38,7 +38,7 @@ impl auth::query_server::Query for Stub {
 impl authz::query_server::Query for Stub {
     async fn grants(&self, _: Request<QueryGrantsRequest>) -> Result<Response<QueryGrantsResponse>, Status> {
         self.answer("Grants", |state| {
-            let next_key = (state.more)(state.count("Grants"));
+            let next_key = (state.next_page_key)(state.count("Grants"));
             let pagination = Some(PageResponse { next_key, total: 0 });
             Some(QueryGrantsResponse { grants: state.grants.clone(), pagination })
         })

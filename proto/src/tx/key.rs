@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_64_digits_in_range_and_never_shown() {
+    fn reads_key_of_64_digits_in_range_and_redacts_it() {
         let text = format!("{}1", "0".repeat(63));
         let key: SigningKey = text.parse().unwrap();
         let shown = format!("{key:?}");

@@ -1,5 +1,6 @@
-//! Transactions: what is in them, who signs and who pays.
+//! Transactions: content, signature and fee.
 
+mod account_state;
 mod key;
 mod typed;
 
@@ -9,12 +10,12 @@ use prost::Message;
 use prost_types::Any;
 use sha2::{Digest, Sha256};
 
+pub use account_state::AccountState;
 pub use key::{KeyError, SigningKey};
 pub use typed::{TypedMessage, pack_any};
 
 use crate::{
     address::AccountAddress,
-    hub::AccountState,
     wire::cosmos::{
         base::v1beta1::Coin,
         crypto::secp256k1::PubKey,
@@ -28,20 +29,20 @@ use crate::{
 /// A transaction before it is signed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transaction {
-    /// What is done, in this order, all or nothing.
+    /// Messages, executed in this order, all or none.
     pub messages: Vec<Any>,
-    /// Bounds what it may cost.
+    /// Maximum gas.
     pub gas_limit: u64,
-    /// What is paid, whatever is used.
+    /// Fee, paid in full whatever gas is used.
     pub fee: Coin,
-    /// Who pays; `None`: who signs.
+    /// Account that pays the fee by an allowance; `None`: the signer.
     pub granter: Option<AccountAddress>,
-    /// In no block after this one; 0: in any.
+    /// Last block that may include it; 0: no limit.
     pub timeout_height: u64,
 }
 
 impl Transaction {
-    /// Signs for one chain, one account and one sequence, so that it has its effect once or never.
+    /// Signs for one chain, account and sequence, so that the transaction takes effect at most once.
     pub fn sign(&self, key: &SigningKey, chain_id: &str, account: AccountState) -> SignedTransaction {
         let (body_bytes, auth_info_bytes) = self.parts(key, account);
         let document = SignDoc {
@@ -54,7 +55,7 @@ impl Transaction {
         SignedTransaction::new(&TxRaw { body_bytes, auth_info_bytes, signatures: vec![signature] })
     }
 
-    /// For [`crate::hub::HubClient::simulate`]: good for nothing else, as the signature is missing.
+    /// Transaction without a signature, for simulation only.
     pub fn unsigned(&self, key: &SigningKey, account: AccountState) -> SignedTransaction {
         let (body_bytes, auth_info_bytes) = self.parts(key, account);
         SignedTransaction::new(&TxRaw { body_bytes, auth_info_bytes, signatures: vec![Vec::new()] })
@@ -83,7 +84,7 @@ impl Transaction {
     }
 }
 
-/// A transaction as it is sent.
+/// An encoded transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedTransaction {
     bytes: Vec<u8>,
@@ -95,24 +96,24 @@ impl SignedTransaction {
         Self::from_bytes(raw.encode_to_vec())
     }
 
-    /// One that was kept.
+    /// Restores a transaction from its encoding.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         let hash = TxHash(Sha256::digest(&bytes).into());
         Self { bytes, hash }
     }
 
-    /// As it is sent.
+    /// The encoding that is broadcast.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Its name on the chain.
+    /// Its hash.
     pub fn hash(&self) -> &TxHash {
         &self.hash
     }
 }
 
-/// Names a transaction.
+/// Hash of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TxHash(pub [u8; 32]);
 
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signature_is_over_what_is_sent_and_the_chain_and_the_account() {
+    fn signature_covers_content_chain_and_account() {
         let key: SigningKey = "01".repeat(32).parse().unwrap();
         let account = AccountState { number: 4, sequence: 9 };
         let signed = transaction().sign(&key, "chain", account);
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_written_as_the_hub_writes_them() {
+    fn formats_hash_as_the_hub_does() {
         let hash = TxHash([0xab; 32]);
         assert_eq!(hash.to_string(), "AB".repeat(32));
         assert_eq!(hash.to_string().parse::<TxHash>().unwrap(), hash);

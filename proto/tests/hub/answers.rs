@@ -9,7 +9,7 @@ use sentinel_proto::tx::SignedTransaction;
 use super::*;
 
 #[tokio::test]
-async fn sessions_are_direct_or_of_a_plan_or_not_there() {
+async fn reads_direct_plan_and_missing_sessions() {
     let stub = stub();
     stub.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
     stub.state().put(4, ACCOUNT, NODE, SessionKind::Plan(7));
@@ -30,24 +30,24 @@ async fn sessions_are_direct_or_of_a_plan_or_not_there() {
 }
 
 #[tokio::test]
-async fn answers_carry_their_height() {
+async fn answers_report_their_height() {
     let stub = stub();
     stub.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
     stub.state().height = 44;
     let hub = client(&[stub.addr()]);
     assert_eq!(hub.latest_height().await.unwrap(), 44);
-    assert_eq!(hub.session_seen(3).await.unwrap().height, Some(44));
-    let absent = hub.session_seen(4).await.unwrap();
+    assert_eq!(hub.session_at_height(3).await.unwrap().height, Some(44));
+    let absent = hub.session_at_height(4).await.unwrap();
     assert_eq!((absent.value, absent.height), (None, Some(44)));
     assert_eq!(stub.state().count("GetLatestBlock"), 0);
-    stub.state().tells_height = false;
-    assert_eq!(hub.session_seen(3).await.unwrap().height, None);
+    stub.state().reports_height = false;
+    assert_eq!(hub.session_at_height(3).await.unwrap().height, None);
     assert_eq!(hub.latest_height().await.unwrap(), 44);
     assert_eq!(stub.state().count("GetLatestBlock"), 1);
 }
 
 #[tokio::test]
-async fn a_nodes_sessions_come_in_pages() {
+async fn reads_sessions_of_a_node_in_pages() {
     let stub = stub();
     for id in 1..=25 {
         let kind = if id % 2 == 0 { SessionKind::Plan(id) } else { SessionKind::Direct };
@@ -72,35 +72,36 @@ async fn a_nodes_sessions_come_in_pages() {
 }
 
 #[tokio::test]
-async fn senseless_answers_do_not_count() {
+async fn rejects_invalid_answers() {
     let stub = stub();
     stub.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
     let hub = client(&[stub.addr()]);
     let other = stub.state().sessions.get(&3).cloned();
-    stub.state().instead = other;
+    stub.state().session_override = other;
     assert!(matches!(causes(hub.session(4).await)[..], [EndpointFault::Answer(_)]));
     let unknown = Any { type_url: "/x.Session".to_owned(), value: vec![] };
-    stub.state().instead = Some(unknown);
+    stub.state().session_override = Some(unknown);
     assert!(matches!(causes(hub.session(4).await)[..], [EndpointFault::Answer(_)]));
-    stub.state().instead = Some(Any { value: vec![0xff; 20], type_url: "/sentinel.node.v3.Session".into() });
+    stub.state().session_override =
+        Some(Any { value: vec![0xff; 20], type_url: "/sentinel.node.v3.Session".into() });
     assert!(matches!(causes(hub.session(4).await)[..], [EndpointFault::Answer(_)]));
     // Senseless answers to one question do not rest the endpoint.
-    stub.state().instead = None;
+    stub.state().session_override = None;
     assert!(hub.session(3).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn huge_answers_are_not_read() {
+async fn rejects_oversized_answers() {
     let stub = stub();
     let huge = Any { value: vec![0; 6 << 20], type_url: "/sentinel.node.v3.Session".into() };
-    stub.state().instead = Some(huge);
+    stub.state().session_override = Some(huge);
     let hub = client(&[stub.addr()]);
     let problem = hub.session(4).await.unwrap_err().to_string();
     assert!(problem.contains("message length too large"), "{problem}");
 }
 
 #[tokio::test]
-async fn a_session_without_its_subscription_is_an_error() {
+async fn rejects_session_without_its_subscription() {
     let stub = stub();
     stub.state().put(4, ACCOUNT, NODE, SessionKind::Plan(7));
     stub.state().put(5, ACCOUNT, NODE, SessionKind::Direct);
@@ -112,7 +113,7 @@ async fn a_session_without_its_subscription_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_missing_or_to_come_is_none() {
+async fn rejects_block_time_that_is_missing_or_in_the_future() {
     let (none, good) = (stub(), stub());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let now = i64::try_from(now).unwrap();
@@ -129,7 +130,7 @@ async fn a_time_that_is_missing_or_to_come_is_none() {
 }
 
 #[tokio::test]
-async fn gas_beyond_all_measure_does_not_count() {
+async fn rejects_simulated_gas_over_the_maximum() {
     let (liar, good) = (stub(), stub());
     liar.state().simulated = Ok(u64::MAX / 2);
     good.state().simulated = Ok(70_000);

@@ -6,7 +6,7 @@ use tonic::Code;
 use super::*;
 
 #[tokio::test]
-async fn the_next_endpoint_answers_when_the_first_is_down() {
+async fn fails_over_to_the_next_endpoint() {
     let second = stub();
     let hub = client(&[nobody(), second.addr()]);
     for _ in 0..20 {
@@ -16,7 +16,7 @@ async fn the_next_endpoint_answers_when_the_first_is_down() {
 }
 
 #[tokio::test]
-async fn the_first_is_preferred_again_when_it_is_back() {
+async fn prefers_first_endpoint_after_recovery() {
     let (first, second) = (stub(), stub());
     second.state().height = 2;
     let hub = client(&[first.addr(), second.addr()]);
@@ -28,7 +28,7 @@ async fn the_first_is_preferred_again_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_slow_endpoint_costs_its_share_once() {
+async fn slow_endpoint_delays_only_the_first_request() {
     let (slow, good) = (stub(), stub());
     slow.state().delay = Duration::from_secs(20);
     good.state().put(3, ACCOUNT, NODE, SessionKind::Plan(1));
@@ -42,7 +42,7 @@ async fn a_slow_endpoint_costs_its_share_once() {
 }
 
 #[tokio::test]
-async fn a_foreign_chain_does_not_count() {
+async fn rejects_endpoint_on_another_chain() {
     let foreign = StubHub::start(State::new("chain-2")).unwrap();
     foreign.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
     let hub = client(&[foreign.addr()]);
@@ -55,7 +55,7 @@ async fn a_foreign_chain_does_not_count() {
 }
 
 #[tokio::test]
-async fn another_chain_at_the_same_address_is_noticed() {
+async fn detects_chain_change_at_the_same_address() {
     let first = stub();
     let addr = first.addr();
     let hub = client(&[addr]);
@@ -76,7 +76,7 @@ async fn another_chain_at_the_same_address_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_syncing_endpoint_does_not_count() {
+async fn rejects_syncing_endpoint() {
     let (syncing, good) = (stub(), stub());
     syncing.state().syncing = true;
     good.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
@@ -89,7 +89,7 @@ async fn a_syncing_endpoint_does_not_count() {
 }
 
 #[tokio::test]
-async fn an_endpoint_far_behind_does_not_count() {
+async fn rejects_endpoint_far_behind() {
     let (behind, good) = (stub(), stub());
     good.state().height = 100;
     good.state().put(3, ACCOUNT, NODE, SessionKind::Direct);
@@ -105,7 +105,7 @@ async fn an_endpoint_far_behind_does_not_count() {
 }
 
 #[tokio::test]
-async fn errors_name_endpoint_and_meaning() {
+async fn errors_name_endpoint_and_fault() {
     let stub = stub();
     stub.state().error = Some(Code::Internal);
     let (dead, hub) = (nobody(), client(&[nobody(), stub.addr()]));
@@ -117,7 +117,7 @@ async fn errors_name_endpoint_and_meaning() {
 }
 
 #[tokio::test]
-async fn an_invented_height_shuts_nobody_out() {
+async fn invented_height_does_not_exclude_other_endpoints() {
     let (liar, good) = (stub(), stub());
     liar.state().height = 1_000_000_000;
     good.state().height = 100;
@@ -142,7 +142,7 @@ async fn an_invented_height_shuts_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_height_that_leaps_is_not_believed() {
+async fn rejects_implausible_height_jump() {
     let stub = stub();
     let hub = client(&[stub.addr()]);
     stub.state().height = 100;
@@ -154,7 +154,7 @@ async fn a_height_that_leaps_is_not_believed() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_stands_still_far_behind_does_not_count() {
+async fn rejects_stalled_endpoint_far_behind() {
     let (still, good) = (stub(), stub());
     still.state().height = 100;
     good.state().height = 90_000;

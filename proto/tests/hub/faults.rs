@@ -52,7 +52,7 @@ async fn impostor(manner: Manner) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn impostors_are_errors_in_time_and_the_next_endpoint_answers() {
+async fn fails_over_from_invalid_servers_in_time() {
     let manners = [
         Manner::Silence,
         Manner::Close,
@@ -77,18 +77,18 @@ async fn impostors_are_errors_in_time_and_the_next_endpoint_answers() {
 }
 
 #[tokio::test]
-async fn a_plain_endpoint_does_not_pass_for_tls() {
+async fn rejects_plain_text_endpoint_for_tls() {
     let stub = stub();
     let config =
         |addr: String| HubConfig { grpc_addrs: vec![addr], chain_id: CHAIN.to_owned(), timeout: TIMEOUT };
     let hub = HubClient::new(config(format!("https://{}", stub.addr()))).unwrap();
     let problem = causes(hub.session(3).await);
     assert!(matches!(problem[..], [EndpointFault::Transport(_)]), "{problem:?}");
-    assert!(stub.state().asked.is_empty());
+    assert!(stub.state().request_counts.is_empty());
 }
 
 #[tokio::test]
-async fn little_time_left_is_nobodys_fault() {
+async fn short_timeout_is_not_counted_as_a_failure() {
     let stub = stub();
     stub.state().put(3, ACCOUNT, NODE, sentinel_proto::hub::SessionKind::Plan(1));
     let hub = client(&[stub.addr()]);
@@ -101,7 +101,7 @@ async fn little_time_left_is_nobodys_fault() {
 }
 
 #[tokio::test]
-async fn all_slow_ends_within_the_time_out() {
+async fn slow_endpoints_end_within_the_timeout() {
     let stubs = [stub(), stub(), stub()];
     for stub in &stubs {
         stub.state().delay = Duration::from_secs(20);
@@ -113,7 +113,7 @@ async fn all_slow_ends_within_the_time_out() {
 }
 
 #[tokio::test]
-async fn a_fault_makes_no_storm() {
+async fn outage_does_not_cause_a_request_storm() {
     let stub = stub();
     let hub = client(&[stub.addr()]);
     hub.session(3).await.unwrap();
@@ -141,7 +141,7 @@ async fn ask_again(hub: &HubClient) {
 }
 
 #[tokio::test]
-async fn a_hub_that_comes_back_is_used_again() {
+async fn uses_recovered_hub_again() {
     let first = stub();
     let addr = first.addr();
     let hub = client(&[addr]);
@@ -159,7 +159,7 @@ async fn a_hub_that_comes_back_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_swallows_questions_is_replaced() {
+async fn replaces_connection_without_answers() {
     let stub = stub();
     let hub = client(&[stub.addr()]);
     until_answered(&hub).await;

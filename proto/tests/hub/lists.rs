@@ -18,7 +18,7 @@ fn grants(count: usize) -> Vec<Grant> {
 }
 
 #[tokio::test]
-async fn a_page_with_more_than_was_asked_for_does_not_count() {
+async fn rejects_page_over_the_requested_limit() {
     let (endless, good) = (stub(), stub());
     endless.state().grants = grants(2001);
     good.state().grants = grants(2000);
@@ -27,17 +27,17 @@ async fn a_page_with_more_than_was_asked_for_does_not_count() {
 }
 
 #[tokio::test]
-async fn a_list_that_leads_back_to_its_own_pages_does_not_count() {
+async fn rejects_list_with_a_page_cycle() {
     let stub = stub();
-    stub.state().more = |asked| vec![u8::try_from(asked % 3).unwrap()];
+    stub.state().next_page_key = |asked| vec![u8::try_from(asked % 3).unwrap()];
     assert!(matches!(causes(ask(&client(&[stub.addr()])).await)[..], [EndpointFault::Answer(_)]));
     assert!(stub.state().count("Grants") <= 4);
 }
 
 #[tokio::test]
-async fn a_list_without_an_end_has_one_all_the_same() {
+async fn endless_list_ends_with_an_error() {
     let stub = stub();
-    stub.state().more = |asked| asked.to_be_bytes().to_vec();
+    stub.state().next_page_key = |asked| asked.to_be_bytes().to_vec();
     stub.state().grants = grants(2000);
     let config = HubConfig {
         grpc_addrs: vec![stub.addr().to_string()],
@@ -50,9 +50,9 @@ async fn a_list_without_an_end_has_one_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_slow_list_ends_too() {
+async fn slow_list_ends_within_the_timeout() {
     let stub = stub();
-    stub.state().more = |asked| asked.to_be_bytes().to_vec();
+    stub.state().next_page_key = |asked| asked.to_be_bytes().to_vec();
     stub.state().grants = grants(1);
     stub.state().delay = TIMEOUT / 3;
     let start = Instant::now();
