@@ -19,8 +19,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Sets it up. Nodes advertise the host's address, because their gates stand there, while their tunnels end
-    /// in their own namespaces; in the open both are one address, so here the client's machine makes it one.
+    /// Creates the machine. Nodes advertise the address of the host, where their gates listen, but their tunnels
+    /// end in their own namespaces. A real node has one address for both, so the machine maps one to the other.
     pub(crate) async fn create(
         name: &str,
         run: &Path,
@@ -41,7 +41,7 @@ impl Machine {
         Ok(Self { namespace, binary, keyring: hub.home.clone(), via: host })
     }
 
-    /// As the outside sees it.
+    /// Description for the info document.
     pub(crate) fn info(&self) -> ClientInfo {
         ClientInfo {
             binary: self.binary.display().to_string(),

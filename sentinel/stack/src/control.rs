@@ -1,4 +1,4 @@
-//! The controls for other programs: a line over loopback, sent by a small script that the run directory holds.
+//! Controls for other programs: one line over loopback, sent by a script in the run directory.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::process::Supervisor;
 
 const MAX_LINE_BYTES: u64 = 1024;
 
-/// Listens until it is dropped.
+/// Listener of the controls; closes when dropped.
 #[derive(Debug)]
 pub(crate) struct Control {
     task: JoinHandle<()>,
@@ -32,7 +32,7 @@ impl Control {
         let supervisor = Arc::downgrade(supervisor);
         let task = tokio::spawn(async move {
             loop {
-                // One after the other: the controls of a network have an order.
+                // Sequential, so that controls take effect in the order of their arrival.
                 let Ok((stream, _)) = listener.accept().await else { continue };
                 let Some(supervisor) = supervisor.upgrade() else { return };
                 let served =
@@ -119,12 +119,12 @@ fn list(supervisor: &Supervisor) -> String {
     supervisor.list().into_iter().map(line).collect()
 }
 
-/// Stops it if it runs, and starts it, with its clock shifted or in real time.
+/// Restarts a program, with its clock shifted or in real time.
 pub(crate) async fn restart(supervisor: &Supervisor, name: &str, shift: Option<&str>) -> Result<()> {
     restart_in(supervisor, name, &shift.map(shifted_clock).transpose()?.unwrap_or_default()).await
 }
 
-/// The same in this environment.
+/// Restarts a program with additional environment variables.
 pub(crate) async fn restart_in(
     supervisor: &Supervisor,
     name: &str,
@@ -136,19 +136,19 @@ pub(crate) async fn restart_in(
     supervisor.start(name, environment).await
 }
 
-/// A clock that jumps while a program runs by it.
+/// Clock of one program that can be moved while the program runs.
 #[derive(Debug)]
 pub struct MovableClock(PathBuf);
 
 impl MovableClock {
-    /// One that shows the true time, and is moved by what is written to `file`.
+    /// Creates a clock that shows the real time and is moved by the content of `file`.
     pub(crate) fn at(file: PathBuf) -> Result<Self> {
         let clock = Self(file);
         clock.jump("+0s")?;
         Ok(clock)
     }
 
-    /// From now on it is so far from the true time: `+25h`, `-90s`.
+    /// Sets the offset from the real time: `+25h`, `-90s`.
     pub fn jump(&self, shift: &str) -> Result<()> {
         let offset = offset(shift)?;
         // The rename is atomic: a reader sees the old or the new time.
@@ -157,19 +157,19 @@ impl MovableClock {
         std::fs::rename(&draft, &self.0).with_context(|| format!("cannot write {}", self.0.display()))
     }
 
-    /// Environment of a program that lives by it.
+    /// Environment of a program with this clock.
     pub(crate) fn environment(&self) -> Result<Vec<(OsString, OsString)>> {
         let file = self.0.clone().into_os_string();
         faked_clock(&[("FAKETIME_TIMESTAMP_FILE", file), ("FAKETIME_NO_CACHE", "1".into())])
     }
 }
 
-/// Environment of a program that lives at another time.
+/// Environment of a program with a shifted clock.
 fn shifted_clock(shift: &str) -> Result<Vec<(OsString, OsString)>> {
     faked_clock(&[("FAKETIME", offset(shift)?.into())])
 }
 
-/// A shift as libfaketime reads it.
+/// Converts a shift to the format of libfaketime.
 fn offset(shift: &str) -> Result<String> {
     let good = shift.strip_prefix(['+', '-']).is_some_and(|amount| {
         amount.strip_suffix(['s', 'm', 'h', 'd']).is_some_and(|number| number.parse::<u32>().is_ok())
@@ -177,11 +177,11 @@ fn offset(shift: &str) -> Result<String> {
     if !good {
         bail!("a shift of the clock is like +25h, not {shift}");
     }
-    // It takes seconds without a unit.
+    // libfaketime takes seconds without a unit.
     Ok(shift.strip_suffix('s').unwrap_or(shift).to_owned())
 }
 
-/// Environment of a program under libfaketime. Its time-outs stay right: they use the other clock.
+/// Environment of a program under libfaketime. Timeouts are not affected, as they use the monotonic clock.
 fn faked_clock(how: &[(&str, OsString)]) -> Result<Vec<(OsString, OsString)>> {
     let library = library().context("libfaketime is missing: apt-get install faketime")?;
     let fixed = [
@@ -192,7 +192,7 @@ fn faked_clock(how: &[(&str, OsString)]) -> Result<Vec<(OsString, OsString)>> {
     Ok(fixed.iter().chain(how).map(|(key, value)| (OsString::from(*key), value.clone())).collect())
 }
 
-/// The variant for programs with threads, in the directory of whatever architecture this is.
+/// Path of the library for programs with threads, in the directory of this architecture.
 pub(crate) fn library() -> Option<PathBuf> {
     let directories = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
     directories.map(|dir| dir.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file())
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shift_is_a_signed_number_with_a_unit() {
+    fn accepts_shift_as_signed_number_with_unit() {
         for bad in ["25h", "+h", "+25", "+25h; rm", "", "+-2h", "+1w"] {
             assert!(offset(bad).unwrap_err().to_string().contains("like +25h"), "{bad}");
         }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_script_carries_words_and_answers_both_ways() {
+    async fn script_sends_words_and_returns_answers() {
         let run = tempfile::tempdir().unwrap();
         let supervisor = Arc::new(Supervisor::new(crate::http::client().unwrap()));
         let control = Control::open(run.path(), &supervisor).await.unwrap();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_without_the_secret_is_listened_to() {
+    async fn rejects_control_without_the_secret() {
         let run = tempfile::tempdir().unwrap();
         let supervisor = Arc::new(Supervisor::new(crate::http::client().unwrap()));
         let control = Control::open(run.path(), &supervisor).await.unwrap();

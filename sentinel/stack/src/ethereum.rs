@@ -1,4 +1,4 @@
-//! The EVM chain: anvil, with the contracts where the gate expects them.
+//! EVM chain: anvil with the contracts at the addresses that the gate is configured for.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ pub const CHAIN_ID: u64 = 31_337;
 /// The first account of every anvil, and its well-known key.
 pub(crate) const DEPLOYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 const DEPLOYER_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-/// Ids of the collection at the start: more than an answer of the gate lists.
+/// Initial token ids of the collection: more than one answer of the gate lists.
 const INITIAL_TOKEN_COUNT: u64 = 24;
 /// THIS card, and one of the others.
 pub(crate) const THIS_CARD: u64 = 7;
 pub(crate) const OTHER_CARD: u64 = 3;
 
-/// Where the chain and its contracts are.
+/// The running chain and its contracts.
 #[derive(Debug, Clone)]
 pub(crate) struct Anvil {
     rpc: String,
@@ -33,9 +33,9 @@ pub(crate) struct Anvil {
 }
 
 impl Anvil {
-    /// Starts it and puts the contracts into place. Its state is on disk at most a second late, so that it can be
-    /// ended in any way and come back; that of former blocks is not, or after a thousand blocks it would write
-    /// 700 MB a second and answer no request meanwhile.
+    /// Starts anvil and deploys the contracts. Anvil writes its state every second, so that it can be killed and
+    /// restarted. The states of former blocks are not written: after a thousand blocks that would be 700 MB a
+    /// second, during which anvil answers no request.
     pub(crate) async fn start(run: &Path, ports: &Ports, supervisor: &Supervisor) -> Result<Self> {
         let port = ports.next()?;
         let (rpc, ws) = (format!("http://127.0.0.1:{port}"), format!("ws://127.0.0.1:{port}"));
@@ -46,7 +46,7 @@ impl Anvil {
         Ok(Self { rpc, ws, contracts })
     }
 
-    /// As the outside sees it.
+    /// Description for the info document.
     pub(crate) fn info(&self) -> EthereumInfo {
         let at = |name: &str| self.contracts.get(name).map(Address::to_string).unwrap_or_default();
         EthereumInfo {
@@ -70,7 +70,7 @@ fn spec(run: &Path, port: u16, rpc: &str) -> Result<Spec> {
     let program = program().context("anvil is not installed in contracts/node_modules")?;
     let (port, chain) = (port.to_string(), CHAIN_ID.to_string());
     let mut args = vec!["--port", &port, "--chain-id", &chain, "--state", &state, "--state-interval", "1"];
-    // A killed anvil leaves its old states behind: not in the person's own cache.
+    // A killed anvil leaves its old states behind; keep them out of the cache of the user.
     let states = run.join("anvil-states").display().to_string();
     args.extend(["--cache-path", &states]);
     let command = std::iter::once(program.into_os_string()).chain(args.into_iter().map(Into::into));

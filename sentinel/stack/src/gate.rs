@@ -1,4 +1,4 @@
-//! Gates: the program under test, with a configuration for this network.
+//! Gates: the program under test with a configuration for this network.
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
@@ -19,7 +19,7 @@ use crate::process::{Probe, Spec, Supervisor};
 /// Name of the network in sign-in messages.
 pub const NETWORK: &str = "local";
 
-/// What every gate of this network is told.
+/// Part of the configuration that all gates of this network share.
 #[derive(Debug, Clone)]
 pub(crate) struct GateEnvironment {
     pub(crate) ethereum: EthereumInfo,
@@ -37,12 +37,12 @@ pub(crate) struct Gate {
     pub(crate) node: String,
     port: u16,
     admin_port: u16,
-    /// Where the control sockets of the node's machine are.
+    /// Directory of the control sockets of the node.
     sockets: PathBuf,
 }
 
-/// A gate stands on the node's machine. Here it listens where clients of this machine find it, and enters the node's
-/// network by its configuration; the control sockets, named after the interface only, come to it by a mount.
+/// Shell command that starts a gate. A real gate runs on the machine of the node. Here it listens in the root namespace
+/// and enters the namespace of the node by its configuration; a bind mount gives it the control sockets of the node.
 const ON_NODE: &str = r#"mount --bind "$0" /var/run/wireguard && exec "$@""#;
 
 impl Gate {
@@ -73,7 +73,7 @@ impl Gate {
         Ok(gate)
     }
 
-    /// Where clients on this machine reach it. It speaks TLS and plain HTTP on the same port.
+    /// URL for clients on this machine. The port serves both TLS and plain HTTP.
     pub(crate) fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
     }
@@ -82,7 +82,7 @@ impl Gate {
         format!("http://127.0.0.1:{}", self.admin_port)
     }
 
-    /// Where it listens.
+    /// Listening ports: public and private.
     pub(crate) fn ports(&self) -> [u16; 2] {
         [self.port, self.admin_port]
     }
@@ -117,7 +117,7 @@ impl Gate {
             .await
     }
 
-    /// As the outside sees it.
+    /// Description for the info document.
     pub(crate) fn info(&self, control: &Control) -> GateInfo {
         GateInfo {
             name: self.name.clone(),

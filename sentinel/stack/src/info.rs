@@ -1,4 +1,4 @@
-//! What is running where: the document that other programs read.
+//! Description of the running network for other programs.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The local network of tests and demo: an EVM chain, the real hub, nodes, gates and stock clients.
 //!
-//! [`Stack::start`] brings it up, [`Stack::info`] tells where everything is, [`actors`] are the people in it, and
-//! the controls of [`Stack`] make things fail. Whatever happens to this program, nothing stays behind.
+//! [`Stack::start`] starts it, [`Stack::info`] describes it, [`actors`] are its users, and the controls of [`Stack`]
+//! inject faults. Processes and network interfaces are removed even if this program is killed.
 
 pub mod actors;
 mod client;

@@ -15,7 +15,7 @@ use crate::info::NodeInfo;
 use crate::net::{Namespace, Ports};
 use crate::process::{Probe, Spec, Supervisor};
 
-/// Every stock node calls its tunnel so.
+/// Tunnel interface of every stock node.
 pub(crate) const INTERFACE: &str = "wg0";
 const KEY: &str = "node";
 
@@ -30,7 +30,7 @@ pub struct Node {
     pub account: String,
     /// Its home.
     pub home: PathBuf,
-    /// Where it lives.
+    /// Its network namespace.
     pub namespace: Namespace,
     /// The port it listens on.
     pub api_port: u16,
@@ -92,7 +92,7 @@ impl Node {
         Ok(())
     }
 
-    /// Starts what answers instead of the geo-IP service, then the node, and waits until the node answers.
+    /// Starts the replacement of the geo-IP service, then the node, and waits until the node answers.
     pub(crate) async fn start(&self, supervisor: &Supervisor) -> Result<()> {
         self.close_api_port().await?;
         let geoip = crate::paths::stock_program("sentinel-refnode").into_os_string();
@@ -127,7 +127,7 @@ impl Node {
         format!("http://{}:{}", self.namespace.address(), self.api_port)
     }
 
-    /// As the outside sees it. It advertises the host's address.
+    /// Description for the info document. The node advertises the address of the host.
     pub(crate) fn info(&self, host: Ipv4Addr) -> NodeInfo {
         NodeInfo {
             address: self.address.clone(),
@@ -139,8 +139,8 @@ impl Node {
         }
     }
 
-    /// What an operator does on the node's machine: only the gate reaches the port it listens on, on any
-    /// interface. The tunnel is one: without this a client would find the node at its address in the tunnel.
+    /// Restricts the API port to the gate on every interface, as an operator does. Without this a client would
+    /// reach the node at its address in the tunnel.
     async fn close_api_port(&self) -> Result<()> {
         let octets = self.namespace.address().octets();
         let gate = format!("{}.{}.{}.1", octets[0], octets[1], octets[2]);

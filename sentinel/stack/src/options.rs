@@ -1,4 +1,4 @@
-//! What a local network consists of.
+//! Options of a local network.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Changes the configuration of gate number N (from 1) before it is written.
 pub(crate) type Edit = Arc<dyn Fn(usize, &mut toml::Table) + Send + Sync>;
 
-/// What to start.
+/// Options of a local network.
 #[derive(Clone)]
 pub struct StackOptions {
     pub(crate) gates: usize,

@@ -1,4 +1,4 @@
-//! Where things are in the checkout and in cargo's target directory.
+//! Paths in the checkout and in the target directory of cargo.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ pub fn repository() -> PathBuf {
     manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
 }
 
-/// Cargo's target directory: the one that this very program was built into.
+/// Target directory of cargo that this program was built into.
 pub fn target() -> PathBuf {
     let built_into = std::env::current_exe().ok().and_then(|exe| {
         exe.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)
@@ -18,7 +18,7 @@ pub fn target() -> PathBuf {
         .unwrap_or_else(|| repository().join("target"))
 }
 
-/// Where the programs of the Go module are built into.
+/// Build directory of the programs of the Go module.
 pub fn stock() -> PathBuf {
     target().join("stock")
 }

@@ -1,11 +1,11 @@
-//! Where a run keeps its files.
+//! Directory for the files of a run.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// The directory of one run. It goes with a run that ended well; after a failure its logs stay, until the number
-/// of the run is used again.
+/// Directory of one run. A successful run removes it; after a failure the logs stay until the number of the run is
+/// used again.
 #[derive(Debug)]
 pub(crate) struct RunDirectory {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! The network as a whole: started in order, told in one document, stopped in the reverse order.
+//! The whole network: started in order, described in one document, stopped in reverse order.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, Result};
 use tokio::sync::Mutex;
 
-use crate::actors::Hub;
+use crate::actors::{Client, Ethereum, Hub, SignIn};
 use crate::client::Machine;
 use crate::control::{self, Control, MovableClock};
 use crate::ethereum::Anvil;
@@ -33,7 +33,7 @@ pub struct Stack {
     ports: Ports,
     options: StackOptions,
     hub: LocalHub,
-    pub(crate) accounts: Hub,
+    accounts: Hub,
     nodes: Vec<Node>,
     gates: Mutex<Vec<Gate>>,
     machines: AtomicUsize,
@@ -93,7 +93,7 @@ impl Stack {
         })
     }
 
-    /// Where everything is.
+    /// Description of the network.
     pub fn info(&self) -> &StackInfo {
         &self.info
     }
@@ -101,6 +101,27 @@ impl Stack {
     /// The nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// Wallets and contracts of the EVM chain.
+    pub fn ethereum(&self) -> Result<Ethereum> {
+        Ethereum::on(&self.info.ethereum)
+    }
+
+    /// The hub and its accounts.
+    pub fn hub(&self) -> &Hub {
+        &self.accounts
+    }
+
+    /// The sign-in of the first gate, called from a source address of its own.
+    pub fn sign_in(&self) -> Result<SignIn> {
+        let gate = self.info.gates.first().context("this network has no gate")?;
+        SignIn::at(&gate.url)
+    }
+
+    /// A holder's machine with the stock client, in a namespace and with an address of its own.
+    pub async fn client(&self) -> Result<Client> {
+        Ok(Client::on(self.machine().await?))
     }
 
     /// Writes [`Self::info`] as JSON; the file appears whole.
@@ -124,7 +145,7 @@ impl Stack {
         self.supervisor.start(name, &[]).await
     }
 
-    /// Ends a program without a chance to tidy up.
+    /// Kills a program with `SIGKILL`.
     pub async fn kill_program(&self, name: &str) -> Result<()> {
         self.supervisor.kill(name).await
     }
@@ -134,12 +155,12 @@ impl Stack {
         self.supervisor.pause(name)
     }
 
-    /// Lets a frozen program go on.
+    /// Resumes a frozen program.
     pub fn resume_program(&self, name: &str) -> Result<()> {
         self.supervisor.resume(name)
     }
 
-    /// Lets every program that was frozen go on, and starts those that do not run.
+    /// Resumes every frozen program and starts the stopped ones.
     pub async fn revive(&self) -> Result<()> {
         for (name, id) in self.supervisor.list() {
             match id {
@@ -150,7 +171,7 @@ impl Stack {
         Ok(())
     }
 
-    /// The last lines of what a program said.
+    /// Last lines of the log of a program.
     pub fn last_words(&self, name: &str, lines: usize) -> Result<String> {
         self.supervisor.last_words(name, lines)
     }
@@ -211,7 +232,7 @@ impl Stack {
     }
 
     /// A further machine of a holder, with an address of its own.
-    pub(crate) async fn machine(&self) -> Result<Machine> {
+    async fn machine(&self) -> Result<Machine> {
         let name = format!("client{}", self.machines.fetch_add(1, Ordering::Relaxed) + 1);
         Machine::create(&name, self.directory.path(), &self.net, &self.hub, &self.nodes).await
     }
@@ -230,7 +251,7 @@ impl Stack {
         self.directory.remove()
     }
 
-    /// Stops everything and keeps its files. For those who share this and have to go at once.
+    /// Stops everything and keeps the files. For callers that share the stack and must end at once.
     pub fn end(&self) {
         self.supervisor.stop_all();
         self.net.remove();

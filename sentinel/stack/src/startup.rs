@@ -1,4 +1,4 @@
-//! The parts of a start, in the order in which they depend on each other.
+//! Startup steps of a network in the order of their dependencies.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::options::StackOptions;
 use crate::process::Supervisor;
 
-/// Everything that the parts of a start share.
+/// Context shared by the startup steps.
 pub(crate) struct StartupContext<'a> {
     pub(crate) options: &'a StackOptions,
     pub(crate) run: &'a Path,

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_is_over_session_and_request() {
+    fn signature_covers_session_and_request() {
         let wallet =
             Wallet::of("0x0101010101010101010101010101010101010101010101010101010101010101").unwrap();
         let account = Account { key: "test".to_owned(), address: "sent1".to_owned(), wallet };

@@ -35,7 +35,7 @@ pub struct Tunnel {
     pub public_key: String,
 }
 
-/// What the stock client shows instead of a tunnel.
+/// Refusal as shown by the stock client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Its last line.
@@ -49,7 +49,7 @@ impl Refusal {
         digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
     }
 
-    /// The message in it, without the client's own words.
+    /// The message of the gate, without the text that the client adds.
     pub fn message(&self) -> &str {
         self.text.split_once("message=").map_or(self.text.as_str(), |(_, message)| message)
     }
@@ -64,11 +64,11 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Client {
-    pub(super) fn on(machine: Machine) -> Self {
+    pub(crate) fn on(machine: Machine) -> Self {
         Self { machine }
     }
 
-    /// Where it lives.
+    /// Its network namespace.
     pub fn namespace(&self) -> &Namespace {
         &self.machine.namespace
     }
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_of_the_stock_client_has_code_and_message() {
+    fn parses_code_and_message_of_a_refusal() {
         let text = "run: performing init handshake request for session 6: response body contains error: \
             code=103, message=no sign-in for sent1x; sign in at https://10.77.0.1:8585/gate/";
         let refusal = Refusal { text: text.to_owned() };
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_a_ping_is_read() {
+    fn parses_round_trip_time_of_ping() {
         let text = "64 bytes from 10.12.102.1: icmp_seq=1 ttl=64 time=0.684 ms";
         assert_eq!(round_trip(text), Some(Duration::from_nanos(684_000)));
         assert_eq!(round_trip("nothing"), None);

@@ -1,4 +1,4 @@
-//! People with cards.
+//! Holders and their transactions on the EVM chain.
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::sol;
@@ -24,7 +24,7 @@ sol! {
     }
 }
 
-/// One transaction at a time: the chain numbers those of one sender, and two at once would take the same number.
+/// Serialises transactions: two concurrent ones of one sender would get the same nonce.
 static TRANSACTION_LOCK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The EVM chain. Transactions need no key: the chain accepts any sender.
@@ -41,7 +41,7 @@ pub struct Ethereum {
 }
 
 impl Ethereum {
-    pub(super) fn on(info: &EthereumInfo) -> Result<Self> {
+    pub(crate) fn on(info: &EthereumInfo) -> Result<Self> {
         let address = |text: &str| text.parse::<Address>().with_context(|| format!("not an address: {text}"));
         Ok(Self {
             chain: DevChain::new(info.rpc.clone()),
@@ -105,7 +105,7 @@ impl Ethereum {
         Ok(self.chain.mint(self.deployer, self.memes, to, card).await?)
     }
 
-    /// Gives one card away.
+    /// Transfers one card.
     pub async fn transfer(&self, from: Address, to: Address, card: u64) -> Result<()> {
         let call = IErc1155::safeTransferFromCall {
             from,
@@ -132,7 +132,7 @@ impl Ethereum {
         expiry: Option<u64>,
         token: Option<u64>,
     ) -> Result<()> {
-        // What 6529's own page writes where there is no end.
+        // Expiry that the page of 6529 writes for "no end".
         const NEVER: u64 = 64_060_588_800;
         let call = INFTDelegation::registerDelegationAddressCall {
             collection,
@@ -145,7 +145,7 @@ impl Ethereum {
         self.send(from, self.nft_delegation, &call).await
     }
 
-    /// Takes a registration with 6529's contract back.
+    /// Revokes a registration with the contract of 6529.
     pub async fn revoke_6529(
         &self,
         from: Address,
@@ -161,7 +161,7 @@ impl Ethereum {
         self.send(from, self.nft_delegation, &call).await
     }
 
-    /// Both wallets say that they belong together.
+    /// Consolidates two wallets; both register it.
     pub async fn consolidate(&self, one: Address, other: Address) -> Result<()> {
         for (from, to) in [(one, other), (other, one)] {
             self.register_6529(from, ALL_COLLECTIONS, to, USE_CASE_CONSOLIDATION, None, None).await?;

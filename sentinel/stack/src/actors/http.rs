@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What came back.
+/// An HTTP response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// HTTP status.
@@ -32,7 +32,7 @@ impl Answer {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
 
-    /// HTTP status and code of the envelope: what a refusal is told apart by.
+    /// HTTP status and code of the envelope, which identify a refusal.
     pub fn refusal(&self) -> (u16, Option<u64>) {
         (self.status, self.code())
     }
@@ -46,14 +46,14 @@ impl Answer {
     }
 }
 
-/// A caller with an address of its own, so that a limit for one address does not hit the next.
+/// HTTP client with its own source address, so that limits per address do not affect other callers.
 #[derive(Debug, Clone)]
 pub struct Caller {
     http: reqwest::Client,
 }
 
 impl Caller {
-    /// A new one.
+    /// Caller with an unused address.
     pub fn fresh() -> Result<Self> {
         Self::from_address(Self::fresh_address())
     }
@@ -65,12 +65,12 @@ impl Caller {
         Ipv4Addr::from(0x7f01_0002 + number)
     }
 
-    /// One that calls from this address of the loopback range: it reaches only what listens on this machine.
+    /// Caller with this address of the loopback range; it reaches only listeners on this machine.
     pub fn from_address(source: Ipv4Addr) -> Result<Self> {
         Self::build(crate::http::builder().local_address(IpAddr::V4(source)))
     }
 
-    /// One that calls from whatever address the way to the other end has: nodes, for example.
+    /// Caller with the source address of the route, for example to reach nodes.
     pub fn anywhere() -> Result<Self> {
         Self::build(crate::http::builder())
     }

@@ -39,7 +39,7 @@ impl Hub {
         Ok(account)
     }
 
-    /// Several new accounts with coins, for the price of one: they get them in one transaction.
+    /// Several new accounts, funded by one transaction.
     pub async fn accounts(&self, name: &str, count: usize) -> Result<Vec<Account>> {
         let mut accounts = Vec::new();
         for _ in 0..count {
@@ -53,7 +53,7 @@ impl Hub {
         Ok(accounts)
     }
 
-    /// A new account that the chain has never heard of.
+    /// A new account that does not exist on the chain yet.
     pub async fn poor_account(&self, name: &str) -> Result<Account> {
         let wallet = Wallet::fresh();
         let key = format!("{name}-{}", hex_prefix(&wallet));
@@ -108,7 +108,7 @@ impl Hub {
         self.transact(account, &["vpn", "session", "cancel-session", &session.to_string()]).await.map(drop)
     }
 
-    /// A session as the hub tells it.
+    /// A session as in the answer of the hub.
     pub async fn session(&self, session: u64) -> Result<Value> {
         self.cli.query(&["vpn", "session", &session.to_string()]).await
     }

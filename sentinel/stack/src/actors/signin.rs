@@ -1,4 +1,4 @@
-//! A holder at the sign-in of a gate.
+//! Sign-in of a holder at a gate.
 
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::{Answer, Caller, Wallet};
 
-/// What a gate offers for signing.
+/// Challenge of a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Challenge {
     /// The text to sign.
     pub message: String,
-    /// The number in it that is used once.
+    /// Its nonce.
     pub nonce: String,
-    /// Until when it may be answered.
+    /// Its expiry.
     pub expires_at: String,
 }
 
@@ -41,14 +41,14 @@ impl SignIn {
         &self.caller
     }
 
-    /// The whole way: challenge, signature, binding. Fails with the gate's words if it refuses.
+    /// Requests a challenge, signs it and binds. Fails with the message of the gate if it refuses.
     pub async fn sign_in(&self, wallet: &Wallet, account: &str) -> Result<Value> {
         let challenge = self.challenge(wallet.address(), account, None).await?;
         let answer = self.bind(&challenge.message, &wallet.sign(&challenge.message)?).await?;
         Ok(answer.result().context("sign-in")?.clone())
     }
 
-    /// A challenge; fails with the gate's words if it refuses.
+    /// Requests a challenge; fails with the message of the gate if it refuses.
     pub async fn challenge(
         &self,
         wallet: Address,
@@ -78,7 +78,7 @@ impl SignIn {
         self.caller.post(&format!("{}/gate/bindings", self.url), &body).await
     }
 
-    /// What the gate says about a wallet.
+    /// Eligibility of a wallet.
     pub async fn eligibility(&self, wallet: Address) -> Result<Answer> {
         self.caller.get(&format!("{}/gate/eligibility?wallet={wallet}", self.url)).await
     }

@@ -21,7 +21,7 @@ pub struct Cli {
     rpc: String,
 }
 
-/// A transaction that is in a block and did what it should.
+/// A successful transaction in a block.
 #[derive(Debug, Clone)]
 pub struct Transaction {
     /// The whole answer of `query tx`.
@@ -176,7 +176,7 @@ impl Cli {
             let reason = err.lines().find(|line| line.starts_with("Error")).unwrap_or(&err);
             bail!("`sentinelhub {}`: {reason}", args.join(" "));
         }
-        // Some of its commands print their result to the other stream.
+        // Some commands print their result to stderr.
         Ok(if out.trim().is_empty() { err.into_owned() } else { out.into_owned() })
     }
 }

@@ -1,4 +1,4 @@
-//! The first state of the chain.
+//! Genesis state of the chain.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::{CHAIN_ID, Cli, DENOM, FUNDS};
 const SELF_BOND: &str = "1000000000000udvpn";
 const VALIDATOR: &str = "validator";
 
-/// What differs from the hub's own limits.
+/// Limits that differ from the defaults of the hub.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// How long an ended session stays on the chain.
@@ -78,7 +78,7 @@ pub(super) fn shorten_blocks(home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lets an account begin with coins.
+/// Funds an account in the genesis state.
 pub(super) fn fund(state: &mut Value, address: &str) -> Result<()> {
     let account = json!({ "@type": "/cosmos.auth.v1beta1.BaseAccount", "address": address,
         "pub_key": null, "account_number": "0", "sequence": "0" });
@@ -88,8 +88,8 @@ pub(super) fn fund(state: &mut Value, address: &str) -> Result<()> {
     Ok(())
 }
 
-/// The hub's defaults end nodes, sessions and subscriptions within a minute or two: less than a person who tries
-/// things out by hand needs.
+/// Applies the limits. The defaults of the hub end nodes, sessions and subscriptions within a minute or two, which is
+/// too short for manual use.
 fn apply(limits: Limits, vpn: &mut Value) {
     for module in ["node", "subscription"] {
         vpn[module]["params"]["status_timeout"] = json!("86400s");
@@ -101,7 +101,7 @@ fn apply(limits: Limits, vpn: &mut Value) {
     denominate(vpn);
 }
 
-/// Deposits and least prices in the only coin there is.
+/// Sets deposits and minimum prices in [`super::DENOM`].
 pub(super) fn denominate(vpn: &mut Value) {
     for module in ["node", "provider"] {
         vpn[module]["params"]["deposit"]["denom"] = json!(DENOM);

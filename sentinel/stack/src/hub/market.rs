@@ -15,7 +15,7 @@ const STATUS_ACTIVE: u8 = 1;
 const PLAN_BYTES: &str = "1000000000000";
 const PLAN_DURATION: &str = "2592000s";
 
-/// What the provider offers.
+/// Plans of the provider.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Market {
     /// The zero-price public plan.
@@ -25,7 +25,7 @@ pub(crate) struct Market {
 }
 
 impl Market {
-    /// As the outside sees it.
+    /// Description for the info document.
     pub(crate) fn info(self) -> PlansInfo {
         PlansInfo { free: self.free, paid: self.paid }
     }
@@ -78,7 +78,7 @@ impl Market {
     }
 }
 
-/// A price whose value in money is not given: only the amount of the coin counts.
+/// A price without a base value; only the quote amount applies.
 fn amount(quote: &str) -> Value {
     json!({ "denom": DENOM, "base_value": "0.000000000000000000", "quote_value": quote })
 }

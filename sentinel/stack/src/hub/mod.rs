@@ -25,9 +25,9 @@ use crate::process::{Probe, Spec, Supervisor};
 pub(crate) const NAME: &str = "hub";
 /// The chain id of the local hub.
 pub const CHAIN_ID: &str = "sovereign-local-1";
-/// The only coin there.
+/// Denomination of the only coin.
 pub const DENOM: &str = "udvpn";
-/// What every account starts with.
+/// Initial balance of every account.
 pub const FUNDS: u128 = 1_000_000_000_000_000;
 /// Account that funds the users of tests.
 pub(crate) const FAUCET: &str = "faucet";
@@ -38,7 +38,7 @@ pub(crate) const PROBE: &str = "probe";
 /// Funded users for manual work and other programs.
 pub(crate) const USERS: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 
-/// Where the hub listens and what it holds.
+/// Addresses, home and accounts of the local hub.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalHub {
     /// `CometBFT` RPC on loopback.
@@ -119,7 +119,7 @@ impl LocalHub {
         self.cli().wait_for_block(1).await
     }
 
-    /// As the outside sees it.
+    /// Description for the info document.
     pub(crate) fn info(&self) -> HubInfo {
         HubInfo {
             rpc: self.rpc.clone(),

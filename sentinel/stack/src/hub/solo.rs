@@ -1,5 +1,4 @@
-//! A chain of one validator and nothing else, without a namespace: for tests of one program, which halt it, freeze it,
-//! or set it back.
+//! Chain of one validator without a namespace, for tests of one program that halt, freeze or roll back the chain.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,7 @@ use super::genesis::{denominate, fund, shorten_blocks};
 const BACKEND: [&str; 2] = ["--keyring-backend", "test"];
 const STAKE: &str = "100000000000udvpn";
 
-/// A chain; ends when dropped, and its files go.
+/// A chain; dropping it stops the hub and removes its files.
 #[derive(Debug)]
 pub struct Solo {
     program: PathBuf,
@@ -107,7 +106,7 @@ impl Solo {
         self.signal(Signal::SIGSTOP)
     }
 
-    /// It goes on.
+    /// Resumes the suspended hub.
     pub fn thaw(&self) -> Result<()> {
         self.signal(Signal::SIGCONT)
     }
@@ -133,7 +132,7 @@ impl Solo {
         Ok(command.args(args).arg("--home").arg(self.home()).stdin(Stdio::null()).output()?)
     }
 
-    /// What the hub's own command prints, which must succeed.
+    /// Output of a command of the hub, which must succeed.
     pub fn run(&self, args: &[&str]) -> Result<String> {
         let output = self.command(args)?;
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

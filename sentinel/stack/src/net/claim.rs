@@ -14,7 +14,7 @@ use super::ip;
 const NUMBERS: std::ops::RangeInclusive<u8> = 100..=159;
 const CLAIMS: &str = "/run/sovereign-gate-stack";
 
-/// A number that is this program's as long as it lives.
+/// Network number owned by this process for its lifetime.
 #[derive(Debug)]
 pub(crate) struct Claim {
     number: u8,
@@ -57,7 +57,7 @@ fn lock(path: &Path) -> Result<Option<File>> {
     }
 }
 
-/// Removes the networks whose owner is dead.
+/// Removes the networks whose owner has ended.
 pub(super) fn remove_stale() -> Result<()> {
     let names = ip::namespaces()?.into_iter().chain(ip::interfaces()?);
     let numbers: std::collections::BTreeSet<u8> = names.filter_map(|name| number_in(&name)).collect();
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_this_house_have_a_number() {
+    fn reads_number_only_from_names_of_the_stack() {
         assert_eq!(number_in("sg107br"), Some(107));
         assert_eq!(number_in("sg107-node1"), Some(107));
         assert_eq!(number_in("sg107v3"), Some(107));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_has_one_owner_at_a_time() {
+    fn number_has_one_owner_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("1.lock");
         let held = lock(&path).unwrap();

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_in_use_is_skipped_and_none_is_given_twice() {
+    fn skips_port_in_use_and_hands_out_each_port_once() {
         let ports = Ports::of_run(159);
         let first = ports.next().unwrap();
         let held = TcpListener::bind((Ipv4Addr::UNSPECIFIED, first + 1));
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_comes_last() {
+    fn returned_ports_are_handed_out_last() {
         let ports = Ports::of_run(158);
         let first = ports.next().unwrap();
         ports.give_back([first]);

@@ -1,4 +1,4 @@
-//! What the network needs on this machine: looked for, installed where that is possible, named where not.
+//! Prerequisites of the network: installed where possible, else reported.
 
 mod apt;
 mod npm;

@@ -101,7 +101,7 @@ impl Child {
         killpg(self.pid, signal).context("cannot signal the process")
     }
 
-    /// Ends it: asks, waits, insists. Says whether asking was enough.
+    /// Sends `SIGTERM`, waits for `grace`, then sends `SIGKILL`. Returns whether `SIGTERM` was enough.
     pub(crate) fn stop(&self, grace: Duration) -> bool {
         // A paused process would act on SIGTERM only after being continued. Errors mean: gone already.
         let _ = self.signal(Signal::SIGCONT);

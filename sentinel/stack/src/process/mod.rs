@@ -1,4 +1,4 @@
-//! Long-lived programs of the network: started, watched, stopped, never left behind.
+//! Long-lived programs of the network: start, supervision and end.
 
 mod child;
 mod readiness;

@@ -1,10 +1,10 @@
-//! When a program that was started is ready to be used.
+//! Readiness of a started program.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-/// What is asked until it answers.
+/// Readiness probe, repeated until it succeeds.
 #[derive(Debug, Clone)]
 pub(crate) enum Probe {
     /// Nothing: it counts as started once it runs.

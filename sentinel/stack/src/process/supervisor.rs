@@ -79,7 +79,7 @@ impl Supervisor {
         if ended { Ok(()) } else { Err(anyhow!("{name} did not end within {grace:?} and was killed")) }
     }
 
-    /// Ends it without a chance to tidy up.
+    /// Kills it with `SIGKILL`.
     pub(crate) async fn kill(&self, name: &str) -> Result<()> {
         self.end(name, |child, _| child.kill()).await
     }
@@ -92,12 +92,12 @@ impl Supervisor {
         ended
     }
 
-    /// Stops it in its tracks: its ports stay open, nothing answers.
+    /// Suspends it: its ports stay open, nothing answers.
     pub(crate) fn pause(&self, name: &str) -> Result<()> {
         self.signal(name, Signal::SIGSTOP)
     }
 
-    /// Lets a paused program go on.
+    /// Resumes a paused program.
     pub(crate) fn resume(&self, name: &str) -> Result<()> {
         self.signal(name, Signal::SIGCONT)
     }
