@@ -48,7 +48,7 @@ fn functions_are_those_of_the_contracts() {
     assert_functions::<INFTDelegation::INFTDelegationCalls>(Artifact::NftDelegation);
     assert_functions::<IDelegateRegistry::IDelegateRegistryCalls>(Artifact::DelegateRegistry);
     assert_functions::<IMemes::IMemesCalls>(Artifact::TestMemes);
-    assert_functions::<IERC721::IGalleryCalls>(Artifact::TestGallery);
+    assert_functions::<IERC721::IERC721Calls>(Artifact::TestGallery);
 }
 
 #[test]
