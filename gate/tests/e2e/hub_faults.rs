@@ -208,7 +208,7 @@ impl Scene {
     }
 
     fn asked(&self) -> u64 {
-        self.hub.state().asked.values().sum()
+        self.hub.state().request_counts.values().sum()
     }
 }
 
@@ -300,9 +300,9 @@ async fn a_hub_that_lies(world: &World) -> Result<()> {
     for (name, lie) in
         [("another session", session), ("a torn one", torn), ("another type", foreign), ("a huge one", huge)]
     {
-        scene.hub.state().instead = Some(lie);
+        scene.hub.state().session_override = Some(lie);
         scene.nobody_gets_in(name).await?;
-        scene.hub.state().instead = None;
+        scene.hub.state().session_override = None;
         scene.is_well().await.with_context(|| format!("after {name}"))?;
     }
     Ok(())
