@@ -13,7 +13,7 @@ use serde_json::json;
 use sovereign_contracts::dev::{Anvil, DevChain};
 use sovereign_contracts::follower::Cursor;
 use sovereign_gate::store::clock::{Clock as _, SystemClock};
-use sovereign_gate::store::{Proof, Redemption, SessionRecord, SessionState, Store};
+use sovereign_gate::store::{BindingProof, Redemption, SessionRecord, SessionState, Store};
 use tempfile::TempDir;
 use toml::Table;
 
@@ -89,13 +89,13 @@ impl Fixture {
         let (number, hash) = (head["number"].as_str().unwrap(), head["hash"].as_str().unwrap());
         let number: U256 = number.parse().unwrap();
         let cursor = Cursor { number: number.to(), hash: hash.parse().unwrap() };
-        store.set_ethereum_cursor(cursor).await.unwrap();
+        store.progress().set_ethereum_cursor(cursor).await.unwrap();
         let now = SystemClock.unix();
         let written = (1..=sessions).map(|session| {
             let store = store.clone();
             async move {
-                store.redeem(sign_in(session, now)).await.unwrap();
-                store.record_session(record(session, now, cursor.number), answer(session)).await.unwrap();
+                store.bindings().redeem(sign_in(session, now)).await.unwrap();
+                store.sessions().record(record(session, now, cursor.number), answer(session)).await.unwrap();
             }
         });
         stream::iter(written).buffer_unordered(MAX_CONCURRENT_REQUESTS).collect::<Vec<()>>().await;
@@ -201,7 +201,7 @@ fn sign_in(session: usize, now: i64) -> Redemption {
         wallet: holder(session),
         vault: None,
         holders: Vec::new(),
-        proof: Proof { message: "as long as a message is ".repeat(20), signature: vec![1; 65] },
+        proof: BindingProof { message: "as long as a message is ".repeat(20), signature: vec![1; 65] },
         issued_at: now,
         expires_at: now + DAY,
         max_accounts: 6,

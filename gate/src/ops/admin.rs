@@ -74,7 +74,7 @@ impl SessionView {
             admitted_at: rfc3339(record.admitted_at),
             expires_at: rfc3339(record.expires_at),
             state: record.state.label(),
-            slot: store.holds_peer_slot(record.session_id),
+            slot: store.sessions().holds_peer_slot(record.session_id),
             cause: record.cause.map(EvictionCause::label),
         }
     }
@@ -113,7 +113,7 @@ impl Observed for AdminApi {
 /// Live sessions are counted at each scrape, because a gauge that is updated by events drifts.
 fn record_live_sessions(store: &Store) {
     let live: Vec<_> =
-        store.list_sessions().into_iter().filter(|record| record.state == SessionState::Live).collect();
+        store.sessions().list().into_iter().filter(|record| record.state == SessionState::Live).collect();
     for tier in [Tier::Free.name(), Tier::Paid.name(), PROBE_TIER] {
         for service in Service::ALL {
             let here = |record: &&Arc<SessionRecord>| record.tier == tier && record.service == service.name();
@@ -125,7 +125,7 @@ fn record_live_sessions(store: &Store) {
 }
 
 async fn sessions(State(admin): State<AdminApi>) -> Response {
-    let records = admin.store.list_sessions();
+    let records = admin.store.sessions().list();
     let sessions: Vec<SessionView> =
         records.iter().map(|record| SessionView::of(record, &admin.store)).collect();
     Json(json!({ "sessions": sessions })).into_response()

@@ -86,7 +86,7 @@ impl Health {
     /// Usage of the node's peer table.
     pub fn slots(&self) -> PeerSlots {
         PeerSlots {
-            held: self.deps.store.peer_slots_in_use() as u64,
+            held: self.deps.store.sessions().peer_slots_in_use() as u64,
             node_peers: self.deps.node.borrow().peers,
             limit: self.deps.max_peers.unwrap_or(DEFAULT_MAX_PEERS),
         }

@@ -2,129 +2,28 @@
 //! commit.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use alloy::primitives::Address;
 use rusqlite::Connection;
 use sentinel_proto::address::AccountAddress;
-use tokio::sync::oneshot;
 
-use super::audit::{AuditEntry, Pause};
-use super::binding::{Binding, BindingKey, Redemption};
-use super::binding_index::BindingIndex;
-use super::cause::EvictionCause;
+use super::audit::sql as audit_sql;
+use super::bindings::binding::{Binding, BindingKey, Redemption};
+use super::bindings::index::BindingIndex;
+use super::bindings::nonces::{Nonce, NonceState, UsedNonces};
+use super::bindings::sql as binding_sql;
 use super::clock::UnixTime;
-use super::enforcement::PAUSE;
+use super::database::lock;
 use super::error::StoreError;
-use super::intents::UnresolvedIntents;
-use super::nonces::{Nonce, NonceState, UsedNonces};
-use super::secret::{NonceKey, TokenHash};
-use super::session::{SessionRecord, SessionState};
-use super::session_table::{SessionTable, lock};
-use super::{sql, sql_intents, sql_privacy, sql_sessions};
-
-/// Channel for the result of a write. The write counts even if the receiver was dropped.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// Write requested by a caller.
-#[derive(Debug)]
-pub(super) enum WriteRequest {
-    Redeem {
-        new: Box<Redemption>,
-        token: TokenHash,
-        reply: Reply<Binding>,
-    },
-    Forget {
-        key: BindingKey,
-        id: i64,
-        reply: Reply<()>,
-    },
-    Record {
-        record: Arc<SessionRecord>,
-        answer: Vec<u8>,
-        reply: Reply<()>,
-    },
-    Intend {
-        record: Arc<SessionRecord>,
-        reply: Reply<()>,
-    },
-    Settle {
-        session_id: u64,
-        peer_id: String,
-        reply: Reply<()>,
-    },
-    Update {
-        record: Arc<SessionRecord>,
-        reply: Reply<()>,
-    },
-    Mark {
-        session_id: u64,
-        state: SessionState,
-        cause: Option<EvictionCause>,
-        evicted_at: Option<UnixTime>,
-        reply: Reply<()>,
-    },
-    End {
-        session_id: u64,
-        reply: Reply<()>,
-    },
-    Meta {
-        name: &'static str,
-        value: Vec<u8>,
-        reply: Reply<()>,
-    },
-    Pause {
-        pause: Option<Pause>,
-        entry: AuditEntry,
-        reply: Reply<()>,
-    },
-    Audit {
-        entry: AuditEntry,
-        reply: Reply<()>,
-    },
-    Erase {
-        wallet: Address,
-        entry: AuditEntry,
-        reply: Reply<()>,
-    },
-}
-
-/// State of the store in memory. Only the writer adds and removes entries.
-#[derive(Debug)]
-pub(super) struct StoreState {
-    pub(super) view: Mutex<BindingIndex>,
-    pub(super) nonces: Mutex<UsedNonces>,
-    pub(super) live: Arc<Mutex<SessionTable>>,
-    pub(super) intents: UnresolvedIntents,
-    pub(super) nonce_key: Mutex<NonceKey>,
-    pub(super) pause: Mutex<Option<Pause>>,
-    pub(super) trouble: Mutex<Option<WriteOutage>>,
-}
-
-/// Cause and start of a period in which no write succeeds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WriteOutage {
-    /// Message of the database.
-    pub why: String,
-    /// Since when.
-    pub since: SystemTime,
-}
-
-impl StoreState {
-    /// Records the result of a transaction. An error that concerns one write only says nothing about the next one.
-    pub(super) fn note(&self, ended: &Result<(), StoreError>) {
-        let mut trouble = lock(&self.trouble);
-        match ended {
-            Ok(()) => *trouble = None,
-            Err(error) if error.affects_all_writes() => {
-                let since = trouble.as_ref().map_or_else(SystemTime::now, |trouble| trouble.since);
-                *trouble = Some(WriteOutage { why: error.to_string(), since });
-            }
-            Err(_) => {}
-        }
-    }
-}
+use super::intents::sql as intent_sql;
+use super::pause::{PAUSE_NAME, Pause};
+use super::sessions::record::SessionRecord;
+use super::sessions::sql as session_sql;
+use super::sql;
+use super::state::StoreState;
+use super::wallet_data::sql as wallet_data_sql;
+use super::write_request::{Reply, WriteRequest};
 
 /// Write that is part of the batch: with the binding that a redemption creates, and the bindings that it replaces.
 #[derive(Debug)]
@@ -146,35 +45,6 @@ impl PlannedWrite {
 
     pub(super) fn write(&self) -> &WriteRequest {
         &self.write
-    }
-}
-
-impl WriteRequest {
-    /// Whether the write only says which peer was admitted. Actions of the operator or of a holder are not of this
-    /// kind, nor is an eviction, which must not be lost.
-    pub(super) fn is_peer_write(&self) -> bool {
-        match self {
-            Self::Intend { .. } | Self::Settle { .. } => true,
-            Self::Record { record, .. } => record.state == SessionState::Live,
-            _ => false,
-        }
-    }
-
-    pub(super) fn fail(self, error: StoreError) {
-        match self {
-            Self::Redeem { reply, .. } => drop(reply.send(Err(error))),
-            Self::Forget { reply, .. }
-            | Self::Record { reply, .. }
-            | Self::Intend { reply, .. }
-            | Self::Settle { reply, .. }
-            | Self::Update { reply, .. }
-            | Self::Mark { reply, .. }
-            | Self::End { reply, .. }
-            | Self::Meta { reply, .. }
-            | Self::Pause { reply, .. }
-            | Self::Audit { reply, .. }
-            | Self::Erase { reply, .. } => drop(reply.send(Err(error))),
-        }
     }
 }
 
@@ -280,38 +150,38 @@ pub(super) fn execute(
 ) -> Result<(), StoreError> {
     for PlannedWrite { write, binding, gone } in steps {
         for binding in gone {
-            sql::delete_binding(connection, binding.id)?;
+            binding_sql::delete_binding(connection, binding.id)?;
         }
         match write {
             WriteRequest::Redeem { new, token, .. } => {
                 if let Some(nonce) = &new.nonce {
-                    sql::use_nonce(connection, nonce)?;
+                    binding_sql::use_nonce(connection, nonce)?;
                 }
                 if let Some(binding) = binding {
-                    sql::insert_binding(connection, binding, token, new)?;
+                    binding_sql::insert_binding(connection, binding, token, new)?;
                 }
             }
-            WriteRequest::Forget { id, .. } => sql::delete_binding(connection, *id)?,
-            WriteRequest::Record { record, answer, .. } => sql_sessions::record(connection, record, answer)?,
-            WriteRequest::Intend { record, .. } => sql_intents::note(connection, record)?,
+            WriteRequest::Forget { id, .. } => binding_sql::delete_binding(connection, *id)?,
+            WriteRequest::Record { record, answer, .. } => session_sql::record(connection, record, answer)?,
+            WriteRequest::Intend { record, .. } => intent_sql::note(connection, record)?,
             WriteRequest::Settle { session_id, peer_id, .. } => {
-                sql_intents::settle(connection, *session_id, peer_id)?;
+                intent_sql::settle(connection, *session_id, peer_id)?;
             }
-            WriteRequest::Update { record, .. } => sql_sessions::update(connection, record)?,
+            WriteRequest::Update { record, .. } => session_sql::update(connection, record)?,
             WriteRequest::Mark { session_id, state, cause, evicted_at, .. } => {
-                sql_sessions::mark(connection, *session_id, *state, *cause, *evicted_at)?;
+                session_sql::mark(connection, *session_id, *state, *cause, *evicted_at)?;
             }
-            WriteRequest::End { session_id, .. } => sql_sessions::end(connection, *session_id, now)?,
+            WriteRequest::End { session_id, .. } => session_sql::end(connection, *session_id, now)?,
             WriteRequest::Meta { name, value, .. } => sql::set_meta(connection, name, value)?,
             WriteRequest::Pause { pause, entry, .. } => {
                 let value = pause.as_ref().map(Pause::to_bytes).unwrap_or_default();
-                sql::set_meta(connection, PAUSE, &value)?;
-                sql_privacy::note(connection, entry)?;
+                sql::set_meta(connection, PAUSE_NAME, &value)?;
+                audit_sql::note(connection, entry)?;
             }
-            WriteRequest::Audit { entry, .. } => sql_privacy::note(connection, entry)?,
+            WriteRequest::Audit { entry, .. } => audit_sql::note(connection, entry)?,
             WriteRequest::Erase { wallet, entry, .. } => {
-                sql_privacy::erase(connection, *wallet)?;
-                sql_privacy::note(connection, entry)?;
+                wallet_data_sql::erase(connection, *wallet)?;
+                audit_sql::note(connection, entry)?;
             }
         }
     }

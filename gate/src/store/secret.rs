@@ -1,4 +1,4 @@
-//! Keys and tokens that the store makes and keeps.
+//! Keys and tokens that the store creates and keeps.
 
 use std::fmt;
 use std::sync::Arc;

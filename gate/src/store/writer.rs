@@ -15,13 +15,19 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::runtime::Handle;
 
-use super::batch::{self, PendingReply, PlannedWrite, StoreState, WriteRequest};
+use super::audit::sql as audit_sql;
+use super::batch::{self, PendingReply, PlannedWrite};
+use super::bindings::sql as binding_sql;
 use super::clock::{Clock, UnixTime};
+use super::database::lock;
 use super::error::StoreError;
 use super::home::Home;
+use super::options::StoreOptions;
 use super::secret::{self, NonceKey};
-use super::session_table::lock;
-use super::{Options, schema, sql, sql_privacy, sql_sessions};
+use super::sessions::sql as session_sql;
+use super::state::StoreState;
+use super::write_request::WriteRequest;
+use super::{schema, sql};
 
 /// Maximum writes of one transaction.
 const MAX_BATCH_WRITES: usize = 512;
@@ -79,7 +85,7 @@ pub(super) struct Writer {
     pub(super) connection: Option<WriteConnection>,
     pub(super) memory: Arc<StoreState>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) options: Options,
+    pub(super) options: StoreOptions,
     /// Where the callers wait.
     pub(super) runtime: Handle,
     pub(super) last_id: i64,
@@ -113,7 +119,7 @@ impl Interval {
 /// The lock is held for one batch only: while it is held, no other thread writes inline.
 pub(super) fn run(
     place: &WriterCell,
-    options: Options,
+    options: StoreOptions,
     queue: &Receiver<WriteRequest>,
     waiting: &AtomicUsize,
 ) {
@@ -165,7 +171,8 @@ impl Writer {
     pub(super) fn prepare(&mut self) {
         // Those of before are not in memory, so no later purge would find them.
         let limit = self.before(self.options.binding_retention);
-        let done = self.transact(Durability::Disk, |connection| sql::forget_bindings(connection, limit));
+        let done =
+            self.transact(Durability::Disk, |connection| binding_sql::forget_bindings(connection, limit));
         self.try_purge(done);
     }
 
@@ -314,7 +321,7 @@ impl Writer {
         for chunk in touched.chunks(MAX_BATCH_WRITES) {
             // A lost last use costs an order of trying after a restart, nothing else.
             drop(self.transact(Durability::Disk, |connection| {
-                chunk.iter().try_for_each(|binding| sql::touch_binding(connection, binding))
+                chunk.iter().try_for_each(|binding| binding_sql::touch_binding(connection, binding))
             }));
         }
     }
@@ -348,16 +355,16 @@ impl Writer {
         let horizon = if new_key.is_some() { horizon } else { horizon.max(known) };
 
         let sessions = self.before(self.options.session_retention);
-        let deeds = self.before(self.options.audit_retention);
+        let audit = self.before(self.options.audit_retention);
         self.transact(Durability::Disk, |connection| {
-            sql::forget_nonces(connection, horizon)?;
+            binding_sql::forget_nonces(connection, horizon)?;
             secret::set_horizon(connection, horizon)?;
             if let Some(key) = &new_key {
                 key.save(connection)?;
             }
-            bindings.iter().try_for_each(|id| sql::delete_binding(connection, *id))?;
-            sql_privacy::forget(connection, deeds)?;
-            sql_sessions::forget(connection, sessions)
+            bindings.iter().try_for_each(|id| binding_sql::delete_binding(connection, *id))?;
+            audit_sql::forget(connection, audit)?;
+            session_sql::forget(connection, sessions)
         })?;
 
         lock(&self.memory.view).forget(ended);

@@ -14,7 +14,7 @@ use sentinel_proto::address::AccountAddress;
 
 use super::clock::UnixTime;
 use super::clock::manual::ManualClock;
-use super::{Nonce, Options, Proof, Redemption, Store};
+use super::{BindingProof, Nonce, Redemption, Store, StoreOptions};
 
 pub(crate) const NOW: UnixTime = 1_800_000_000;
 const DAY: UnixTime = 86_400;
@@ -33,7 +33,7 @@ async fn open(home: &Path) -> Store {
 
 async fn open_at(home: &Path, now: UnixTime) -> (Store, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(now));
-    let store = Store::open_with(home, Options::default(), clock.clone()).await.expect("opens");
+    let store = Store::open_with(home, StoreOptions::default(), clock.clone()).await.expect("opens");
     (store, clock)
 }
 
@@ -45,7 +45,10 @@ fn redemption(signer: u8, owner: u8, nonce: u8) -> Redemption {
         wallet: wallet(signer),
         vault: None,
         holders: Vec::new(),
-        proof: Proof { message: format!("message {signer} {owner} {nonce}"), signature: vec![nonce; 65] },
+        proof: BindingProof {
+            message: format!("message {signer} {owner} {nonce}"),
+            signature: vec![nonce; 65],
+        },
         issued_at: NOW - 10,
         expires_at: NOW - 10 + DAY,
         max_accounts: 6,

@@ -18,7 +18,7 @@ async fn home_and_files_are_private_to_owner() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("deep/.sovereign-gate");
     let store = open(&dir).await;
-    store.redeem(redemption(1, 1, 1)).await.unwrap();
+    store.bindings().redeem(redemption(1, 1, 1)).await.unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
     for entry in std::fs::read_dir(&dir).unwrap() {
@@ -38,9 +38,9 @@ async fn closed_store_is_one_file() {
     for n in 0..20 {
         let home = tempfile::tempdir().unwrap();
         let store = open(home.path()).await;
-        store.redeem(redemption(1, 1, 1)).await.unwrap();
+        store.bindings().redeem(redemption(1, 1, 1)).await.unwrap();
         // There is a connection that reads, too.
-        assert_eq!(store.ethereum_cursor().await.unwrap(), None);
+        assert_eq!(store.progress().ethereum_cursor().await.unwrap(), None);
         store.close().await;
         assert!(!home.path().join("gate.db-wal").exists(), "round {n}");
     }
@@ -49,13 +49,13 @@ async fn closed_store_is_one_file() {
 #[tokio::test]
 async fn checkpoints_log_without_load() {
     let home = tempfile::tempdir().unwrap();
-    let options = Options { checkpoint_interval: Duration::from_millis(20), ..Options::default() };
+    let options = StoreOptions { checkpoint_interval: Duration::from_millis(20), ..StoreOptions::default() };
     let clock = Arc::new(ManualClock::at(NOW));
     let store = Store::open_with(home.path(), options, clock).await.unwrap();
     let text = "only in the log at first";
     let mut new = redemption(1, 1, 1);
     text.clone_into(&mut new.proof.message);
-    store.redeem(new).await.unwrap();
+    store.bindings().redeem(new).await.unwrap();
     let path = home.path().join("gate.db");
     let moved = || std::fs::read(&path).unwrap().windows(text.len()).any(|part| part == text.as_bytes());
     for _ in 0..500 {
@@ -72,10 +72,10 @@ async fn refuses_second_instance_while_first_runs() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     assert!(matches!(refused(home.path()).await, OpenError::InUse { .. }));
-    store.redeem(redemption(1, 1, 1)).await.unwrap();
+    store.bindings().redeem(redemption(1, 1, 1)).await.unwrap();
     store.close().await;
     let store = open(home.path()).await;
-    assert_eq!(store.binding_count(), 1);
+    assert_eq!(store.bindings().count(), 1);
     // Dropped without close: the writer still finishes and then lets go.
     drop(store);
     for _ in 0..200 {
@@ -93,7 +93,7 @@ async fn refuses_foreign_and_damaged_files_unchanged() {
     let ours = home.path().join("ours");
     let store = open(&ours).await;
     for n in 0..40 {
-        store.redeem(redemption(n, n, n)).await.unwrap();
+        store.bindings().redeem(redemption(n, n, n)).await.unwrap();
     }
     store.close().await;
     let good = std::fs::read(ours.join("gate.db")).unwrap();
@@ -154,15 +154,15 @@ async fn migrated_sessions_have_no_plan() {
     database.close().unwrap();
 
     let store = open(home.path()).await;
-    let old = store.session(7).unwrap();
+    let old = store.sessions().get(7).unwrap();
     assert_eq!((old.plan, old.wallet, old.peer_id.as_str()), (None, Some(wallet(2)), "key 7"));
     assert_eq!((old.via.as_deref(), old.collection, old.holder()), (None, None, Some(wallet(2))));
-    assert_eq!(store.unresolved_intents()[0].record.plan, None);
+    assert_eq!(store.intents().unresolved()[0].record.plan, None);
     let known = crate::store::SessionRecord { plan: Some(42), ..(*old).clone() };
-    store.update_session(known.clone()).await.unwrap();
+    store.sessions().update(known.clone()).await.unwrap();
     store.close().await;
     let store = open(home.path()).await;
-    assert_eq!(store.session(7).as_deref(), Some(&known), "learned, and kept");
+    assert_eq!(store.sessions().get(7).as_deref(), Some(&known), "learned, and kept");
     store.close().await;
     let written = schema::connect(&home.path().join("gate.db")).unwrap();
     let version: u32 = written.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
@@ -193,7 +193,7 @@ async fn opens_after_interrupted_creation() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("gate.db.new"), b"half a database").unwrap();
     let store = open(home.path()).await;
-    store.redeem(redemption(1, 1, 1)).await.unwrap();
+    store.bindings().redeem(redemption(1, 1, 1)).await.unwrap();
     store.close().await;
     assert!(!home.path().join("gate.db.new").exists());
 }
@@ -203,19 +203,19 @@ async fn purges_old_entries_and_keeps_old_nonces_refused() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let old = redemption(1, 1, 1);
-    let (binding, _) = store.redeem(old.clone()).await.unwrap();
+    let (binding, _) = store.bindings().redeem(old.clone()).await.unwrap();
     store.close().await;
 
     // An expired binding differs from an unknown one.
     let (store, _) = open_at(home.path(), NOW + DAY + 3600).await;
-    assert!(store.bindings_of(&account(1))[0].expired(NOW + DAY + 3600));
-    assert_eq!(store.nonce_state(&old.nonce.unwrap()), NonceState::Forgotten);
-    assert!(store.redeem(old.clone()).await.is_err());
+    assert!(store.bindings().of_account(&account(1))[0].expired(NOW + DAY + 3600));
+    assert_eq!(store.bindings().nonce_state(&old.nonce.unwrap()), NonceState::Forgotten);
+    assert!(store.bindings().redeem(old.clone()).await.is_err());
     store.close().await;
 
     let (store, _) = open_at(home.path(), NOW + 2 * DAY).await;
-    assert_eq!(store.binding_count(), 0);
-    assert_eq!(store.binding_proof(&binding).await.unwrap(), None);
+    assert_eq!(store.bindings().count(), 0);
+    assert_eq!(store.bindings().proof(&binding).await.unwrap(), None);
     store.close().await;
 }
 
@@ -224,15 +224,15 @@ async fn purges_old_entries_and_keeps_old_nonces_refused() {
 async fn accepts_challenges_after_clock_was_briefly_ahead() {
     let home = tempfile::tempdir().unwrap();
     let (store, clock) = open_at(home.path(), NOW + DAY).await;
-    let tag = || hmac::Mac::finalize(store.nonce_key().mac()).into_bytes();
+    let tag = || hmac::Mac::finalize(store.bindings().nonce_key().mac()).into_bytes();
     let key = tag();
     clock.advance(-DAY);
     let fresh = redemption(1, 1, 1);
-    assert_eq!(store.nonce_state(&fresh.nonce.unwrap()), NonceState::Forgotten);
+    assert_eq!(store.bindings().nonce_state(&fresh.nonce.unwrap()), NonceState::Forgotten);
     for _ in 0..100 {
-        if store.nonce_state(&fresh.nonce.unwrap()) == NonceState::Fresh {
+        if store.bindings().nonce_state(&fresh.nonce.unwrap()) == NonceState::Fresh {
             assert_ne!(tag(), key, "what was issued before opens again");
-            store.redeem(fresh).await.unwrap();
+            store.bindings().redeem(fresh).await.unwrap();
             return store.close().await;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -244,17 +244,17 @@ async fn accepts_challenges_after_clock_was_briefly_ahead() {
 async fn voids_old_challenges_when_clock_is_set_back() {
     let home = tempfile::tempdir().unwrap();
     let (store, _) = open_at(home.path(), NOW + DAY).await;
-    let key = store.nonce_key();
+    let key = store.bindings().nonce_key();
     store.close().await;
     // Within what is remembered nothing has to change.
     let (store, _) = open_at(home.path(), NOW + DAY - 300).await;
     let tag = |key: &crate::store::NonceKey| hmac::Mac::finalize(key.mac()).into_bytes();
-    assert_eq!(tag(&store.nonce_key()), tag(&key));
+    assert_eq!(tag(&store.bindings().nonce_key()), tag(&key));
     store.close().await;
     let (store, _) = open_at(home.path(), NOW).await;
-    assert_ne!(tag(&store.nonce_key()), tag(&key), "the key that signed them is gone");
+    assert_ne!(tag(&store.bindings().nonce_key()), tag(&key), "the key that signed them is gone");
     let fresh = redemption(1, 1, 1);
-    assert_eq!(store.nonce_state(&fresh.nonce.unwrap()), NonceState::Fresh);
-    store.redeem(fresh).await.unwrap();
+    assert_eq!(store.bindings().nonce_state(&fresh.nonce.unwrap()), NonceState::Fresh);
+    store.bindings().redeem(fresh).await.unwrap();
     store.close().await;
 }

@@ -1,7 +1,7 @@
 //! Sessions, tunnel keys and device counts.
 
 use super::*;
-use crate::store::{Claim, ClaimError, HolderLimits, SessionRecord, SessionState};
+use crate::store::{ClaimError, HolderLimits, SessionClaim, SessionRecord, SessionState};
 
 pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> SessionRecord {
     SessionRecord {
@@ -30,8 +30,8 @@ pub(crate) fn session(session_id: u64, signer: u8, vault: Option<u8>) -> Session
     }
 }
 
-pub(crate) fn claim(record: &SessionRecord, devices: usize) -> Claim {
-    Claim {
+pub(crate) fn claim(record: &SessionRecord, devices: usize) -> SessionClaim {
+    SessionClaim {
         session_id: record.session_id,
         holder: record.holder(),
         tier: record.tier.clone(),
@@ -48,25 +48,25 @@ async fn session_survives_restart_until_end() {
     let (first, last) = (session(7, 1, Some(2)), session(u64::MAX, 3, None));
     let probe = SessionRecord { wallet: None, card: None, addresses: vec![], ..session(8, 4, None) };
     for (record, answer) in [(&first, "one"), (&last, "two"), (&probe, "")] {
-        store.record_session(record.clone(), answer.into()).await.unwrap();
+        store.sessions().record(record.clone(), answer.into()).await.unwrap();
     }
-    store.set_session_state(7, SessionState::Evicted).await.unwrap();
+    store.sessions().set_state(7, SessionState::Evicted).await.unwrap();
     store.close().await;
 
     let store = open(home.path()).await;
     let first = SessionRecord { state: SessionState::Evicted, evicted_at: Some(NOW), ..first };
-    let all: Vec<_> = store.list_sessions().iter().map(|record| (**record).clone()).collect();
+    let all: Vec<_> = store.sessions().list().iter().map(|record| (**record).clone()).collect();
     assert_eq!(all, [first, probe, last]);
-    assert_eq!(store.session_answer(u64::MAX).await.unwrap().unwrap(), b"two");
-    assert_eq!(store.session_using_peer("wireguard", "key 7"), Some(7), "an evicted key stays taken");
-    assert!(store.sessions_in_device_slots(wallet(2)).is_empty(), "an evicted device does not count");
-    store.end_session(7).await.unwrap();
-    store.end_session(12345).await.unwrap();
-    assert_eq!(store.session_using_peer("wireguard", "key 7"), None);
-    assert_eq!((store.session(7), store.session_answer(7).await.unwrap()), (None, None));
+    assert_eq!(store.sessions().answer(u64::MAX).await.unwrap().unwrap(), b"two");
+    assert_eq!(store.sessions().using_peer("wireguard", "key 7"), Some(7), "an evicted key stays taken");
+    assert!(store.sessions().in_device_slots(wallet(2)).is_empty(), "an evicted device does not count");
+    store.sessions().end(7).await.unwrap();
+    store.sessions().end(12345).await.unwrap();
+    assert_eq!(store.sessions().using_peer("wireguard", "key 7"), None);
+    assert_eq!((store.sessions().get(7), store.sessions().answer(7).await.unwrap()), (None, None));
     store.close().await;
     let store = open(home.path()).await;
-    assert_eq!(store.list_sessions().len(), 2);
+    assert_eq!(store.sessions().list().len(), 2);
     store.close().await;
 }
 
@@ -75,15 +75,15 @@ async fn purges_ended_sessions_and_old_audit_entries() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for record in [session(1, 1, None), session(2, 1, None)] {
-        store.record_session(record, vec![]).await.unwrap();
+        store.sessions().record(record, vec![]).await.unwrap();
     }
-    store.end_session(1).await.unwrap();
-    store.append_audit("drop", "2", "abuse").await.unwrap();
+    store.sessions().end(1).await.unwrap();
+    store.audit().append("drop", "2", "abuse").await.unwrap();
     store.close().await;
     let kept = async |now| {
         let (store, _) = open_at(home.path(), now).await;
-        let sessions = store.export_wallet(wallet(1)).await.unwrap().sessions;
-        let deeds = store.audit_log(9).await.unwrap().len();
+        let sessions = store.wallet_data().export(wallet(1)).await.unwrap().sessions;
+        let deeds = store.audit().entries(9).await.unwrap().len();
         store.close().await;
         (sessions.iter().map(|session| session.session_id).collect::<Vec<_>>(), deeds)
     };
@@ -100,27 +100,27 @@ async fn counts_device_slots_per_card_holder() {
     for record in
         [session(1, 10, Some(9)), session(2, 11, Some(9)), session(3, 9, None), session(4, 20, None)]
     {
-        store.record_session(record, vec![]).await.unwrap();
+        store.sessions().record(record, vec![]).await.unwrap();
     }
-    assert_eq!(store.sessions_in_device_slots(wallet(9)), [1, 2, 3]);
+    assert_eq!(store.sessions().in_device_slots(wallet(9)), [1, 2, 3]);
     assert!(
-        store.sessions_in_device_slots(wallet(10)).is_empty(),
+        store.sessions().in_device_slots(wallet(10)).is_empty(),
         "a hot wallet without a card holds nothing"
     );
-    assert_eq!(store.sessions_in_device_slots(wallet(20)), [4]);
+    assert_eq!(store.sessions().in_device_slots(wallet(20)), [4]);
     // A stranger's delegation to one of the hot wallets joins nothing.
-    store.record_session(session(7, 11, Some(30)), vec![]).await.unwrap();
+    store.sessions().record(session(7, 11, Some(30)), vec![]).await.unwrap();
     assert_eq!(
-        (store.sessions_in_device_slots(wallet(9)), store.sessions_in_device_slots(wallet(30))),
+        (store.sessions().in_device_slots(wallet(9)), store.sessions().in_device_slots(wallet(30))),
         (vec![1, 2, 3], vec![7])
     );
     let one_more = session(5, 12, Some(9));
-    let refused = store.claim(claim(&one_more, 3)).unwrap_err();
+    let refused = store.sessions().claim(claim(&one_more, 3)).unwrap_err();
     let expected = ClaimError::DeviceLimit { sessions: vec![1, 2, 3], recorded: vec![1, 2, 3], limit: 3 };
     assert_eq!(refused, expected);
-    drop(store.claim(claim(&session(6, 20, None), 3)).unwrap());
-    store.set_session_state(2, SessionState::Evicted).await.unwrap();
-    drop(store.claim(claim(&one_more, 3)).unwrap());
+    drop(store.sessions().claim(claim(&session(6, 20, None), 3)).unwrap());
+    store.sessions().set_state(2, SessionState::Evicted).await.unwrap();
+    drop(store.sessions().claim(claim(&one_more, 3)).unwrap());
     store.close().await;
 }
 
@@ -129,32 +129,35 @@ async fn evicted_sessions_hold_peer_slots_until_removal() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for id in 1..=6 {
-        store.record_session(session(id, 1, None), vec![]).await.unwrap();
-        store.set_session_state(id, SessionState::Evicted).await.unwrap();
+        store.sessions().record(session(id, 1, None), vec![]).await.unwrap();
+        store.sessions().set_state(id, SessionState::Evicted).await.unwrap();
     }
     assert_eq!(
-        (store.sessions_in_device_slots(wallet(1)), store.sessions_in_peer_slots(wallet(1)).len()),
+        (store.sessions().in_device_slots(wallet(1)), store.sessions().in_peer_slots(wallet(1)).len()),
         (vec![], 6)
     );
     let next = claim(&session(7, 1, None), 3);
     let full = ClaimError::SlotLimit { sessions: (1..=6).collect(), limit: 6 };
-    assert_eq!(store.claim(next.clone()).unwrap_err(), full);
+    assert_eq!(store.sessions().claim(next.clone()).unwrap_err(), full);
     drop(
-        store.claim(claim(&session(1, 1, None), 3)).expect("a session that comes back has its slot already"),
+        store
+            .sessions()
+            .claim(claim(&session(1, 1, None), 3))
+            .expect("a session that comes back has its slot already"),
     );
-    drop(store.claim(claim(&session(8, 2, None), 3)).expect("another holder"));
-    store.release_peer_slot(3);
-    assert!(!store.holds_peer_slot(3) && store.holds_peer_slot(1));
-    assert_eq!(store.peer_slots_in_use(), 5);
-    drop(store.claim(next.clone()).unwrap());
+    drop(store.sessions().claim(claim(&session(8, 2, None), 3)).expect("another holder"));
+    store.sessions().release_peer_slot(3);
+    assert!(!store.sessions().holds_peer_slot(3) && store.sessions().holds_peer_slot(1));
+    assert_eq!(store.sessions().peer_slots_in_use(), 5);
+    drop(store.sessions().claim(next.clone()).unwrap());
     // Not even a restart frees one.
     store.close().await;
     let store = open(home.path()).await;
-    assert_eq!(store.claim(next).unwrap_err(), full);
-    store.release_peer_slot(3);
-    assert_eq!(store.sessions_in_peer_slots(wallet(1)).len(), 5, "the node has forgotten it");
-    store.end_session(4).await.unwrap();
-    assert_eq!(store.peer_slots_in_use(), 4);
+    assert_eq!(store.sessions().claim(next).unwrap_err(), full);
+    store.sessions().release_peer_slot(3);
+    assert_eq!(store.sessions().in_peer_slots(wallet(1)).len(), 5, "the node has forgotten it");
+    store.sessions().end(4).await.unwrap();
+    assert_eq!(store.sessions().peer_slots_in_use(), 4);
     store.close().await;
 }
 
@@ -164,19 +167,19 @@ async fn moving_live_session_needs_no_further_peer_slot() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for id in 1..=6 {
-        store.record_session(session(id, 1, None), vec![]).await.unwrap();
-        store.set_session_state(id, SessionState::Evicted).await.unwrap();
+        store.sessions().record(session(id, 1, None), vec![]).await.unwrap();
+        store.sessions().set_state(id, SessionState::Evicted).await.unwrap();
     }
-    store.record_session(session(7, 2, None), vec![]).await.unwrap();
+    store.sessions().record(session(7, 2, None), vec![]).await.unwrap();
     let moved = SessionRecord { wallet: Some(wallet(1)), ..session(7, 2, None) };
     let claimed = claim(&moved, 3);
     let limits = claimed.limits.map(|limits| HolderLimits { peer_slots: usize::MAX, ..limits });
-    drop(store.claim(Claim { limits, ..claimed }).expect("a place is free"));
-    store.update_session(moved).await.unwrap();
+    drop(store.sessions().claim(SessionClaim { limits, ..claimed }).expect("a place is free"));
+    store.sessions().update(moved).await.unwrap();
     let of = |store: &Store, holder: u8| {
         (
-            store.sessions_in_device_slots(wallet(holder)),
-            store.sessions_in_peer_slots(wallet(holder)).into_iter().collect::<Vec<_>>(),
+            store.sessions().in_device_slots(wallet(holder)),
+            store.sessions().in_peer_slots(wallet(holder)).into_iter().collect::<Vec<_>>(),
         )
     };
     assert_eq!(of(&store, 1), (vec![7], (1..=6).collect()));
@@ -185,7 +188,7 @@ async fn moving_live_session_needs_no_further_peer_slot() {
     let store = open(home.path()).await;
     assert_eq!((of(&store, 1), of(&store, 2)), ((vec![7], (1..=6).collect()), (vec![], vec![7])));
     // Its slot is free once it has left the hub, for whichever holder it is counted.
-    store.end_session(7).await.unwrap();
+    store.sessions().end(7).await.unwrap();
     assert_eq!((of(&store, 1), of(&store, 2)), ((vec![], (1..=6).collect()), (vec![], vec![])));
     store.close().await;
 }
@@ -197,28 +200,28 @@ async fn bounds_new_sessions_of_holder_per_hour() {
     let new = |id: u64, signer: u8| {
         let claim = claim(&session(id, signer, None), 99);
         let limits = claim.limits.map(|limits| HolderLimits { admissions_per_hour: Some(2), ..limits });
-        Claim { limits, ..claim }
+        SessionClaim { limits, ..claim }
     };
-    store.record_session(session(1, 1, None), vec![]).await.unwrap();
-    let pending = store.claim(new(2, 1)).unwrap();
-    let refused = store.claim(new(3, 1)).unwrap_err();
+    store.sessions().record(session(1, 1, None), vec![]).await.unwrap();
+    let pending = store.sessions().claim(new(2, 1)).unwrap();
+    let refused = store.sessions().claim(new(3, 1)).unwrap_err();
     assert_eq!(refused, ClaimError::AdmissionLimit { limit: 2, retry_after: 3600 });
     drop(pending);
-    drop(store.claim(new(3, 1)).unwrap());
-    store.record_session(session(2, 1, None), vec![]).await.unwrap();
-    store.end_session(1).await.unwrap();
-    store.end_session(2).await.unwrap();
+    drop(store.sessions().claim(new(3, 1)).unwrap());
+    store.sessions().record(session(2, 1, None), vec![]).await.unwrap();
+    store.sessions().end(1).await.unwrap();
+    store.sessions().end(2).await.unwrap();
     clock.advance(600);
     assert_eq!(
-        store.claim(new(3, 1)).unwrap_err(),
+        store.sessions().claim(new(3, 1)).unwrap_err(),
         ClaimError::AdmissionLimit { limit: 2, retry_after: 3000 }
     );
-    drop(store.claim(new(4, 2)).expect("another holder"));
+    drop(store.sessions().claim(new(4, 2)).expect("another holder"));
     store.close().await;
     let (store, clock) = open_at(home.path(), NOW + 600).await;
-    assert!(store.claim(new(3, 1)).is_err(), "also after a restart");
+    assert!(store.sessions().claim(new(3, 1)).is_err(), "also after a restart");
     clock.advance(3000);
-    drop(store.claim(new(3, 1)).unwrap());
+    drop(store.sessions().claim(new(3, 1)).unwrap());
     store.close().await;
 }
 
@@ -228,19 +231,22 @@ async fn live_session_keeps_slot_and_newcomer_has_own_limit() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for id in 1..=4 {
-        store.record_session(session(id, 1, None), vec![]).await.unwrap();
+        store.sessions().record(session(id, 1, None), vec![]).await.unwrap();
     }
     let others = |limit| ClaimError::DeviceLimit { sessions: vec![2, 3, 4], recorded: vec![2, 3, 4], limit };
     let repeat = claim(&session(1, 1, None), 2);
-    drop(store.claim(repeat.clone()).unwrap());
+    drop(store.sessions().claim(repeat.clone()).unwrap());
     let newcomer = session(5, 1, None);
-    assert!(matches!(store.claim(claim(&newcomer, 4)), Err(ClaimError::DeviceLimit { limit: 4, .. })));
-    drop(store.claim(claim(&newcomer, 5)).unwrap());
+    assert!(matches!(
+        store.sessions().claim(claim(&newcomer, 4)),
+        Err(ClaimError::DeviceLimit { limit: 4, .. })
+    ));
+    drop(store.sessions().claim(claim(&newcomer, 5)).unwrap());
     // With another tier, or after an eviction, it claims a new slot.
-    let other_tier = Claim { tier: "paid".to_owned(), ..repeat.clone() };
-    assert_eq!(store.claim(other_tier).unwrap_err(), others(2));
-    store.set_session_state(1, SessionState::Evicted).await.unwrap();
-    assert_eq!(store.claim(repeat).unwrap_err(), others(2));
+    let other_tier = SessionClaim { tier: "paid".to_owned(), ..repeat.clone() };
+    assert_eq!(store.sessions().claim(other_tier).unwrap_err(), others(2));
+    store.sessions().set_state(1, SessionState::Evicted).await.unwrap();
+    assert_eq!(store.sessions().claim(repeat).unwrap_err(), others(2));
     store.close().await;
 }
 
@@ -249,17 +255,17 @@ async fn claim_on_foreign_session_counts_for_claiming_holder() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     for record in [session(1, 1, Some(2)), session(2, 1, Some(2)), session(4, 20, None)] {
-        store.record_session(record, vec![]).await.unwrap();
+        store.sessions().record(record, vec![]).await.unwrap();
     }
     let foreign = SessionRecord { peer_id: "key 9".into(), ..session(1, 20, None) };
-    let held = store.claim(claim(&foreign, 9)).unwrap();
-    assert_eq!(store.sessions_in_device_slots(wallet(2)), [1, 2]);
-    assert_eq!(store.sessions_in_device_slots(wallet(20)), [1, 4]);
-    let refused = store.claim(claim(&session(5, 20, None), 2)).unwrap_err();
+    let held = store.sessions().claim(claim(&foreign, 9)).unwrap();
+    assert_eq!(store.sessions().in_device_slots(wallet(2)), [1, 2]);
+    assert_eq!(store.sessions().in_device_slots(wallet(20)), [1, 4]);
+    let refused = store.sessions().claim(claim(&session(5, 20, None), 2)).unwrap_err();
     assert_eq!(refused, ClaimError::DeviceLimit { sessions: vec![1, 4], recorded: vec![4], limit: 2 });
-    drop(store.claim(claim(&session(6, 1, Some(2)), 3)).unwrap());
+    drop(store.sessions().claim(claim(&session(6, 1, Some(2)), 3)).unwrap());
     drop(held);
-    assert_eq!(store.sessions_in_device_slots(wallet(20)), [4]);
+    assert_eq!(store.sessions().in_device_slots(wallet(20)), [4]);
     store.close().await;
 }
 
@@ -269,7 +275,7 @@ async fn last_device_slot_and_key_go_to_one_claim() {
     let store = open(home.path()).await;
     let tries = |make: fn(u64) -> (SessionRecord, usize)| {
         let held: Vec<_> =
-            (1..=50).map(make).map(|(record, limit)| store.claim(claim(&record, limit))).collect();
+            (1..=50).map(make).map(|(record, limit)| store.sessions().claim(claim(&record, limit))).collect();
         held.iter().filter(|claimed| claimed.is_ok()).count()
     };
     assert_eq!(tries(|n| (session(n, 1, None), 3)), 3, "three devices");
@@ -279,8 +285,8 @@ async fn last_device_slot_and_key_go_to_one_claim() {
         "one key"
     );
     // All were dropped: nothing is taken any more.
-    assert_eq!(store.session_using_peer("wireguard", "same"), None);
-    assert!(store.sessions_in_device_slots(wallet(1)).is_empty());
+    assert_eq!(store.sessions().using_peer("wireguard", "same"), None);
+    assert!(store.sessions().in_device_slots(wallet(1)).is_empty());
     store.close().await;
 }
 
@@ -289,30 +295,33 @@ async fn claim_becomes_session_or_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path()).await;
     let record = session(1, 1, None);
-    let reservation = store.claim(claim(&record, 1)).unwrap();
-    assert_eq!(store.session_using_peer("wireguard", "key 1"), Some(1));
-    store.record_session(record.clone(), vec![]).await.unwrap();
+    let reservation = store.sessions().claim(claim(&record, 1)).unwrap();
+    assert_eq!(store.sessions().using_peer("wireguard", "key 1"), Some(1));
+    store.sessions().record(record.clone(), vec![]).await.unwrap();
     drop(reservation);
-    assert_eq!(store.session_using_peer("wireguard", "key 1"), Some(1));
-    assert_eq!(store.sessions_in_device_slots(wallet(1)), [1]);
+    assert_eq!(store.sessions().using_peer("wireguard", "key 1"), Some(1));
+    assert_eq!(store.sessions().in_device_slots(wallet(1)), [1]);
 
     // The same session again, with another key, which the node then refuses.
     let other = SessionRecord { peer_id: "key 2".into(), ..record.clone() };
-    let reservation = store.claim(claim(&other, 1)).unwrap();
+    let reservation = store.sessions().claim(claim(&other, 1)).unwrap();
     let thief = SessionRecord { session_id: 2, ..other };
-    assert_eq!(store.claim(claim(&thief, 9)).unwrap_err(), ClaimError::PeerInUse { session_id: 1 });
+    assert_eq!(
+        store.sessions().claim(claim(&thief, 9)).unwrap_err(),
+        ClaimError::PeerInUse { session_id: 1 }
+    );
     drop(reservation);
-    assert_eq!(store.session_using_peer("wireguard", "key 2"), None);
-    assert_eq!(store.session_using_peer("wireguard", "key 1"), Some(1));
-    assert_eq!(store.sessions_in_device_slots(wallet(1)), [1]);
+    assert_eq!(store.sessions().using_peer("wireguard", "key 2"), None);
+    assert_eq!(store.sessions().using_peer("wireguard", "key 1"), Some(1));
+    assert_eq!(store.sessions().in_device_slots(wallet(1)), [1]);
     // Same key in another service is another key.
-    assert_eq!(store.session_using_peer("v2ray", "key 1"), None);
+    assert_eq!(store.sessions().using_peer("v2ray", "key 1"), None);
     let second = session(2, 1, None);
     assert_eq!(
-        store.claim(claim(&second, 1)).unwrap_err(),
+        store.sessions().claim(claim(&second, 1)).unwrap_err(),
         ClaimError::DeviceLimit { sessions: vec![1], recorded: vec![1], limit: 1 }
     );
-    store.end_session(1).await.unwrap();
-    store.claim(claim(&second, 1)).unwrap();
+    store.sessions().end(1).await.unwrap();
+    store.sessions().claim(claim(&second, 1)).unwrap();
     store.close().await;
 }

@@ -3,8 +3,8 @@
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
 
-use super::cause::EvictionCause;
-use super::clock::UnixTime;
+use crate::store::clock::UnixTime;
+use crate::store::sessions::cause::EvictionCause;
 
 /// Record of an admitted handshake until the session leaves the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,19 +13,19 @@ pub struct SessionRecord {
     pub session_id: u64,
     /// Account of the handshake.
     pub account: AccountAddress,
-    /// The wallet it rests on. None for a probe account.
+    /// Wallet of the basis. `None` for a probe account.
     pub wallet: Option<Address>,
-    /// The wallet that holds the card, if another one.
+    /// Wallet that holds the card, if it is another one.
     pub vault: Option<Address>,
-    /// How the card belongs to the wallet, as answers spell it. None for a probe and in older records.
+    /// Relation of the card to the wallet, as in answers. `None` for a probe and in older records.
     pub via: Option<String>,
-    /// Contract of the card. None for a probe and in older records.
+    /// Contract of the card. `None` for a probe and in older records.
     pub collection: Option<Address>,
-    /// Id of the card it rests on.
+    /// Id of the card.
     pub card: Option<String>,
     /// The tier's label.
     pub tier: String,
-    /// The plan that it is of. None: of none, or it was never asked.
+    /// Plan of the subscription. `None`: no plan, or not read.
     pub plan: Option<u64>,
     /// The tunnel service's name.
     pub service: String,
@@ -33,7 +33,7 @@ pub struct SessionRecord {
     pub peer_id: String,
     /// Addresses in the tunnel, as the node answered.
     pub addresses: Vec<String>,
-    /// Hash of the handshake's bytes, to know an identical repeat.
+    /// Hash of the handshake's bytes, which identifies a repeat.
     pub handshake_hash: [u8; 32],
     /// The holder for which it was admitted: its slot at the node counts for that one until it is free, whatever basis
     /// the session rests on later. None for a probe.
@@ -46,9 +46,9 @@ pub struct SessionRecord {
     pub expires_at: UnixTime,
     /// Whether its peer is in the tunnel.
     pub state: SessionState,
-    /// Why it was taken out.
+    /// Cause of the eviction.
     pub cause: Option<EvictionCause>,
-    /// When it was taken out last. None: never, or in older records.
+    /// Time of the last eviction. `None`: never, and in older records.
     pub evicted_at: Option<UnixTime>,
     /// It came back after a device limit or a lockdown: only sign-ins after this time entitle it.
     pub signed_in_after: Option<UnixTime>,
@@ -77,8 +77,8 @@ impl SessionRecord {
         self.is_live() && (self.holder(), self.tier.as_str()) == (holder, tier)
     }
 
-    /// The same without the wallet; `None`: it does not speak of it.
-    pub(super) fn without(&self, wallet: Address) -> Option<Self> {
+    /// The record without the wallet; `None`: the record does not contain it.
+    pub(in crate::store) fn without(&self, wallet: Address) -> Option<Self> {
         let rests_on_it = [self.wallet, self.vault].contains(&Some(wallet));
         let other = |address: &Address| *address != wallet;
         let (own_key, slot_holder) = (self.own_key.filter(other), self.slot_holder.filter(other));
@@ -98,9 +98,9 @@ impl SessionRecord {
 /// Whether a session's peer is in the tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionState {
-    /// It is.
+    /// Its peer is in the tunnel.
     Live,
-    /// It was taken out. Its key stays refused to others while the session lives on the hub.
+    /// Its peer was removed. Its key stays refused to others while the session lives on the hub.
     Evicted,
 }
 
@@ -113,14 +113,14 @@ impl SessionState {
         }
     }
 
-    pub(super) fn parse(label: &str) -> Option<Self> {
+    pub(in crate::store) fn parse(label: &str) -> Option<Self> {
         [Self::Live, Self::Evicted].into_iter().find(|state| state.label() == label)
     }
 }
 
 /// Claim of a tunnel key and a device slot for a session, before the node is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct SessionClaim {
     /// The session on the hub.
     pub session_id: u64,
     /// Address that holds the card. `None` for a probe, which uses no device slot.
@@ -131,11 +131,11 @@ pub struct Claim {
     pub service: String,
     /// Tunnel key or uuid in its canonical form.
     pub peer_id: String,
-    /// What the holder may have. None: anything.
+    /// Limits of the holder. `None`: unlimited.
     pub limits: Option<HolderLimits>,
 }
 
-/// What one holder may have at a time.
+/// Limits of one holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HolderLimits {
     /// Live sessions, the one of the claim included. A live session with the same holder and tier has its device slot
@@ -157,28 +157,28 @@ pub enum ClaimError {
         /// The other session.
         session_id: u64,
     },
-    /// The holder has as many sessions as one may.
+    /// The holder has the maximum number of sessions.
     #[error("{} of {limit} devices are connected", sessions.len())]
     DeviceLimit {
         /// Sessions that count: recorded ones and pending claims.
         sessions: Vec<u64>,
         /// The recorded ones of them.
         recorded: Vec<u64>,
-        /// How many there may be.
+        /// Maximum number.
         limit: usize,
     },
-    /// The holder's peers hold as many slots of the node as one may.
+    /// The holder's peers use the maximum number of the node's slots.
     #[error("{} of {limit} slots are held", sessions.len())]
     SlotLimit {
         /// Sessions that use the slots.
         sessions: Vec<u64>,
-        /// How many there may be.
+        /// Maximum number.
         limit: usize,
     },
-    /// The holder has had as many new sessions within an hour as one may.
+    /// The holder had the maximum number of new sessions within an hour.
     #[error("{limit} sessions were admitted within an hour")]
     AdmissionLimit {
-        /// How many there may be.
+        /// Maximum number.
         limit: usize,
         /// Seconds until the next one.
         retry_after: u64,

@@ -15,7 +15,7 @@ pub enum EvictionCause {
     Unverified,
     /// The operator denies the wallet, its vault or the account.
     Denied,
-    /// The holder has as many devices as one may, and this was not among those that stay.
+    /// The holder has the maximum number of devices, and this one was not among those that stay.
     DeviceLimit,
     /// The operator dropped it.
     Dropped,
@@ -92,7 +92,7 @@ impl EvictionCause {
         }
     }
 
-    pub(super) fn parse(label: &str) -> Option<Self> {
+    pub(in crate::store) fn parse(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|cause| cause.label() == label)
     }
 }

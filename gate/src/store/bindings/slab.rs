@@ -1,18 +1,18 @@
 //! Slab of entries in chunks that never move: growth needs neither the time nor the memory of a copy.
 
-/// Entries of one piece.
+/// Entries of one chunk.
 const CHUNK_LEN: usize = 1024;
 
 #[derive(Debug, Default)]
-pub(super) struct Slab<T> {
+pub(in crate::store) struct Slab<T> {
     chunks: Vec<Vec<T>>,
-    /// Numbers given back.
+    /// Freed numbers.
     free: Vec<u32>,
 }
 
 impl<T: Default> Slab<T> {
     /// Puts an entry in and gives it a number.
-    pub(super) fn put(&mut self, entry: T) -> u32 {
+    pub(in crate::store) fn put(&mut self, entry: T) -> u32 {
         if let Some(number) = self.free.pop() {
             *self.at_mut(number) = entry;
             return number;
@@ -25,30 +25,30 @@ impl<T: Default> Slab<T> {
         u32::try_from(number).unwrap_or(u32::MAX)
     }
 
-    /// The entry with a number that was given and not taken back.
-    pub(super) fn at(&self, number: u32) -> &T {
+    /// The entry of a number in use.
+    pub(in crate::store) fn at(&self, number: u32) -> &T {
         let number = number as usize;
         &self.chunks[number / CHUNK_LEN][number % CHUNK_LEN]
     }
 
-    pub(super) fn at_mut(&mut self, number: u32) -> &mut T {
+    pub(in crate::store) fn at_mut(&mut self, number: u32) -> &mut T {
         let number = number as usize;
         &mut self.chunks[number / CHUNK_LEN][number % CHUNK_LEN]
     }
 
     /// Takes an entry out, of which nothing remains, and its number back.
-    pub(super) fn take(&mut self, number: u32) -> T {
+    pub(in crate::store) fn take(&mut self, number: u32) -> T {
         self.free.push(number);
         std::mem::take(self.at_mut(number))
     }
 
     /// Whether most of the room is for entries that are gone.
-    pub(super) fn is_sparse(&self) -> bool {
+    pub(in crate::store) fn is_sparse(&self) -> bool {
         self.free.len() > CHUNK_LEN.max(self.room() / 2)
     }
 
     /// Allocated entries, free ones included.
-    pub(super) fn room(&self) -> usize {
+    pub(in crate::store) fn room(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK_LEN + last.len())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::clock::UnixTime;
+use crate::store::clock::UnixTime;
 
 /// What identifies a challenge: 128 random bits and the second in which it was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,21 +29,21 @@ pub enum NonceState {
 /// Everything up to `horizon` was forgotten and is refused for good. So neither a longer time to live
 /// nor a clock that is set back opens an old challenge again.
 #[derive(Debug)]
-pub(super) struct UsedNonces {
+pub(in crate::store) struct UsedNonces {
     horizon: UnixTime,
     buckets: BTreeMap<UnixTime, HashSet<u64>>,
 }
 
 impl UsedNonces {
-    pub(super) fn new(horizon: UnixTime) -> Self {
+    pub(in crate::store) fn new(horizon: UnixTime) -> Self {
         Self { horizon, buckets: BTreeMap::new() }
     }
 
-    pub(super) fn horizon(&self) -> UnixTime {
+    pub(in crate::store) fn horizon(&self) -> UnixTime {
         self.horizon
     }
 
-    pub(super) fn state(&self, nonce: &Nonce) -> NonceState {
+    pub(in crate::store) fn state(&self, nonce: &Nonce) -> NonceState {
         if nonce.issued_at <= self.horizon {
             return NonceState::Forgotten;
         }
@@ -52,12 +52,12 @@ impl UsedNonces {
         if used { NonceState::Used } else { NonceState::Fresh }
     }
 
-    pub(super) fn insert(&mut self, nonce: &Nonce) {
+    pub(in crate::store) fn insert(&mut self, nonce: &Nonce) {
         self.buckets.entry(minute(nonce.issued_at)).or_default().insert(short(nonce));
     }
 
     /// Forgets everything up to `horizon`. Only together with a new key may it be an earlier one.
-    pub(super) fn forget(&mut self, horizon: UnixTime) {
+    pub(in crate::store) fn forget(&mut self, horizon: UnixTime) {
         self.horizon = horizon;
         self.buckets = self.buckets.split_off(&minute(self.horizon));
     }

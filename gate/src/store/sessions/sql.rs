@@ -3,15 +3,15 @@
 use alloy::primitives::Address;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::cause::EvictionCause;
-use super::clock::UnixTime;
-use super::error::StoreError;
-use super::session::{SessionRecord, SessionState};
-use super::sql::{Done, account, address, bytes, corrupt, each, run};
-use super::sql_intents;
+use crate::store::clock::UnixTime;
+use crate::store::error::StoreError;
+use crate::store::intents::sql as intent_sql;
+use crate::store::sessions::cause::EvictionCause;
+use crate::store::sessions::record::{SessionRecord, SessionState};
+use crate::store::sql::{Done, account, address, bytes, corrupt, each, run};
 
-/// Writes a session in the place of what was known of it, and closes the intent to let it in.
-pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]) -> Done {
+/// Writes a session, replacing its older record, and deletes its intent.
+pub(in crate::store) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]) -> Done {
     run(
         connection,
         "INSERT INTO sessions (session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
@@ -54,11 +54,11 @@ pub(super) fn record(connection: &Connection, new: &SessionRecord, answer: &[u8]
             new.signed_in_after,
         ],
     )?;
-    sql_intents::settle(connection, new.session_id, &new.peer_id)
+    intent_sql::settle(connection, new.session_id, &new.peer_id)
 }
 
-/// What a session rests on now. Its tunnel key and the answer to its handshake never change.
-pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
+/// Updates the basis of a session. Its tunnel key and the answer to its handshake never change.
+pub(in crate::store) fn update(connection: &Connection, new: &SessionRecord) -> Done {
     run(
         connection,
         "UPDATE sessions SET wallet = $1, vault = $2, card = $3, tier = $4, decision_block = $5, \
@@ -83,7 +83,7 @@ pub(super) fn update(connection: &Connection, new: &SessionRecord) -> Done {
     )
 }
 
-pub(super) fn mark(
+pub(in crate::store) fn mark(
     connection: &Connection,
     session_id: u64,
     state: SessionState,
@@ -96,18 +96,18 @@ pub(super) fn mark(
     run(connection, statement, params![state.label(), cause, evicted_at, session_id.cast_signed()])
 }
 
-pub(super) fn end(connection: &Connection, session_id: u64, at: UnixTime) -> Done {
+pub(in crate::store) fn end(connection: &Connection, session_id: u64, at: UnixTime) -> Done {
     let statement = "UPDATE sessions SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL";
     run(connection, statement, [at, session_id.cast_signed()])
 }
 
-/// Drops sessions that ended before `limit`.
-pub(super) fn forget(connection: &Connection, limit: UnixTime) -> Done {
+/// Deletes sessions that ended before `limit`.
+pub(in crate::store) fn forget(connection: &Connection, limit: UnixTime) -> Done {
     run(connection, "DELETE FROM sessions WHERE ended_at <= $1", [limit])
 }
 
-/// Hands over every session that did not end.
-pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
+/// Passes every session that has not ended to `found`.
+pub(in crate::store) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
     let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, addresses, \
          handshake_hash, admitted_at, decision_block, expires_at, state, cause, own_key, plan, via, collection, \
          evicted_at, slot_holder, signed_in_after FROM sessions \
@@ -118,7 +118,7 @@ pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)
     })
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
+pub(in crate::store) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
     let addresses: String = row.get(8)?;
     let state: String = row.get(13)?;
     let cause: Option<String> = row.get(14)?;
@@ -149,13 +149,16 @@ pub(super) fn read(row: &Row<'_>) -> Result<SessionRecord, StoreError> {
 }
 
 /// The bytes that the node answered to the session's handshake.
-pub(super) fn answer(connection: &Connection, session_id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+pub(in crate::store) fn answer(
+    connection: &Connection,
+    session_id: u64,
+) -> Result<Option<Vec<u8>>, StoreError> {
     let query = "SELECT answer FROM sessions WHERE session_id = $1 AND ended_at IS NULL";
     Ok(connection.query_row(query, [session_id.cast_signed()], |row| row.get(0)).optional()?)
 }
 
-/// Hands over when sessions of holders were admitted since `since`, also those that have ended.
-pub(super) fn load_admissions(
+/// Passes holder and time of each admission after `since` to `found`, ended sessions included.
+pub(in crate::store) fn load_admissions(
     connection: &Connection,
     since: UnixTime,
     mut found: impl FnMut(Address, UnixTime),
@@ -167,4 +170,14 @@ pub(super) fn load_admissions(
         }
         Ok(())
     })
+}
+
+/// The newest stored answer to a handshake for this service.
+pub(in crate::store) fn newest_answer(
+    connection: &Connection,
+    service: &str,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let query = "SELECT answer FROM sessions WHERE service = $1 AND length(answer) > 0 \
+         ORDER BY admitted_at DESC, session_id DESC LIMIT 1";
+    Ok(connection.query_row(query, [service], |row| row.get(0)).optional()?)
 }

@@ -1,13 +1,12 @@
 //! SQL of handshake intents.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
-use super::error::StoreError;
-use super::session::SessionRecord;
-use super::sql::{Done, bytes, each, run};
-use super::sql_sessions;
+use crate::store::sessions::record::SessionRecord;
+use crate::store::sessions::sql as session_sql;
+use crate::store::sql::{Done, bytes, each, run};
 
-pub(super) fn note(connection: &Connection, new: &SessionRecord) -> Done {
+pub(in crate::store) fn note(connection: &Connection, new: &SessionRecord) -> Done {
     run(
         connection,
         "INSERT OR REPLACE INTO intents (session_id, peer_id, account, wallet, vault, card, tier, service, \
@@ -34,25 +33,18 @@ pub(super) fn note(connection: &Connection, new: &SessionRecord) -> Done {
     )
 }
 
-pub(super) fn settle(connection: &Connection, session_id: u64, peer_id: &str) -> Done {
+pub(in crate::store) fn settle(connection: &Connection, session_id: u64, peer_id: &str) -> Done {
     let statement = "DELETE FROM intents WHERE session_id = $1 AND peer_id = $2";
     run(connection, statement, params![session_id.cast_signed(), peer_id])
 }
 
-/// Hands over those that the end of the process left open.
-pub(super) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
+/// Passes the intents that a former process left to `found`.
+pub(in crate::store) fn load(connection: &Connection, mut found: impl FnMut(SessionRecord)) -> Done {
     let query = "SELECT session_id, account, wallet, vault, card, tier, service, peer_id, '', handshake_hash, \
          admitted_at, decision_block, expires_at, 'live', NULL, own_key, plan, via, collection, NULL, \
          coalesce(vault, wallet), NULL FROM intents";
     each(connection, query, [], |row| {
-        found(sql_sessions::read(row)?);
+        found(session_sql::read(row)?);
         Ok(())
     })
-}
-
-/// The newest answer that was kept of this service's handshakes.
-pub(super) fn newest_answer(connection: &Connection, service: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let query = "SELECT answer FROM sessions WHERE service = $1 AND length(answer) > 0 \
-         ORDER BY admitted_at DESC, session_id DESC LIMIT 1";
-    Ok(connection.query_row(query, [service], |row| row.get(0)).optional()?)
 }

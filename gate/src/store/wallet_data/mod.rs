@@ -1,43 +1,14 @@
-//! Audit log: operator actions with their reasons, kept for a while and over restarts.
+//! Export and erasure of all stored data of one wallet.
 
+use alloy::primitives::Address;
+
+use super::audit::AuditEntry;
 use super::clock::UnixTime;
+use super::database::Database;
+use super::error::StoreError;
+use super::write_request::WriteRequest;
 
-/// Maximum characters of a reason.
-pub const MAX_REASON_CHARS: usize = 500;
-
-/// One operator action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// Time of the action.
-    pub at: UnixTime,
-    /// Action: `drop`, `pause`, `resume`, `lockdown`, `reload`, `erase`, `export`.
-    pub action: String,
-    /// Subject: sessions, a wallet, or `all`.
-    pub subject: String,
-    /// Why, in the operator's words.
-    pub reason: String,
-}
-
-/// Pause of new admissions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause {
-    /// Start of the pause.
-    pub since: UnixTime,
-    /// Why, in the operator's words.
-    pub reason: String,
-}
-
-impl Pause {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        [&self.since.to_be_bytes()[..], self.reason.as_bytes()].concat()
-    }
-
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (since, reason) = bytes.split_first_chunk::<8>()?;
-        let reason = String::from_utf8_lossy(reason).into_owned();
-        Some(Self { since: UnixTime::from_be_bytes(*since), reason })
-    }
-}
+pub(in crate::store) mod sql;
 
 /// All stored data of one wallet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,4 +64,29 @@ pub struct ExportedSession {
     pub ended_at: Option<UnixTime>,
     /// Its addresses in the tunnel.
     pub addresses: Vec<String>,
+}
+
+/// Repository of the data of one wallet, over the tables of all repositories.
+#[derive(Debug, Clone, Copy)]
+pub struct WalletDataRepository<'a> {
+    database: &'a Database,
+}
+
+impl<'a> WalletDataRepository<'a> {
+    pub(super) fn new(database: &'a Database) -> Self {
+        Self { database }
+    }
+
+    /// All stored data of a wallet.
+    pub async fn export(self, wallet: Address) -> Result<WalletExport, StoreError> {
+        self.database.readers.read(move |connection| sql::kept(connection, wallet)).await
+    }
+
+    /// Erases a wallet. Its peers must be out of the tunnel before.
+    pub async fn erase(self, wallet: Address, reason: &str) -> Result<(), StoreError> {
+        let entry = AuditEntry::new(self.database.clock.unix(), "erase", "erased", reason);
+        self.database.write(|reply| WriteRequest::Erase { wallet, entry, reply }).await?;
+        self.database.memory.intents.erase(wallet);
+        Ok(())
+    }
 }

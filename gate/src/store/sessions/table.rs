@@ -5,24 +5,25 @@
 //! node's peer table: an evicted peer keeps its slot until the node removes it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
 use sentinel_proto::handshake::Service;
 
-use super::binding::BindingKey;
-use super::clock::UnixTime;
-use super::session::{Claim, ClaimError, HolderLimits, SessionRecord};
+use crate::store::bindings::binding::BindingKey;
+use crate::store::clock::UnixTime;
+use crate::store::database::lock;
+use crate::store::sessions::record::{ClaimError, HolderLimits, SessionClaim, SessionRecord};
 
 /// The time in which new sessions of a holder are counted, in seconds.
-pub(super) const ADMISSION_WINDOW: UnixTime = 3600;
+pub(in crate::store) const ADMISSION_WINDOW: UnixTime = 3600;
 
 /// Sessions on the hub, and pending claims.
 #[derive(Debug, Default)]
-pub(super) struct SessionTable {
+pub(in crate::store) struct SessionTable {
     sessions: BTreeMap<u64, Arc<SessionRecord>>,
-    claims: BTreeMap<u64, Claim>,
+    claims: BTreeMap<u64, SessionClaim>,
     next_claim: u64,
     /// Sessions that use a key, by service and key; several if a session's handshakes overlap.
     by_peer: HashMap<(String, String), Vec<u64>>,
@@ -48,15 +49,10 @@ impl Drop for Reservation {
     }
 }
 
-/// Locks a mutex. Poisoning is harmless: entries are written whole.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Checks and takes in one step.
-pub(super) fn claim(
+/// Checks the limits and adds the claim in one step.
+pub(in crate::store) fn claim(
     live: &Arc<Mutex<SessionTable>>,
-    claim: Claim,
+    claim: SessionClaim,
     now: UnixTime,
 ) -> Result<Reservation, ClaimError> {
     let number = lock(live).claim(claim, now)?;
@@ -64,16 +60,16 @@ pub(super) fn claim(
 }
 
 impl SessionTable {
-    pub(super) fn get(&self, session_id: u64) -> Option<Arc<SessionRecord>> {
+    pub(in crate::store) fn get(&self, session_id: u64) -> Option<Arc<SessionRecord>> {
         self.sessions.get(&session_id).cloned()
     }
 
-    pub(super) fn all(&self) -> Vec<Arc<SessionRecord>> {
+    pub(in crate::store) fn all(&self) -> Vec<Arc<SessionRecord>> {
         self.sessions.values().cloned().collect()
     }
 
     /// The session that uses a key, other than `except`.
-    pub(super) fn session_using_peer(
+    pub(in crate::store) fn session_using_peer(
         &self,
         service: &str,
         peer_id: &str,
@@ -84,52 +80,52 @@ impl SessionTable {
     }
 
     /// Whether a session uses a key, of whatever service.
-    pub(super) fn is_peer_in_use(&self, peer_id: &str) -> bool {
+    pub(in crate::store) fn is_peer_in_use(&self, peer_id: &str) -> bool {
         Service::ALL.iter().any(|service| self.session_using_peer(service.name(), peer_id, None).is_some())
     }
 
     /// Sessions of a holder that are live or claimed.
-    pub(super) fn sessions_in_device_slots(&self, holder: Address) -> BTreeSet<u64> {
+    pub(in crate::store) fn sessions_in_device_slots(&self, holder: Address) -> BTreeSet<u64> {
         self.of_holder(holder).filter(|id| self.takes_device_slot(holder, *id)).collect()
     }
 
     /// Sessions of a holder that hold or claim a peer slot.
-    pub(super) fn sessions_in_peer_slots(&self, holder: Address) -> BTreeSet<u64> {
+    pub(in crate::store) fn sessions_in_peer_slots(&self, holder: Address) -> BTreeSet<u64> {
         self.of_holder(holder).filter(|id| self.takes_peer_slot(holder, *id)).collect()
     }
 
     /// Slots that recorded sessions hold, of all holders.
-    pub(super) fn peer_slots_in_use(&self) -> usize {
+    pub(in crate::store) fn peer_slots_in_use(&self) -> usize {
         self.sessions.len() - self.released_peer_slots.len()
     }
 
     /// Whether the node still has the peer of a recorded session.
-    pub(super) fn holds_peer_slot(&self, session_id: u64) -> bool {
+    pub(in crate::store) fn holds_peer_slot(&self, session_id: u64) -> bool {
         self.sessions.contains_key(&session_id) && !self.released_peer_slots.contains(&session_id)
     }
 
     /// The node has removed the peer of an evicted session.
-    pub(super) fn release_peer_slot(&mut self, session_id: u64) {
+    pub(in crate::store) fn release_peer_slot(&mut self, session_id: u64) {
         if self.sessions.get(&session_id).is_some_and(|record| !record.is_live()) {
             self.released_peer_slots.insert(session_id);
         }
     }
 
     /// Recorded sessions of an account, by number.
-    pub(super) fn of_account(&self, account: &AccountAddress) -> Vec<Arc<SessionRecord>> {
+    pub(in crate::store) fn of_account(&self, account: &AccountAddress) -> Vec<Arc<SessionRecord>> {
         let range = self.by_account.range((*account, 0)..=(*account, u64::MAX));
         range.filter_map(|(_, id)| self.get(*id)).collect()
     }
 
     /// Whether a live session rests on a binding.
-    pub(super) fn rests_on(&self, key: &BindingKey) -> bool {
+    pub(in crate::store) fn rests_on(&self, key: &BindingKey) -> bool {
         let of_account = self.by_account.range((key.account, 0)..=(key.account, u64::MAX));
         let records = of_account.filter_map(|(_, id)| self.sessions.get(id));
         records.filter(|record| record.is_live()).any(|record| record.wallet == Some(key.wallet))
     }
 
     /// A session of a holder was admitted at `at`.
-    pub(super) fn note_admission(&mut self, holder: Address, at: UnixTime) {
+    pub(in crate::store) fn note_admission(&mut self, holder: Address, at: UnixTime) {
         let oldest = at - ADMISSION_WINDOW;
         let times = self.admissions.entry(holder).or_default();
         times.push_back(at);
@@ -139,7 +135,7 @@ impl SessionTable {
     }
 
     /// Forgets admissions that no longer count.
-    pub(super) fn forget_admissions(&mut self, now: UnixTime) {
+    pub(in crate::store) fn forget_admissions(&mut self, now: UnixTime) {
         let oldest = now - ADMISSION_WINDOW;
         self.admissions.retain(|_, times| times.back().is_some_and(|newest| *newest > oldest));
         self.admissions.shrink_to_fit();
@@ -162,12 +158,12 @@ impl SessionTable {
         }
     }
 
-    fn claims_of(&self, session_id: u64) -> impl Iterator<Item = &Claim> {
+    fn claims_of(&self, session_id: u64) -> impl Iterator<Item = &SessionClaim> {
         self.claims.values().filter(move |claim| claim.session_id == session_id)
     }
 
     /// Takes a wallet out of the records. Their sessions are evicted before.
-    pub(super) fn erase(&mut self, wallet: Address) {
+    pub(in crate::store) fn erase(&mut self, wallet: Address) {
         let erased: Vec<_> = self.sessions.values().filter_map(|record| record.without(wallet)).collect();
         for record in erased {
             self.put(Arc::new(record));
@@ -175,7 +171,7 @@ impl SessionTable {
         self.admissions.remove(&wallet);
     }
 
-    fn claim(&mut self, claim: Claim, now: UnixTime) -> Result<u64, ClaimError> {
+    fn claim(&mut self, claim: SessionClaim, now: UnixTime) -> Result<u64, ClaimError> {
         let session_id = claim.session_id;
         if let (Some(holder), Some(limits)) = (claim.holder, claim.limits) {
             self.check_limits(&claim, holder, limits, now)?;
@@ -193,7 +189,7 @@ impl SessionTable {
 
     fn check_limits(
         &self,
-        claim: &Claim,
+        claim: &SessionClaim,
         holder: Address,
         limits: HolderLimits,
         now: UnixTime,
@@ -230,7 +226,7 @@ impl SessionTable {
     }
 
     fn check_admissions(&self, holder: Address, limit: usize, now: UnixTime) -> Result<(), ClaimError> {
-        let is_new = |claim: &&Claim| {
+        let is_new = |claim: &&SessionClaim| {
             claim.holder == Some(holder)
                 && claim.limits.is_some_and(|limits| limits.admissions_per_hour.is_some())
                 && !self.sessions.contains_key(&claim.session_id)
@@ -253,7 +249,7 @@ impl SessionTable {
     }
 
     /// Puts a session that the node has just admitted, in the place of what was known of it.
-    pub(super) fn admit(&mut self, record: Arc<SessionRecord>) {
+    pub(in crate::store) fn admit(&mut self, record: Arc<SessionRecord>) {
         let is_new = !self.sessions.contains_key(&record.session_id);
         if let Some(holder) = record.slot_holder.filter(|_| is_new) {
             self.note_admission(holder, record.admitted_at);
@@ -262,7 +258,7 @@ impl SessionTable {
     }
 
     /// Puts a session, in the place of what was known of it.
-    pub(super) fn put(&mut self, record: Arc<SessionRecord>) {
+    pub(in crate::store) fn put(&mut self, record: Arc<SessionRecord>) {
         let session_id = record.session_id;
         let was_released = self.released_peer_slots.contains(&session_id);
         self.remove(session_id);
@@ -277,7 +273,7 @@ impl SessionTable {
     }
 
     /// Removes a session that left the hub.
-    pub(super) fn remove(&mut self, session_id: u64) -> Option<Arc<SessionRecord>> {
+    pub(in crate::store) fn remove(&mut self, session_id: u64) -> Option<Arc<SessionRecord>> {
         let record = self.sessions.remove(&session_id)?;
         self.by_account.remove(&(record.account, session_id));
         self.released_peer_slots.remove(&session_id);

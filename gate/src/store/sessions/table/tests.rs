@@ -49,8 +49,8 @@ fn record(holder: u8, session_id: u64, now: UnixTime) -> SessionRecord {
     SessionRecord { admitted_at: now, ..session(session_id, holder, None) }
 }
 
-fn limited(record: &SessionRecord, limits: HolderLimits) -> Claim {
-    Claim { limits: Some(limits), ..claim(record, limits.devices) }
+fn limited(record: &SessionRecord, limits: HolderLimits) -> SessionClaim {
+    SessionClaim { limits: Some(limits), ..claim(record, limits.devices) }
 }
 
 impl Gate {

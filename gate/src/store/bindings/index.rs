@@ -31,9 +31,10 @@ use alloy::primitives::Address;
 use hashbrown::HashTable;
 use sentinel_proto::address::AccountAddress;
 
-use super::binding::{Binding, BindingKey};
-use super::clock::UnixTime;
-use super::slab::Slab;
+use crate::store::bindings::binding::{Binding, BindingKey};
+use crate::store::bindings::slab::Slab;
+use crate::store::bindings::slot::{Slot, seconds};
+use crate::store::clock::UnixTime;
 
 /// Bindings of one account.
 pub const MAX_PER_ACCOUNT: usize = 32;
@@ -50,7 +51,7 @@ pub(crate) const MAX_HOLDERS: usize = 5;
 /// All bindings, indexed by account and by wallet. Two hash tables of slab indexes: trees of keys took twice the
 /// memory.
 #[derive(Debug, Default)]
-pub(super) struct BindingIndex {
+pub(in crate::store) struct BindingIndex {
     slots: Slab<Slot>,
     by_account: HashTable<u32>,
     by_wallet: HashTable<u32>,
@@ -64,26 +65,14 @@ pub(super) struct BindingIndex {
     touched: BTreeSet<BindingKey>,
 }
 
-/// A binding without its vault. Seconds in 32 bits reach to the year 2106; 0 means never.
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    id: i64,
-    account: [u8; 20],
-    wallet: Address,
-    issued_at: u32,
-    expires_at: u32,
-    last_used_at: u32,
-    refused_at: u32,
-}
-
 impl BindingIndex {
-    pub(super) fn get(&self, key: &BindingKey) -> Option<Binding> {
+    pub(in crate::store) fn get(&self, key: &BindingKey) -> Option<Binding> {
         self.number(key).map(|number| self.whole(self.slots.at(number)))
     }
 
     /// Inserts a binding and replaces the older one of the same wallet and account. `holders`: the addresses that hold
     /// the cards behind it; empty stands for the wallet itself.
-    pub(super) fn put(&mut self, binding: &Binding, holders: &[Address]) {
+    pub(in crate::store) fn put(&mut self, binding: &Binding, holders: &[Address]) {
         let key = binding.key();
         self.forget_holders(&key);
         if !matches!(holders, [] | [_]) || holders.first().is_some_and(|holder| *holder != key.wallet) {
@@ -123,7 +112,7 @@ impl BindingIndex {
     }
 
     /// Removes the binding unless a newer one replaced it.
-    pub(super) fn remove(&mut self, key: &BindingKey, id: i64) {
+    pub(in crate::store) fn remove(&mut self, key: &BindingKey, id: i64) {
         if let Some(number) = self.number(key)
             && self.slots.at(number).id == id
         {
@@ -151,7 +140,7 @@ impl BindingIndex {
     }
 
     /// The bindings of an account in the order in which a handshake should try them.
-    pub(super) fn of_account(&self, account: &AccountAddress, now: UnixTime) -> Vec<Binding> {
+    pub(in crate::store) fn of_account(&self, account: &AccountAddress, now: UnixTime) -> Vec<Binding> {
         let hash = self.hasher.hash_one(account.as_bytes());
         let slots = self.by_account.iter_hash(hash).map(|number| self.slots.at(*number));
         let of_account = slots.filter(|slot| slot.account == *account.as_bytes());
@@ -161,7 +150,7 @@ impl BindingIndex {
     }
 
     /// The accounts to which a wallet has live bindings.
-    pub(super) fn accounts_of(&self, wallet: Address, now: UnixTime) -> Vec<AccountAddress> {
+    pub(in crate::store) fn accounts_of(&self, wallet: Address, now: UnixTime) -> Vec<AccountAddress> {
         let numbers = self.by_wallet.iter_hash(self.hasher.hash_one(wallet));
         let slots = numbers.map(|number| self.slots.at(*number));
         let live = slots.filter(|slot| slot.wallet == wallet && i64::from(slot.expires_at) > now);
@@ -172,7 +161,7 @@ impl BindingIndex {
 
     /// Bindings that a newcomer with cards of `holders` replaces. `None`: there is no room, since live sessions rest
     /// on the bindings in the way.
-    pub(super) fn bindings_to_replace(
+    pub(in crate::store) fn bindings_to_replace(
         &self,
         newcomer: &BindingKey,
         holders: &[Address],
@@ -250,7 +239,7 @@ impl BindingIndex {
     }
 
     /// Records that a handshake was admitted through the binding.
-    pub(super) fn touch(&mut self, key: &BindingKey, now: UnixTime) {
+    pub(in crate::store) fn touch(&mut self, key: &BindingKey, now: UnixTime) {
         let Some(number) = self.number(key) else { return };
         let slot = self.slots.at_mut(number);
         slot.refused_at = 0;
@@ -261,30 +250,30 @@ impl BindingIndex {
     }
 
     /// Records that a handshake tried the binding in vain.
-    pub(super) fn refuse(&mut self, key: &BindingKey, now: UnixTime) {
+    pub(in crate::store) fn refuse(&mut self, key: &BindingKey, now: UnixTime) {
         if let Some(number) = self.number(key) {
             self.slots.at_mut(number).refused_at = seconds(now);
         }
     }
 
     /// Takes the bindings with a last use that is to be written.
-    pub(super) fn take_used(&mut self) -> Vec<Binding> {
+    pub(in crate::store) fn take_used(&mut self) -> Vec<Binding> {
         let touched = std::mem::take(&mut self.touched);
         touched.iter().filter_map(|key| self.get(key)).collect()
     }
 
     /// Row numbers of the bindings that expired before `limit`.
-    pub(super) fn ended(&self, limit: UnixTime) -> Vec<i64> {
+    pub(in crate::store) fn ended(&self, limit: UnixTime) -> Vec<i64> {
         self.all().filter(|(_, slot)| slot.ended(limit)).map(|(_, slot)| slot.id).collect()
     }
 
     /// Removes the bindings that expired before `limit`.
-    pub(super) fn forget(&mut self, limit: UnixTime) {
+    pub(in crate::store) fn forget(&mut self, limit: UnixTime) {
         self.remove_where(|slot| slot.ended(limit));
     }
 
     /// Erases a wallet: its bindings, and its role as vault or holder in others.
-    pub(super) fn erase(&mut self, wallet: Address) {
+    pub(in crate::store) fn erase(&mut self, wallet: Address) {
         self.remove_where(|slot| slot.wallet == wallet);
         self.vaults.retain(|_, vault| *vault != wallet);
         let of_wallet = (wallet, BindingKey::FIRST)..;
@@ -323,44 +312,8 @@ impl BindingIndex {
         *self = kept;
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::store) fn len(&self) -> usize {
         self.by_account.len()
-    }
-}
-
-impl Slot {
-    fn of(binding: &Binding) -> Self {
-        Self {
-            id: binding.id,
-            account: *binding.account.as_bytes(),
-            wallet: binding.wallet,
-            issued_at: seconds(binding.issued_at),
-            expires_at: seconds(binding.expires_at),
-            last_used_at: binding.last_used_at.map_or(0, seconds),
-            refused_at: binding.refused_at.map_or(0, seconds),
-        }
-    }
-
-    fn key(&self) -> BindingKey {
-        BindingKey { account: AccountAddress::new(self.account), wallet: self.wallet }
-    }
-
-    fn ended(&self, limit: UnixTime) -> bool {
-        i64::from(self.expires_at) <= limit
-    }
-
-    fn binding(&self, vault: Option<Address>) -> Binding {
-        let moment = |seconds: u32| (seconds != 0).then_some(UnixTime::from(seconds));
-        Binding {
-            id: self.id,
-            account: AccountAddress::new(self.account),
-            wallet: self.wallet,
-            vault,
-            issued_at: self.issued_at.into(),
-            expires_at: self.expires_at.into(),
-            last_used_at: moment(self.last_used_at),
-            refused_at: moment(self.refused_at),
-        }
     }
 }
 
@@ -385,10 +338,6 @@ fn order_middle_last(bindings: &mut [Binding]) {
     }
 }
 
-fn seconds(time: UnixTime) -> u32 {
-    u32::try_from(time.max(0)).unwrap_or(u32::MAX)
-}
-
 /// Sort key: class, order within the class, then the row number for a total order.
 fn rank(binding: &Binding, now: UnixTime) -> (u8, Reverse<UnixTime>, Reverse<i64>) {
     let (class, order) = match (binding.refused_at, binding.last_used_at) {
@@ -402,5 +351,4 @@ fn rank(binding: &Binding, now: UnixTime) -> (u8, Reverse<UnixTime>, Reverse<i64
 }
 
 #[cfg(test)]
-#[path = "binding_index_tests.rs"]
 mod tests;

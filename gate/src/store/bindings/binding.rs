@@ -3,10 +3,10 @@
 use alloy::primitives::Address;
 use sentinel_proto::address::AccountAddress;
 
-use super::clock::UnixTime;
-use super::nonces::Nonce;
+use crate::store::bindings::nonces::Nonce;
+use crate::store::clock::UnixTime;
 
-/// A wallet lets an account use the network until a time. Small: there may be hundreds of thousands.
+/// A wallet lets an account use the network until a time. Kept small, as there may be hundreds of thousands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Binding {
     /// Row number; a newer binding of the same wallet and account has a higher one.
@@ -28,7 +28,7 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// Whether it has ended.
+    /// Whether the binding has ended.
     pub fn expired(&self, now: UnixTime) -> bool {
         now >= self.expires_at
     }
@@ -49,13 +49,14 @@ pub struct BindingKey {
 }
 
 impl BindingKey {
-    /// Comes before every other one.
-    pub(super) const FIRST: Self = Self { account: AccountAddress::new([0; 20]), wallet: Address::ZERO };
+    /// Lowest key in the order of keys.
+    pub(in crate::store) const FIRST: Self =
+        Self { account: AccountAddress::new([0; 20]), wallet: Address::ZERO };
 }
 
 /// Signed text and signature, which prove a binding to any gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub struct BindingProof {
     /// The EIP-4361 text.
     pub message: String,
     /// The wallet's signature of it.
@@ -64,15 +65,15 @@ pub struct Proof {
 
 /// Origin of a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum BindingSource {
     /// Signed in at this gate.
     SignIn,
     /// Carried here by a relay.
     Relay,
 }
 
-impl Source {
-    pub(super) fn label(self) -> &'static str {
+impl BindingSource {
+    pub(in crate::store) fn label(self) -> &'static str {
         match self {
             Self::SignIn => "sign-in",
             Self::Relay => "relay",
@@ -80,7 +81,7 @@ impl Source {
     }
 }
 
-/// A signed challenge that was found good and is to be turned into a binding, once.
+/// A verified signed challenge, which is turned into a binding once.
 #[derive(Debug, Clone)]
 pub struct Redemption {
     /// Nonce of the challenge. `None` for a relayed message: another gate has used the nonce.
@@ -91,10 +92,10 @@ pub struct Redemption {
     pub wallet: Address,
     /// Vault named by the signer.
     pub vault: Option<Address>,
-    /// The addresses that hold the cards behind it, at most five; none stands for the wallet itself.
+    /// Addresses that hold the cards behind it, at most five; empty stands for the wallet itself.
     pub holders: Vec<Address>,
     /// Text and signature.
-    pub proof: Proof,
+    pub proof: BindingProof,
     /// When it was signed.
     pub issued_at: UnixTime,
     /// When it ends.
@@ -104,18 +105,18 @@ pub struct Redemption {
 }
 
 impl Redemption {
-    pub(super) fn key(&self) -> BindingKey {
+    pub(in crate::store) fn key(&self) -> BindingKey {
         BindingKey { account: self.account, wallet: self.wallet }
     }
 
     /// The holders, unless it is the wallet alone.
-    pub(super) fn foreign_holders(&self) -> Option<&[Address]> {
+    pub(in crate::store) fn foreign_holders(&self) -> Option<&[Address]> {
         let is_own = matches!(self.holders.as_slice(), [] | [_])
             && self.holders.first().is_none_or(|holder| *holder == self.wallet);
         (!is_own).then_some(self.holders.as_slice())
     }
 
-    pub(super) fn source(&self) -> Source {
-        if self.nonce.is_some() { Source::SignIn } else { Source::Relay }
+    pub(in crate::store) fn source(&self) -> BindingSource {
+        if self.nonce.is_some() { BindingSource::SignIn } else { BindingSource::Relay }
     }
 }
