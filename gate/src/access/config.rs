@@ -8,6 +8,7 @@ use sovereign_contracts::nft_delegation::{ALL_COLLECTIONS, USE_CASE_CONSOLIDATIO
 use sovereign_contracts::{delegate_registry, memes, nft_delegation};
 
 use super::Tier;
+use crate::config::{CollectionSection, Config, StandardName, TierName};
 
 /// Which cards and delegations count, and how long answers are cached.
 #[derive(Debug, Clone)]
@@ -79,6 +80,45 @@ impl Default for AccessConfig {
             capacity: 100_000,
             deny_wallets: HashSet::new(),
             max_vaults: 16,
+        }
+    }
+}
+
+impl From<&Config> for AccessConfig {
+    fn from(config: &Config) -> Self {
+        let switched_on = |contract: Address| (!contract.is_zero()).then_some(contract);
+        Self {
+            memes: config.memes.contract,
+            this_card: config.memes.this_card.0,
+            discovery_interval: config.memes.discovery_interval,
+            collections: config.collections.iter().map(Collection::from).collect(),
+            nft_delegation: switched_on(config.delegation.nft_delegation),
+            delegate_registry: switched_on(config.delegation.delegate_registry),
+            use_cases: config.delegation.use_cases.clone(),
+            rights: config.delegation.rights.clone(),
+            positive_ttl: config.cache.positive_ttl,
+            negative_ttl: config.cache.negative_ttl,
+            capacity: config.cache.capacity,
+            deny_wallets: config.policy.deny_wallets.iter().copied().collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&CollectionSection> for Collection {
+    fn from(section: &CollectionSection) -> Self {
+        Self {
+            contract: section.contract,
+            standard: match section.standard {
+                StandardName::Erc1155 => {
+                    Standard::Erc1155 { ids: section.ids.iter().map(|id| id.0).collect() }
+                }
+                StandardName::Erc721 => Standard::Erc721,
+            },
+            tier: match section.tier {
+                TierName::Free => Tier::Free,
+                TierName::Paid => Tier::Paid,
+            },
         }
     }
 }

@@ -8,7 +8,6 @@ use sovereign_contracts::follower::WatchedContracts;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::components;
 use crate::access::{Access, AccessConfig};
 use crate::admission::{Admission, AdmissionPolicy};
 use crate::config::Config;
@@ -40,7 +39,7 @@ impl ReloadTargets {
     /// Applies the configuration and re-evaluates every session.
     fn apply(&self, config: &Config) -> Result<(), String> {
         let governed = |config: &mut AccessConfig| self.governance.apply(config);
-        self.access.reload(components::access_config(config), governed).map_err(|error| error.to_string())?;
+        self.access.reload(AccessConfig::from(config), governed).map_err(|error| error.to_string())?;
         self.admission.set_policy(AdmissionPolicy::from(&config.policy));
         *self.devices.write().unwrap_or_else(PoisonError::into_inner) = DeviceLimits::from(&config.policy);
         self.rate.reconfigure(&config.limits);

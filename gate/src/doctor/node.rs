@@ -14,7 +14,7 @@ use crate::app::{StartError, components};
 use crate::config::Config;
 use crate::edge::Upstream;
 use crate::node::{NodeInfo, NodeInfoSource as _, NodeState};
-use crate::standing::StandingQuery;
+use crate::standing::{StandingQuery, StandingSource};
 
 /// Checks that the node answers, and returns its info.
 pub(super) async fn check_info(upstream: &Upstream) -> (Check, Option<NodeInfo>) {
@@ -35,7 +35,7 @@ pub(super) async fn check_standing(
     hub: &HubClient,
     node: NodeAddress,
 ) -> Result<Vec<Check>, StartError> {
-    let Some(source) = components::standing_source(config, reader, hub)? else { return Ok(Vec::new()) };
+    let Some(source) = StandingSource::from_config(config, reader, hub)? else { return Ok(Vec::new()) };
     let plans = AdmissionPolicy::from(&config.policy).plans();
     let bad = if config.policy.require_standing { Verdict::Bad } else { Verdict::Warning };
     Ok(vec![match source.read_standing(&StandingQuery { node, plans: plans.clone() }, None).await {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, FixedBytes};
 use sentinel_proto::address::NodeAddress;
-use sovereign_contracts::reader::{BlockTag, Call, CallResult, ReadError, Reader};
+use sovereign_contracts::reader::{BlockTag, Call, CallResult, ReadError, Reader, ReaderConfig};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
 use super::{StandingFault, StandingFinding};
-use crate::config::Finality;
+use crate::access::EthereumMetrics;
+use crate::config::{Config, Finality};
 
 /// Reader of the registry and the required minimum.
 #[derive(Debug, Clone)]
@@ -26,6 +27,31 @@ pub struct NodeRegistryReader {
 }
 
 impl NodeRegistryReader {
+    /// Creates the reader: on the chain of the cards, or on a separate one if `[registry]` names its providers.
+    pub(crate) fn from_config(config: &Config, ethereum: &Arc<Reader>) -> Result<Self, ReadError> {
+        let registry = &config.registry;
+        let own_chain = !registry.rpc_addrs.is_empty();
+        let reader = if own_chain {
+            let reader = ReaderConfig {
+                rpc_addrs: registry.rpc_addrs.clone(),
+                chain_id: registry.chain_id,
+                quorum: registry.quorum,
+                ..ethereum.config().clone()
+            };
+            Arc::new(Reader::new(reader, Arc::new(EthereumMetrics))?)
+        } else {
+            Arc::clone(ethereum)
+        };
+        let governed = config.governance.parameters;
+        Ok(Self {
+            reader,
+            nodes: registry.contract,
+            parameters: (!own_chain && !governed.is_zero()).then_some(governed),
+            min_score: registry.min_score,
+            settled: registry.finality,
+        })
+    }
+
     /// Reads the standing of `node`. `good`: the previous finding was good, so nothing has to settle.
     pub(super) async fn read_standing(
         &self,

@@ -1,11 +1,13 @@
 //! Where standing comes from.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sentinel_proto::hub::{HubClient, HubError};
-use sovereign_contracts::reader::ReadError;
+use sovereign_contracts::reader::{ReadError, Reader};
 
 use super::{NodeRegistryReader, StandingFinding, StandingQuery};
+use crate::config::{Config, StandingSourceName};
 use crate::refusal::Refusal;
 
 /// Where standing comes from.
@@ -29,6 +31,21 @@ pub enum StandingError {
 }
 
 impl StandingSource {
+    /// Creates the source that `[registry]` names, if any: on the chain of the cards, or on a separate one.
+    pub(crate) fn from_config(
+        config: &Config,
+        ethereum: &Arc<Reader>,
+        hub: &HubClient,
+    ) -> Result<Option<Self>, ReadError> {
+        Ok(match config.registry.source {
+            StandingSourceName::Hub => Some(Self::Hub(hub.clone())),
+            StandingSourceName::Registry if config.registry.contract.is_zero() => None,
+            StandingSourceName::Registry => {
+                Some(Self::Registry(Box::new(NodeRegistryReader::from_config(config, ethereum)?)))
+            }
+        })
+    }
+
     /// Refusal while the source is unavailable.
     pub(super) const fn unknown(&self) -> Refusal {
         match self {
