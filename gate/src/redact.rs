@@ -3,6 +3,7 @@
 use std::fmt;
 
 use alloy::primitives::Address;
+use sentinel_proto::address::AccountAddress;
 
 /// Reduces `url` to scheme, host and port: path, query and credentials often contain a key.
 pub fn redact_url(url: &str) -> String {
@@ -28,6 +29,17 @@ impl fmt::Display for ShortAddress {
     }
 }
 
+/// A shortened account: recognisable in a log, not enough to look up.
+#[derive(Clone, Copy)]
+pub struct ShortAccount(pub AccountAddress);
+
+impl fmt::Display for ShortAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        write!(f, "{}…{}", &text[..9], &text[text.len() - 4..])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloy::primitives::address;
@@ -45,5 +57,14 @@ mod tests {
     fn short_address_keeps_both_ends() {
         let wallet = address!("33fd426905f149f8376e227d0c9d3340aad17af1");
         assert_eq!(ShortAddress(wallet).to_string(), "0x33FD…7aF1");
+    }
+
+    #[test]
+    fn shortened_account_keeps_both_ends() {
+        let account = AccountAddress::new([7; 20]);
+        let (short, whole) = (ShortAccount(account).to_string(), account.to_string());
+        let (first, last) = short.split_once('…').unwrap();
+        assert!(whole.starts_with(first) && whole.ends_with(last), "{short}");
+        assert!(first.len() + last.len() < whole.len() / 2, "{short}");
     }
 }

@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use serde::Serialize;
 
+use crate::handshake::HandshakeAnswer;
 use crate::refusal::Refusal;
 
 /// Body of a response: of the gate, or streamed from the node.
@@ -104,9 +105,16 @@ pub(super) fn empty_response(status: StatusCode) -> Response<Body> {
     answer
 }
 
-/// Returns the recorded answer of the node to an earlier handshake.
-pub(super) fn recorded_response(bytes: Bytes) -> Response<Bytes> {
-    let mut answer = Response::new(bytes);
+/// Returns the answer to a handshake: of the node, or its recorded answer to the same handshake.
+pub(super) fn handshake_response(answer: HandshakeAnswer) -> Response<Body> {
+    match answer {
+        HandshakeAnswer::Node(answer) => answer.map(full_body),
+        HandshakeAnswer::Recorded(body) => recorded_response(body),
+    }
+}
+
+fn recorded_response(body: Bytes) -> Response<Body> {
+    let mut answer = Response::new(full_body(body));
     answer.headers_mut().insert(CONTENT_TYPE, JSON);
     answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     answer

@@ -8,13 +8,15 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use sentinel_proto::address::AccountAddress;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, instrument};
 
 use super::envelope::{self, Body};
 use super::parameters::{self, Parameters, SignedMessage, WalletParameter};
 use crate::access::Access;
 use crate::enforce::Enforcer;
+use crate::redact::{ShortAccount, ShortAddress};
 use crate::refusal::Refusal;
+use crate::request_span;
 use crate::run_to_completion::RunToCompletion;
 use crate::signin::{BindingInfo, Eligibility, SignIn, SignInError};
 use crate::web;
@@ -56,6 +58,7 @@ impl GateApi {
     async fn eligibility(&self, parts: &Parts) -> ApiResult {
         let query = Parameters::parse(parts.uri.query(), &["wallet", "vault"])?;
         let WalletParameter(wallet) = query.required("wallet")?;
+        request_span::record_wallet(wallet);
         let vault = query.optional::<WalletParameter>("vault")?.map(|WalletParameter(vault)| vault);
         let summary = self.access.public_summary(wallet, vault).await.map_err(|error| {
             tracing::warn!(%error, "Ethereum unavailable for eligibility");
@@ -69,6 +72,8 @@ impl GateApi {
         let account: AccountAddress = query.required("account")?;
         let WalletParameter(wallet) = query.required("wallet")?;
         let vault = query.optional::<WalletParameter>("vault")?.map(|WalletParameter(vault)| vault);
+        request_span::record_account(account);
+        request_span::record_wallet(wallet);
         let challenge = self.sign_in.challenge(wallet, account, vault, client.into());
         Ok(envelope::success(StatusCode::OK, &challenge.map_err(refuse_sign_in)?))
     }
@@ -91,10 +96,16 @@ impl GateApi {
             .increment(1);
         let bound = bound.map_err(refuse_sign_in)?;
         // A newer binding extends the sessions that rest on it and restores those of an ended binding.
-        self.enforcer.account_changed(&bound.binding.account);
-        tracing::info!(wallet = %crate::redact::ShortAddress(bound.binding.wallet), tier = bound.summary.tier.name(),
+        self.request_reevaluation(&bound.binding.account);
+        tracing::info!(wallet = %ShortAddress(bound.binding.wallet), tier = bound.summary.tier.name(),
             "wallet bound");
         Ok(envelope::success(StatusCode::CREATED, &bound))
+    }
+
+    /// Queues the sessions of the account: what rests on a changed binding is extended, moved, restored or evicted.
+    #[instrument(level = "debug", skip_all, fields(account = %ShortAccount(*account)))]
+    fn request_reevaluation(&self, account: &AccountAddress) {
+        self.enforcer.account_changed(account);
     }
 
     async fn binding(&self, headers: &HeaderMap) -> ApiResult {
@@ -109,7 +120,10 @@ impl GateApi {
         let unbound = RunToCompletion::new(
             async move {
                 let ended = api.sign_in.unbind(&token).await.map_err(refuse_sign_in)?;
-                api.enforcer.account_changed(&ended.account);
+                request_span::record_account(ended.account);
+                request_span::record_wallet(ended.wallet);
+                api.request_reevaluation(&ended.account);
+                tracing::info!("binding ended");
                 Ok(envelope::empty_response(StatusCode::NO_CONTENT))
             }
             .in_current_span(),

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::Edge;
 use super::connection::Connection;
 use super::connection_limiter::ConnectionLimiter;
+use crate::config::Config;
 
 /// Limits of the listener.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,26 @@ pub struct ListenerLimits {
     pub connections_per_client: usize,
     /// Maximum size of a request head in bytes.
     pub header_bytes: usize,
+}
+
+impl From<&Config> for ListenerLimits {
+    fn from(config: &Config) -> Self {
+        Self {
+            connections: config.gate.max_connections,
+            connections_per_client: config.limits.connections_per_ip,
+            header_bytes: config.limits.header_bytes,
+        }
+    }
+}
+
+/// Where and how a [`Listener`] serves.
+pub struct ListenerConfig {
+    /// Address to bind.
+    pub address: SocketAddr,
+    /// Certificate and protocols.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// Limits.
+    pub limits: ListenerLimits,
 }
 
 /// A bound port and the components that serve it.
@@ -37,19 +58,15 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Binds `address`.
-    pub async fn bind(
-        address: SocketAddr,
-        tls: Arc<rustls::ServerConfig>,
-        bounds: ListenerLimits,
-        edge: Arc<Edge>,
-    ) -> io::Result<Self> {
+    /// Binds the configured address in front of `edge`.
+    pub async fn bind(config: ListenerConfig, edge: Arc<Edge>) -> io::Result<Self> {
+        let ListenerConfig { address, tls, limits } = config;
         Ok(Self {
             tcp: TcpListener::bind(address).await?,
             tls: tls.into(),
-            permits: Arc::new(Semaphore::new(bounds.connections)),
-            per_client: ConnectionLimiter::new(bounds.connections_per_client),
-            header_bytes: bounds.header_bytes,
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            per_client: ConnectionLimiter::new(limits.connections_per_client),
+            header_bytes: limits.header_bytes,
             edge,
         })
     }

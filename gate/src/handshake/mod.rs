@@ -1,29 +1,32 @@
-//! Use case of a handshake: decide, lock the session, forward, record, answer.
+//! Use case of a handshake: decide, lock the session, forward, record, answer; and replay of a repeated one.
+//!
+//! Knows no HTTP headers: `edge` parses the request, forwards it as [`HandshakeForwarder`] and writes the answer.
 
-use std::net::IpAddr;
+mod forwarder;
+mod recorder;
+mod session_locks;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::request::Parts;
-use http::{Response, StatusCode};
+use futures::FutureExt as _;
+use http::StatusCode;
 use sentinel_proto::handshake::Service;
 use tokio::sync::watch;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, instrument};
 
+pub use self::forwarder::{ForwardError, HandshakeAnswer, HandshakeForwarder};
+use self::recorder::Recorder;
 use self::session_locks::{SessionLockGuard, SessionLocks};
-use super::envelope::{self, Body};
-use super::upstream::Upstream;
 use crate::admission::{Admission, Admitted, Grant, NoSession, Outcome, Repeated, decision_path};
 use crate::enforce::{Enforcer, RepeatOutcome};
 use crate::node::NodeState;
 use crate::refusal::Refusal;
+use crate::request_span;
 use crate::run_to_completion::RunToCompletion;
 use crate::store::Store;
 use crate::store::clock::Clock;
-
-mod record;
-mod session_locks;
 
 /// Timeout of a whole handshake: stock clients give up after 5 s.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(2800);
@@ -34,58 +37,72 @@ const MIN_NODE_TIMEOUT: Duration = Duration::from_secs(1);
 const RECORD_RETRY_TIMEOUT: Duration = Duration::from_secs(3600);
 const RECORD_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Components that a [`HandshakeHandler`] needs.
+pub struct HandshakeDeps<F> {
+    /// Decides on handshakes.
+    pub admission: Arc<Admission>,
+    /// Checks and restores recorded sessions, and confirms new ones.
+    pub enforcer: Arc<Enforcer>,
+    /// Client of the node.
+    pub forwarder: Arc<F>,
+    /// Session records, their answers and intents.
+    pub store: Store,
+    /// Time of admissions.
+    pub clock: Arc<dyn Clock>,
+    /// Configured tunnel service; `None`: the one that the node reports.
+    pub service: Option<Service>,
+    /// State of the node.
+    pub node: watch::Receiver<NodeState>,
+}
+
 /// Handles handshakes.
-pub struct HandshakeHandler {
+pub struct HandshakeHandler<F> {
     admission: Arc<Admission>,
     enforcer: Arc<Enforcer>,
-    upstream: Arc<Upstream>,
+    forwarder: Arc<F>,
     store: Store,
-    recorder: record::Recorder,
+    recorder: Recorder,
     session_locks: Arc<SessionLocks>,
-    /// Configured tunnel service; `None`: the one that the node reports.
     service: Option<Service>,
     node: watch::Receiver<NodeState>,
 }
 
-impl HandshakeHandler {
-    /// Creates a handler that decides by `admission` and forwards to `upstream`.
-    pub fn new(
-        admission: Arc<Admission>,
-        enforcer: Arc<Enforcer>,
-        upstream: Arc<Upstream>,
-        store: Store,
-        clock: Arc<dyn Clock>,
-        service: Option<Service>,
-        node: watch::Receiver<NodeState>,
-    ) -> Self {
-        let recorder = record::Recorder::new(store.clone(), Arc::clone(&admission), clock);
+impl<F: HandshakeForwarder> HandshakeHandler<F> {
+    /// Creates a handler of these components.
+    pub fn new(deps: HandshakeDeps<F>) -> Self {
+        let HandshakeDeps { admission, enforcer, forwarder, store, clock, service, node } = deps;
+        let recorder = Recorder::new(store.clone(), Arc::clone(&admission), clock);
         let session_locks = Arc::default();
-        Self { admission, enforcer, upstream, store, recorder, session_locks, service, node }
+        Self { admission, enforcer, forwarder, store, recorder, session_locks, service, node }
     }
 
     /// Answers a handshake.
     pub async fn answer(
         self: Arc<Self>,
-        client: IpAddr,
-        parts: Parts,
+        request: F::Request,
         body: Bytes,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<HandshakeAnswer, Refusal> {
         let begun = Instant::now();
         let answered = match Box::pin(self.decide(body.clone())).await {
-            Ok(Outcome::Admitted(admitted)) => self.process_admitted(*admitted, parts, client, begun).await,
-            Ok(Outcome::Repeated(repeated)) => self.repeat(&repeated, body, parts, client, begun).await,
-            Ok(Outcome::NoSession(missing)) => self.answer_no_session(&missing, parts, client, begun).await,
+            Ok(Outcome::Admitted(admitted)) => self.process_admitted(*admitted, request, begun).await,
+            Ok(Outcome::Repeated(repeated)) => self.repeat(&repeated, body, request, begun).await,
+            Ok(Outcome::NoSession(missing)) => self.answer_no_session(&missing, request, begun).await,
             Err(refusal) => Err(refusal),
         };
         metrics::histogram!("sovereign_gate_handshake_seconds").record(begun.elapsed());
-        answered.map(|answer| answer.map(envelope::full_body)).map_err(log_refusal)
+        answered.map_err(log_refusal)
     }
 
     async fn decide(&self, body: Bytes) -> Result<Outcome, Refusal> {
         let begun = Instant::now();
         let service = self.service.or_else(|| self.node.borrow().service).ok_or(Refusal::NodeUnavailable)?;
         let verified = self.admission.verify(body, service)?;
-        let (outcome, path) = decision_path::record_path(Box::pin(self.admission.decide(verified))).await;
+        request_span::record_session(verified.session_id());
+        request_span::record_account(verified.account());
+        let span = tracing::debug_span!("decide", %service, hub_up = self.admission.is_hub_up());
+        // Type-erased: the nested futures would exceed the compiler's limit of recursion.
+        let decision = self.admission.decide(verified).boxed().instrument(span);
+        let (outcome, path) = decision_path::record_path(decision).await;
         metrics::histogram!("sovereign_gate_admission_seconds", "path" => path).record(begun.elapsed());
         outcome
     }
@@ -96,11 +113,10 @@ impl HandshakeHandler {
         self: Arc<Self>,
         repeated: &Repeated,
         body: Bytes,
-        parts: Parts,
-        client: IpAddr,
+        request: F::Request,
         begun: Instant,
-    ) -> Result<Response<Bytes>, Refusal> {
-        match self.enforcer.repeat_live(repeated).await {
+    ) -> Result<HandshakeAnswer, Refusal> {
+        match self.enforcer.repeat_live(repeated).instrument(tracing::debug_span!("repeat_live")).await {
             RepeatOutcome::Holds => {
                 let answer =
                     self.recorded_answer(repeated.verified().session_id()).await?.ok_or(Refusal::Internal)?;
@@ -111,8 +127,8 @@ impl HandshakeHandler {
             }
             RepeatOutcome::Over(refusal) => Err(refusal),
             RepeatOutcome::No => match Box::pin(self.decide(body)).await? {
-                Outcome::Admitted(admitted) => self.process_admitted(*admitted, parts, client, begun).await,
-                Outcome::NoSession(missing) => self.answer_no_session(&missing, parts, client, begun).await,
+                Outcome::Admitted(admitted) => self.process_admitted(*admitted, request, begun).await,
+                Outcome::NoSession(missing) => self.answer_no_session(&missing, request, begun).await,
                 Outcome::Repeated(_) => Err(Refusal::NodeUnavailable),
             },
         }
@@ -123,13 +139,12 @@ impl HandshakeHandler {
     async fn process_admitted(
         self: Arc<Self>,
         admitted: Admitted,
-        parts: Parts,
-        client: IpAddr,
+        request: F::Request,
         begun: Instant,
-    ) -> Result<Response<Bytes>, Refusal> {
+    ) -> Result<HandshakeAnswer, Refusal> {
         let answered = tokio::time::timeout(node_timeout(begun), async {
             let lock = self.session_locks.lock(admitted.verified().session_id()).await;
-            let work = Arc::clone(&self).answer_or_forward(lock, admitted, parts, client);
+            let work = Arc::clone(&self).answer_or_forward(lock, admitted, request);
             RunToCompletion::new(work.in_current_span()).await
         });
         match answered.await {
@@ -148,10 +163,9 @@ impl HandshakeHandler {
         self: Arc<Self>,
         lock: SessionLockGuard,
         admitted: Admitted,
-        parts: Parts,
-        client: IpAddr,
-    ) -> Result<Response<Bytes>, Refusal> {
-        match self.enforcer.repeat(&admitted).await {
+        request: F::Request,
+    ) -> Result<HandshakeAnswer, Refusal> {
+        match self.enforcer.repeat(&admitted).instrument(tracing::debug_span!("repeat")).await {
             RepeatOutcome::No => {}
             RepeatOutcome::Over(refusal) => return Err(refusal),
             RepeatOutcome::Holds => {
@@ -170,7 +184,7 @@ impl HandshakeHandler {
             tracing::error!(why = trouble.why, "handshake refused: sessions cannot be recorded");
             return Err(Refusal::Internal);
         }
-        self.forward(lock, admitted, parts, client).await
+        self.forward(lock, admitted, request).await
     }
 
     /// Forwards, records, and answers with the bytes of the node.
@@ -178,23 +192,22 @@ impl HandshakeHandler {
         self: Arc<Self>,
         lock: SessionLockGuard,
         admitted: Admitted,
-        parts: Parts,
-        client: IpAddr,
-    ) -> Result<Response<Bytes>, Refusal> {
+        request: F::Request,
+    ) -> Result<HandshakeAnswer, Refusal> {
         // An earlier intent with unknown outcome stays unresolved: a refusal of this handshake does not resolve it.
         let verified = admitted.verified();
-        let open = self.store.has_unresolved_intent(verified.session_id(), &verified.peer().to_string());
+        let open = self.store.intents().has_unresolved(verified.session_id(), &verified.peer().to_string());
         let intent = self.recorder.intend(&admitted).await.map_err(|error| {
             tracing::error!(%error, "handshake refused: sessions cannot be recorded");
             Refusal::Internal
         })?;
-        let answer = match self.upstream.forward_admitted(&admitted, parts, client).await {
+        let answer = match self.forwarder.forward_admitted(&admitted, request).await {
             Ok(answer) => answer,
             Err(error) => {
                 if error.maybe_processed {
-                    self.store.keep_unresolved_intent(intent);
+                    self.store.intents().keep_unresolved(intent);
                 } else if !open {
-                    self.store.discard_intent(&intent);
+                    self.store.intents().discard(&intent);
                 }
                 return Err(error.refusal);
             }
@@ -206,15 +219,21 @@ impl HandshakeHandler {
                 return Err(Refusal::Internal);
             }
             self.admission.touch_binding(admitted.grant());
-            self.enforcer.confirm_admission(&admitted).await?;
+            self.confirm_admission(&admitted).await?;
             count_admission("admitted", "entitled", admitted.grant());
         } else {
             if !open {
-                self.store.discard_intent(&intent);
+                self.store.intents().discard(&intent);
             }
             count_admission("refused", "node", admitted.grant());
         }
-        Ok(answer)
+        Ok(HandshakeAnswer::Node(answer))
+    }
+
+    /// Queues the recorded session for re-evaluation, and evicts it if a pause began since the decision.
+    #[instrument(level = "debug", skip_all, fields(session = admitted.verified().session_id()))]
+    async fn confirm_admission(&self, admitted: &Admitted) -> Result<(), Refusal> {
+        self.enforcer.confirm_admission(admitted).await
     }
 
     /// Retries until the session is recorded: its peer is in the tunnel, so its key must count as in use. The next
@@ -224,7 +243,7 @@ impl HandshakeHandler {
         while begun.elapsed() < RECORD_RETRY_TIMEOUT {
             tokio::time::sleep(RECORD_RETRY_INTERVAL).await;
             if self.recorder.record(&admitted, &answer).await.is_ok() {
-                if self.enforcer.confirm_admission(&admitted).await.is_ok() {
+                if self.confirm_admission(&admitted).await.is_ok() {
                     count_admission("admitted", "entitled", admitted.grant());
                 }
                 return;
@@ -235,26 +254,25 @@ impl HandshakeHandler {
 
     /// Returns the recorded answer to the same handshake. The stock node would refuse the repeated handshake of a client
     /// whose local start failed, and the paid session would be lost.
-    async fn recorded_answer(&self, session: u64) -> Result<Option<Response<Bytes>>, Refusal> {
-        let answer = self.store.session_answer(session).await.map_err(|error| {
+    async fn recorded_answer(&self, session: u64) -> Result<Option<HandshakeAnswer>, Refusal> {
+        let answer = self.store.sessions().answer(session).await.map_err(|error| {
             // Forwarding is no alternative: the node would refuse the handshake, as if the session were lost.
             tracing::error!(%error, session, "cannot read a recorded answer");
             Refusal::Internal
         })?;
-        Ok(answer.map(|bytes| envelope::recorded_response(bytes.into())))
+        Ok(answer.map(|bytes| HandshakeAnswer::Recorded(bytes.into())))
     }
 
     async fn answer_no_session(
         &self,
         missing: &NoSession,
-        parts: Parts,
-        client: IpAddr,
+        request: F::Request,
         begun: Instant,
-    ) -> Result<Response<Bytes>, Refusal> {
+    ) -> Result<HandshakeAnswer, Refusal> {
         // No state depends on this request, so it may be cancelled.
         let asked = tokio::time::timeout(
             node_timeout(begun),
-            self.upstream.forward_missing_session(missing, parts, client),
+            self.forwarder.forward_missing_session(missing, request),
         );
         let answer = asked.await.map_err(|_| Refusal::NodeUnavailable)??;
         // The session has appeared on the hub meanwhile: the next attempt is decided with it.
@@ -265,7 +283,7 @@ impl HandshakeHandler {
         metrics::counter!("sovereign_gate_admissions_total",
             "outcome" => "refused", "reason" => "no_session", "tier" => "none")
         .increment(1);
-        Ok(answer)
+        Ok(HandshakeAnswer::Node(answer))
     }
 }
 

@@ -43,7 +43,7 @@ impl Recorder {
     pub(super) async fn record(&self, admitted: &Admitted, answer: &[u8]) -> Result<(), StoreError> {
         let record = self.of(admitted, answer);
         let (session, tier, service) = (record.session_id, record.tier.clone(), record.service.clone());
-        self.store.record_session(record, answer.to_vec()).await?;
+        self.store.sessions().record(record, answer.to_vec()).await?;
         tracing::info!(session, tier, service, "session admitted");
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Recorder {
     /// Writes the intent with the basis of the session, durably, before the handshake is forwarded.
     pub(super) async fn intend(&self, admitted: &Admitted) -> Result<SessionRecord, StoreError> {
         let record = self.of(admitted, &[]);
-        self.store.record_intent(record.clone()).await?;
+        self.store.intents().record(record.clone()).await?;
         Ok(record)
     }
 
