@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use sentinel_proto::address::AccountAddress;
 use serde_json::json;
+use sovereign_gate::access::Access;
 use sovereign_gate::client_key::ClientKey;
 use sovereign_gate::config::PolicySection;
-use sovereign_gate::signin::{DeviceLimits, RateLimit, SignIn, SignInConfig};
+use sovereign_gate::governance::Governance;
+use sovereign_gate::signin::{DeviceLimits, RateLimit, SignIn, SignInConfig, SignInDeps};
 use sovereign_gate::store::Store;
 use sovereign_gate::store::clock::SystemClock;
 use tokio::task::JoinSet;
@@ -43,6 +45,18 @@ pub(crate) fn settings() -> SignInConfig {
     }
 }
 
+/// Creates the sign-in on `store`, without governance.
+pub(crate) fn open_sign_in(store: Store, access: Arc<Access>, fixture: &Fixture) -> SignIn {
+    let deps = SignInDeps {
+        store,
+        entitlements: access,
+        contracts: fixture.reader(),
+        clock: Arc::new(SystemClock),
+        governance: Governance::none(),
+    };
+    SignIn::new(&settings(), deps).unwrap()
+}
+
 pub(crate) async fn run() {
     let fixture = Fixture::start().await;
     let wallets: Vec<_> = (1..=WALLETS).map(wallet_of).collect();
@@ -53,9 +67,7 @@ pub(crate) async fn run() {
     }
     let home = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let store = Store::open(home.path()).await.unwrap();
-    let clock = Arc::new(SystemClock);
-    let sign_in =
-        Arc::new(SignIn::new(&settings(), store, Arc::clone(&access) as _, fixture.reader(), clock).unwrap());
+    let sign_in = Arc::new(open_sign_in(store, Arc::clone(&access), &fixture));
 
     let (mut asking, mut binding, mut wall) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
     for round in 0..=ROUNDS {

@@ -1,4 +1,4 @@
-//! What a sign-in at this gate says and how long it holds.
+//! Settings of the sign-in.
 
 use std::time::Duration;
 
@@ -6,33 +6,50 @@ use http::uri::Authority;
 
 use super::message::MessageTemplate;
 use crate::access::Tier;
-use crate::config::{PlanDevices, PolicySection, TierSection};
+use crate::config::{Config, PlanDevices, PolicySection, TierSection};
 use crate::store::clock::UnixTime;
 
 /// Settings of the sign-in, from the configuration's `[gate]`, `[ethereum]` and `[binding]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignInConfig {
-    /// Where the sign-in page is: `https://gate.example:8585/`.
+    /// URL of the sign-in page: `https://gate.example:8585/`.
     pub public_url: String,
-    /// The domain that the wallet shows and checks against the page. None: host and port of `public_url`.
+    /// Domain that the wallet shows and compares with the page; `None`: host and port of `public_url`.
     pub domain: Option<String>,
     /// Name of the Sentinel network.
     pub network: String,
-    /// The Ethereum chain of the cards.
+    /// Chain id of the cards' chain.
     pub chain_id: u64,
-    /// How long a binding holds: 1 hour to 7 days.
+    /// Lifetime of a binding: 1 hour to 7 days.
     pub ttl: Duration,
-    /// How long a challenge can be redeemed.
+    /// Time within which a challenge can be redeemed.
     pub challenge_ttl: Duration,
-    /// How many accounts a wallet may bind at a time.
+    /// Maximum accounts that a wallet may bind at a time.
     pub max_accounts: usize,
-    /// How many devices a holder of a tier may have at a time.
+    /// Maximum concurrent devices of a holder, per tier.
     pub devices: DeviceLimits,
-    /// How often a wallet may ask or sign in.
+    /// Rate limit of challenges and sign-ins of a wallet.
     pub rate: RateLimit,
 }
 
-/// How many devices each tier gives.
+impl From<&Config> for SignInConfig {
+    fn from(config: &Config) -> Self {
+        let domain = &config.binding.domain;
+        Self {
+            public_url: config.gate.sign_in_url(),
+            domain: (!domain.is_empty()).then(|| domain.clone()),
+            network: config.gate.network.clone(),
+            chain_id: config.ethereum.chain_id,
+            ttl: config.binding.ttl,
+            challenge_ttl: config.binding.challenge_ttl,
+            max_accounts: config.binding.max_accounts,
+            devices: DeviceLimits::from(&config.policy),
+            rate: RateLimit::default(),
+        }
+    }
+}
+
+/// Maximum devices of each tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceLimits {
     /// The free tier.
@@ -41,18 +58,18 @@ pub struct DeviceLimits {
     pub paid: TierDevices,
 }
 
-/// How many devices a tier gives.
+/// Maximum devices of one tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TierDevices {
-    /// With any session.
+    /// Maximum with any session.
     pub limit: u32,
-    /// With sessions of these plans.
+    /// Maximum with sessions of a plan, for plans with a maximum of their own.
     pub plans: PlanDevices,
 }
 
 impl DeviceLimits {
-    /// None for those who get nothing.
-    pub(super) fn of(&self, tier: Tier) -> Option<&TierDevices> {
+    /// Returns the maximum of a tier; `None` for the denied tier.
+    pub(super) fn for_tier(&self, tier: Tier) -> Option<&TierDevices> {
         match tier {
             Tier::Free => Some(&self.free),
             Tier::Paid => Some(&self.paid),
@@ -68,12 +85,12 @@ impl From<&PolicySection> for DeviceLimits {
     }
 }
 
-/// So many at once, and so many a minute in the long run.
+/// Rate limit as a token bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// At once.
+    /// Size of the bucket.
     pub burst: u32,
-    /// A minute.
+    /// Tokens added per minute.
     pub per_minute: u32,
 }
 
@@ -83,13 +100,13 @@ impl Default for RateLimit {
     }
 }
 
-/// A setting that cannot be.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {why}")]
 pub struct SignInConfigError {
-    /// The key in the configuration.
+    /// Key in the configuration.
     pub key: &'static str,
-    /// What is wrong.
+    /// Problem and valid values.
     pub why: &'static str,
 }
 
@@ -97,38 +114,38 @@ const HOUR: u64 = 3600;
 const WEEK: u64 = 7 * 24 * HOUR;
 
 impl SignInConfig {
-    /// Checks everything and prepares the fixed parts of the message.
-    pub(super) fn terms(&self) -> Result<MessageTemplate, SignInConfigError> {
-        let bad = |key, why| SignInConfigError { key, why };
-        let uri: http::Uri = self.public_url.parse().map_err(|_| bad("gate.public_url", "not a URL"))?;
+    /// Validates the settings and returns the fixed parts of the message.
+    pub(super) fn message_template(&self) -> Result<MessageTemplate, SignInConfigError> {
+        let invalid = |key, why| SignInConfigError { key, why };
+        let uri: http::Uri = self.public_url.parse().map_err(|_| invalid("gate.public_url", "not a URL"))?;
         if !matches!(uri.scheme_str(), Some("https" | "http")) {
-            return Err(bad("gate.public_url", "must begin with https:// or http://"));
+            return Err(invalid("gate.public_url", "must begin with https:// or http://"));
         }
-        let host = uri.authority().ok_or(bad("gate.public_url", "has no host"))?.as_str();
+        let host = uri.authority().ok_or(invalid("gate.public_url", "has no host"))?.as_str();
         let domain = self.domain.as_deref().unwrap_or(host);
         if !is_domain(domain) {
-            return Err(bad(
+            return Err(invalid(
                 "binding.domain",
                 "must be a lower-case host, with a port if it is not the usual one",
             ));
         }
         let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         if self.network.is_empty() || self.network.len() > 64 || !self.network.bytes().all(name) {
-            return Err(bad("gate.network", "must be 1 to 64 letters, digits, '-', '.', '_'"));
+            return Err(invalid("gate.network", "must be 1 to 64 letters, digits, '-', '.', '_'"));
         }
         if !(HOUR..=WEEK).contains(&self.ttl.as_secs()) {
-            return Err(bad("binding.ttl", "must be between 1h and 7d"));
+            return Err(invalid("binding.ttl", "must be between 1h and 7d"));
         }
         let challenge = self.challenge_ttl.as_secs();
         if !(1..=HOUR).contains(&challenge) || challenge > self.ttl.as_secs() {
-            return Err(bad("binding.challenge_ttl", "must be between 1s and 1h"));
+            return Err(invalid("binding.challenge_ttl", "must be between 1s and 1h"));
         }
         if self.max_accounts == 0 {
-            return Err(bad("binding.max_accounts", "must be at least 1"));
+            return Err(invalid("binding.max_accounts", "must be at least 1"));
         }
         let seconds = |duration: Duration| UnixTime::try_from(duration.as_secs()).unwrap_or(0);
         Ok(MessageTemplate {
-            domain: domain.parse().map_err(|_| bad("binding.domain", "not a domain"))?,
+            domain: domain.parse().map_err(|_| invalid("binding.domain", "not a domain"))?,
             uri: self.public_url.clone(),
             network: self.network.clone(),
             chain_id: self.chain_id,
@@ -138,7 +155,8 @@ impl SignInConfig {
     }
 }
 
-/// A host with or without a port: no user, nothing that a browser would show in another way.
+/// Whether `text` is a host with or without a port: without user, and without anything that a browser would show
+/// differently.
 fn is_domain(text: &str) -> bool {
     let byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte);
     text.bytes().all(byte)
@@ -151,7 +169,7 @@ fn is_domain(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn good() -> SignInConfig {
+    fn valid_config() -> SignInConfig {
         SignInConfig {
             public_url: "https://gate.example:8585/".into(),
             domain: None,
@@ -166,16 +184,16 @@ mod tests {
     }
 
     #[test]
-    fn the_domain_is_the_pages_own_unless_given() {
-        assert_eq!(good().terms().unwrap().domain.as_str(), "gate.example:8585");
-        let given = SignInConfig { domain: Some("sign.example".into()), ..good() };
-        assert_eq!(given.terms().unwrap().domain.as_str(), "sign.example");
-        let ip = SignInConfig { public_url: "http://[::1]:8585/".into(), ..good() };
-        assert_eq!(ip.terms().unwrap().domain.as_str(), "[::1]:8585");
+    fn domain_defaults_to_that_of_the_page() {
+        assert_eq!(valid_config().message_template().unwrap().domain.as_str(), "gate.example:8585");
+        let given = SignInConfig { domain: Some("sign.example".into()), ..valid_config() };
+        assert_eq!(given.message_template().unwrap().domain.as_str(), "sign.example");
+        let ip = SignInConfig { public_url: "http://[::1]:8585/".into(), ..valid_config() };
+        assert_eq!(ip.message_template().unwrap().domain.as_str(), "[::1]:8585");
     }
 
     #[test]
-    fn what_cannot_be_names_its_key() {
+    fn invalid_setting_names_its_key() {
         type Change = fn(&mut SignInConfig);
         let cases: [(&str, Change); 14] = [
             ("gate.public_url", |c| c.public_url = "gate.example".into()),
@@ -194,9 +212,9 @@ mod tests {
             ("binding.max_accounts", |c| c.max_accounts = 0),
         ];
         for (key, change) in cases {
-            let mut config = good();
+            let mut config = valid_config();
             change(&mut config);
-            assert_eq!(config.terms().unwrap_err().key, key);
+            assert_eq!(config.message_template().unwrap_err().key, key);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why a sign-in is refused.
+//! Errors of the sign-in.
 
 use std::time::Duration;
 
@@ -12,54 +12,54 @@ use crate::redact::ShortAddress;
 use crate::refusal::Refusal;
 use crate::store::StoreError;
 
-/// A sign-in that did not happen. None of these uses up the nonce.
+/// A refused sign-in. The nonce stays usable.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SignInError {
-    /// A field is not what it should be.
+    /// A field is malformed.
     #[error("malformed request: {0}")]
     Malformed(&'static str),
-    /// Not a message of this gate's form.
+    /// The message does not have the form of this gate's messages.
     #[error("{0}")]
     Message(#[from] MessageError),
-    /// A message of its form, but not the one that was issued with this nonce.
+    /// The message has the right form, but differs from the one that was issued with this nonce.
     #[error("another text was issued with this nonce")]
-    Changed,
-    /// No challenge of this gate stands behind the nonce any more.
+    AlteredMessage,
+    /// The nonce belongs to no redeemable challenge.
     #[error("nonce {0}")]
     Nonce(NonceError),
-    /// The wallet did not sign this.
+    /// The signature is not the wallet's.
     #[error("{0}")]
     Signature(SignatureError),
-    /// The wallet holds no card, and no vault of it does.
+    /// Neither the wallet nor a vault of it holds a card.
     #[error("no qualifying card")]
     NoCard {
         /// The wallet.
         wallet: Address,
     },
-    /// Live sessions rest on every binding that could give way to this one.
+    /// Live sessions rest on every binding that this one could displace.
     #[error("live sessions rest on all bindings of the account or the card")]
     NoRoomForBinding {
         /// The account of the new binding.
         account: AccountAddress,
     },
-    /// The wallet is bound to as many accounts as one may.
+    /// The wallet is bound to the maximum number of accounts.
     #[error("the wallet has bound {} accounts already", bound.len())]
     TooManyAccounts {
-        /// How many it may.
+        /// Maximum number of accounts.
         limit: usize,
-        /// Those that it is bound to.
+        /// Accounts that the wallet is bound to.
         bound: Vec<AccountAddress>,
     },
-    /// Too often.
+    /// Rate limit exceeded.
     #[error("too many requests")]
     TooMany {
-        /// When it may come again.
+        /// Delay until the next attempt.
         retry_after: Duration,
     },
-    /// Ethereum cannot be asked.
+    /// Ethereum is unavailable.
     #[error("{0}")]
     Ethereum(#[from] AccessError),
-    /// No binding behind the token.
+    /// The token belongs to no live binding.
     #[error("bearer token missing or no longer valid")]
     Token,
     /// The database failed.
@@ -67,27 +67,27 @@ pub enum SignInError {
     Store(StoreError),
 }
 
-/// What is wrong with a nonce.
+/// Problem of a nonce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NonceError {
-    /// Not issued here.
+    /// Not issued by this gate.
     #[error("unknown")]
     Unknown,
-    /// Redeemed before.
+    /// Already redeemed.
     #[error("used")]
     Used,
-    /// Its time is over, or our clock says that it has not come yet.
+    /// Expired, or issued in the future by the gate's clock.
     #[error("expired")]
     Expired,
 }
 
 impl SignInError {
-    /// The refusal to answer with. Logging the cause of an internal one is the caller's part.
+    /// Returns the refusal to answer with. The caller logs the cause of an internal one.
     pub fn refusal(self) -> Refusal {
         match self {
             Self::Malformed(what) => Refusal::Malformed(what.to_owned()),
             Self::Message(error) => Refusal::Message(error.to_string()),
-            Self::Changed => Refusal::Message(self.to_string()),
+            Self::AlteredMessage => Refusal::Message(self.to_string()),
             Self::Nonce(NonceError::Unknown) => Refusal::Nonce("unknown"),
             Self::Nonce(NonceError::Used) => Refusal::Nonce("used"),
             Self::Nonce(NonceError::Expired) => Refusal::Nonce("expired"),

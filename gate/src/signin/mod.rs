@@ -25,6 +25,7 @@ use alloy::primitives::{Address, eip191_hash_message};
 use futures::future::{BoxFuture, FutureExt};
 use futures::{StreamExt as _, stream};
 use sentinel_proto::address::AccountAddress;
+use tracing::instrument;
 
 pub use self::config::{DeviceLimits, RateLimit, SignInConfig, SignInConfigError, TierDevices};
 pub use self::error::{NonceError, SignInError};
@@ -36,12 +37,16 @@ pub use self::signature::{ContractSignatures, SignatureError};
 use self::limit::LimitedAction;
 use self::message::{BindingMessage, MessageTemplate};
 use self::nonce::IssuedNonce;
-use self::signature::{KeyPairs, MAX_SIGNATURE_BYTES};
+use self::signature::{KeyPairVerifier, MAX_SIGNATURE_BYTES};
 use crate::access::{Access, AccessError, Summary, Tier};
 use crate::client_key::ClientKey;
 use crate::governance::Governance;
+use crate::redact::ShortAddress;
+use crate::request_span;
 use crate::store::clock::{Clock, UnixTime};
-use crate::store::{Binding, MAX_HOLDERS, MAX_PER_ACCOUNT, NonceState, Proof, Redemption, Store, StoreError};
+use crate::store::{
+    Binding, BindingProof, MAX_HOLDERS, MAX_PER_ACCOUNT, NonceState, Redemption, Store, StoreError,
+};
 
 /// Tolerated clock skew in seconds: a challenge from further in the future was issued before the clock was set back.
 const CLOCK_SKEW: i64 = 60;
@@ -70,47 +75,50 @@ impl EntitlementSource for Access {
     }
 }
 
+/// Components that a [`SignIn`] needs.
+pub struct SignInDeps {
+    /// Bindings and redeemed nonces.
+    pub store: Store,
+    /// Entitlements of wallets.
+    pub entitlements: Arc<dyn EntitlementSource>,
+    /// Signatures of contract wallets.
+    pub contracts: Arc<dyn ContractSignatures>,
+    /// Current time.
+    pub clock: Arc<dyn Clock>,
+    /// Parameters of governance.
+    pub governance: Governance,
+}
+
 /// Issues challenges and turns signed ones into bindings.
 pub struct SignIn {
-    terms: MessageTemplate,
+    template: MessageTemplate,
     max_accounts: usize,
     devices: Arc<RwLock<DeviceLimits>>,
     store: Store,
     entitlements: Arc<dyn EntitlementSource>,
     contracts: Arc<dyn ContractSignatures>,
     clock: Arc<dyn Clock>,
-    key_pairs: KeyPairs,
+    key_pairs: KeyPairVerifier,
     limits: Arc<SignInRateLimiter>,
     governance: Governance,
 }
 
 impl SignIn {
     /// Creates the sign-in. Fails for invalid settings.
-    pub fn new(
-        config: &SignInConfig,
-        store: Store,
-        entitlements: Arc<dyn EntitlementSource>,
-        contracts: Arc<dyn ContractSignatures>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, SignInConfigError> {
+    pub fn new(config: &SignInConfig, deps: SignInDeps) -> Result<Self, SignInConfigError> {
+        let SignInDeps { store, entitlements, contracts, clock, governance } = deps;
         Ok(Self {
-            terms: config.terms()?,
+            template: config.message_template()?,
             max_accounts: config.max_accounts,
             devices: Arc::new(RwLock::new(config.devices.clone())),
             store,
             entitlements,
             contracts,
             clock,
-            key_pairs: KeyPairs::new(),
+            key_pairs: KeyPairVerifier::new(),
             limits: Arc::new(SignInRateLimiter::new(config.rate)),
-            governance: Governance::none(),
+            governance,
         })
-    }
-
-    /// Applies the parameters of governance.
-    #[must_use]
-    pub fn governed(self, governance: Governance) -> Self {
-        Self { governance, ..self }
     }
 
     /// Issues a message for the wallet to sign. Writes nothing.
@@ -121,17 +129,17 @@ impl SignIn {
         vault: Option<Address>,
         client: ClientKey,
     ) -> Result<Challenge, SignInError> {
-        self.limit(wallet, LimitedAction::Ask(client))?;
+        self.limit(wallet, LimitedAction::RequestChallenge(client))?;
         let now = self.clock.unix();
         let vault = vault.filter(|vault| *vault != wallet);
-        let terms = self.terms();
-        let expires_at = now + terms.ttl;
+        let template = self.message_template();
+        let expires_at = now + template.ttl;
         let statement =
             BindingMessage { wallet, account, vault, nonce: String::new(), issued_at: now, expires_at };
-        let blank = statement.render(&terms)?;
-        let nonce = nonce::seal(&self.store.nonce_key(), &nonce::generate(now), &blank);
+        let blank = statement.render(&template)?;
+        let nonce = nonce::seal(&self.store.bindings().nonce_key(), &nonce::generate(now), &blank);
         let message = nonce::fill(&blank, &nonce);
-        Ok(Challenge { message, nonce, expires_at: now + self.terms.challenge_ttl })
+        Ok(Challenge { message, nonce, expires_at: now + self.template.challenge_ttl })
     }
 
     /// Turns a signed challenge into a binding. The order of the checks is part of the interface: form of the message,
@@ -143,10 +151,12 @@ impl SignIn {
         client: ClientKey,
     ) -> Result<BindingInfo, SignInError> {
         let (issued, statement) = self.parse_challenge(message)?;
-        self.limit(statement.wallet, LimitedAction::Redeem(client))?;
+        request_span::record_account(statement.account);
+        request_span::record_wallet(statement.wallet);
+        self.limit(statement.wallet, LimitedAction::RedeemChallenge(client))?;
         let signature = decode_signature(signature)?;
         self.verify(&statement, message, &signature, client).await?;
-        self.limit(statement.wallet, LimitedAction::Signed)?;
+        self.limit(statement.wallet, LimitedAction::VerifiedSignature)?;
 
         let (summary, mut holders) = self.entitlements.summary(statement.wallet, statement.vault).await?;
         let Some(devices) = self.devices_of(&summary) else {
@@ -160,19 +170,19 @@ impl SignIn {
             wallet: statement.wallet,
             vault: statement.vault,
             holders,
-            proof: Proof { message: message.to_owned(), signature },
+            proof: BindingProof { message: message.to_owned(), signature },
             issued_at: statement.issued_at,
             expires_at: statement.expires_at,
             max_accounts: self.max_accounts,
         };
         let (binding, token) =
-            self.store.redeem(redemption).await.map_err(|error| self.store_error(error))?;
+            self.store.bindings().redeem(redemption).await.map_err(|error| self.store_error(error))?;
         Ok(BindingInfo { binding, summary, devices, token: Some(token) })
     }
 
     /// Marks bindings of a full account that no longer give access: they are displaced first.
     async fn mark_refused_bindings(&self, account: &AccountAddress) {
-        let bindings = self.store.bindings_of(account);
+        let bindings = self.store.bindings().of_account(account);
         if bindings.len() < MAX_PER_ACCOUNT {
             return;
         }
@@ -181,7 +191,7 @@ impl SignIn {
         let asked = stream::iter(untried).for_each_concurrent(MAX_CONCURRENT_CHECKS, |binding| async move {
             let found = self.entitlements.summary(binding.wallet, binding.vault).await;
             if found.is_ok_and(|(summary, _)| summary.tier == Tier::Denied) {
-                self.store.mark_binding_refused(&binding.key());
+                self.store.bindings().mark_refused(&binding.key());
             }
         });
         if tokio::time::timeout(CHECK_TIMEOUT, asked).await.is_err() {
@@ -200,12 +210,12 @@ impl SignIn {
     /// Ends the binding of a bearer token and returns it, so that the sessions that rest on it can be re-evaluated.
     pub async fn unbind(&self, token: &str) -> Result<Binding, SignInError> {
         let binding = self.find_binding(token).await?;
-        self.store.delete_binding(&binding).await.map_err(SignInError::Store)?;
+        self.store.bindings().delete(&binding).await.map_err(SignInError::Store)?;
         Ok(binding)
     }
 
     async fn find_binding(&self, token: &str) -> Result<Binding, SignInError> {
-        let binding = self.store.binding_by_token(token).await.map_err(SignInError::Store)?;
+        let binding = self.store.bindings().by_token(token).await.map_err(SignInError::Store)?;
         binding.filter(|binding| !binding.expired(self.clock.unix())).ok_or(SignInError::Token)
     }
 
@@ -214,14 +224,16 @@ impl SignIn {
     fn parse_challenge(&self, text: &str) -> Result<(IssuedNonce, BindingMessage), SignInError> {
         let message = message::parse(text)?;
         let sealed = self.check_nonce(&message.nonce).and_then(|issued| {
-            if !issued.belongs_to(&self.store.nonce_key(), text) {
-                return Err(SignInError::Changed);
+            if !issued.belongs_to(&self.store.bindings().nonce_key(), text) {
+                return Err(SignInError::AlteredMessage);
             }
-            Ok((issued, BindingMessage::from_message(&message, &self.terms())?))
+            Ok((issued, BindingMessage::from_message(&message, &self.message_template())?))
         });
         sealed.map_err(|error| {
             let known = match error {
-                SignInError::Changed => BindingMessage::from_text(text, &message, &self.terms()).map(drop),
+                SignInError::AlteredMessage => {
+                    BindingMessage::from_text(text, &message, &self.message_template()).map(drop)
+                }
                 _ => message::check_canonical_form(text, &message),
             };
             known.err().map_or(error, SignInError::from)
@@ -231,22 +243,23 @@ impl SignIn {
     /// Returns the challenge of a redeemable nonce.
     fn check_nonce(&self, nonce: &str) -> Result<IssuedNonce, SignInError> {
         let refused = |why| Err(SignInError::Nonce(why));
-        let Some(issued) = IssuedNonce::parse(&self.store.nonce_key(), nonce) else {
+        let Some(issued) = IssuedNonce::parse(&self.store.bindings().nonce_key(), nonce) else {
             return refused(NonceError::Unknown);
         };
-        match self.store.nonce_state(&issued.nonce) {
+        match self.store.bindings().nonce_state(&issued.nonce) {
             NonceState::Fresh => {}
             NonceState::Used => return refused(NonceError::Used),
             NonceState::Forgotten => return refused(NonceError::Expired),
         }
         let age = self.clock.unix() - issued.nonce.issued_at;
-        if age >= self.terms.challenge_ttl || age < -CLOCK_SKEW {
+        if age >= self.template.challenge_ttl || age < -CLOCK_SKEW {
             return refused(NonceError::Expired);
         }
         Ok(issued)
     }
 
     /// Verifies the signature by the key of the wallet first, because that needs no call; else by a contract wallet.
+    #[instrument(level = "debug", skip_all, fields(chain = self.template.chain_id, wallet = %ShortAddress(statement.wallet)))]
     async fn verify(
         &self,
         statement: &BindingMessage,
@@ -256,17 +269,17 @@ impl SignIn {
     ) -> Result<(), SignInError> {
         let hash = eip191_hash_message(message);
         let Err(reason) = self.key_pairs.verify(statement.wallet, &hash, signature) else { return Ok(()) };
-        self.limit(statement.wallet, LimitedAction::Contract(client))?;
+        self.limit(statement.wallet, LimitedAction::ContractCall(client))?;
         let verdict = self.contracts.verify(statement.wallet, hash, signature).await;
         if verdict.map_err(AccessError::from)? { Ok(()) } else { Err(SignInError::Signature(reason)) }
     }
 
     /// Returns the current template; governance may change the lifetime.
-    fn terms(&self) -> MessageTemplate {
-        let file = Duration::from_secs(self.terms.ttl.unsigned_abs());
+    fn message_template(&self) -> MessageTemplate {
+        let file = Duration::from_secs(self.template.ttl.unsigned_abs());
         let ttl =
-            UnixTime::try_from(self.governance.credential_ttl(file).as_secs()).unwrap_or(self.terms.ttl);
-        MessageTemplate { ttl, ..self.terms.clone() }
+            UnixTime::try_from(self.governance.credential_ttl(file).as_secs()).unwrap_or(self.template.ttl);
+        MessageTemplate { ttl, ..self.template.clone() }
     }
 
     /// Returns the rate limiter, for periodic removal of idle entries.
@@ -282,11 +295,11 @@ impl SignIn {
     /// Returns the device usage; `None` without an entitlement.
     fn devices_of(&self, holder: &Summary) -> Option<DeviceUsage> {
         let devices = self.devices.read().unwrap_or_else(PoisonError::into_inner);
-        let file = devices.of(holder.tier)?;
+        let file = devices.for_tier(holder.tier)?;
         let limit = self.governance.devices(holder.tier, file.limit);
         let of_plan = |(plan, file)| (plan, self.governance.plan_devices(holder.tier, file));
         let plans = file.plans.iter().map(of_plan).filter(|(_, devices)| *devices != limit).collect();
-        let used = self.store.sessions_in_device_slots(holder.holder()).len();
+        let used = self.store.sessions().in_device_slots(holder.holder()).len();
         Some(DeviceUsage { used, limit, plans })
     }
 
@@ -318,7 +331,7 @@ fn decode_signature(signature: &str) -> Result<Vec<u8>, SignInError> {
         return Err(SignInError::Malformed("signature is not hex"));
     }
     alloy::hex::decode(digits).map_err(|error| match error {
-        FromHexError::OddLength => SignInError::Signature(SignatureError::Length),
+        FromHexError::OddLength => SignInError::Signature(SignatureError::InvalidLength),
         _ => SignInError::Malformed("signature is not hex"),
     })
 }

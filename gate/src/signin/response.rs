@@ -1,4 +1,4 @@
-//! What a sign-in answers, in the words of the interface.
+//! Responses of the sign-in, in the shapes of `openapi.json`.
 
 use alloy::primitives::Address;
 use serde::ser::SerializeMap;
@@ -9,51 +9,51 @@ use crate::access::Summary;
 use crate::store::Binding;
 use crate::store::clock::{UnixTime, rfc3339};
 
-/// A message to sign.
+/// Message for a wallet to sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Challenge {
-    /// The text.
+    /// Text of the message.
     pub message: String,
-    /// The nonce in it.
+    /// Nonce in the message.
     pub nonce: String,
-    /// Until when the signed text can be brought back. The binding itself ends later, as the text says.
+    /// Time until which the signed message can be redeemed. The binding itself expires later, as the message says.
     #[serde(serialize_with = "rfc3339_utc")]
     pub expires_at: UnixTime,
 }
 
-/// How many devices a holder uses.
+/// Devices of a holder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DeviceUsage {
-    /// Now.
+    /// Devices in use.
     pub used: usize,
-    /// At most.
+    /// Maximum devices.
     pub limit: u32,
-    /// At most with sessions of these plans, where that is another number.
+    /// Maximum devices with sessions of a plan, for plans with a maximum of their own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub plans: BTreeMap<u64, u32>,
 }
 
-/// What a wallet is entitled to, as `GET /gate/eligibility` tells it.
+/// Entitlement of a wallet, as `GET /gate/eligibility` returns it.
 #[derive(Debug, Clone)]
 pub struct Eligibility(pub Summary);
 
-/// A binding and what it is worth now.
+/// A binding with its current entitlement.
 #[derive(Debug, Clone)]
 pub struct BindingInfo {
     /// The binding.
     pub binding: Binding,
-    /// What its wallet's cards give.
+    /// Entitlement of its wallet.
     pub summary: Summary,
-    /// Its holder's devices.
+    /// Devices of its holder.
     pub devices: DeviceUsage,
-    /// The bearer's token; only in the answer to the sign-in itself.
+    /// Bearer token; only in the response to the sign-in itself.
     pub token: Option<String>,
 }
 
 impl Serialize for Eligibility {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut answer = serializer.serialize_map(None)?;
-        entitlement(&mut answer, &self.0)?;
+        serialize_entitlement(&mut answer, &self.0)?;
         answer.serialize_entry("block", &self.0.block)?;
         if self.0.delegations_unread {
             answer.serialize_entry("delegations_unread", &true)?;
@@ -67,7 +67,7 @@ impl Serialize for BindingInfo {
         let mut answer = serializer.serialize_map(None)?;
         answer.serialize_entry("wallet", &checksummed(&self.binding.wallet))?;
         answer.serialize_entry("account", &self.binding.account.to_string())?;
-        entitlement(&mut answer, &self.summary)?;
+        serialize_entitlement(&mut answer, &self.summary)?;
         answer.serialize_entry("issued_at", &rfc3339(self.binding.issued_at))?;
         answer.serialize_entry("expires_at", &rfc3339(self.binding.expires_at))?;
         answer.serialize_entry("devices", &self.devices)?;
@@ -78,7 +78,7 @@ impl Serialize for BindingInfo {
     }
 }
 
-fn entitlement<M: SerializeMap>(answer: &mut M, entitlement: &Summary) -> Result<(), M::Error> {
+fn serialize_entitlement<M: SerializeMap>(answer: &mut M, entitlement: &Summary) -> Result<(), M::Error> {
     let cards: Vec<String> = entitlement.cards.iter().map(ToString::to_string).collect();
     answer.serialize_entry("tier", entitlement.tier.name())?;
     answer.serialize_entry("via", &entitlement.via)?;
@@ -94,7 +94,7 @@ fn checksummed(address: &Address) -> String {
     address.to_checksum(None)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "signature required by serde")]
 fn rfc3339_utc<S: Serializer>(time: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*time))
 }

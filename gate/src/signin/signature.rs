@@ -1,4 +1,4 @@
-//! Signatures: of key pairs here, of contract wallets by asking them.
+//! Verification of wallet signatures: by key pair here, by contract wallet through a call.
 
 use alloy::primitives::{Address, B256, U256, b256};
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
@@ -8,12 +8,13 @@ use sovereign_contracts::reader::{ReadError, Reader};
 pub(super) use sovereign_contracts::signature::MAX_SIGNATURE_BYTES;
 use sovereign_contracts::signature::{self as contract, SignatureVerdict};
 
-/// Half the order of the curve: of the two `s` that verify, only the lower one is taken.
+/// Half the order of the curve: of the two valid `s`, only the lower one is accepted (EIP-2).
 const HALF_ORDER: B256 = b256!("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0");
 
-/// Asks a contract wallet, deployed or not, whether a signature is its own (EIP-1271, ERC-6492).
+/// Verifies signatures of contract wallets, deployed or not (EIP-1271, ERC-6492).
 pub trait ContractSignatures: Send + Sync + 'static {
-    /// False also where there is no contract, and where it fails or does not end.
+    /// Whether the wallet's contract accepts the signature; `false` also without a contract, and if the call reverts or
+    /// runs out of gas.
     fn verify<'a>(
         &'a self,
         wallet: Address,
@@ -34,55 +35,55 @@ impl ContractSignatures for Reader {
     }
 }
 
-/// Why a signature is not one of a key pair for this wallet.
+/// Why a signature is not one of this wallet's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// Not 65 bytes.
     #[error("it is not 65 bytes long")]
-    Length,
+    InvalidLength,
     /// `v` is none of 27, 28, 0, 1.
     #[error("its last byte is none of 27, 28, 0, 1")]
-    V,
-    /// `s` is in the upper half, or `r` or `s` is no number of the curve.
+    InvalidRecoveryId,
+    /// `s` is in the upper half, or `r` or `s` is no scalar of the curve.
     #[error("r or s is out of range")]
-    Range,
-    /// Somebody else's.
+    OutOfRange,
+    /// Made by another key.
     #[error("another wallet made it")]
-    Signer,
+    OtherSigner,
 }
 
-/// Checks signatures of key pairs.
+/// Verifies signatures of key pairs.
 #[derive(Debug)]
-pub(super) struct KeyPairs(Secp256k1<VerifyOnly>);
+pub(super) struct KeyPairVerifier(Secp256k1<VerifyOnly>);
 
-impl KeyPairs {
+impl KeyPairVerifier {
     pub(super) fn new() -> Self {
         Self(Secp256k1::verification_only())
     }
 
-    /// Whether the wallet's own key made this signature.
+    /// Verifies that the wallet's own key made this signature.
     pub(super) fn verify(
         &self,
         wallet: Address,
         hash: &B256,
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        let signature: &[u8; 65] = signature.try_into().map_err(|_| SignatureError::Length)?;
+        let signature: &[u8; 65] = signature.try_into().map_err(|_| SignatureError::InvalidLength)?;
         let ([rs @ .., v], [.., _]) = (signature, signature);
         let id = match *v {
             0 | 27 => RecoveryId::Zero,
             1 | 28 => RecoveryId::One,
-            _ => return Err(SignatureError::V),
+            _ => return Err(SignatureError::InvalidRecoveryId),
         };
         let (r, s) = (U256::from_be_slice(&rs[..32]), U256::from_be_slice(&rs[32..]));
         if r.is_zero() || s.is_zero() || s > U256::from_be_bytes(HALF_ORDER.0) {
-            return Err(SignatureError::Range);
+            return Err(SignatureError::OutOfRange);
         }
-        let signature = RecoverableSignature::from_compact(rs, id).map_err(|_| SignatureError::Range)?;
+        let signature = RecoverableSignature::from_compact(rs, id).map_err(|_| SignatureError::OutOfRange)?;
         let message = secp256k1::Message::from_digest(hash.0);
-        let key = self.0.recover_ecdsa(message, &signature).map_err(|_| SignatureError::Range)?;
+        let key = self.0.recover_ecdsa(message, &signature).map_err(|_| SignatureError::OutOfRange)?;
         let signer = Address::from_raw_public_key(&key.serialize_uncompressed()[1..]);
-        if signer == wallet { Ok(()) } else { Err(SignatureError::Signer) }
+        if signer == wallet { Ok(()) } else { Err(SignatureError::OtherSigner) }
     }
 }
 
@@ -103,7 +104,7 @@ mod tests {
         (wallet, signature)
     }
 
-    /// The other signature that verifies: `n - s` and the other `v`.
+    /// Returns the other valid signature: `n - s` with the other `v`.
     fn mirrored(signature: &[u8]) -> Vec<u8> {
         let order = U256::from_be_bytes(HALF_ORDER.0) * U256::from(2) + U256::ONE;
         let s = order - U256::from_be_slice(&signature[32..64]);
@@ -112,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_wallets_own_in_the_one_form() {
-        let pairs = KeyPairs::new();
+    fn accepts_only_canonical_signature_of_the_wallet() {
+        let pairs = KeyPairVerifier::new();
         for n in 1..40 {
             let hash = B256::repeat_byte(n);
             let (wallet, good) = sign(n, &hash);
@@ -126,17 +127,20 @@ mod tests {
             assert_eq!(check(&good), Ok(()));
             assert_eq!(check(&with(64, good[64] - 27)), Ok(()));
             for v in (0..=255).filter(|v| ![0, 1, 27, 28].contains(v)) {
-                assert_eq!(check(&with(64, v)), Err(SignatureError::V), "v {v}");
+                assert_eq!(check(&with(64, v)), Err(SignatureError::InvalidRecoveryId), "v {v}");
             }
             assert!(check(&with(64, 27 + 28 - good[64])).is_err());
-            assert_eq!(check(&mirrored(&good)), Err(SignatureError::Range));
-            assert_eq!(check(&[&[0; 32], &good[32..]].concat()), Err(SignatureError::Range));
-            assert_eq!(check(&[&good[..32], &[0; 32], &good[64..]].concat()), Err(SignatureError::Range));
-            assert_eq!(check(&[&[0xff; 32], &good[32..]].concat()), Err(SignatureError::Range));
-            assert_eq!(check(&good[..64]), Err(SignatureError::Length));
-            assert_eq!(check(&[&good[..], &[0]].concat()), Err(SignatureError::Length));
-            assert_eq!(check(&[]), Err(SignatureError::Length));
-            assert_eq!(pairs.verify(Address::repeat_byte(9), &hash, &good), Err(SignatureError::Signer));
+            assert_eq!(check(&mirrored(&good)), Err(SignatureError::OutOfRange));
+            assert_eq!(check(&[&[0; 32], &good[32..]].concat()), Err(SignatureError::OutOfRange));
+            assert_eq!(
+                check(&[&good[..32], &[0; 32], &good[64..]].concat()),
+                Err(SignatureError::OutOfRange)
+            );
+            assert_eq!(check(&[&[0xff; 32], &good[32..]].concat()), Err(SignatureError::OutOfRange));
+            assert_eq!(check(&good[..64]), Err(SignatureError::InvalidLength));
+            assert_eq!(check(&[&good[..], &[0]].concat()), Err(SignatureError::InvalidLength));
+            assert_eq!(check(&[]), Err(SignatureError::InvalidLength));
+            assert_eq!(pairs.verify(Address::repeat_byte(9), &hash, &good), Err(SignatureError::OtherSigner));
             assert!(pairs.verify(wallet, &B256::repeat_byte(0xfe), &good).is_err());
         }
     }

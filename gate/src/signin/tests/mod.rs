@@ -1,4 +1,4 @@
-//! The sign-in as its callers see it, with wallets that sign and a world that answers what a test wants.
+//! Tests of the sign-in through its public functions, with signing wallets and a fake of Ethereum.
 
 mod binding;
 mod refusals;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::access::{Summary, Tier, Via};
 use crate::config::PlanDevices;
-use crate::store::Options;
+use crate::store::StoreOptions;
 use crate::store::clock::UnixTime;
 use crate::store::clock::manual::ManualClock;
 use crate::store::tests::{NOW, account};
@@ -34,7 +34,7 @@ impl Wallet {
         Address::from_raw_public_key(&key.serialize_uncompressed()[1..])
     }
 
-    /// As wallets do it: `personal_sign`.
+    /// Signs by `personal_sign` (EIP-191), as wallets do.
     fn sign(&self, text: &str) -> String {
         let hash = secp256k1::Message::from_digest(eip191_hash_message(text).0);
         let (id, rs) = Secp256k1::new().sign_ecdsa_recoverable(hash, &self.0).serialize_compact();
@@ -42,20 +42,20 @@ impl Wallet {
     }
 }
 
-/// Cards and contract wallets. Every wallet but one holds a card.
+/// Cards and contract wallets. Every wallet holds a card, except the denied one.
 #[derive(Default)]
-struct World {
+struct FakeEthereum {
     down: AtomicBool,
-    asked_contracts: AtomicUsize,
+    contract_calls: AtomicUsize,
 }
 
-impl World {
+impl FakeEthereum {
     fn denied(wallet: Address) -> bool {
         wallet == Wallet::new(66).address()
     }
 }
 
-impl EntitlementSource for World {
+impl EntitlementSource for FakeEthereum {
     fn summary(
         &self,
         wallet: Address,
@@ -81,29 +81,29 @@ impl EntitlementSource for World {
     }
 }
 
-/// The contract wallet of the tests takes one signature.
+/// Contract wallet that accepts one signature.
 const CONTRACT: Address = Address::repeat_byte(0xcc);
-const CONTRACT_SIGNATURE: &[u8] = b"any bytes that the contract takes";
+const CONTRACT_SIGNATURE: &[u8] = b"any bytes that the contract accepts";
 
-impl ContractSignatures for World {
+impl ContractSignatures for FakeEthereum {
     fn verify<'a>(
         &'a self,
         wallet: Address,
         _: B256,
         signature: &'a [u8],
     ) -> BoxFuture<'a, Result<bool, ReadError>> {
-        self.asked_contracts.fetch_add(1, Ordering::SeqCst);
+        self.contract_calls.fetch_add(1, Ordering::SeqCst);
         let down = self.down.load(Ordering::SeqCst);
         let good = wallet == CONTRACT && signature == CONTRACT_SIGNATURE;
         async move { if down { Err(ReadError::Timeout("test".into())) } else { Ok(good) } }.boxed()
     }
 }
 
-/// A gate's sign-in on a home of its own.
-struct Gate {
+/// A sign-in with a home directory, clock and store of its own.
+struct SignInFixture {
     home: TempDir,
     clock: Arc<ManualClock>,
-    world: Arc<World>,
+    ethereum: Arc<FakeEthereum>,
     store: Store,
     sign_in: SignIn,
 }
@@ -125,28 +125,38 @@ fn config() -> SignInConfig {
     }
 }
 
-impl Gate {
+impl SignInFixture {
     async fn new() -> Self {
         Self::with(&config()).await
     }
 
     async fn with(config: &SignInConfig) -> Self {
-        Self::on(tempfile::tempdir().unwrap(), config, NOW).await
+        Self::on(tempfile::tempdir().unwrap(), config, NOW, Governance::none()).await
     }
 
-    async fn on(home: TempDir, config: &SignInConfig, now: UnixTime) -> Self {
+    async fn on(home: TempDir, config: &SignInConfig, now: UnixTime, governance: Governance) -> Self {
         let clock = Arc::new(ManualClock::at(now));
-        let world = Arc::new(World::default());
-        let store = Store::open_with(home.path(), Options::default(), clock.clone()).await.unwrap();
-        let sign_in =
-            SignIn::new(config, store.clone(), world.clone(), world.clone(), clock.clone()).unwrap();
-        Self { home, clock, world, store, sign_in }
+        let ethereum = Arc::new(FakeEthereum::default());
+        let store = Store::open_with(home.path(), StoreOptions::default(), clock.clone()).await.unwrap();
+        let deps = SignInDeps {
+            store: store.clone(),
+            entitlements: ethereum.clone(),
+            contracts: ethereum.clone(),
+            clock: clock.clone(),
+            governance,
+        };
+        let sign_in = SignIn::new(config, deps).unwrap();
+        Self { home, clock, ethereum, store, sign_in }
     }
 
     async fn restart(self, config: &SignInConfig) -> Self {
+        self.restart_governed(config, Governance::none()).await
+    }
+
+    async fn restart_governed(self, config: &SignInConfig, governance: Governance) -> Self {
         let now = self.clock.unix();
         self.store.close().await;
-        Self::on(self.home, config, now).await
+        Self::on(self.home, config, now, governance).await
     }
 
     fn challenge(&self, wallet: &Wallet, owner: u8) -> Challenge {
@@ -157,7 +167,7 @@ impl Gate {
         self.sign_in.bind(message, signature, client()).await
     }
 
-    /// The code of the interface.
+    /// Code of the refusal; 0 if bound.
     async fn code(&self, message: &str, signature: &str) -> u32 {
         match self.bind(message, signature).await {
             Ok(_) => 0,
