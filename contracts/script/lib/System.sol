@@ -36,7 +36,7 @@ struct Actors {
 }
 
 /// @notice What a deployment is made from.
-/// @param memes The Memes; the zero address deploys TestMemes, which only a test chain allows.
+/// @param memes The Memes; the zero address deploys TestMemes, which only a test network allows.
 /// @param nftDelegation 6529 NFTDelegation; the zero address switches it off.
 /// @param delegateXyz delegate.xyz v2; the zero address switches it off.
 /// @param highestCard highest card id minted already.

@@ -130,6 +130,15 @@ contract DeployTest is DeployedTest {
         assertTrue(_deploy(other, address(system.nodes), address(this)).memes != address(system.nodes));
     }
 
+    function test_SepoliaGetsTestMemes() public {
+        string memory json = vm.readFile("script/config/sepolia.example.json");
+        assertFalse(vm.keyExistsJson(json, ".memes"), "no memes in the example");
+        vm.chainId(vm.parseJsonUint(json, ".chainId"));
+        Config memory other = config;
+        other.memes = address(0);
+        assertTrue(_deploy(other, address(0), address(this)).memes.code.length != 0);
+    }
+
     // --------------------------------------------------------------- refusals
 
     function test_RevertWhen_APublicChainHasNoMemes() public {
