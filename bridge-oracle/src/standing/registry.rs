@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, FixedBytes, U256};
 use sentinel_proto::address::NodeAddress;
-use sovereign_contracts::reader::{BlockTag, Block, Call, CallResult, Reader, Snapshot};
+use sovereign_contracts::reader::{Block, BlockTag, Call, CallResult, Reader, Snapshot};
 use sovereign_contracts::system::{NodeRegistry, ParameterRegistry};
 
 use super::{NodeStanding, Parameters, SettledBlock, StandingError, Standings};

@@ -11,7 +11,9 @@ use alloy::sol_types::{SolCall, SolValue};
 use serde_json::json;
 use sovereign_contracts::dev::{Anvil, Artifact, DevChain};
 use sovereign_contracts::memes::IMemes::{balanceOfBatchCall, balanceOfCall};
-use sovereign_contracts::reader::{BlockTag, Call, NoopObserver, ReadError, Reader, ReaderConfig, ReadRequest};
+use sovereign_contracts::reader::{
+    BlockTag, Call, NoopObserver, ReadError, ReadRequest, Reader, ReaderConfig,
+};
 use sovereign_contracts::signature::{MAX_SIGNATURE_BYTES, SignatureVerdict, check_signature};
 use sovereign_contracts::{delegate_registry, multicall, nft_delegation};
 

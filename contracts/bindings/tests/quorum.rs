@@ -166,7 +166,11 @@ async fn what_was_agreed_upon_is_not_taken_back() {
         assert_eq!(read_at(&reader, at).await.unwrap().1, 1000 - lag, "{at:?}: a little behind");
         all_at(999 - lag, None);
         assert!(matches!(read_at(&reader, at).await, Err(ReadError::Unavailable(_))), "{at:?}");
-        assert_eq!(read_at(&reader, BlockTag::Number(5)).await.unwrap().1, 5, "whoever asks for a block gets it");
+        assert_eq!(
+            read_at(&reader, BlockTag::Number(5)).await.unwrap().1,
+            5,
+            "whoever asks for a block gets it"
+        );
         // A local chain that was put back and goes on.
         all_at(50, Some(1_900_000_000));
         assert_eq!(read_at(&reader, at).await.unwrap().1, 50, "{at:?}: a new block");

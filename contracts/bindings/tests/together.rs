@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
 use sovereign_contracts::memes::IMemes::balanceOfCall;
-use sovereign_contracts::reader::{BlockTag, Call, NoopObserver, ReadError, Reader, ReaderConfig, ReadRequest};
+use sovereign_contracts::reader::{
+    BlockTag, Call, NoopObserver, ReadError, ReadRequest, Reader, ReaderConfig,
+};
 use stub::{Mood, Stub, config};
 
 const PER_SECOND: u32 = 10;
@@ -26,7 +28,8 @@ async fn start(mood: Mood) -> (Stub, Arc<Reader>) {
 /// Asks for a number, once among the calls and once among the fragile ones.
 async fn echo(reader: &Reader, number: u64) -> Result<[u64; 2], ReadError> {
     let call = Call::new(Address::ZERO, &balanceOfCall { account: Address::ZERO, id: U256::from(number) });
-    let request = ReadRequest { calls: vec![call.clone()], isolated_calls: vec![call], gas_estimate: 1_000_000 };
+    let request =
+        ReadRequest { calls: vec![call.clone()], isolated_calls: vec![call], gas_estimate: 1_000_000 };
     let snapshot = reader.read_until(&request, BlockTag::Latest, reader.deadline()).await?;
     let fragile = snapshot.isolated_results.unwrap_or_default();
     let told = [snapshot.results.first(), fragile.first()];

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{Address, U256};
-use sovereign_contracts::reader::{BlockTag, Reader, ReadRequest, Snapshot};
+use sovereign_contracts::reader::{BlockTag, ReadRequest, Reader, Snapshot};
 use tokio::time::Instant;
 
 use super::access_rules::{AccessRules, CallResults};

@@ -55,7 +55,8 @@ impl FollowerHarness {
         let contracts =
             WatchedContracts::from(vec![memes, nft_delegation::MAINNET, delegate_registry::CANONICAL]);
         let poll = Duration::from_millis(poll);
-        let config = FollowerConfig { contracts: contracts.clone(), ws_addrs: ws.to_vec(), poll_interval: poll };
+        let config =
+            FollowerConfig { contracts: contracts.clone(), ws_addrs: ws.to_vec(), poll_interval: poll };
         let inbox = Arc::new(ChangeAccumulator::default());
         let follower = Follower::new(config, reader, cursor, Arc::clone(&inbox));
         Self {
