@@ -19,8 +19,8 @@ pub(super) struct AutoDetectedTunnel {
 }
 
 impl AutoDetectedTunnel {
-    pub(super) fn new(config: TunnelConfig, told: ServiceLookup) -> Self {
-        Self { config, lookup_service: told, chosen: OnceLock::new() }
+    pub(super) fn new(config: TunnelConfig, lookup_service: ServiceLookup) -> Self {
+        Self { config, lookup_service, chosen: OnceLock::new() }
     }
 
     fn driver(&self) -> Result<&Arc<dyn Tunnel>, TunnelError> {

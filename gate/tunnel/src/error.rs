@@ -30,7 +30,7 @@ pub enum TunnelError {
     /// The service answered with a refusal.
     #[error("{what} refuses: {why}")]
     Refused {
-        /// Who.
+        /// The program, file or address.
         what: String,
         /// Its message.
         why: String,
@@ -38,7 +38,7 @@ pub enum TunnelError {
     /// The answer cannot be parsed.
     #[error("{what} gives an answer that cannot be understood: {why}")]
     Malformed {
-        /// Who.
+        /// The program, file or address.
         what: String,
         /// The defect, without the content of the answer.
         why: String,
@@ -46,7 +46,7 @@ pub enum TunnelError {
     /// The service did not answer in time.
     #[error("{what} does not answer in time")]
     TooSlow {
-        /// Who.
+        /// The program, file or address.
         what: String,
     },
 }

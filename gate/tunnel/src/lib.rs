@@ -128,14 +128,14 @@ pub type ServiceLookup = Box<dyn Fn() -> Option<Service> + Send + Sync>;
 
 /// Opens the driver of the node's service: the configured one, else the one in the node's home, else the one that the
 /// node reports. The service is not contacted before the first use, so gate and node may start in any order.
-pub fn open(config: &TunnelConfig, told: ServiceLookup) -> Result<Arc<dyn Tunnel>, TunnelError> {
+pub fn open(config: &TunnelConfig, lookup_service: ServiceLookup) -> Result<Arc<dyn Tunnel>, TunnelError> {
     let known = config.service.or_else(|| config.service_of_node());
     if let Some(service) = known.filter(|service| !is_supported(*service)) {
         return Err(TunnelError::Unsupported(service));
     }
     match config.service {
         Some(service) => driver(service, config),
-        None => Ok(Arc::new(auto::AutoDetectedTunnel::new(config.clone(), told))),
+        None => Ok(Arc::new(auto::AutoDetectedTunnel::new(config.clone(), lookup_service))),
     }
 }
 

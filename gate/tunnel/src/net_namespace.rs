@@ -1,4 +1,4 @@
-//! Network namespace of the tunnel service: the gate's own, or another one.
+//! Network namespace of the tunnel service: that of this process, or another one.
 
 use std::fs::File;
 use std::net::SocketAddr;

@@ -28,11 +28,11 @@ const WHAT: &str = "OpenVPN's management";
 
 /// Kills clients of these names, at most [`MAX_KILLS_PER_CONNECTION`], and returns how many were connected.
 pub(super) async fn kill(
-    place: &NetNamespace,
+    namespace: &NetNamespace,
     address: SocketAddr,
     names: &BTreeSet<String>,
 ) -> Result<usize, TunnelError> {
-    let stream = place.connect(address, WHAT).await?;
+    let stream = namespace.connect(address, WHAT).await?;
     let mut visit = Visit { stream: BufReader::new(stream.take(MAX_ANSWER_BYTES)) };
     let banner = tokio::time::timeout(GREETING_TIMEOUT, visit.line()).await;
     if !banner.map_err(|_| TunnelError::too_slow(WHAT))??.starts_with(">INFO:") {

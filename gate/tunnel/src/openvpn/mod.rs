@@ -40,7 +40,7 @@ pub(super) struct OpenVpn {
     pki: Arc<Pki>,
     status: PathBuf,
     management: SocketAddr,
-    place: NetNamespace,
+    namespace: NetNamespace,
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -51,7 +51,7 @@ impl OpenVpn {
             pki: Arc::new(Pki::new(home.join("pki"))),
             status: home.join("server.log"),
             management: config.api_addr.unwrap_or(MANAGEMENT),
-            place: NetNamespace::new(config.namespace.clone()),
+            namespace: NetNamespace::new(config.namespace.clone()),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -69,7 +69,7 @@ impl OpenVpn {
     /// Kills these clients until none of them is connected.
     async fn cut(&self, names: &BTreeSet<String>) -> Result<(), TunnelError> {
         for _ in 0..MAX_KILL_ROUNDS + names.len() / management::MAX_KILLS_PER_CONNECTION {
-            if management::kill(&self.place, self.management, names).await? == 0 {
+            if management::kill(&self.namespace, self.management, names).await? == 0 {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -135,10 +135,10 @@ pub(super) struct Api {
 impl Api {
     pub(super) async fn connect(
         dialect: Dialect,
-        place: &NetNamespace,
+        namespace: &NetNamespace,
         address: SocketAddr,
     ) -> Result<Self, TunnelError> {
-        let stream = place.connect_marked(address, super::firewall::GATE_MARK, dialect.name()).await?;
+        let stream = namespace.connect_marked(address, super::firewall::GATE_MARK, dialect.name()).await?;
         let mut stream = Some(TokioIo::new(stream));
         let connector = tower::service_fn(move |_: Uri| {
             let stream = stream.take().ok_or_else(|| std::io::Error::other("the connection is lost"));

@@ -26,7 +26,7 @@ const SYN: &str = "tcp flags & (fin|syn|rst|ack) == syn";
 const RULES_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) struct Firewall {
-    place: NetNamespace,
+    namespace: NetNamespace,
     guard: Option<NodeApiGuard>,
     state: tokio::sync::Mutex<State>,
 }
@@ -63,8 +63,8 @@ impl Generation {
 }
 
 impl Firewall {
-    pub(super) fn new(place: NetNamespace, guard: Option<NodeApiGuard>) -> Self {
-        Self { place, guard, state: tokio::sync::Mutex::default() }
+    pub(super) fn new(namespace: NetNamespace, guard: Option<NodeApiGuard>) -> Self {
+        Self { namespace, guard, state: tokio::sync::Mutex::default() }
     }
 
     /// Ends every open flow of the users.
@@ -145,7 +145,7 @@ impl Firewall {
 
     /// Whether the API has a connection from this machine: the node holds one as long as it runs.
     async fn node_is_connected(&self, port: u16) -> Result<bool, TunnelError> {
-        let tables = self.place.run(|| {
+        let tables = self.namespace.run(|| {
             ["tcp", "tcp6"]
                 .map(|name| fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default())
         });
@@ -159,7 +159,7 @@ impl Firewall {
         arguments: Vec<String>,
         input: String,
     ) -> Result<String, TunnelError> {
-        self.place.run(move || command(program, &arguments, &input)).await?
+        self.namespace.run(move || command(program, &arguments, &input)).await?
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) struct V2Ray {
     dialect: Dialect,
     config: PathBuf,
     api_addr: Option<SocketAddr>,
-    place: NetNamespace,
+    namespace: NetNamespace,
     firewall: Firewall,
     /// Blocked users whose flows are cut.
     out: tokio::sync::Mutex<HashMap<String, BlockedUser>>,
@@ -68,13 +68,13 @@ impl V2Ray {
             Service::Xray => (Dialect::Xray, "xray"),
             _ => (Dialect::V2Ray, "v2ray"),
         };
-        let place = NetNamespace::new(config.namespace.clone());
+        let namespace = NetNamespace::new(config.namespace.clone());
         Self {
             dialect,
             config: config.node_home.join(home).join("server.json"),
             api_addr: config.api_addr,
-            firewall: Firewall::new(place.clone(), config.node_api_guard),
-            place,
+            firewall: Firewall::new(namespace.clone(), config.node_api_guard),
+            namespace,
             out: tokio::sync::Mutex::default(),
             seen: tokio::sync::Mutex::default(),
             cut: tokio::sync::Mutex::default(),
@@ -84,7 +84,7 @@ impl V2Ray {
 
     async fn api(&self, inbounds: &Inbounds) -> Result<Api, TunnelError> {
         let usual = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), inbounds.api_port);
-        Api::connect(self.dialect, &self.place, self.api_addr.unwrap_or(usual)).await
+        Api::connect(self.dialect, &self.namespace, self.api_addr.unwrap_or(usual)).await
     }
 
     /// Ends every flow that was open at the time of the call.

@@ -27,7 +27,7 @@ const ORDER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct WireGuard {
     service: Service,
     interface: String,
-    place: NetNamespace,
+    namespace: NetNamespace,
     /// Held from reading to writing, so that the driver makes no concurrent changes.
     turn: tokio::sync::Mutex<()>,
 }
@@ -38,7 +38,7 @@ impl WireGuard {
         Self {
             service,
             interface: config.interface.clone().unwrap_or_else(|| usual.to_owned()),
-            place: NetNamespace::new(config.namespace.clone()),
+            namespace: NetNamespace::new(config.namespace.clone()),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -66,7 +66,7 @@ impl WireGuard {
             (Ok(answer), _) => protocol::parse(&answer),
             (Err(socket::Failure::NotThere(_)), Some(interface)) => {
                 let interface = interface.to_owned();
-                self.place.run(move || kernel::read(&interface)).await?
+                self.namespace.run(move || kernel::read(&interface)).await?
             }
             (Err(failure), _) => Err(failure.into()),
         }
@@ -78,7 +78,7 @@ impl WireGuard {
             (Ok(answer), _) => protocol::parse(&answer).map(drop),
             (Err(socket::Failure::NotThere(_)), Some(interface)) => {
                 let interface = interface.to_owned();
-                self.place.run(move || kernel::write(&interface, &orders)).await?
+                self.namespace.run(move || kernel::write(&interface, &orders)).await?
             }
             (Err(failure), _) => Err(failure.into()),
         }
