@@ -45,13 +45,23 @@ function check(phase) {
   console.log(`phase ${phase} is in order, the others are denied`);
 }
 
+/** The chain answers to a transaction before it has put it into a block. */
+async function receiptOf(hash) {
+  for (let tries = 0; tries < 300; ++tries) {
+    const receipt = await rpc("eth_getTransactionReceipt", hash);
+    if (receipt) return receipt;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`no block took ${hash}`);
+}
+
 async function send(from, bundle) {
   const path = new URL(`../deployments/bundles/31337/${bundle}.json`, import.meta.url);
   await rpc("anvil_impersonateAccount", from);
   for (const { to, value, data } of JSON.parse(readFileSync(path, "utf8")).transactions) {
     const hash = await rpc("eth_sendTransaction", { from, to, data, value: `0x${BigInt(value).toString(16)}` });
-    const receipt = await rpc("eth_getTransactionReceipt", hash);
-    if (receipt?.status !== "0x1") throw new Error(`${bundle} was refused`);
+    const { status } = await receiptOf(hash);
+    if (status !== "0x1") throw new Error(`${bundle} was refused`);
   }
 }
 
