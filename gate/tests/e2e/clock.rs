@@ -6,106 +6,90 @@ use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::MovableClock;
 use sentinel_stack::info::GateInfo;
 
-use crate::fixture::{
-    ConnectedClient, Fixture, Newcomer, ensure_refusal, expect_admission, expect_refusal, session_state,
-    set_key,
-};
-use crate::scenario::{Scenario, scenarios};
+use crate::enforcement::{Guest, SOON, state};
+use crate::storage::{challenge, redeem};
+use crate::trial::{Trial, trials};
+use crate::world::{World, enter, eventually, refused, set, turned_away};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![recovers_after_the_clock_jumps_ahead_and_returns, keeps_its_own_time_when_the_clock_jumps_back]
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![a_clock_that_jumps_ahead_and_comes_back, a_clock_that_jumps_back]
 }
 
 /// Lifetime of a challenge: the shortest that the configuration accepts.
-const CHALLENGE_LIFETIME: Duration = Duration::from_secs(10);
-/// Smaller than every jump.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+const CHALLENGE_LIVES: Duration = Duration::from_secs(10);
 
 /// A gate and its movable clock, at the true time.
-async fn gate_with_clock(fixture: &Fixture, name: &str) -> Result<(GateInfo, MovableClock)> {
-    let short = format!("{}s", CHALLENGE_LIFETIME.as_secs());
-    let gate = fixture.start_gate(name, |config| set_key(config, "binding", "challenge_ttl", short)).await?;
-    let clock = fixture.stack.restart_with_clock(&gate.name).await?;
-    fixture.wait_until_ready(&gate).await?;
+async fn gate_with_clock(world: &World, name: &str) -> Result<(GateInfo, MovableClock)> {
+    let short = format!("{}s", CHALLENGE_LIVES.as_secs());
+    let gate = world.gate_with(name, |config| set(config, "binding", "challenge_ttl", short)).await?;
+    let clock = world.stack.restart_with_clock(&gate.name).await?;
+    world.until_ready(&gate).await?;
     Ok((gate, clock))
 }
 
 /// Requires that a new holder can sign in and is admitted.
-async fn expect_service(fixture: &Fixture, gate: &GateInfo) -> Result<()> {
-    let holder = fixture.create_paid_holder_at(gate).await?;
-    let session = fixture.open_direct_session(&holder.account).await?;
-    expect_admission(gate, &holder.account.wireguard_handshake(session)?).await.map(drop)
+async fn serves(world: &World, gate: &GateInfo) -> Result<()> {
+    let holder = world.paid_at(gate).await?;
+    let session = world.direct_session(&holder.account).await?;
+    enter(gate, &holder.account.wireguard_handshake(session)?).await.map(drop)
 }
 
 /// Time stamp of the gate's last log line, which shows the shifted clock.
-fn last_log_time(fixture: &Fixture, gate: &GateInfo) -> Result<SystemTime> {
-    let line = fixture.stack.last_words(&gate.name, 1)?;
+fn last_log(world: &World, gate: &GateInfo) -> Result<SystemTime> {
+    let line = world.stack.last_words(&gate.name, 1)?;
     let time = line.split_whitespace().next().context("nothing is logged")?;
     humantime::parse_rfc3339(time).with_context(|| format!("no time in {line}"))
 }
 
 /// A right that a clock ahead has ended returns with the true time, and a challenge issued by that clock is worth
 /// nothing.
-async fn recovers_after_the_clock_jumps_ahead_and_returns(fixture: &Fixture) -> Result<()> {
-    let (gate, clock) = gate_with_clock(fixture, "gate-ahead").await?;
-    let holder = fixture.create_paid_holder_at(&gate).await?;
-    let connected = ConnectedClient::connect(fixture, &gate, &holder.account).await?;
-    let session = fixture.open_direct_session(&holder.account).await?;
+async fn a_clock_that_jumps_ahead_and_comes_back(world: &World) -> Result<()> {
+    let (gate, clock) = gate_with_clock(world, "gate-ahead").await?;
+    let holder = world.paid_at(&gate).await?;
+    let guest = Guest::arrive(world, &gate, &holder.account).await?;
+    let session = world.direct_session(&holder.account).await?;
     let handshake = holder.account.wireguard_handshake(session)?;
-    let before = Newcomer::create(fixture, &gate).await?;
+    let before = challenge(world, &gate).await?;
 
     clock.jump("+2h")?;
-    ensure_refusal(&before.redeem(&gate).await?, 401, 120).context("a challenge of two hours ago")?;
-    connected.expect_ping().await.context("a sign-in of two hours ago")?;
-    expect_service(fixture, &gate).await.context("two hours ahead")?;
+    refused(&redeem(&gate, &before).await?, 401, 120).context("a challenge of two hours ago")?;
+    guest.pings().await.context("a sign-in of two hours ago")?;
+    serves(world, &gate).await.context("two hours ahead")?;
 
     clock.jump("+25h")?;
-    connected.expect_eviction().await.context("a binding of yesterday")?;
-    ensure!(
-        session_state(&gate, connected.session).await? == ("evicted".into(), "expired".into()),
-        "not evicted by expiry"
-    );
-    expect_refusal(&gate, &handshake, 401, 104).await?;
-    expect_service(fixture, &gate).await.context("a day ahead")?;
-    let to_come = Newcomer::create(fixture, &gate).await?;
+    guest.falls_silent(SOON).await.context("a sign-in of yesterday")?;
+    ensure!(state(&gate, guest.session).await? == ("evicted".into(), "expired".into()), "in another way");
+    turned_away(&gate, &handshake, 401, 104).await?;
+    serves(world, &gate).await.context("a day ahead")?;
+    let to_come = challenge(world, &gate).await?;
 
     clock.jump("+0s")?;
-    connected.expect_return().await?;
-    expect_admission(&gate, &handshake).await.context("the binding has not ended")?;
-    ensure_refusal(&to_come.redeem(&gate).await?, 401, 120).context("a challenge of tomorrow")?;
-    expect_service(fixture, &gate).await.context("in time again")
+    eventually("the ping is back", SOON, || guest.pings()).await?;
+    enter(&gate, &handshake).await.context("its sign-in has not ended")?;
+    refused(&redeem(&gate, &to_come).await?, 401, 120).context("a challenge of tomorrow")?;
+    serves(world, &gate).await.context("in time again")
 }
 
 /// The gate's own time never goes back: what has expired stays expired, and what begins is not dated in the past.
-async fn keeps_its_own_time_when_the_clock_jumps_back(fixture: &Fixture) -> Result<()> {
-    let (gate, clock) = gate_with_clock(fixture, "gate-back").await?;
-    let holder = fixture.create_paid_holder_at(&gate).await?;
-    let connected = ConnectedClient::connect(fixture, &gate, &holder.account).await?;
-    let (old, begun) = (Newcomer::create(fixture, &gate).await?, Instant::now());
+async fn a_clock_that_jumps_back(world: &World) -> Result<()> {
+    let (gate, clock) = gate_with_clock(world, "gate-back").await?;
+    let holder = world.paid_at(&gate).await?;
+    let guest = Guest::arrive(world, &gate, &holder.account).await?;
+    let (old, begun) = (challenge(world, &gate).await?, Instant::now());
     for shift in ["-2h", "-400d"] {
         clock.jump(shift)?;
-        tokio::time::sleep(CHALLENGE_LIFETIME.saturating_sub(begun.elapsed()) + Duration::from_secs(1)).await;
-        ensure_refusal(&old.redeem(&gate).await?, 401, 120).context("a challenge that has ended")?;
-        connected.expect_ping().await?;
+        tokio::time::sleep(CHALLENGE_LIVES.saturating_sub(begun.elapsed()) + Duration::from_secs(1)).await;
+        refused(&redeem(&gate, &old).await?, 401, 120).context("a challenge that has ended")?;
+        guest.pings().await?;
         let now = SystemTime::now();
-        let bound = fixture
-            .create_paid_holder_at(&gate)
-            .await
-            .with_context(|| format!("{shift}: a new sign-in"))?
-            .binding;
+        let bound = world.paid_at(&gate).await.with_context(|| format!("{shift}: a new sign-in"))?.binding;
         let issued = humantime::parse_rfc3339(bound["issued_at"].as_str().unwrap_or_default())?;
-        ensure!(
-            now.duration_since(issued).unwrap_or_default() < CLOCK_TOLERANCE,
-            "{shift}: issued at {issued:?}"
-        );
-        expect_service(fixture, &gate).await.context(shift)?;
-        let logged = last_log_time(fixture, &gate)?;
-        ensure!(
-            logged + CLOCK_TOLERANCE < now,
-            "{shift}: the log is of {logged:?}, so the clock was not moved"
-        );
+        ensure!(now.duration_since(issued).unwrap_or_default() < SOON, "{shift}: issued at {issued:?}");
+        serves(world, &gate).await.context(shift)?;
+        let logged = last_log(world, &gate)?;
+        ensure!(logged + SOON < now, "{shift}: the log is of {logged:?}, so the clock was not moved");
     }
     clock.jump("+0s")?;
-    connected.expect_ping().await.context("in time again")?;
-    expect_service(fixture, &gate).await.context("in time again")
+    guest.pings().await.context("in time again")?;
+    serves(world, &gate).await.context("in time again")
 }

@@ -3,39 +3,34 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use sentinel_stack::actors::{Caller, SignIn, Wallet};
+use sentinel_stack::actors::{Caller, Handshake, SignIn, Wallet};
 use serde_json::Value;
 
-use crate::fixture::node_peers::{peer_request, wireguard_key, wireguard_peers};
-use crate::fixture::response_time::eventually_within;
-use crate::fixture::{
-    Fixture, client_refusal, ensure_refusal, expect_admission, expect_refusal, public_url, session_record,
-    set_key, set_short_cache,
-};
-use crate::scenario::{Scenario, scenarios};
+use crate::trial::{Trial, trials};
+use crate::world::{World, enter, eventually, public_url, record, refused, set, shown, turned_away};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![
-        rejects_account_without_binding,
-        rejects_holder_after_sale_and_admits_after_return,
-        rejects_plan_session_of_another_tier,
-        rejects_device_beyond_the_limit,
-        rejects_tunnel_key_in_use_in_any_encoding,
-        rejects_denied_wallets_and_accounts,
-        limits_requests_of_one_client,
-        rejects_unknown_paths_below_gate,
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![
+        nobody_signed_in,
+        a_card_that_was_given_away,
+        plans_of_another_tier,
+        one_device_too_many,
+        tunnel_keys_in_use,
+        denied_by_the_operator,
+        too_many_requests,
+        paths_that_the_gate_does_not_have,
     ]
 }
 
 /// 103, also for accounts with key types from which the hub accepts no transaction.
-async fn rejects_account_without_binding(fixture: &Fixture) -> Result<()> {
-    let account = fixture.hub().poor_account("unknown").await?;
-    let message = expect_refusal(fixture.gate(), &account.wireguard_handshake(1)?, 401, 103).await?;
-    let page = format!("{}/gate/", public_url(fixture.gate())?);
-    ensure!(message.contains(&account.address) && message.contains(&page), "the message is {message}");
+async fn nobody_signed_in(world: &World) -> Result<()> {
+    let account = world.hub().poor_account("unknown").await?;
+    let sentence = turned_away(world.gate(), &account.wireguard_handshake(1)?, 401, 103).await?;
+    let page = format!("{}/gate/", public_url(world.gate())?);
+    ensure!(sentence.contains(&account.address) && sentence.contains(&page), "says {sentence}");
     for (body, address) in recorded_handshakes()? {
-        let message = expect_refusal(fixture.gate(), &body, 401, 103).await?;
-        ensure!(message.contains(&address), "the message is {message}, not {address}");
+        let sentence = turned_away(world.gate(), &body, 401, 103).await?;
+        ensure!(sentence.contains(&address), "says {sentence}, not {address}");
     }
     Ok(())
 }
@@ -53,171 +48,189 @@ fn recorded_handshakes() -> Result<Vec<(Value, String)>> {
 }
 
 /// 105 at the handshake: a binding is worth no more than the card behind it.
-async fn rejects_holder_after_sale_and_admits_after_return(fixture: &Fixture) -> Result<()> {
-    let gate = fixture.start_gate("gate-sold", set_short_cache).await?;
-    let card = fixture.ethereum.other_card();
-    let holder = fixture.create_holder(&gate, &[card]).await?;
-    let session = fixture.open_direct_session(&holder.account).await?;
+async fn a_card_that_was_given_away(world: &World) -> Result<()> {
+    let gate = world
+        .gate_with("gate-sold", |config| {
+            set(config, "cache", "positive_ttl", "1s");
+            set(config, "cache", "negative_ttl", "100ms");
+        })
+        .await?;
+    let card = world.ethereum.other_card();
+    let holder = world.holder(&gate, &[card]).await?;
+    let session = world.direct_session(&holder.account).await?;
     let handshake = holder.account.wireguard_handshake(session)?;
     let buyer = Wallet::fresh().address();
-    fixture.ethereum.transfer(holder.wallet.address(), buyer, card).await?;
-    let refusal = || async { expect_refusal(&gate, &handshake, 403, 105).await };
-    let message = eventually_within(&gate, Duration::from_secs(3), "the sale counts", refusal).await?;
+    world.ethereum.transfer(holder.wallet.address(), buyer, card).await?;
+    let refusal = || async { turned_away(&gate, &handshake, 403, 105).await };
+    let sentence = eventually("the sale counts", Duration::from_secs(3), refusal).await?;
     let short = holder.wallet.address().to_string();
-    ensure!(message.contains(&short[..6]) && !message.contains(&short), "the message is {message}");
-    let refusal = client_refusal(fixture, &gate, session, &holder.account).await?;
-    ensure!(refusal.code() == Some(105), "the stock client shows {refusal}");
+    ensure!(sentence.contains(&short[..6]) && !sentence.contains(&short), "says {sentence}");
+    let shown = shown(world, &gate, session, &holder.account).await?;
+    ensure!(shown.code() == Some(105), "the stock client shows {shown}");
     // Access returns with the card.
-    fixture.ethereum.transfer(buyer, holder.wallet.address(), card).await?;
-    let back = || async { expect_admission(&gate, &handshake).await };
-    eventually_within(&gate, Duration::from_secs(3), "the return counts", back).await.map(drop)
+    world.ethereum.transfer(buyer, holder.wallet.address(), card).await?;
+    let back = || async { enter(&gate, &handshake).await };
+    eventually("the return counts", Duration::from_secs(3), back).await.map(drop)
 }
 
 /// 106 names the sessions that the tier may use.
-async fn rejects_plan_session_of_another_tier(fixture: &Fixture) -> Result<()> {
-    let plans = &fixture.stack.info().plans;
+async fn plans_of_another_tier(world: &World) -> Result<()> {
+    let plans = &world.stack.info().plans;
     for (holder, tier, wrong, right) in [
-        (fixture.create_paid_holder().await?, "paid", plans.free, plans.paid),
-        (fixture.create_free_holder().await?, "free", plans.paid, plans.free),
+        (world.paid().await?, "paid", plans.free, plans.paid),
+        (world.free().await?, "free", plans.paid, plans.free),
     ] {
         let account = &holder.account;
-        let session = fixture.hub().plan_session(account, wrong, &fixture.node().address).await?;
-        let message =
-            expect_refusal(fixture.gate(), &account.wireguard_handshake(session)?, 403, 106).await?;
-        let expected_words =
-            [tier.to_owned(), format!("plan {wrong}"), format!("plan:{right}"), "direct".to_owned()];
-        ensure!(
-            expected_words.iter().all(|word| message.contains(word)),
-            "the message is {message}, not {expected_words:?}"
-        );
-        let session = fixture.hub().plan_session(account, right, &fixture.node().address).await?;
-        expect_admission(fixture.gate(), &account.wireguard_handshake(session)?).await?;
+        let session = world.hub().plan_session(account, wrong, &world.node().address).await?;
+        let sentence = turned_away(world.gate(), &account.wireguard_handshake(session)?, 403, 106).await?;
+        let told = [tier.to_owned(), format!("plan {wrong}"), format!("plan:{right}"), "direct".to_owned()];
+        ensure!(told.iter().all(|word| sentence.contains(word)), "says {sentence}, not {told:?}");
+        let session = world.hub().plan_session(account, right, &world.node().address).await?;
+        enter(world.gate(), &account.wireguard_handshake(session)?).await?;
     }
     Ok(())
 }
 
 /// 107 counts over all accounts of a holder; a session that ends on the hub frees a place.
-async fn rejects_device_beyond_the_limit(fixture: &Fixture) -> Result<()> {
-    let (gate, holder, other) =
-        (fixture.gate(), fixture.create_paid_holder().await?, fixture.funded_account().await?);
-    fixture.bind_account(gate, &holder.wallet, &other.address).await?;
+async fn one_device_too_many(world: &World) -> Result<()> {
+    let (gate, holder, other) = (world.gate(), world.paid().await?, world.account().await?);
+    world.bind(gate, &holder.wallet, &other.address).await?;
     let mut sessions = Vec::new();
     for _ in 0..3 {
-        let session = fixture.open_direct_session(&holder.account).await?;
-        expect_admission(gate, &holder.account.wireguard_handshake(session)?).await?;
+        let session = world.direct_session(&holder.account).await?;
+        enter(gate, &holder.account.wireguard_handshake(session)?).await?;
         sessions.push(session);
     }
     let site = SignIn::at(&gate.url)?;
     let used = site.binding(holder.token()).await?.result()?["devices"].clone();
     ensure!(used["used"] == 3 && used["limit"] == 3, "devices are {used}");
-    let fourth = fixture.open_direct_session(&other).await?;
+    let fourth = world.direct_session(&other).await?;
     let handshake = other.wireguard_handshake(fourth)?;
-    let message = expect_refusal(gate, &handshake, 409, 107).await?;
+    let sentence = turned_away(gate, &handshake, 409, 107).await?;
     // Sessions of another account are counted and not named.
-    ensure!(message.contains("end one of the 3 sessions of other accounts"), "the message is {message}");
+    ensure!(sentence.contains("end one of the 3 sessions of other accounts"), "says {sentence}");
     let numbers: Vec<_> =
-        message.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty()).collect();
-    ensure!(numbers == ["3", "3"], "the message is {message}");
-    let own = fixture.open_direct_session(&holder.account).await?;
-    let own = expect_refusal(gate, &holder.account.wireguard_handshake(own)?, 409, 107).await?;
-    ensure!(sessions.iter().all(|session| own.contains(&session.to_string())), "the message is {own}");
-    let refusal = client_refusal(fixture, gate, fourth, &other).await?;
-    ensure!(refusal.code() == Some(107) && refusal.message() == message, "the stock client shows {refusal}");
-    fixture.hub().cancel_session(&holder.account, sessions[0]).await?;
-    let room = || async { expect_admission(gate, &handshake).await };
-    eventually_within(gate, Duration::from_secs(5), "there is room", room).await.map(drop)
+        sentence.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty()).collect();
+    ensure!(numbers == ["3", "3"], "says {sentence}");
+    let own = world.direct_session(&holder.account).await?;
+    let own = turned_away(gate, &holder.account.wireguard_handshake(own)?, 409, 107).await?;
+    ensure!(sessions.iter().all(|session| own.contains(&session.to_string())), "says {own}");
+    let shown = shown(world, gate, fourth, &other).await?;
+    ensure!(shown.code() == Some(107) && shown.message() == sentence, "the stock client shows {shown}");
+    world.hub().cancel_session(&holder.account, sessions[0]).await?;
+    let room = || async { enter(gate, &handshake).await };
+    eventually("there is room", Duration::from_secs(5), room).await.map(drop)
 }
 
 /// 108 for every encoding of a key in use: the stock node would take the tunnel away from its owner.
-async fn rejects_tunnel_key_in_use_in_any_encoding(fixture: &Fixture) -> Result<()> {
-    let (gate, victim, attacker) =
-        (fixture.gate(), fixture.create_paid_holder().await?, fixture.create_paid_holder().await?);
-    let session = fixture.open_direct_session(&victim.account).await?;
+async fn tunnel_keys_in_use(world: &World) -> Result<()> {
+    let (gate, victim, thief) = (world.gate(), world.paid().await?, world.paid().await?);
+    let session = world.direct_session(&victim.account).await?;
     let mine = victim.account.wireguard_handshake(session)?;
-    expect_admission(gate, &mine).await?;
-    let node = &fixture.stack.nodes()[0];
-    let before = wireguard_peers(node).await?;
-    let request = peer_request(&mine)?;
-    let encodings = [
+    enter(gate, &mine).await?;
+    let before = allowed_ips(world).await?;
+    let request = String::from_utf8(decode(&mine)?)?;
+    let dressed = [
         request.clone(),
         request.replacen(':', ": ", 1),
         format!(" {request}\n"),
         request.replacen("public_key", "public\\u005fkey", 1),
         request.replacen('=', "\\u003d", 1),
     ];
-    let foreign_session = fixture.open_direct_session(&attacker.account).await?;
-    for request in &encodings {
-        expect_refusal(gate, &attacker.account.handshake(foreign_session, request)?, 409, 108)
+    let stolen = world.direct_session(&thief.account).await?;
+    for request in &dressed {
+        turned_away(gate, &thief.account.handshake(stolen, request)?, 409, 108)
             .await
             .with_context(|| request.clone())?;
     }
-    let second = fixture.open_direct_session(&victim.account).await?;
-    expect_refusal(gate, &victim.account.handshake(second, &request)?, 409, 108).await?;
-    let key = wireguard_key(&mine)?;
-    ensure!(wireguard_peers(node).await?.get(&key) == before.get(&key), "the tunnel's address moved");
+    let second = world.direct_session(&victim.account).await?;
+    turned_away(gate, &victim.account.handshake(second, &request)?, 409, 108).await?;
+    let key = key_of(&request)?;
+    ensure!(allowed_ips(world).await?.get(&key) == before.get(&key), "the tunnel's address moved");
     // With a tunnel key of its own the same session is admitted.
-    expect_admission(gate, &attacker.account.wireguard_handshake(foreign_session)?).await.map(drop)
+    enter(gate, &thief.account.wireguard_handshake(stolen)?).await.map(drop)
+}
+
+fn decode(handshake: &Handshake) -> Result<Vec<u8>> {
+    use base64::Engine as _;
+    Ok(base64::engine::general_purpose::STANDARD.decode(&handshake.data)?)
+}
+
+fn key_of(request: &str) -> Result<String> {
+    let request: Value = serde_json::from_str(request)?;
+    Ok(request["public_key"].as_str().context("a key")?.to_owned())
+}
+
+/// The node's peers and their addresses.
+async fn allowed_ips(world: &World) -> Result<std::collections::BTreeMap<String, String>> {
+    let node = &world.stack.nodes()[0];
+    let command = node.namespace.enter(["wg", "show", &world.node().interface, "allowed-ips"]);
+    let output = tokio::process::Command::new(&command[0]).args(&command[1..]).output().await?;
+    ensure!(output.status.success(), "wg: {}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout)?;
+    let pairs = lines.lines().filter_map(|line| line.split_once('\t'));
+    Ok(pairs.map(|(key, ips)| (key.to_owned(), ips.to_owned())).collect())
 }
 
 /// 109 only for what rests on a denied wallet or account. The operator denies the wallet after its sign-in.
-async fn rejects_denied_wallets_and_accounts(fixture: &Fixture) -> Result<()> {
-    let gate = fixture.start_gate("gate-deny", |_| ()).await?;
-    let card = fixture.ethereum.other_card();
-    let denied = fixture.create_holder(&gate, &[card]).await?;
-    let banned = fixture.create_holder(&gate, &[card]).await?;
-    let (vault, hot, account) = fixture.create_delegated_wallet().await?;
-    fixture.bind_account(&gate, &hot, &account.address).await?;
-    fixture
+async fn denied_by_the_operator(world: &World) -> Result<()> {
+    let gate = world.gate_with("gate-deny", |_| ()).await?;
+    let card = world.ethereum.other_card();
+    let denied = world.holder(&gate, &[card]).await?;
+    let banned = world.holder(&gate, &[card]).await?;
+    let (vault, hot, account) = world.delegated().await?;
+    world.bind(&gate, &hot, &account.address).await?;
+    world
         .stack
         .reconfigure_gate(&gate.name, |config| {
             let wallets = [denied.wallet.address(), vault.address()].map(|wallet| wallet.to_string());
-            set_key(config, "policy", "deny_wallets", wallets.to_vec());
-            set_key(config, "policy", "deny_accounts", vec![banned.account.address.clone()]);
+            set(config, "policy", "deny_wallets", wallets.to_vec());
+            set(config, "policy", "deny_accounts", vec![banned.account.address.clone()]);
         })
         .await?;
-    let session = fixture.open_direct_session(&denied.account).await?;
+    let session = world.direct_session(&denied.account).await?;
     let handshake = denied.account.wireguard_handshake(session)?;
-    let message = expect_refusal(&gate, &handshake, 403, 109).await?;
-    let refusal = client_refusal(fixture, &gate, session, &denied.account).await?;
-    ensure!(refusal.code() == Some(109) && refusal.message() == message, "the stock client shows {refusal}");
+    let sentence = turned_away(&gate, &handshake, 403, 109).await?;
+    let shown = shown(world, &gate, session, &denied.account).await?;
+    ensure!(shown.code() == Some(109) && shown.message() == sentence, "the stock client shows {shown}");
     for account in [&banned.account, &account] {
-        let session = fixture.open_direct_session(account).await?;
-        expect_refusal(&gate, &account.wireguard_handshake(session)?, 403, 109).await?;
+        let session = world.direct_session(account).await?;
+        turned_away(&gate, &account.wireguard_handshake(session)?, 403, 109).await?;
     }
     // Another wallet with a card can back the account of the denied wallet.
-    let friend = fixture.ethereum.holder(&[card]).await?;
-    fixture.bind_account(&gate, &friend, &denied.account.address).await?;
-    expect_admission(&gate, &handshake).await?;
-    let listed = session_record(&gate, session).await?.context("not in the list of sessions")?;
+    let friend = world.ethereum.holder(&[card]).await?;
+    world.bind(&gate, &friend, &denied.account.address).await?;
+    enter(&gate, &handshake).await?;
+    let listed = record(&gate, session).await?.context("not in the list of sessions")?;
     ensure!(listed["wallet"] == friend.address().to_string(), "rests on {listed}");
     Ok(())
 }
 
 /// 113 with `Retry-After`.
-async fn limits_requests_of_one_client(fixture: &Fixture) -> Result<()> {
-    let (caller, url) = (Caller::fresh()?, format!("{}/gate/openapi.json", fixture.gate().url));
+async fn too_many_requests(world: &World) -> Result<()> {
+    let (caller, url) = (Caller::fresh()?, format!("{}/gate/openapi.json", world.gate().url));
     let burst = futures::future::try_join_all((0..40).map(|_| caller.get(&url))).await?;
     let (good, bad): (Vec<_>, Vec<_>) = burst.iter().partition(|answer| answer.status == 200);
     ensure!(good.len() >= 20 && !bad.is_empty(), "{} of 40 passed", good.len());
     for answer in &bad {
-        ensure_refusal(answer, 429, 113)?;
+        refused(answer, 429, 113)?;
     }
     let wait = bad[0].headers.get("retry-after").context("no Retry-After")?.to_str()?.parse()?;
     ensure!((1..=5).contains(&wait), "wait {wait} s");
-    ensure!(Caller::fresh()?.get(&url).await?.status == 200, "another client is refused too");
+    ensure!(Caller::fresh()?.get(&url).await?.status == 200, "somebody else is refused too");
     tokio::time::sleep(Duration::from_secs(wait)).await;
     ensure!(caller.get(&url).await?.status == 200, "still refused after the time to wait");
     Ok(())
 }
 
 /// 118 for every method below `/gate/`; other paths are forwarded to the node.
-async fn rejects_unknown_paths_below_gate(fixture: &Fixture) -> Result<()> {
-    let (caller, url) = (Caller::fresh()?, &fixture.gate().url);
+async fn paths_that_the_gate_does_not_have(world: &World) -> Result<()> {
+    let (caller, url) = (Caller::fresh()?, &world.gate().url);
     for path in ["/gate/nothing", "/gate/bindings/1", "/gate/challenge/", "/gate//", "/gate/health"] {
-        ensure_refusal(&caller.get(&format!("{url}{path}")).await?, 404, 118).context(path)?;
+        refused(&caller.get(&format!("{url}{path}")).await?, 404, 118).context(path)?;
     }
-    ensure_refusal(&caller.post_text(&format!("{url}/gate/eligibility"), "{}").await?, 404, 118)?;
-    ensure_refusal(&caller.get(&format!("{url}/gate/bindings")).await?, 404, 118)?;
+    refused(&caller.post_text(&format!("{url}/gate/eligibility"), "{}").await?, 404, 118)?;
+    refused(&caller.get(&format!("{url}/gate/bindings")).await?, 404, 118)?;
     for path in ["/health", "/metrics", "/sessions", "/ready"] {
         let answer = Caller::fresh()?.get(&format!("{url}{path}")).await?;
         ensure!(

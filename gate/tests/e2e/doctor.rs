@@ -5,15 +5,15 @@ use sentinel_stack::info::GateInfo;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::fixture::{Fixture, contract_address, edit_config, set_key};
-use crate::scenario::{Scenario, scenarios};
+use crate::trial::{Trial, trials};
+use crate::world::{World, contract, rewrite, set};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![reports_healthy_parts_and_faults]
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![the_doctor_asks_everything_and_says_what_is_wrong]
 }
 
 /// Name, verdict and finding of every check, and the exit code.
-async fn run_doctor(gate: &GateInfo) -> Result<(Vec<(String, String, String)>, Option<i32>)> {
+async fn examine(gate: &GateInfo) -> Result<(Vec<(String, String, String)>, Option<i32>)> {
     let doctor = Command::new(env!("CARGO_BIN_EXE_sovereign-gate"))
         .args(["--home", &gate.home, "doctor", "--json"])
         .output()
@@ -26,14 +26,14 @@ async fn run_doctor(gate: &GateInfo) -> Result<(Vec<(String, String, String)>, O
     Ok((checks.collect(), doctor.status.code()))
 }
 
-fn find_check<'a>(checks: &'a [(String, String, String)], name: &str) -> Result<(&'a str, &'a str)> {
+fn verdict<'a>(checks: &'a [(String, String, String)], name: &str) -> Result<(&'a str, &'a str)> {
     let found = checks.iter().find(|(checked, ..)| checked.starts_with(name));
     let (_, verdict, found) = found.with_context(|| format!("{name} is not in {checks:?}"))?;
     Ok((verdict, found))
 }
 
-async fn reports_healthy_parts_and_faults(fixture: &Fixture) -> Result<()> {
-    let (checks, _) = run_doctor(fixture.gate()).await?;
+async fn the_doctor_asks_everything_and_says_what_is_wrong(world: &World) -> Result<()> {
+    let (checks, _) = examine(world.gate()).await?;
     for good in [
         "ethereum 127.0.0.1",
         "memes.contract",
@@ -45,27 +45,27 @@ async fn reports_healthy_parts_and_faults(fixture: &Fixture) -> Result<()> {
         "advertised",
         "around the gate",
     ] {
-        let (verdict, found) = find_check(&checks, good)?;
+        let (verdict, found) = verdict(&checks, good)?;
         ensure!(verdict == "good", "{good} is {verdict}: {found}");
     }
 
-    let nodes = contract_address(fixture, "NodeRegistry")?;
-    let gate = fixture.start_gate("gate-ill", |_| {}).await?;
-    edit_config(&gate, |config| {
-        let rpc = fixture.stack.info().ethereum.rpc.clone();
-        set_key(config, "ethereum", "rpc_addrs", vec![rpc, "http://127.0.0.1:9".into()]);
-        set_key(config, "delegation", "delegate_registry", "0x00000000000000000000000000000000000000aa");
-        set_key(config, "registry", "contract", nodes.to_string());
-        set_key(config, "policy", "require_standing", true);
+    let nodes = contract(world, "NodeRegistry")?;
+    let gate = world.gate_with("gate-ill", |_| {}).await?;
+    rewrite(&gate, |config| {
+        let rpc = world.stack.info().ethereum.rpc.clone();
+        set(config, "ethereum", "rpc_addrs", vec![rpc, "http://127.0.0.1:9".into()]);
+        set(config, "delegation", "delegate_registry", "0x00000000000000000000000000000000000000aa");
+        set(config, "registry", "contract", nodes.to_string());
+        set(config, "policy", "require_standing", true);
     })?;
-    let (checks, code) = run_doctor(&gate).await?;
+    let (checks, code) = examine(&gate).await?;
     ensure!(code == Some(1), "ended with {code:?}");
     for (name, words) in [
         ("ethereum 127.0.0.1:9", ""),
         ("delegation.delegate_registry", "no contract at"),
         ("standing", "not registered on Ethereum"),
     ] {
-        let (verdict, found) = find_check(&checks, name)?;
+        let (verdict, found) = verdict(&checks, name)?;
         ensure!(verdict == "bad" && found.contains(words), "{name} is {verdict}: {found}");
     }
     Ok(())

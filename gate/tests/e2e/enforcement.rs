@@ -1,84 +1,128 @@
 //! A sale of the card ends the tunnel: with the stock client and a ping through the tunnel.
 
-mod event_sources;
-mod restarts;
-
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, Bytes, U256, address};
 use anyhow::{Context as _, Result, bail, ensure};
-use sentinel_stack::actors::{Caller, SignIn, Wallet};
+use sentinel_stack::actors::{Caller, Client, SignIn, Tunnel, Wallet};
+use sentinel_stack::info::GateInfo;
 use serde_json::json;
 
-use crate::fixture::{
-    CONVERGENCE_LIMIT, ConnectedClient, EVICTION_LIMIT, Fixture, eventually, expect_admission,
-    expect_refusal, post_admin, read_metric, session_record, session_state, set_key,
-};
-use crate::scenario::{Scenario, scenarios};
+use crate::trial::{Trial, trials};
+use crate::world::{World, enter, eventually, metric, record, set, turned_away};
 
+/// Longest time from a block, or an ended binding, to a silent tunnel.
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 /// An address without a key, to which cards are burnt.
-const BURN_ADDRESS: Address = address!("000000000000000000000000000000000000dEaD");
+const BURNT: Address = address!("000000000000000000000000000000000000dEaD");
+const UP: Duration = Duration::from_secs(5);
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    let mut scenarios = scenarios![
-        evicts_on_batch_transfer_and_burn,
-        evicts_on_sale_by_the_vault,
-        evicts_on_revoked_delegation,
-        evicts_on_expired_delegation,
-        keeps_tunnel_on_self_transfer_and_sale_of_one_of_two_cards,
-        evicts_on_unbinding,
-        operator_drops_pauses_and_resumes,
-        evicts_by_polling_without_websocket,
-        evicts_when_killed_around_the_sale,
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = trials![
+        the_only_card_is_sold_and_bought_back,
+        all_cards_in_a_batch_and_a_burnt_one,
+        the_card_in_the_vault_is_sold,
+        a_delegation_is_revoked,
+        a_delegation_ends,
+        one_of_two_cards_and_a_transfer_to_oneself,
+        unbinding_ends_the_tunnel,
+        the_operator_drops_pauses_and_goes_on,
+        a_gate_that_polls,
+        the_gate_is_killed_around_the_sale,
     ];
-    scenarios.extend(restarts::scenarios());
-    scenarios.extend(event_sources::scenarios());
-    // The first holds the eviction to its time, the second restarts the node.
-    scenarios.extend(scenarios![exclusive:
-        evicts_on_sale_and_restores_on_return,
-        frees_places_when_the_node_has_lost_its_peers,
-    ]);
-    scenarios
+    trials.extend(trials![alone: the_node_forgets]);
+    trials
 }
 
-async fn evicts_on_sale_and_restores_on_return(fixture: &Fixture) -> Result<()> {
-    let (gate, ethereum) = (fixture.gate(), &fixture.ethereum);
-    let holder = fixture.create_paid_holder().await?;
-    let connected = ConnectedClient::connect(fixture, gate, &holder.account).await?;
-    let before = read_metric(gate, "sovereign_gate_evictions_total", &[r#"cause="no_card""#]).await?;
+/// A stock client with a tunnel through which a ping has passed.
+pub(crate) struct Guest {
+    pub(crate) client: Client,
+    pub(crate) tunnel: Tunnel,
+    pub(crate) session: u64,
+}
+
+impl Guest {
+    pub(crate) async fn arrive(
+        world: &World,
+        gate: &GateInfo,
+        account: &sentinel_stack::actors::Account,
+    ) -> Result<Self> {
+        let session = world.direct_session(account).await?;
+        let client = world.stack.client().await?;
+        let tunnel = client.connect(&gate.url, session, account, &gate.node).await??;
+        let guest = Self { client, tunnel, session };
+        guest.pings().await?;
+        Ok(guest)
+    }
+
+    pub(crate) async fn pings(&self) -> Result<()> {
+        self.client.ping(&self.tunnel, UP).await.map(drop)
+    }
+
+    /// Waits until no ping passes any more, and requires that it stays so.
+    pub(crate) async fn falls_silent(&self, within: Duration) -> Result<()> {
+        let begun = Instant::now();
+        while self.client.ping(&self.tunnel, Duration::ZERO).await.is_ok() {
+            ensure!(begun.elapsed() < within, "still pings after {:?}", begun.elapsed());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        for _ in 0..2 {
+            ensure!(self.client.ping(&self.tunnel, Duration::ZERO).await.is_err(), "pings again");
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn state(gate: &GateInfo, session: u64) -> Result<(String, String)> {
+    let listed = record(gate, session).await?.context("not in the list of sessions")?;
+    let text = |key: &str| listed[key].as_str().unwrap_or_default().to_owned();
+    Ok((text("state"), text("cause")))
+}
+
+pub(crate) async fn post(gate: &GateInfo, path: &str, body: serde_json::Value) -> Result<serde_json::Value> {
+    let answer = Caller::anywhere()?.post(&format!("{}{path}", gate.admin), &body).await?;
+    ensure!(answer.status == 200, "{path} answers {} {}", answer.status, answer.body);
+    Ok(answer.body)
+}
+
+async fn the_only_card_is_sold_and_bought_back(world: &World) -> Result<()> {
+    let (gate, ethereum) = (world.gate(), &world.ethereum);
+    let holder = world.paid().await?;
+    let guest = Guest::arrive(world, gate, &holder.account).await?;
+    let before = metric(gate, "sovereign_gate_evictions_total", &[r#"cause="no_card""#]).await?;
     let (seller, buyer) = (holder.wallet.address(), Wallet::fresh().address());
     ethereum.transfer(seller, buyer, ethereum.other_card()).await?;
-    connected.expect_eviction().await?;
+    guest.falls_silent(SOON).await?;
     ensure!(
-        session_state(gate, connected.session).await? == ("evicted".into(), "no_card".into()),
-        "not evicted for the sale"
+        state(gate, guest.session).await? == ("evicted".into(), "no_card".into()),
+        "listed in another way"
     );
     ensure!(
-        read_metric(gate, "sovereign_gate_evictions_total", &[r#"cause="no_card""#]).await? > before,
+        metric(gate, "sovereign_gate_evictions_total", &[r#"cause="no_card""#]).await? > before,
         "not counted"
     );
     // Without a new session, and so without a second payment.
     ethereum.transfer(buyer, seller, ethereum.other_card()).await?;
-    connected.expect_ping().await.context("after the card came back")?;
+    guest.pings().await.context("after the card came back")?;
     // The tunnel is restored before the record is updated.
     let live = || async {
-        let (state, _) = session_state(gate, connected.session).await?;
+        let (state, _) = state(gate, guest.session).await?;
         ensure!(state == "live", "it is {state}");
         Ok(())
     };
-    eventually("the session is live again", EVICTION_LIMIT, live).await
+    eventually("the session is live again", SOON, live).await
 }
 
 alloy::sol! {
     function safeBatchTransferFrom(address from, address to, uint256[] ids, uint256[] amounts, bytes data) external;
 }
 
-async fn evicts_on_batch_transfer_and_burn(fixture: &Fixture) -> Result<()> {
-    let (gate, ethereum) = (fixture.gate(), &fixture.ethereum);
+async fn all_cards_in_a_batch_and_a_burnt_one(world: &World) -> Result<()> {
+    let (gate, ethereum) = (world.gate(), &world.ethereum);
     let cards = [ethereum.this_card(), ethereum.other_card()];
-    let (seller, burner) = (fixture.create_holder(gate, &cards).await?, fixture.create_paid_holder().await?);
-    let sells = ConnectedClient::connect(fixture, gate, &seller.account).await?;
-    let burns = ConnectedClient::connect(fixture, gate, &burner.account).await?;
+    let (seller, burner) = (world.holder(gate, &cards).await?, world.paid().await?);
+    let sells = Guest::arrive(world, gate, &seller.account).await?;
+    let burns = Guest::arrive(world, gate, &burner.account).await?;
     let from = seller.wallet.address();
     let batch = safeBatchTransferFromCall {
         from,
@@ -88,163 +132,160 @@ async fn evicts_on_batch_transfer_and_burn(fixture: &Fixture) -> Result<()> {
         data: Bytes::new(),
     };
     ethereum.send(from, ethereum.memes(), &batch).await?;
-    sells.expect_eviction().await.context("sold in a batch")?;
-    burns.expect_ping().await.context("another holder's tunnel")?;
-    ethereum.transfer(burner.wallet.address(), BURN_ADDRESS, ethereum.other_card()).await?;
-    burns.expect_eviction().await.context("burnt")
+    sells.falls_silent(SOON).await.context("sold in a batch")?;
+    burns.pings().await.context("somebody else's tunnel")?;
+    ethereum.transfer(burner.wallet.address(), BURNT, ethereum.other_card()).await?;
+    burns.falls_silent(SOON).await.context("burnt")
 }
 
-async fn evicts_on_sale_by_the_vault(fixture: &Fixture) -> Result<()> {
-    let (gate, ethereum) = (fixture.gate(), &fixture.ethereum);
-    let (vault, hot, account) = fixture.create_delegated_wallet().await?;
-    fixture.bind_account(gate, &hot, &account.address).await?;
-    let connected = ConnectedClient::connect(fixture, gate, &account).await?;
+async fn the_card_in_the_vault_is_sold(world: &World) -> Result<()> {
+    let (gate, ethereum) = (world.gate(), &world.ethereum);
+    let (vault, hot, account) = world.delegated().await?;
+    world.bind(gate, &hot, &account.address).await?;
+    let guest = Guest::arrive(world, gate, &account).await?;
     ethereum.transfer(vault.address(), Wallet::fresh().address(), ethereum.other_card()).await?;
-    connected.expect_eviction().await
+    guest.falls_silent(SOON).await
 }
 
-async fn evicts_on_revoked_delegation(fixture: &Fixture) -> Result<()> {
-    let (gate, ethereum) = (fixture.gate(), &fixture.ethereum);
+async fn a_delegation_is_revoked(world: &World) -> Result<()> {
+    let (gate, ethereum) = (world.gate(), &world.ethereum);
     let (vault, hot) = (ethereum.holder(&[ethereum.other_card()]).await?, Wallet::fresh());
     ethereum.delegate_xyz(vault.address(), hot.address(), true).await?;
-    let account = fixture.funded_account().await?;
-    fixture.bind_account(gate, &hot, &account.address).await?;
-    let connected = ConnectedClient::connect(fixture, gate, &account).await?;
+    let account = world.account().await?;
+    world.bind(gate, &hot, &account.address).await?;
+    let guest = Guest::arrive(world, gate, &account).await?;
     ethereum.delegate_xyz(vault.address(), hot.address(), false).await?;
-    connected.expect_eviction().await
+    guest.falls_silent(SOON).await
 }
 
-async fn evicts_on_expired_delegation(fixture: &Fixture) -> Result<()> {
-    let (gate, ethereum) = (fixture.gate(), &fixture.ethereum);
+async fn a_delegation_ends(world: &World) -> Result<()> {
+    let (gate, ethereum) = (world.gate(), &world.ethereum);
     let (vault, hot) = (ethereum.holder(&[ethereum.other_card()]).await?, Wallet::fresh());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let end = now.max(ethereum.chain().now().await?) + 45;
     ethereum.register_6529(vault.address(), ethereum.memes(), hot.address(), 1, Some(end), None).await?;
-    let account = fixture.funded_account().await?;
-    fixture.bind_account(gate, &hot, &account.address).await?;
-    let connected = ConnectedClient::connect(fixture, gate, &account).await?;
-    connected.expect_silence(Duration::from_secs(60)).await
+    let account = world.account().await?;
+    world.bind(gate, &hot, &account.address).await?;
+    let guest = Guest::arrive(world, gate, &account).await?;
+    guest.falls_silent(Duration::from_secs(60)).await
 }
 
-async fn keeps_tunnel_on_self_transfer_and_sale_of_one_of_two_cards(fixture: &Fixture) -> Result<()> {
-    let (gate, ethereum) = (fixture.gate(), &fixture.ethereum);
-    let holder = fixture.create_holder(gate, &[ethereum.this_card(), ethereum.other_card()]).await?;
-    let connected = ConnectedClient::connect(fixture, gate, &holder.account).await?;
+async fn one_of_two_cards_and_a_transfer_to_oneself(world: &World) -> Result<()> {
+    let (gate, ethereum) = (world.gate(), &world.ethereum);
+    let holder = world.holder(gate, &[ethereum.this_card(), ethereum.other_card()]).await?;
+    let guest = Guest::arrive(world, gate, &holder.account).await?;
     let wallet = holder.wallet.address();
     ethereum.transfer(wallet, wallet, ethereum.this_card()).await?;
     ethereum.transfer(wallet, Wallet::fresh().address(), ethereum.this_card()).await?;
-    eventually("the session is of the paid tier", CONVERGENCE_LIMIT, || async {
-        let listed = session_record(gate, connected.session).await?.context("not listed")?;
+    eventually("the session is of the paid tier", SOON, || async {
+        let listed = record(gate, guest.session).await?.context("not listed")?;
         ensure!(listed["tier"] == "paid", "listed as {listed}");
         Ok(())
     })
     .await?;
-    connected.expect_ping().await
+    guest.pings().await
 }
 
-async fn evicts_on_unbinding(fixture: &Fixture) -> Result<()> {
-    let gate = fixture.gate();
-    let holder = fixture.create_paid_holder().await?;
-    let connected = ConnectedClient::connect(fixture, gate, &holder.account).await?;
+async fn unbinding_ends_the_tunnel(world: &World) -> Result<()> {
+    let gate = world.gate();
+    let holder = world.paid().await?;
+    let guest = Guest::arrive(world, gate, &holder.account).await?;
     SignIn::at(&gate.url)?.unbind(holder.token()).await?;
-    connected.expect_eviction().await?;
-    fixture.bind_account(gate, &holder.wallet, &holder.account.address).await?;
-    connected.expect_ping().await.context("after a new sign-in")
+    guest.falls_silent(SOON).await?;
+    world.bind(gate, &holder.wallet, &holder.account.address).await?;
+    guest.pings().await.context("after a new sign-in")
 }
 
-async fn operator_drops_pauses_and_resumes(fixture: &Fixture) -> Result<()> {
-    let gate = fixture.start_gate("gate-operator", |_| ()).await?;
-    let card = [fixture.ethereum.other_card()];
-    let (first, second) =
-        (fixture.create_holder(&gate, &card).await?, fixture.create_holder(&gate, &card).await?);
-    let one = ConnectedClient::connect(fixture, &gate, &first.account).await?;
-    let two = ConnectedClient::connect(fixture, &gate, &second.account).await?;
-    post_admin(&gate, "/sessions/drop", json!({ "target": one.session.to_string(), "reason": "abuse" }))
-        .await?;
-    one.expect_eviction().await?;
-    two.expect_ping().await.context("another holder's tunnel")?;
-    post_admin(&gate, "/pause", json!({ "reason": "looking into it" })).await?;
-    let session = fixture.open_direct_session(&second.account).await?;
+async fn the_operator_drops_pauses_and_goes_on(world: &World) -> Result<()> {
+    let gate = world.gate_with("gate-operator", |_| ()).await?;
+    let card = [world.ethereum.other_card()];
+    let (first, second) = (world.holder(&gate, &card).await?, world.holder(&gate, &card).await?);
+    let one = Guest::arrive(world, &gate, &first.account).await?;
+    let two = Guest::arrive(world, &gate, &second.account).await?;
+    post(&gate, "/sessions/drop", json!({ "target": one.session.to_string(), "reason": "abuse" })).await?;
+    one.falls_silent(SOON).await?;
+    two.pings().await.context("somebody else's tunnel")?;
+    post(&gate, "/pause", json!({ "reason": "looking into it" })).await?;
+    let session = world.direct_session(&second.account).await?;
     let handshake = second.account.wireguard_handshake(session)?;
-    expect_refusal(&gate, &handshake, 503, 110).await?;
-    fixture.restart_gate(&gate, None).await?;
-    expect_refusal(&gate, &handshake, 503, 110).await.context("after a restart")?;
-    two.expect_ping().await.context("a pause ends no tunnel")?;
-    post_admin(&gate, "/resume", json!({ "reason": "nothing found" })).await?;
-    expect_admission(&gate, &handshake).await?;
+    turned_away(&gate, &handshake, 503, 110).await?;
+    world.restart(&gate, None).await?;
+    turned_away(&gate, &handshake, 503, 110).await.context("after a restart")?;
+    two.pings().await.context("a pause ends no tunnel")?;
+    post(&gate, "/resume", json!({ "reason": "nothing found" })).await?;
+    enter(&gate, &handshake).await?;
     // A dropped session is not restored.
     tokio::time::sleep(Duration::from_secs(6)).await;
-    one.expect_silence(Duration::ZERO).await?;
+    one.falls_silent(Duration::ZERO).await?;
     let answer = Caller::anywhere()?.get(&format!("{}/audit", gate.admin)).await?;
-    let entries = answer.body["audit"].as_array().context("no list")?;
-    let actions: Vec<_> =
-        entries.iter().rev().map(|entry| entry["action"].as_str().unwrap_or_default()).collect();
-    ensure!(actions == ["drop", "pause", "resume"], "audit log: {actions:?}");
+    let deeds = answer.body["audit"].as_array().context("no list")?;
+    let told: Vec<_> = deeds.iter().rev().map(|deed| deed["action"].as_str().unwrap_or_default()).collect();
+    ensure!(told == ["drop", "pause", "resume"], "written down: {told:?}");
     Ok(())
 }
 
 /// Without a WebSocket, polling detects the sale.
-async fn evicts_by_polling_without_websocket(fixture: &Fixture) -> Result<()> {
-    let gate = fixture
-        .start_gate("gate-polls", |config| {
-            set_key(config, "ethereum", "ws_addrs", vec!["ws://127.0.0.1:9".to_owned()]);
-            set_key(config, "ethereum", "poll_interval", "1s");
+async fn a_gate_that_polls(world: &World) -> Result<()> {
+    let gate = world
+        .gate_with("gate-polls", |config| {
+            set(config, "ethereum", "ws_addrs", vec!["ws://127.0.0.1:9".to_owned()]);
+            set(config, "ethereum", "poll_interval", "1s");
         })
         .await?;
-    let holder = fixture.create_holder(&gate, &[fixture.ethereum.other_card()]).await?;
-    let connected = ConnectedClient::connect(fixture, &gate, &holder.account).await?;
+    let holder = world.holder(&gate, &[world.ethereum.other_card()]).await?;
+    let guest = Guest::arrive(world, &gate, &holder.account).await?;
     let (seller, buyer) = (holder.wallet.address(), Wallet::fresh().address());
-    fixture.ethereum.transfer(seller, buyer, fixture.ethereum.other_card()).await?;
-    connected.expect_eviction().await
+    world.ethereum.transfer(seller, buyer, world.ethereum.other_card()).await?;
+    guest.falls_silent(SOON).await
 }
 
 /// The gate is killed before, at, and at intervals after the sale: after its start the tunnel is silent, however far
 /// the eviction had come.
-async fn evicts_when_killed_around_the_sale(fixture: &Fixture) -> Result<()> {
-    let gate = fixture.start_gate("gate-killed", |_| ()).await?;
-    let (ethereum, card) = (&fixture.ethereum, fixture.ethereum.other_card());
-    let holder = fixture.create_holder(&gate, &[card]).await?;
-    let connected = ConnectedClient::connect(fixture, &gate, &holder.account).await?;
+async fn the_gate_is_killed_around_the_sale(world: &World) -> Result<()> {
+    let gate = world.gate_with("gate-killed", |_| ()).await?;
+    let (ethereum, card) = (&world.ethereum, world.ethereum.other_card());
+    let holder = world.holder(&gate, &[card]).await?;
+    let guest = Guest::arrive(world, &gate, &holder.account).await?;
     let (seller, buyer) = (holder.wallet.address(), Wallet::fresh().address());
     for point in
         [None, Some(0), Some(2), Some(5), Some(10), Some(15), Some(20), Some(30), Some(50), Some(100)]
     {
         if point.is_none() {
-            fixture.stack.kill_program(&gate.name).await?;
+            world.stack.kill_program(&gate.name).await?;
         }
         ethereum.transfer(seller, buyer, card).await?;
         if let Some(milliseconds) = point {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            fixture.stack.kill_program(&gate.name).await?;
+            world.stack.kill_program(&gate.name).await?;
         }
-        fixture.stack.start_program(&gate.name).await?;
-        connected.expect_eviction().await.with_context(|| format!("killed at {point:?}"))?;
+        world.stack.start_program(&gate.name).await?;
+        guest.falls_silent(SOON).await.with_context(|| format!("killed at {point:?}"))?;
         ethereum.transfer(buyer, seller, card).await?;
-        connected.expect_return().await.with_context(|| format!("{point:?}"))?;
+        eventually("the ping is back", SOON, || guest.pings()).await.with_context(|| format!("{point:?}"))?;
     }
     Ok(())
 }
 
 /// A restarted node has lost its peers: a repeat is refused, the place is free, and no peer is restored without a
 /// request.
-async fn frees_places_when_the_node_has_lost_its_peers(fixture: &Fixture) -> Result<()> {
-    let gate = fixture.gate();
-    let holder = fixture.create_paid_holder().await?;
-    let session = fixture.open_direct_session(&holder.account).await?;
+async fn the_node_forgets(world: &World) -> Result<()> {
+    let gate = world.gate();
+    let holder = world.paid().await?;
+    let session = world.direct_session(&holder.account).await?;
     let handshake = holder.account.wireguard_handshake(session)?;
-    expect_admission(gate, &handshake).await?;
-    fixture.stack.restart_program("node1", None).await?;
+    enter(gate, &handshake).await?;
+    world.stack.restart_program("node1", None).await?;
     eventually("the session is lost", Duration::from_secs(30), || async {
-        let (state, cause) = session_state(gate, session).await?;
+        let (state, cause) = state(gate, session).await?;
         if (state.as_str(), cause.as_str()) != ("evicted", "lost") {
             bail!("it is {state} {cause}");
         }
         Ok(())
     })
     .await?;
-    fixture.wait_until_ready(gate).await?;
-    let message = expect_refusal(gate, &handshake, 409, 125).await?;
-    ensure!(message.contains("open a new session"), "the message is {message}");
-    let connected = ConnectedClient::connect(fixture, gate, &holder.account).await?;
-    connected.expect_ping().await
+    world.until_ready(gate).await?;
+    let sentence = turned_away(gate, &handshake, 409, 125).await?;
+    ensure!(sentence.contains("open a new session"), "says {sentence}");
+    let guest = Guest::arrive(world, gate, &holder.account).await?;
+    guest.pings().await
 }

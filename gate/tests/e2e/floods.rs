@@ -7,77 +7,58 @@ use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::Caller;
 use sentinel_stack::info::GateInfo;
 
-use crate::fixture::gate_process::{GateProcess, established_connections};
-use crate::fixture::response_time::within;
-use crate::fixture::{CONVERGENCE_LIMIT, Fixture, eventually, set_key};
-use crate::raw_connection::RawConnection;
-use crate::scenario::{Scenario, scenarios};
+use crate::process::{Process, connections};
+use crate::trial::{Trial, trials};
+use crate::wire::Wire;
+use crate::world::{World, eventually, set};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![
-        limits_connections_of_one_client,
-        closes_idle_and_unfinished_connections,
-        closes_connections_with_unread_answers
-    ]
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![one_client_takes_its_share_only, connections_that_want_nothing, answers_that_nobody_reads]
 }
 
-/// Below the time-outs of the gate: the answer of another client must not wait for connections to be closed.
-const SERVICE_LIMIT: Duration = Duration::from_secs(5);
-
-/// Requires that a client with a fresh address is served.
-async fn expect_service(gate: &GateInfo) -> Result<()> {
-    let url = format!("{}/gate/openapi.json", gate.url);
-    let answer =
-        tokio::time::timeout(SERVICE_LIMIT, Caller::fresh()?.get(&url)).await.context("not served")??;
+async fn is_served(gate: &GateInfo) -> Result<Duration> {
+    let begun = Instant::now();
+    let answer = Caller::fresh()?.get(&format!("{}/gate/openapi.json", gate.url)).await?;
     ensure!(answer.status == 200, "answered with {}", answer.status);
-    Ok(())
+    Ok(begun.elapsed())
 }
 
-async fn limits_connections_of_one_client(fixture: &Fixture) -> Result<()> {
-    const CONNECTIONS_PER_CLIENT: usize = 20;
-    let gate = fixture
-        .start_gate("gate-share", |config| {
-            set_key(config, "gate", "max_connections", 40);
-            set_key(
-                config,
-                "limits",
-                "connections_per_ip",
-                i64::try_from(CONNECTIONS_PER_CLIENT).unwrap_or(0),
-            );
+async fn one_client_takes_its_share_only(world: &World) -> Result<()> {
+    const SHARE: usize = 20;
+    let gate = world
+        .gate_with("gate-share", |config| {
+            set(config, "gate", "max_connections", 40);
+            set(config, "limits", "connections_per_ip", i64::try_from(SHARE).unwrap_or(0));
         })
         .await?;
     let greedy = Caller::fresh_address();
-    let open = || async { RawConnection::connect_from(&gate, greedy).await };
-    let mut connections =
-        futures::future::try_join_all((0..4 * CONNECTIONS_PER_CLIENT).map(|_| open())).await?;
+    let open = || async { Wire::from_address(&gate, greedy).await };
+    let mut wires = futures::future::try_join_all((0..4 * SHARE).map(|_| open())).await?;
     // Excess connections are closed at once; the others stay open.
-    let tries = connections
-        .iter_mut()
-        .map(|connection| async { connection.closes_within(Duration::from_secs(2)).await });
+    let tries = wires.iter_mut().map(|wire| async { wire.ends_within(Duration::from_secs(2)).await });
     let closed = futures::future::join_all(tries).await.into_iter().filter(|ended| *ended).count();
-    ensure!(closed == 3 * CONNECTIONS_PER_CLIENT, "{closed} of {} were closed", connections.len());
-    let served = expect_service(&gate);
-    // The control is a gate without a flood.
-    within(fixture.gate(), Duration::from_secs(1), "the answer to another client", served).await?;
-    drop(connections);
+    ensure!(closed == 3 * SHARE, "{closed} of {} were closed", wires.len());
+    let took = is_served(&gate).await.context("somebody else")?;
+    ensure!(took < Duration::from_secs(1), "somebody else waited {took:?}");
+    drop(wires);
     let again = || async {
-        let mut connection = RawConnection::connect_from(&gate, greedy).await?;
-        connection.send("GET /gate/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n").await?;
-        ensure!(connection.read_head().await?.starts_with("HTTP/1.1 200 "), "not served");
+        let mut wire = Wire::from_address(&gate, greedy).await?;
+        wire.send("GET /gate/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n").await?;
+        ensure!(wire.head().await?.starts_with("HTTP/1.1 200 "), "not served");
         Ok(())
     };
-    eventually("the greedy client is served again", CONVERGENCE_LIMIT, again).await
+    eventually("the greedy one is served again", Duration::from_secs(5), again).await
 }
 
 /// No bytes, half a head, half a body, half a TLS record, an idle connection: all of them end by time-out.
-async fn closes_idle_and_unfinished_connections(fixture: &Fixture) -> Result<()> {
-    const CONNECTIONS_PER_KIND: usize = 150;
+async fn connections_that_want_nothing(world: &World) -> Result<()> {
+    const EACH: usize = 150;
     /// Upper bound of KiB for one connection.
-    const MAX_KIB_PER_CONNECTION: u64 = 32;
-    let gate = fixture.start_gate("gate-flood", |_| ()).await?;
-    let process = GateProcess::of(fixture, &gate)?;
-    expect_service(&gate).await?;
-    let (memory, descriptors) = (process.resident_kib()?, process.open_descriptors()?);
+    const COST: u64 = 32;
+    let gate = world.gate_with("gate-flood", |_| ()).await?;
+    let process = Process::of(world, &gate)?;
+    is_served(&gate).await?;
+    let (memory, descriptors) = (process.memory()?, process.descriptors()?);
     let kinds: [&[u8]; 6] = [
         b"",
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
@@ -88,55 +69,53 @@ async fn closes_idle_and_unfinished_connections(fixture: &Fixture) -> Result<()>
     ];
     let begun = Instant::now();
     let mut held = Vec::new();
-    for _ in 0..CONNECTIONS_PER_KIND {
+    for _ in 0..EACH {
         for kind in kinds {
-            let mut connection = RawConnection::connect(&gate).await?;
-            connection.send_bytes(kind).await?;
-            held.push(connection);
+            let mut wire = Wire::plain(&gate).await?;
+            wire.send_bytes(kind).await?;
+            held.push(wire);
         }
     }
     let many = held.len() as u64;
-    let what = format!("an answer beside {many} connections");
-    within(fixture.gate(), Duration::from_secs(2), &what, expect_service(&gate)).await?;
-    let grown = process.resident_kib()?.saturating_sub(memory);
-    eprintln!("{many} connections: {grown} KiB more, {} descriptors", process.open_descriptors()?);
-    ensure!(grown < many * MAX_KIB_PER_CONNECTION, "{many} connections cost {grown} KiB");
+    let took = is_served(&gate).await?;
+    ensure!(took < Duration::from_secs(2), "beside {many} connections an answer took {took:?}");
+    let grown = process.memory()?.saturating_sub(memory);
+    eprintln!("{many} connections: {grown} KiB more, {} descriptors", process.descriptors()?);
+    ensure!(grown < many * COST, "{many} connections cost {grown} KiB");
     let ended = || async {
-        let open = process.open_descriptors()?;
+        let open = process.descriptors()?;
         ensure!(open < descriptors + 10, "{open} descriptors are open, {descriptors} were before");
         Ok(())
     };
     eventually("all of them end", Duration::from_secs(25), ended).await?;
     ensure!(begun.elapsed() > Duration::from_secs(5), "they ended too soon to have been there");
     drop(held);
-    expect_service(&gate).await
+    is_served(&gate).await.map(drop)
 }
 
 /// A stream of requests whose answers are never read: the gate stops reading and then closes the connection.
-async fn closes_connections_with_unread_answers(fixture: &Fixture) -> Result<()> {
-    let gate = fixture.start_gate("gate-unread", |_| ()).await?;
-    let process = GateProcess::of(fixture, &gate)?;
-    expect_service(&gate).await?;
-    let memory = process.resident_kib()?;
+async fn answers_that_nobody_reads(world: &World) -> Result<()> {
+    let gate = world.gate_with("gate-unread", |_| ()).await?;
+    let process = Process::of(world, &gate)?;
+    is_served(&gate).await?;
+    let memory = process.memory()?;
     let one = b"GET /gate/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(400);
     let attackers = (0..4).map(|_| async {
-        let mut connection = RawConnection::connect_with_small_buffer(&gate).await?;
+        let mut wire = Wire::narrow(&gate).await?;
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(20)
-            && matches!(
-                tokio::time::timeout(Duration::from_secs(2), connection.send_bytes(&one)).await,
-                Ok(Ok(()))
-            )
-        {}
-        Ok::<_, anyhow::Error>(connection)
+            && matches!(tokio::time::timeout(Duration::from_secs(2), wire.send_bytes(&one)).await, Ok(Ok(())))
+        {
+        }
+        Ok::<_, anyhow::Error>(wire)
     });
     let held = futures::future::try_join_all(attackers).await?;
-    let grown = process.resident_kib()?.saturating_sub(memory);
+    let grown = process.memory()?.saturating_sub(memory);
     ensure!(grown < 16 * 1024, "the gate grows by {grown} KiB");
-    expect_service(&gate).await?;
+    is_served(&gate).await?;
     let ended = || async {
-        let open = established_connections(&gate)?;
-        // The connection of `expect_service` may still be open.
+        let open = connections(&gate)?;
+        // The last connection of `served_within` may still be open.
         ensure!(open <= 1, "{open} connections are open");
         Ok(())
     };

@@ -7,27 +7,27 @@ use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::Caller;
 use sentinel_stack::info::GateInfo;
 
-use crate::fixture::gate_process::GateProcess;
-use crate::fixture::{CONVERGENCE_LIMIT, Fixture, eventually, set_key};
-use crate::http2_connection::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GO_AWAY, HEADERS, Http2Connection, PING, RESET,
-    SETTINGS, encode_field, encode_frame, encode_header_block, encode_string,
+use crate::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, Frames, GO_AWAY, HEADERS, PING, RESET, SETTINGS,
+    block, field, frame, text,
 };
-use crate::scenario::{Scenario, scenarios};
-use crate::stubs::request_recorder::RequestRecorder;
+use crate::process::Process;
+use crate::recorder::Recorder;
+use crate::trial::{Trial, trials};
+use crate::world::{World, set};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![rejects_requests_invalid_in_http1, withstands_floods_of_frames]
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![requests_that_are_none_in_http1, floods_of_frames]
 }
 
 /// Time limit of one answer: forty connections are open at once.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(10);
 /// Allowed growth of the gate's memory during a flood, in KiB; the flood itself is several times larger.
-const MAX_GROWTH_KIB: u64 = 16 * 1024;
+const GROWTH: u64 = 16 * 1024;
 
-async fn start_gate(fixture: &Fixture, name: &str) -> Result<(GateInfo, RequestRecorder)> {
-    let recorder = RequestRecorder::with_info_of(&fixture.node().plain_url).await?;
-    let gate = fixture.start_gate(name, |config| set_key(config, "gate", "node_url", recorder.url())).await?;
+async fn gate(world: &World, name: &str) -> Result<(GateInfo, Recorder)> {
+    let recorder = Recorder::like(&world.node().plain_url).await?;
+    let gate = world.gate_with(name, |config| set(config, "gate", "node_url", recorder.url())).await?;
     Ok((gate, recorder))
 }
 
@@ -36,31 +36,31 @@ fn request(path: &str) -> Vec<(&str, &str)> {
 }
 
 fn headers(fields: &[(&str, &str)], flags: u8) -> Vec<u8> {
-    encode_frame(HEADERS, END_HEADERS | flags, 1, &encode_header_block(fields))
+    frame(HEADERS, END_HEADERS | flags, 1, &block(fields))
 }
 
 /// Whether the last frame refuses the stream or the connection: a reset, an end, or a refusal as the answer.
-fn is_refusal(last: Option<&Frame>) -> bool {
+fn refused(last: Option<&Frame>) -> bool {
     // `:status 200` is the single byte 0x88 of the static HPACK table.
     last.is_none_or(|frame| frame.kind != HEADERS || frame.payload.first() != Some(&0x88))
 }
 
 /// The frame that answers or ends a request; `None` if the connection ends.
-async fn read_outcome(frames: &mut Http2Connection) -> Result<Option<Frame>> {
-    let answered = async {
-        while let Some(frame) = frames.next_frame(2 * ANSWER_LIMIT).await {
+async fn outcome(frames: &mut Frames) -> Result<Option<Frame>> {
+    let told = async {
+        while let Some(frame) = frames.next(2 * ANSWER).await {
             if [HEADERS, RESET, GO_AWAY].contains(&frame.kind) {
                 return Some(frame);
             }
         }
         None
     };
-    tokio::time::timeout(ANSWER_LIMIT, answered).await.context("nothing comes")
+    tokio::time::timeout(ANSWER, told).await.context("nothing comes")
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]
-async fn rejects_requests_invalid_in_http1(fixture: &Fixture) -> Result<()> {
-    let (gate, node) = start_gate(fixture, "gate-pseudo").await?;
+async fn requests_that_are_none_in_http1(world: &World) -> Result<()> {
+    let (gate, node) = gate(world, "gate-pseudo").await?;
     let with = |more: &[(&'static str, &'static str)]| {
         let mut fields = request("/mx");
         fields.extend(more);
@@ -119,7 +119,7 @@ async fn rejects_requests_invalid_in_http1(fixture: &Fixture) -> Result<()> {
             "a body longer than its length",
             [
                 headers(&[request("/mx"), vec![("content-length", "3")]].concat(), 0),
-                encode_frame(DATA, END_STREAM, 1, b"GET /smuggled HTTP/1.1\r\n\r\n"),
+                frame(DATA, END_STREAM, 1, b"GET /smuggled HTTP/1.1\r\n\r\n"),
             ]
             .concat(),
         ),
@@ -127,62 +127,46 @@ async fn rejects_requests_invalid_in_http1(fixture: &Fixture) -> Result<()> {
             "a body shorter than its length",
             [
                 headers(&[request("/mx"), vec![("content-length", "30")]].concat(), 0),
-                encode_frame(DATA, END_STREAM, 1, b"abc"),
+                frame(DATA, END_STREAM, 1, b"abc"),
             ]
             .concat(),
         ),
-        ("data without a request", encode_frame(DATA, END_STREAM, 1, b"GET /smuggled HTTP/1.1\r\n\r\n")),
-        (
-            "a stream of the server's",
-            encode_frame(HEADERS, END_HEADERS | END_STREAM, 2, &encode_header_block(&request("/mx"))),
-        ),
-        (
-            "a request on no stream",
-            encode_frame(HEADERS, END_HEADERS | END_STREAM, 0, &encode_header_block(&request("/mx"))),
-        ),
+        ("data without a request", frame(DATA, END_STREAM, 1, b"GET /smuggled HTTP/1.1\r\n\r\n")),
+        ("a stream of the server's", frame(HEADERS, END_HEADERS | END_STREAM, 2, &block(&request("/mx")))),
+        ("a request on no stream", frame(HEADERS, END_HEADERS | END_STREAM, 0, &block(&request("/mx")))),
         (
             "an index that is in no table",
-            encode_frame(HEADERS, END_HEADERS | END_STREAM, 1, &[0xff, 0xff, 0xff, 0x7f]),
+            frame(HEADERS, END_HEADERS | END_STREAM, 1, &[0xff, 0xff, 0xff, 0x7f]),
         ),
-        ("a frame too large", encode_frame(DATA, 0, 1, &vec![0; 20_000])),
+        ("a frame too large", frame(DATA, 0, 1, &vec![0; 20_000])),
     ];
     let tries = cases.iter().map(|(name, bytes)| {
         let gate = &gate;
         async move {
-            let mut frames = Http2Connection::connect(gate).await?;
+            let mut frames = Frames::open(gate).await?;
             frames.send(bytes).await?;
-            let answer = read_outcome(&mut frames).await.context(*name)?;
-            ensure!(is_refusal(answer.as_ref()), "{name} is answered with {answer:?}");
+            let answer = outcome(&mut frames).await.context(*name)?;
+            ensure!(refused(answer.as_ref()), "{name} is answered with {answer:?}");
             Ok(())
         }
     });
     futures::future::try_join_all(tries).await?;
-    ensure!(node.requests_with("smuggled").is_empty(), "smuggled: {:?}", node.requests_with("smuggled"));
-    ensure!(node.requests_with("mx").is_empty(), "arrived: {:?}", node.requests_with("mx"));
+    ensure!(node.taken("smuggled").is_empty(), "smuggled: {:?}", node.taken("smuggled"));
+    ensure!(node.taken("mx").is_empty(), "arrived: {:?}", node.taken("mx"));
     // A valid request arrives as one: one host, one length, one address.
-    let mut frames = Http2Connection::connect(&gate).await?;
+    let mut frames = Frames::open(&gate).await?;
     let fields = [request("/m1?q"), vec![("x-forwarded-for", "6.6.6.6"), ("te", "trailers")]].concat();
-    frames.send(&[headers(&fields, 0), encode_frame(DATA, END_STREAM, 1, b"abc")].concat()).await?;
-    let answer = read_outcome(&mut frames).await?;
-    ensure!(!is_refusal(answer.as_ref()), "answered with {answer:?}");
-    let received = node.requests_with("/m1");
+    frames.send(&[headers(&fields, 0), frame(DATA, END_STREAM, 1, b"abc")].concat()).await?;
+    let answer = outcome(&mut frames).await?;
+    ensure!(!refused(answer.as_ref()), "answered with {answer:?}");
+    let taken = node.taken("/m1");
     ensure!(
-        received.len() == 1 && received[0].line == "GET /m1?q HTTP/1.1" && received[0].body == b"abc",
-        "{received:?}"
+        taken.len() == 1 && taken[0].line == "GET /m1?q HTTP/1.1" && taken[0].body == b"abc",
+        "{taken:?}"
     );
-    ensure!(
-        received[0].values("host") == [b"x"] && received[0].values("content-length") == [b"3"],
-        "{received:?}"
-    );
-    ensure!(
-        !String::from_utf8_lossy(received[0].values("x-forwarded-for")[0]).contains("6.6.6.6"),
-        "{received:?}"
-    );
-    ensure!(
-        received[0].values("te").is_empty() && node.faults().is_empty(),
-        "{received:?} {:?}",
-        node.faults()
-    );
+    ensure!(taken[0].all("host") == [b"x"] && taken[0].all("content-length") == [b"3"], "{taken:?}");
+    ensure!(!String::from_utf8_lossy(taken[0].all("x-forwarded-for")[0]).contains("6.6.6.6"), "{taken:?}");
+    ensure!(taken[0].all("te").is_empty() && node.faults().is_empty(), "{taken:?} {:?}", node.faults());
     Ok(())
 }
 
@@ -192,65 +176,56 @@ fn stream(n: u32) -> u32 {
 }
 
 fn rapid_resets() -> Vec<u8> {
-    let open = |n| {
-        encode_frame(HEADERS, END_HEADERS | END_STREAM, stream(n), &encode_header_block(&request("/m-reset")))
-    };
-    (0..20_000).flat_map(|n| [open(n), encode_frame(RESET, 0, stream(n), &[0, 0, 0, 8])].concat()).collect()
+    let open = |n| frame(HEADERS, END_HEADERS | END_STREAM, stream(n), &block(&request("/m-reset")));
+    (0..20_000).flat_map(|n| [open(n), frame(RESET, 0, stream(n), &[0, 0, 0, 8])].concat()).collect()
 }
 
 fn continuations() -> Vec<u8> {
-    let begin = encode_frame(HEADERS, END_STREAM, 1, &encode_header_block(&request("/m-continued")));
-    let more = encode_frame(CONTINUATION, 0, 1, &encode_field("x-more", &[b'x'; 16_000]));
+    let begin = frame(HEADERS, END_STREAM, 1, &block(&request("/m-continued")));
+    let more = frame(CONTINUATION, 0, 1, &field("x-more", &[b'x'; 16_000]));
     [begin, more.repeat(4000)].concat()
 }
 
 fn empty_continuations() -> Vec<u8> {
-    let begin = encode_frame(HEADERS, END_STREAM, 1, &encode_header_block(&request("/m-continued")));
-    [begin, encode_frame(CONTINUATION, 0, 1, &[]).repeat(1_000_000)].concat()
+    let begin = frame(HEADERS, END_STREAM, 1, &block(&request("/m-continued")));
+    [begin, frame(CONTINUATION, 0, 1, &[]).repeat(1_000_000)].concat()
 }
 
 /// A few bytes that decode to many: a large field enters the dynamic table once and is referenced often.
 fn header_bombs() -> Vec<u8> {
-    let indexed = [&[0x40][..], &encode_string(b"x-bomb"), &encode_string(&[b'x'; 3900])].concat();
+    let indexed = [&[0x40][..], &text(b"x-bomb"), &text(&[b'x'; 3900])].concat();
     let bomb = |n| {
         let named = vec![0xbe; 16_000 - indexed.len() - 100];
-        let fields = [encode_header_block(&request("/m-bomb")), indexed.clone(), named].concat();
-        encode_frame(HEADERS, END_HEADERS | END_STREAM, stream(n), &fields)
+        let fields = [block(&request("/m-bomb")), indexed.clone(), named].concat();
+        frame(HEADERS, END_HEADERS | END_STREAM, stream(n), &fields)
     };
     (0..400).flat_map(bomb).collect()
 }
 
 fn pings() -> Vec<u8> {
-    encode_frame(PING, 0, 0, &[7; 8]).repeat(500_000)
+    frame(PING, 0, 0, &[7; 8]).repeat(500_000)
 }
 
 fn settings() -> Vec<u8> {
-    encode_frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0xff, 0xff]).repeat(500_000)
+    frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0xff, 0xff]).repeat(500_000)
 }
 
 fn empty_data() -> Vec<u8> {
-    [
-        encode_frame(HEADERS, END_HEADERS, 1, &encode_header_block(&request("/m-data"))),
-        encode_frame(DATA, 0, 1, &[]).repeat(1_000_000),
-    ]
-    .concat()
+    [frame(HEADERS, END_HEADERS, 1, &block(&request("/m-data"))), frame(DATA, 0, 1, &[]).repeat(1_000_000)]
+        .concat()
 }
 
 /// Many streams that are never finished.
 fn half_open_streams() -> Vec<u8> {
-    (0..20_000)
-        .flat_map(|n| {
-            encode_frame(HEADERS, END_HEADERS, stream(n), &encode_header_block(&request("/m-open")))
-        })
-        .collect()
+    (0..20_000).flat_map(|n| frame(HEADERS, END_HEADERS, stream(n), &block(&request("/m-open")))).collect()
 }
 
 /// Produces the bytes of a flood.
 type Flood = fn() -> Vec<u8>;
 
-async fn withstands_floods_of_frames(fixture: &Fixture) -> Result<()> {
-    let (gate, node) = start_gate(fixture, "gate-frames").await?;
-    let process = GateProcess::of(fixture, &gate)?;
+async fn floods_of_frames(world: &World) -> Result<()> {
+    let (gate, node) = gate(world, "gate-frames").await?;
+    let process = Process::of(world, &gate)?;
     let floods: [(&str, Flood); 8] = [
         ("rapid resets", rapid_resets),
         ("continuations", continuations),
@@ -264,34 +239,30 @@ async fn withstands_floods_of_frames(fixture: &Fixture) -> Result<()> {
     // Served once before the measurement, so that one-time allocations do not count.
     Caller::fresh()?.get(&format!("{}/", gate.url)).await?.result()?;
     for (name, flood) in floods {
-        let (before, bytes) = (process.resident_kib()?, flood());
+        let (before, bytes) = (process.memory()?, flood());
         let attackers = (0..3).map(|_| async {
-            let mut frames = Http2Connection::connect(&gate).await?;
-            let sent = frames.send_until_blocked(&bytes, Duration::from_millis(500)).await;
+            let mut frames = Frames::open(&gate).await?;
+            let sent = frames.send_what_it_takes(&bytes, Duration::from_millis(500)).await;
             Ok::<_, anyhow::Error>((frames, sent))
         });
         let held = futures::future::try_join_all(attackers).await?;
-        let answer = tokio::time::timeout(ANSWER_LIMIT, async {
+        let answer = tokio::time::timeout(Duration::from_secs(2), async {
             Caller::fresh()?.get(&format!("{}/", gate.url)).await
         });
-        answer.await.with_context(|| format!("no other client is served during {name}"))??.result()?;
-        let grown = process.resident_kib()?.saturating_sub(before);
+        answer.await.with_context(|| format!("nobody is served beside {name}"))??.result()?;
+        let grown = process.memory()?.saturating_sub(before);
         let sent: Vec<_> = held.iter().map(|(_, sent)| sent).collect();
-        eprintln!("{name}: {sent:?} of {} bytes received, {grown} KiB more", bytes.len());
-        ensure!(grown < MAX_GROWTH_KIB, "{name}: the gate grows by {grown} KiB");
+        eprintln!("{name}: {sent:?} of {} bytes taken, {grown} KiB more", bytes.len());
+        ensure!(grown < GROWTH, "{name}: the gate grows by {grown} KiB");
     }
     for path in ["/m-reset", "/m-bomb", "/m-continued", "/m-open", "/m-data"] {
         // The rate limit for one address bounds the frames that are requests.
-        ensure!(
-            node.requests_with(path).len() <= 3 * 30,
-            "{} of {path} reach the node",
-            node.requests_with(path).len()
-        );
+        ensure!(node.taken(path).len() <= 3 * 30, "{} of {path} reach the node", node.taken(path).len());
     }
-    let closed = || async {
-        let open = process.open_sockets()?;
+    let gone = || async {
+        let open = process.sockets()?;
         ensure!(open < 20, "{open} sockets are still open");
         Ok(())
     };
-    eventually("the connections end", CONVERGENCE_LIMIT, closed).await
+    crate::world::eventually("the connections end", Duration::from_secs(15), gone).await
 }

@@ -19,82 +19,71 @@ use tokio::sync::watch;
 use tonic::Code;
 
 use crate::devices::paid_tier;
-use crate::fixture::response_time::within_response_limit;
-use crate::fixture::{
-    Fixture, edit_config, ensure_refusal, eventually, expect_admission, post_admin, send_handshake, set_key,
-};
-use crate::scenario::{Scenario, scenarios};
-use crate::storage::set_stub_node;
-use crate::stubs::stub_node::StubNode;
+use crate::enforcement::post;
+use crate::storage::before_a_stub;
+use crate::stub::StubNode;
+use crate::trial::{Trial, trials};
+use crate::world::{PATIENCE, World, enter, eventually, knock, refused, rewrite, set};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![
-        refuses_in_time_on_a_faulty_link,
-        refuses_in_time_on_hub_errors,
-        refuses_on_answers_to_another_query,
-        answers_in_time_at_the_device_limit_with_a_slow_hub
-    ]
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![a_hub_on_a_bad_line, a_hub_that_errs, a_hub_that_lies, a_slow_hub_at_the_device_limit]
 }
 
 const CHAIN: &str = "stub-1";
 /// Requests that the gate makes for itself meanwhile.
-const MAX_OWN_REQUESTS: u64 = 30;
+const OWN: u64 = 30;
 
 /// Behaviour of the connection to the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LinkBehavior {
-    Forward,
+enum Line {
+    Good,
     /// Delays every chunk.
-    Delay(Duration),
+    Late(Duration),
     /// Delays every byte.
-    Drip,
+    Drips,
     /// Forwards nothing.
-    Stall,
+    Silent,
     /// Closes connections at once.
-    Refuse,
+    Closes,
     /// Closes connections in the middle of an answer.
-    CutAnswers,
+    Cuts,
     /// Sends other bytes.
-    Garble,
+    Noise,
 }
 
-/// A TCP link with a controllable fault.
+/// A TCP proxy with a controllable fault.
 #[derive(Debug)]
-struct FaultyLink {
+struct Proxy {
     address: SocketAddr,
-    behavior: watch::Sender<LinkBehavior>,
+    line: watch::Sender<Line>,
     opened: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl FaultyLink {
-    async fn in_front_of(target: SocketAddr) -> Result<Self> {
+impl Proxy {
+    async fn to(target: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let (address, opened) = (listener.local_addr()?, Arc::new(AtomicUsize::new(0)));
-        let (behavior, state) = watch::channel(LinkBehavior::Forward);
+        let (line, state) = watch::channel(Line::Good);
         let counter = Arc::clone(&opened);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counter.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(relay_link(stream, target, state.clone()));
+                tokio::spawn(relay(stream, target, state.clone()));
             }
         });
-        Ok(Self { address, behavior, opened, task })
+        Ok(Self { address, line, opened, task })
     }
 }
 
-impl Drop for FaultyLink {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn relay_link(
-    client: TcpStream,
-    target: SocketAddr,
-    behavior: watch::Receiver<LinkBehavior>,
-) -> std::io::Result<()> {
-    if *behavior.borrow() == LinkBehavior::Refuse {
+async fn relay(client: TcpStream, target: SocketAddr, line: watch::Receiver<Line>) -> std::io::Result<()> {
+    if *line.borrow() == Line::Closes {
         return Ok(());
     }
     let server = TcpStream::connect(target).await?;
@@ -109,23 +98,23 @@ async fn relay_link(
                 return Ok(());
             }
             let piece = &bytes[..read];
-            let state = *behavior.borrow();
+            let state = *line.borrow();
             match state {
-                LinkBehavior::Forward => to_client.write_all(piece).await?,
-                LinkBehavior::Delay(time) => {
+                Line::Good => to_client.write_all(piece).await?,
+                Line::Late(time) => {
                     tokio::time::sleep(time).await;
                     to_client.write_all(piece).await?;
                 }
-                LinkBehavior::Drip => {
+                Line::Drips => {
                     for byte in piece {
                         to_client.write_all(&[*byte]).await?;
                         tokio::time::sleep(Duration::from_millis(200)).await;
                     }
                 }
-                LinkBehavior::Stall => std::future::pending().await,
-                LinkBehavior::Refuse => return Ok(()),
-                LinkBehavior::CutAnswers => return to_client.write_all(&piece[..read / 2]).await,
-                LinkBehavior::Garble => to_client.write_all(&[0xff; 100]).await?,
+                Line::Silent => std::future::pending().await,
+                Line::Closes => return Ok(()),
+                Line::Cuts => return to_client.write_all(&piece[..read / 2]).await,
+                Line::Noise => to_client.write_all(&[0xff; 100]).await?,
             }
         }
     };
@@ -136,9 +125,9 @@ async fn relay_link(
 }
 
 /// A gate with a stub hub behind a faulty link, and a holder.
-struct FaultyHubGate {
+struct Scene {
     hub: StubHub,
-    link: FaultyLink,
+    proxy: Proxy,
     gate: GateInfo,
     account: Account,
     node: NodeAddress,
@@ -146,20 +135,17 @@ struct FaultyHubGate {
     _node: StubNode,
 }
 
-impl FaultyHubGate {
-    async fn start(fixture: &Fixture, name: &str) -> Result<Self> {
+impl Scene {
+    async fn set(world: &World, name: &str) -> Result<Self> {
         let hub = StubHub::start(State::new(CHAIN))?;
-        let (link, node) = (
-            FaultyLink::in_front_of(hub.addr()).await?,
-            StubNode::with_info_of(&fixture.node().plain_url).await?,
-        );
-        let gate = fixture
-            .start_gate(name, |config| {
-                set_key(config, "hub", "grpc_addrs", vec![format!("http://{}", link.address)]);
-                set_key(config, "hub", "chain_id", CHAIN);
-                set_stub_node(config, &node);
-                set_key(config, "cache", "positive_ttl", "60s");
-                set_key(config, "policy", "paid", {
+        let (proxy, node) = (Proxy::to(hub.addr()).await?, StubNode::like(&world.node().plain_url).await?);
+        let gate = world
+            .gate_with(name, |config| {
+                set(config, "hub", "grpc_addrs", vec![format!("http://{}", proxy.address)]);
+                set(config, "hub", "chain_id", CHAIN);
+                before_a_stub(config, &node);
+                set(config, "cache", "positive_ttl", "60s");
+                set(config, "policy", "paid", {
                     let mut paid = toml::Table::new();
                     paid.insert("sessions".to_owned(), vec!["direct"].into());
                     paid.insert("devices".to_owned(), 100.into());
@@ -167,23 +153,23 @@ impl FaultyHubGate {
                 });
             })
             .await?;
-        let cards = [fixture.ethereum.other_card()];
+        let cards = [world.ethereum.other_card()];
         let (wallet, account) =
-            tokio::try_join!(fixture.ethereum.holder(&cards), fixture.hub().poor_account("hubless"),)?;
-        fixture.bind_account(&gate, &wallet, &account.address).await?;
-        let address = fixture.node().address.parse()?;
-        Ok(Self { hub, link, gate, account, node: address, next: Mutex::new(1), _node: node })
+            tokio::try_join!(world.ethereum.holder(&cards), world.hub().poor_account("hubless"),)?;
+        world.bind(&gate, &wallet, &account.address).await?;
+        let address = world.node().address.parse()?;
+        Ok(Self { hub, proxy, gate, account, node: address, next: Mutex::new(1), _node: node })
     }
 
     /// A session id that has not been used.
-    fn new_session_id(&self) -> u64 {
+    fn number(&self) -> u64 {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         *next += 1;
         *next
     }
 
     /// Puts a session of the holder on the hub.
-    fn put_session(&self, id: u64) -> Result<()> {
+    fn open(&self, id: u64) -> Result<()> {
         let account: AccountAddress = self.account.address.parse()?;
         let mut state = self.hub.state();
         state.put(id, account, self.node, SessionKind::Direct);
@@ -191,71 +177,67 @@ impl FaultyHubGate {
         Ok(())
     }
 
-    async fn expect_recovery(&self) -> Result<()> {
-        let id = self.new_session_id();
-        self.put_session(id)?;
+    async fn is_well(&self) -> Result<()> {
+        let id = self.number();
+        self.open(id)?;
         let handshake = self.account.wireguard_handshake(id)?;
-        eventually("the hub is queried again", Duration::from_secs(15), || {
-            expect_admission(&self.gate, &handshake)
-        })
-        .await?;
+        eventually("the hub is asked again", Duration::from_secs(15), || enter(&self.gate, &handshake))
+            .await?;
         Ok(())
     }
 
     /// Requires 112 in time for a session that the gate cannot know, at every attempt.
-    async fn expect_refusals(&self, name: &str) -> Result<()> {
-        let id = self.new_session_id();
+    async fn nobody_gets_in(&self, name: &str) -> Result<()> {
+        let id = self.number();
         let handshake = self.account.wireguard_handshake(id)?;
-        let (asked, opened) = (self.request_count(), self.link.opened.load(Ordering::SeqCst));
+        let (asked, opened) = (self.asked(), self.proxy.opened.load(Ordering::SeqCst));
         let (begun, mut tries) = (Instant::now(), 0);
         while begun.elapsed() < Duration::from_secs(4) {
-            let answer =
-                within_response_limit(&self.gate, name, send_handshake(&self.gate, &handshake)).await?;
-            ensure_refusal(&answer, 503, 112).with_context(|| name.to_owned())?;
+            let again = Instant::now();
+            let answer = knock(&self.gate, &handshake).await?;
+            refused(&answer, 503, 112).with_context(|| name.to_owned())?;
             tries += 1;
+            ensure!(again.elapsed() < PATIENCE, "{name}: it took {:?}", again.elapsed());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let asked = self.request_count() - asked;
-        ensure!(
-            asked <= tries + MAX_OWN_REQUESTS,
-            "{name}: the hub received {asked} requests for {tries} requests"
-        );
-        let opened = self.link.opened.load(Ordering::SeqCst) - opened;
-        ensure!(opened as u64 <= MAX_OWN_REQUESTS, "{name}: {opened} connections were opened");
+        let asked = self.asked() - asked;
+        ensure!(asked <= tries + OWN, "{name}: the hub was asked {asked} times for {tries} requests");
+        let opened = self.proxy.opened.load(Ordering::SeqCst) - opened;
+        ensure!(opened as u64 <= OWN, "{name}: {opened} connections were opened");
         Ok(())
     }
 
-    fn request_count(&self) -> u64 {
+    fn asked(&self) -> u64 {
         self.hub.state().request_counts.values().sum()
     }
 }
 
-async fn refuses_in_time_on_a_faulty_link(fixture: &Fixture) -> Result<()> {
-    let hub_gate = FaultyHubGate::start(fixture, "gate-behavior").await?;
-    hub_gate.expect_recovery().await?;
+async fn a_hub_on_a_bad_line(world: &World) -> Result<()> {
+    let scene = Scene::set(world, "gate-line").await?;
+    scene.is_well().await?;
     // A slow hub is not a broken one.
-    hub_gate.link.behavior.send_replace(LinkBehavior::Delay(Duration::from_millis(200)));
-    hub_gate.expect_recovery().await.context("200 ms away")?;
-    for behavior in [
-        LinkBehavior::Delay(Duration::from_secs(10)),
-        LinkBehavior::Drip,
-        LinkBehavior::Stall,
-        LinkBehavior::Refuse,
-        LinkBehavior::CutAnswers,
-        LinkBehavior::Garble,
+    scene.proxy.line.send_replace(Line::Late(Duration::from_millis(200)));
+    scene.is_well().await.context("200 ms away")?;
+    for line in [
+        Line::Late(Duration::from_secs(10)),
+        Line::Drips,
+        Line::Silent,
+        Line::Closes,
+        Line::Cuts,
+        Line::Noise,
     ] {
-        hub_gate.link.behavior.send_replace(behavior);
-        hub_gate.expect_refusals(&format!("{behavior:?}")).await?;
-        hub_gate.link.behavior.send_replace(LinkBehavior::Forward);
-        hub_gate.expect_recovery().await.with_context(|| format!("after {behavior:?}"))?;
+        scene.proxy.line.send_replace(line);
+        scene.nobody_gets_in(&format!("{line:?}")).await?;
+        scene.proxy.line.send_replace(Line::Good);
+        scene.is_well().await.with_context(|| format!("after {line:?}"))?;
     }
     Ok(())
 }
 
-async fn refuses_in_time_on_hub_errors(fixture: &Fixture) -> Result<()> {
-    type HubFault = fn(&mut State);
-    let hub_gate = FaultyHubGate::start(fixture, "gate-hub-errs").await?;
-    let hub_faults: [(&str, HubFault); 7] = [
+async fn a_hub_that_errs(world: &World) -> Result<()> {
+    type Trouble = fn(&mut State);
+    let scene = Scene::set(world, "gate-hub-errs").await?;
+    let troubles: [(&str, Trouble); 7] = [
         ("unavailable", |state| state.error = Some(Code::Unavailable)),
         ("too many requests", |state| state.error = Some(Code::ResourceExhausted)),
         ("internal", |state| state.error = Some(Code::Internal)),
@@ -264,52 +246,51 @@ async fn refuses_in_time_on_hub_errors(fixture: &Fixture) -> Result<()> {
         ("another chain", |state| "other-1".clone_into(&mut state.chain_id)),
         ("late", |state| state.delay = Duration::from_secs(10)),
     ];
-    for (name, fault) in hub_faults {
-        hub_gate.expect_recovery().await.with_context(|| format!("before {name}"))?;
-        fault(&mut hub_gate.hub.state());
+    for (name, trouble) in troubles {
+        scene.is_well().await.with_context(|| format!("before {name}"))?;
+        trouble(&mut scene.hub.state());
         if ["syncing", "another chain"].contains(&name) {
             // The gate queries the chain id again only on a new connection.
-            hub_gate.link.behavior.send_replace(LinkBehavior::CutAnswers);
+            scene.proxy.line.send_replace(Line::Cuts);
             tokio::time::sleep(Duration::from_millis(1500)).await;
-            hub_gate.link.behavior.send_replace(LinkBehavior::Forward);
+            scene.proxy.line.send_replace(Line::Good);
         }
-        hub_gate.expect_refusals(name).await?;
-        let mut state = hub_gate.hub.state();
+        scene.nobody_gets_in(name).await?;
+        let mut state = scene.hub.state();
         (state.error, state.syncing, state.delay) = (None, false, Duration::ZERO);
         CHAIN.clone_into(&mut state.chain_id);
     }
-    hub_gate.expect_recovery().await
+    scene.is_well().await
 }
 
 /// With all places in use the gate asks the hub about each session in turn; the answer still comes in time.
-async fn answers_in_time_at_the_device_limit_with_a_slow_hub(fixture: &Fixture) -> Result<()> {
-    let hub_gate = FaultyHubGate::start(fixture, "gate-hub-full").await?;
+async fn a_slow_hub_at_the_device_limit(world: &World) -> Result<()> {
+    let scene = Scene::set(world, "gate-hub-full").await?;
     for _ in 0..2 {
-        hub_gate.expect_recovery().await?;
+        scene.is_well().await?;
     }
-    edit_config(&hub_gate.gate, |config| drop(paid_tier(config).insert("devices".to_owned(), 2.into())))?;
-    post_admin(&hub_gate.gate, "/reload", json!({})).await?;
-    let id = hub_gate.new_session_id();
-    hub_gate.put_session(id)?;
-    let handshake = hub_gate.account.wireguard_handshake(id)?;
-    ensure_refusal(&send_handshake(&hub_gate.gate, &handshake).await?, 409, 107)?;
-    hub_gate.hub.state().delay = Duration::from_millis(1800);
-    let request = send_handshake(&hub_gate.gate, &handshake);
-    let answer = within_response_limit(&hub_gate.gate, "a handshake with a slow hub", request).await?;
-    ensure_refusal(&answer, 503, 112)?;
-    hub_gate.hub.state().delay = Duration::ZERO;
-    let limit_reached =
-        || async { ensure_refusal(&send_handshake(&hub_gate.gate, &handshake).await?, 409, 107) };
-    eventually("the hub is in time again", Duration::from_secs(15), limit_reached).await
+    rewrite(&scene.gate, |config| drop(paid_tier(config).insert("devices".to_owned(), 2.into())))?;
+    post(&scene.gate, "/reload", json!({})).await?;
+    let id = scene.number();
+    scene.open(id)?;
+    let handshake = scene.account.wireguard_handshake(id)?;
+    refused(&knock(&scene.gate, &handshake).await?, 409, 107)?;
+    scene.hub.state().delay = Duration::from_millis(1800);
+    let begun = Instant::now();
+    refused(&knock(&scene.gate, &handshake).await?, 503, 112)?;
+    ensure!(begun.elapsed() < PATIENCE, "it took {:?}", begun.elapsed());
+    scene.hub.state().delay = Duration::ZERO;
+    let told = || async { refused(&knock(&scene.gate, &handshake).await?, 409, 107) };
+    eventually("the hub is in time again", Duration::from_secs(15), told).await
 }
 
 /// The hub answers another question than the one that was asked.
-async fn refuses_on_answers_to_another_query(fixture: &Fixture) -> Result<()> {
-    let hub_gate = FaultyHubGate::start(fixture, "gate-hub-lies").await?;
-    hub_gate.expect_recovery().await?;
-    let other = hub_gate.new_session_id();
-    hub_gate.put_session(other)?;
-    let session = hub_gate.hub.state().sessions[&other].clone();
+async fn a_hub_that_lies(world: &World) -> Result<()> {
+    let scene = Scene::set(world, "gate-hub-lies").await?;
+    scene.is_well().await?;
+    let other = scene.number();
+    scene.open(other)?;
+    let session = scene.hub.state().sessions[&other].clone();
     let mut torn = session.clone();
     torn.value.truncate(torn.value.len() / 2);
     let mut foreign = session.clone();
@@ -319,10 +300,10 @@ async fn refuses_on_answers_to_another_query(fixture: &Fixture) -> Result<()> {
     for (name, lie) in
         [("another session", session), ("a torn one", torn), ("another type", foreign), ("a huge one", huge)]
     {
-        hub_gate.hub.state().session_override = Some(lie);
-        hub_gate.expect_refusals(name).await?;
-        hub_gate.hub.state().session_override = None;
-        hub_gate.expect_recovery().await.with_context(|| format!("after {name}"))?;
+        scene.hub.state().session_override = Some(lie);
+        scene.nobody_gets_in(name).await?;
+        scene.hub.state().session_override = None;
+        scene.is_well().await.with_context(|| format!("after {name}"))?;
     }
     Ok(())
 }

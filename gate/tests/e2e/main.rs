@@ -6,14 +6,12 @@
 //! the others.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
-#![allow(clippy::print_stderr, reason = "a harness of its own reports the outcome")]
+#![allow(clippy::print_stderr, reason = "a harness of its own says how its trials went")]
 
-mod fixture;
-mod harness;
-mod http2_connection;
-mod raw_connection;
-mod scenario;
-mod stubs;
+mod gates;
+mod leavings;
+mod trial;
+mod world;
 
 mod client_address;
 mod clock;
@@ -22,31 +20,48 @@ mod cold_storage;
 mod devices;
 mod doctor;
 mod enforcement;
+mod enforcement_restarts;
+mod enforcement_sources;
 mod ethereum_faults;
+mod fake_node;
 mod faults;
 mod floods;
+mod frames;
 mod governed;
 mod http;
 mod http2;
 mod hub_faults;
 mod malformed;
+mod meanwhile;
 mod node_faults;
 mod node_table;
 mod operator;
 mod order;
 mod page;
+mod process;
+mod providers;
 mod quorum;
 mod reads;
-mod reorg_during_admission;
+mod recorder;
+mod relay;
 mod restarts;
-mod rights;
+mod rights_fixture;
+mod rights_node;
+mod rights_random;
+mod rights_repeats;
+mod rights_retention;
+mod rights_scene;
+mod rights_slots;
+mod rights_strangers;
 mod sign_in;
 mod smuggling;
 mod standing;
 mod storage;
 mod stories;
 mod strangers;
+mod stub;
 mod wallets;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -56,39 +71,46 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // More threads than cores: scenarios mostly wait for blocks.
     arguments.test_threads.get_or_insert(6);
-    let scenarios = [
-        stories::scenarios(),
-        malformed::scenarios(),
-        codes::scenarios(),
-        devices::scenarios(),
-        order::scenarios(),
-        node_table::scenarios(),
-        client_address::scenarios(),
-        http::scenarios(),
-        smuggling::scenarios(),
-        http2::scenarios(),
-        floods::scenarios(),
-        sign_in::scenarios(),
-        wallets::scenarios(),
-        cold_storage::scenarios(),
-        strangers::scenarios(),
-        quorum::scenarios(),
-        reads::scenarios(),
-        restarts::scenarios(),
-        enforcement::scenarios(),
-        reorg_during_admission::scenarios(),
-        clock::scenarios(),
-        page::scenarios(),
-        node_faults::scenarios(),
-        storage::scenarios(),
-        ethereum_faults::scenarios(),
-        hub_faults::scenarios(),
-        faults::scenarios(),
-        governed::scenarios(),
-        standing::scenarios(),
-        doctor::scenarios(),
-        operator::scenarios(),
-        rights::scenarios(),
+    let trials = [
+        stories::trials(),
+        malformed::trials(),
+        codes::trials(),
+        devices::trials(),
+        order::trials(),
+        node_table::trials(),
+        client_address::trials(),
+        http::trials(),
+        smuggling::trials(),
+        http2::trials(),
+        floods::trials(),
+        sign_in::trials(),
+        wallets::trials(),
+        cold_storage::trials(),
+        strangers::trials(),
+        quorum::trials(),
+        reads::trials(),
+        restarts::trials(),
+        enforcement::trials(),
+        enforcement_restarts::trials(),
+        enforcement_sources::trials(),
+        meanwhile::trials(),
+        clock::trials(),
+        page::trials(),
+        rights_retention::trials(),
+        rights_strangers::trials(),
+        rights_slots::trials(),
+        rights_repeats::trials(),
+        rights_random::trials(),
+        rights_node::trials(),
+        node_faults::trials(),
+        storage::trials(),
+        ethereum_faults::trials(),
+        hub_faults::trials(),
+        faults::trials(),
+        governed::trials(),
+        standing::trials(),
+        doctor::trials(),
+        operator::trials(),
     ];
-    harness::run(&arguments, scenarios.into_iter().flatten().collect())
+    trial::run(&arguments, trials.into_iter().flatten().collect())
 }

@@ -1,69 +1,68 @@
 //! 101 and 102: requests that are no handshake, and handshakes that their key did not sign. No account here has a
 //! binding: errors of form come before all others.
 
-use alloy::primitives::U256;
+use std::time::Instant;
+
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sentinel_stack::actors::{Account, Answer, Caller, Handshake};
 use serde_json::{Value, json};
 
-use crate::fixture::response_time::within_response_limit;
-use crate::fixture::signatures::other_s;
-use crate::fixture::{Fixture, ensure_refusal, send_handshake};
-use crate::scenario::{Scenario, scenarios};
+use crate::trial::{Trial, trials};
+use crate::world::{PATIENCE, World, knock, refused};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![
-        rejects_bodies_other_than_handshakes,
-        rejects_missing_and_invalid_fields,
-        rejects_keys_that_go_reads_differently,
-        rejects_invalid_peer_requests,
-        rejects_invalid_utf8,
-        rejects_invalid_signatures_and_keys,
-        accepts_unknown_keys,
-        rejects_nested_and_duplicate_json_everywhere,
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![
+        bodies_that_are_no_handshake,
+        fields_that_are_missing_or_wrong,
+        keys_that_the_node_would_read_otherwise,
+        peer_requests_that_are_none,
+        bodies_that_are_not_text,
+        signatures_and_keys_that_do_not_fit,
+        keys_that_nobody_knows_pass,
+        deep_and_doubled_json_everywhere,
     ]
 }
 
 /// A session id that is never reached.
-const UNUSED_SESSION: u64 = 4_000_000_000;
-const TUNNEL_KEY: &str = "iVi4jPOFHfzLWzLpRqIqvHq8Yd1FMJbUT0qUgNCS3hY=";
+const SESSION: u64 = 4_000_000_000;
+const KEY: &str = "iVi4jPOFHfzLWzLpRqIqvHq8Yd1FMJbUT0qUgNCS3hY=";
 
-async fn signed_handshake(fixture: &Fixture) -> Result<(Account, Handshake)> {
-    let account = fixture.hub().poor_account("sloppy").await?;
-    let handshake = account.handshake(UNUSED_SESSION, &format!(r#"{{"public_key":"{TUNNEL_KEY}"}}"#))?;
+async fn somebody(world: &World) -> Result<(Account, Handshake)> {
+    let account = world.hub().poor_account("sloppy").await?;
+    let handshake = account.handshake(SESSION, &format!(r#"{{"public_key":"{KEY}"}}"#))?;
     Ok((account, handshake))
 }
 
 /// Requires 400 with this code for each of these bodies.
-async fn expect_all_refused(
-    fixture: &Fixture,
+async fn all_refused(
+    world: &World,
     code: u64,
     cases: impl IntoIterator<Item = (String, String)>,
 ) -> Result<()> {
     for (name, body) in cases {
-        let answer = Caller::fresh()?.post_text(&format!("{}/", fixture.gate().url), body.clone()).await?;
-        ensure_refusal(&answer, 400, code).with_context(|| format!("{name}: {body}"))?;
+        let answer = Caller::fresh()?.post_text(&format!("{}/", world.gate().url), body.clone()).await?;
+        refused(&answer, 400, code).with_context(|| format!("{name}: {body}"))?;
     }
     Ok(())
 }
 
-fn named_bodies(cases: &[&str]) -> Vec<(String, String)> {
+fn named(cases: &[&str]) -> Vec<(String, String)> {
     cases.iter().map(|text| ("body".to_owned(), (*text).to_owned())).collect()
 }
 
-async fn rejects_bodies_other_than_handshakes(fixture: &Fixture) -> Result<()> {
-    let (_, good) = signed_handshake(fixture).await?;
+async fn bodies_that_are_no_handshake(world: &World) -> Result<()> {
+    let (_, good) = somebody(world).await?;
     let good = serde_json::to_string(&good)?;
-    let mut cases = named_bodies(&["", " ", "x", "null", "[]", "1", "{}", "\"{}\"", "{\"id\":1"]);
-    cases.extend(named_bodies(&[&format!("[{good}]"), &format!("{good}{good}"), &format!("{good} x")]));
-    cases.extend(named_bodies(&[&good[..good.len() - 1], &format!("\u{feff}{good}")]));
-    expect_all_refused(fixture, 101, cases).await
+    let mut cases = named(&["", " ", "x", "null", "[]", "1", "{}", "\"{}\"", "{\"id\":1"]);
+    cases.extend(named(&[&format!("[{good}]"), &format!("{good}{good}"), &format!("{good} x")]));
+    cases.extend(named(&[&good[..good.len() - 1], &format!("\u{feff}{good}")]));
+    all_refused(world, 101, cases).await
 }
 
-async fn rejects_missing_and_invalid_fields(fixture: &Fixture) -> Result<()> {
-    let (_, good) = signed_handshake(fixture).await?;
+async fn fields_that_are_missing_or_wrong(world: &World) -> Result<()> {
+    let (_, good) = somebody(world).await?;
     let good = serde_json::to_value(good)?;
     let numbers = ["0", "-1", "1.0", "1e3", "18446744073709551616", "\"1\"", "null", "true", "[1]"];
     let texts = ["null", "1", "\"\"", "\"@@@@\"", "\"QQ\"", "\"QR==\"", "\"QUFB\\n\"", "{}"];
@@ -84,12 +83,12 @@ async fn rejects_missing_and_invalid_fields(fixture: &Fixture) -> Result<()> {
             cases.push((format!("{key} is {value}"), text));
         }
     }
-    expect_all_refused(fixture, 101, cases).await
+    all_refused(world, 101, cases).await
 }
 
 /// Go uses the last of two equal keys, and ignores their case.
-async fn rejects_keys_that_go_reads_differently(fixture: &Fixture) -> Result<()> {
-    let (_, good) = signed_handshake(fixture).await?;
+async fn keys_that_the_node_would_read_otherwise(world: &World) -> Result<()> {
+    let (_, good) = somebody(world).await?;
     let body = serde_json::to_string(&good)?;
     let add = |field: &str| format!("{{{field},{}", &body[1..]);
     let mut cases = Vec::new();
@@ -105,57 +104,57 @@ async fn rejects_keys_that_go_reads_differently(fixture: &Fixture) -> Result<()>
     cases.push(("long s".into(), add("\"\u{17f}ignature\":\"AAAA\"")));
     cases.push(("Kelvin".into(), add("\"pub_\u{212a}ey\":\"AAAA\"")));
     cases.push(("escape".into(), add("\"\\u0069d\":1")));
-    expect_all_refused(fixture, 101, cases).await
+    all_refused(world, 101, cases).await
 }
 
-async fn rejects_invalid_peer_requests(fixture: &Fixture) -> Result<()> {
-    let (account, _) = signed_handshake(fixture).await?;
+async fn peer_requests_that_are_none(world: &World) -> Result<()> {
+    let (account, _) = somebody(world).await?;
     let requests = [
         "x".to_owned(),
         "{}".to_owned(),
         "null".to_owned(),
         r#"{"public_key":null}"#.to_owned(),
         r#"{"public_key":"AAAA"}"#.to_owned(),
-        format!(r#"{{"public_key":"{TUNNEL_KEY}","public_key":"{TUNNEL_KEY}"}}"#),
-        format!(r#"{{"PUBLIC_KEY":"{TUNNEL_KEY}"}}"#),
-        format!(r#"{{"public_key":"{TUNNEL_KEY}","Public_Key":"{TUNNEL_KEY}"}}"#),
-        format!(r#"{{"public_key":"{TUNNEL_KEY}","x":1}}"#),
-        format!(r#"{{"public_key":"{TUNNEL_KEY}"}} x"#),
-        format!(r#"{{"public_key":"{}"}}"#, TUNNEL_KEY.trim_end_matches('=')),
-        format!(r#"{{"public_key":"{TUNNEL_KEY}\n"}}"#),
+        format!(r#"{{"public_key":"{KEY}","public_key":"{KEY}"}}"#),
+        format!(r#"{{"PUBLIC_KEY":"{KEY}"}}"#),
+        format!(r#"{{"public_key":"{KEY}","Public_Key":"{KEY}"}}"#),
+        format!(r#"{{"public_key":"{KEY}","x":1}}"#),
+        format!(r#"{{"public_key":"{KEY}"}} x"#),
+        format!(r#"{{"public_key":"{}"}}"#, KEY.trim_end_matches('=')),
+        format!(r#"{{"public_key":"{KEY}\n"}}"#),
         // Peer requests of the other services.
         r#"{"uuid":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}"#.to_owned(),
     ];
     let cases: Result<Vec<_>> = requests
         .into_iter()
         .map(|request| {
-            let signed = account.handshake(UNUSED_SESSION, &request)?;
+            let signed = account.handshake(SESSION, &request)?;
             Ok((request, serde_json::to_string(&signed)?))
         })
         .collect();
-    expect_all_refused(fixture, 101, cases?).await
+    all_refused(world, 101, cases?).await
 }
 
-async fn rejects_invalid_utf8(fixture: &Fixture) -> Result<()> {
-    let (_, good) = signed_handshake(fixture).await?;
+async fn bodies_that_are_not_text(world: &World) -> Result<()> {
+    let (_, good) = somebody(world).await?;
     let mut body = serde_json::to_vec(&json!({ "x": "?" }))?;
     let hole = body.iter().position(|byte| *byte == b'?').context("a place")?;
     body[hole] = 0xff;
     body.pop();
     body.extend(&b","[..]);
     body.extend(&serde_json::to_vec(&good)?[1..]);
-    let answer = post_bytes(fixture, body).await?;
-    ensure_refusal(&answer, 400, 101)
+    let answer = post_bytes(world, body).await?;
+    refused(&answer, 400, 101)
 }
 
-async fn post_bytes(fixture: &Fixture, body: Vec<u8>) -> Result<Answer> {
+async fn post_bytes(world: &World, body: Vec<u8>) -> Result<Answer> {
     let caller = Caller::fresh()?;
-    caller.send(caller.http().post(format!("{}/", fixture.gate().url)).body(body)).await
+    caller.send(caller.http().post(format!("{}/", world.gate().url)).body(body)).await
 }
 
-async fn rejects_invalid_signatures_and_keys(fixture: &Fixture) -> Result<()> {
-    let (account, good) = signed_handshake(fixture).await?;
-    let (_, other) = signed_handshake(fixture).await?;
+async fn signatures_and_keys_that_do_not_fit(world: &World) -> Result<()> {
+    let (account, good) = somebody(world).await?;
+    let (_, other) = somebody(world).await?;
     let bytes = |text: &str| BASE64.decode(text);
     let with = |key: &str, value: Value| -> Result<(String, String)> {
         let mut body = serde_json::to_value(&good)?;
@@ -171,7 +170,7 @@ async fn rejects_invalid_signatures_and_keys(fixture: &Fixture) -> Result<()> {
     let point = good.pub_key.trim_start_matches("secp256k1:");
     let off_curve = BASE64.encode([&[2_u8][..], &[0xff; 32]].concat());
     let cases = [
-        with("id", json!(UNUSED_SESSION + 1))?,
+        with("id", json!(SESSION + 1))?,
         with("data", json!(BASE64.encode(format!(r#"{{"public_key":"{}"}}"#, BASE64.encode([7; 32])))))?,
         with("signature", json!(""))?,
         with("signature", json!(BASE64.encode(flipped)))?,
@@ -186,34 +185,36 @@ async fn rejects_invalid_signatures_and_keys(fixture: &Fixture) -> Result<()> {
         with("pub_key", json!("secp256k1:AAAA"))?,
         with("pub_key", json!(format!("secp256k1:{off_curve}")))?,
     ];
-    expect_all_refused(fixture, 102, cases).await?;
-    let answer = send_handshake(fixture.gate(), &good).await?;
-    ensure_refusal(&answer, 401, 103).context("the good one")?;
-    ensure!(answer.message().contains(&account.address), "the message is {}", answer.message());
+    all_refused(world, 102, cases).await?;
+    let answer = knock(world.gate(), &good).await?;
+    refused(&answer, 401, 103).context("the good one")?;
+    ensure!(answer.message().contains(&account.address), "says {}", answer.message());
     Ok(())
 }
 
 /// The other valid signature of the same key and message, which the node refuses too.
 fn high_s(signature: &[u8]) -> Result<Vec<u8>> {
+    use alloy::primitives::{U256, uint};
+    const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
     ensure!(signature.len() == 64, "a signature has 64 bytes");
-    let s = other_s(U256::from_be_slice(&signature[32..]));
+    let s = ORDER - U256::from_be_slice(&signature[32..]);
     Ok([&signature[..32], &s.to_be_bytes::<32>()].concat())
 }
 
-async fn accepts_unknown_keys(fixture: &Fixture) -> Result<()> {
-    let (_, good) = signed_handshake(fixture).await?;
+async fn keys_that_nobody_knows_pass(world: &World) -> Result<()> {
+    let (_, good) = somebody(world).await?;
     let mut body = serde_json::to_value(&good)?;
     body["version"] = json!({ "id": 1, "data": [] });
-    ensure_refusal(&send_handshake(fixture.gate(), &body).await?, 401, 103)
+    refused(&knock(world.gate(), &body).await?, 401, 103)
 }
 
 /// Bodies nested as deeply as their size allows, and every key twice, at every endpoint that reads JSON: each is
 /// refused in time and changes nothing.
-async fn rejects_nested_and_duplicate_json_everywhere(fixture: &Fixture) -> Result<()> {
+async fn deep_and_doubled_json_everywhere(world: &World) -> Result<()> {
     // Together as long as the largest body.
     const ARRAYS: usize = 30_000;
     const OBJECTS: usize = 10_000;
-    let gate = fixture.start_gate("gate-json", |_| ()).await?;
+    let gate = world.gate_with("gate-json", |_| ()).await?;
     let arrays = format!("{}{}", "[".repeat(ARRAYS), "]".repeat(ARRAYS));
     let objects = format!("{}1{}", "{\"x\":".repeat(OBJECTS), "}".repeat(OBJECTS));
     let values = [arrays, objects, "[".repeat(2 * ARRAYS)];
@@ -236,19 +237,21 @@ async fn rejects_nested_and_duplicate_json_everywhere(fixture: &Fixture) -> Resu
         // serde also reads a sequence as a struct.
         bodies.push(json!(vec!["x"; keys.len()]).to_string());
         for body in bodies {
+            let begun = Instant::now();
             let caller = Caller::fresh()?;
             let request =
                 caller.http().post(url).header("content-type", "application/json").body(body.clone());
+            let answer = caller.send(request).await?;
             let name = format!("{url} {}", body.chars().take(80).collect::<String>());
-            let answer = within_response_limit(&gate, &name, caller.send(request)).await?;
             ensure!((400..500).contains(&answer.status), "{name}: {} {}", answer.status, answer.body);
             if url.starts_with(&public) {
-                ensure_refusal(&answer, 400, 101).with_context(|| name.clone())?;
+                refused(&answer, 400, 101).with_context(|| name.clone())?;
             }
+            ensure!(begun.elapsed() < PATIENCE, "{name} took {:?}", begun.elapsed());
         }
     }
     let answer = Caller::anywhere()?.get(&format!("{private}/audit")).await?;
     ensure!(answer.body["audit"] == json!([]), "the operator has done {}", answer.body);
-    ensure!(crate::fixture::unready_parts(&gate).await?.is_empty(), "the gate is not ready any more");
+    ensure!(crate::world::not_ready(&gate).await?.is_empty(), "the gate is not ready any more");
     Ok(())
 }

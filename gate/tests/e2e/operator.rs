@@ -9,19 +9,16 @@ use sentinel_stack::info::GateInfo;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::fixture::response_time::eventually_within;
-use crate::fixture::{
-    ConnectedClient, EVICTION_LIMIT, Fixture, edit_config, expect_admission, expect_refusal, session_state,
-    set_key,
-};
-use crate::scenario::{Scenario, scenarios};
+use crate::enforcement::{Guest, SOON, state};
+use crate::trial::{Trial, trials};
+use crate::world::{World, enter, eventually, set, turned_away};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![drops_pauses_and_locks_down, reload_applies_what_needs_no_restart, exports_and_erases_holder]
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![sessions_pause_and_lockdown, a_reload_takes_what_it_can, a_holder_is_exported_and_erased]
 }
 
 /// Runs `sovereign-gate` with the home of a gate.
-async fn run_gate(gate: &GateInfo, args: &[&str]) -> Result<Output> {
+async fn run(gate: &GateInfo, args: &[&str]) -> Result<Output> {
     let program = env!("CARGO_BIN_EXE_sovereign-gate");
     let mut command = Command::new(program);
     command.args(["--home", &gate.home]).args(args).kill_on_drop(true);
@@ -29,105 +26,100 @@ async fn run_gate(gate: &GateInfo, args: &[&str]) -> Result<Output> {
 }
 
 /// Runs a command that must succeed; returns its output.
-async fn run_expecting_success(gate: &GateInfo, args: &[&str]) -> Result<String> {
-    let output = run_gate(gate, args).await?;
+async fn done(gate: &GateInfo, args: &[&str]) -> Result<String> {
+    let output = run(gate, args).await?;
     let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8_lossy(&output.stderr));
     ensure!(output.status.success(), "{args:?}: {} {err}", output.status);
     Ok(out.trim().to_owned())
 }
 
 /// Runs a command that must fail with this exit code; returns its error output.
-async fn run_expecting_failure(gate: &GateInfo, args: &[&str], code: i32) -> Result<String> {
-    let output = run_gate(gate, args).await?;
+async fn fails(gate: &GateInfo, args: &[&str], code: i32) -> Result<String> {
+    let output = run(gate, args).await?;
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.code() == Some(code), "{args:?} ends with {}: {err}", output.status);
     Ok(err)
 }
 
-async fn run_expecting_json(gate: &GateInfo, args: &[&str]) -> Result<Value> {
-    Ok(serde_json::from_str(&run_expecting_success(gate, args).await?)?)
+async fn json(gate: &GateInfo, args: &[&str]) -> Result<Value> {
+    Ok(serde_json::from_str(&done(gate, args).await?)?)
 }
 
-async fn wait_until_state(gate: &GateInfo, session: u64, wanted: &str, cause: &str) -> Result<()> {
-    eventually_within(gate, EVICTION_LIMIT, &format!("session {session} is {wanted} {cause}"), || async {
-        let now = session_state(gate, session).await?;
-        ensure!(now == (wanted.to_owned(), cause.to_owned()), "it is {now:?}");
+async fn is(gate: &GateInfo, session: u64, state_: &str, cause: &str) -> Result<()> {
+    eventually(&format!("session {session} is {state_} {cause}"), SOON, || async {
+        let now = state(gate, session).await?;
+        ensure!(now == (state_.to_owned(), cause.to_owned()), "it is {now:?}");
         Ok(())
     })
     .await
 }
 
-async fn drops_pauses_and_locks_down(fixture: &Fixture) -> Result<()> {
-    let gate = &fixture.start_gate("gate-commands", |_| ()).await?;
-    let holders = [
-        fixture.create_paid_holder_at(gate).await?,
-        fixture.create_paid_holder_at(gate).await?,
-        fixture.create_paid_holder_at(gate).await?,
-    ];
+async fn sessions_pause_and_lockdown(world: &World) -> Result<()> {
+    let gate = &world.gate_with("gate-commands", |_| ()).await?;
+    let holders = [world.paid_at(gate).await?, world.paid_at(gate).await?, world.paid_at(gate).await?];
     let mut sessions = Vec::new();
     for holder in &holders[..2] {
-        let session = fixture.open_direct_session(&holder.account).await?;
-        expect_admission(gate, &holder.account.wireguard_handshake(session)?).await?;
+        let session = world.direct_session(&holder.account).await?;
+        enter(gate, &holder.account.wireguard_handshake(session)?).await?;
         sessions.push(session);
     }
-    let connected = ConnectedClient::connect(fixture, gate, &holders[2].account).await?;
-    sessions.push(connected.session);
+    let guest = Guest::arrive(world, gate, &holders[2].account).await?;
+    sessions.push(guest.session);
     let names: Vec<String> = sessions.iter().map(u64::to_string).collect();
 
-    let table = run_expecting_success(gate, &["sessions", "list"]).await?;
+    let table = done(gate, &["sessions", "list"]).await?;
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     for name in &names {
         let row =
             rows.iter().find(|row| row[0] == name).with_context(|| format!("{name} is not in {table}"))?;
         ensure!(row[1..4] == ["live", "paid", "wireguard"], "listed as {row:?}");
     }
-    let listed = run_expecting_json(gate, &["sessions", "list", "--json"]).await?;
+    let listed = json(gate, &["sessions", "list", "--json"]).await?;
     ensure!(listed["sessions"].as_array().is_some_and(|list| list.len() == 3), "listed: {listed}");
 
-    run_expecting_failure(gate, &["sessions", "drop", &names[0]], 64).await.context("without a reason")?;
-    let complaint =
-        run_expecting_failure(gate, &["sessions", "drop", "everybody", "--reason", "x"], 1).await?;
-    ensure!(complaint.contains("neither a session's number nor a wallet"), "the error output is {complaint}");
-    let output = run_expecting_success(gate, &["sessions", "drop", &names[0], "--reason", "abuse"]).await?;
-    ensure!(output == "1 sessions dropped.", "the output is {output}");
-    wait_until_state(gate, sessions[0], "evicted", "dropped").await?;
+    fails(gate, &["sessions", "drop", &names[0]], 64).await.context("without a reason")?;
+    let complaint = fails(gate, &["sessions", "drop", "everybody", "--reason", "x"], 1).await?;
+    ensure!(complaint.contains("neither a session's number nor a wallet"), "complains of {complaint}");
+    let said = done(gate, &["sessions", "drop", &names[0], "--reason", "abuse"]).await?;
+    ensure!(said == "1 sessions dropped.", "says {said}");
+    is(gate, sessions[0], "evicted", "dropped").await?;
     let wallet = holders[1].wallet.address().to_string();
-    run_expecting_success(gate, &["sessions", "drop", &wallet, "--reason", "court order"]).await?;
-    wait_until_state(gate, sessions[1], "evicted", "dropped").await?;
-    connected.expect_ping().await.context("another holder's tunnel")?;
+    done(gate, &["sessions", "drop", &wallet, "--reason", "court order"]).await?;
+    is(gate, sessions[1], "evicted", "dropped").await?;
+    guest.pings().await.context("somebody else's tunnel")?;
 
-    let next = fixture.open_direct_session(&holders[0].account).await?;
+    let next = world.direct_session(&holders[0].account).await?;
     let handshake = holders[0].account.wireguard_handshake(next)?;
     ensure!(
-        run_expecting_success(gate, &["pause", "--reason", "looking"]).await? == "The gate is paused.",
-        "the output is another one"
+        done(gate, &["pause", "--reason", "looking"]).await? == "The gate is paused.",
+        "says something else"
     );
-    expect_refusal(gate, &handshake, 503, 110).await?;
-    connected.expect_ping().await.context("a pause ends no tunnel")?;
-    run_expecting_success(gate, &["pause", "--resume", "--reason", "seen"]).await?;
-    expect_admission(gate, &handshake).await?;
-    let output = run_expecting_success(gate, &["lockdown", "--reason", "intruder"]).await?;
-    ensure!(output == "The gate is paused. 2 sessions dropped.", "the output is {output}");
-    connected.expect_eviction().await?;
-    wait_until_state(gate, next, "evicted", "lockdown").await?;
+    turned_away(gate, &handshake, 503, 110).await?;
+    guest.pings().await.context("a pause ends no tunnel")?;
+    done(gate, &["pause", "--resume", "--reason", "seen"]).await?;
+    enter(gate, &handshake).await?;
+    let said = done(gate, &["lockdown", "--reason", "intruder"]).await?;
+    ensure!(said == "The gate is paused. 2 sessions dropped.", "says {said}");
+    guest.falls_silent(SOON).await?;
+    is(gate, next, "evicted", "lockdown").await?;
 
     // Actions and reasons survive the gate.
-    fixture.stack.kill_program(&gate.name).await?;
+    world.stack.kill_program(&gate.name).await?;
     ensure!(
-        run_expecting_failure(gate, &["sessions", "list"], 69).await?.contains("does not answer"),
+        fails(gate, &["sessions", "list"], 69).await?.contains("does not answer"),
         "a gate that is not there answers"
     );
-    fixture.stack.start_program(&gate.name).await?;
-    run_expecting_success(gate, &["pause", "--resume", "--reason", "over"]).await?;
-    let output = run_expecting_success(gate, &["sessions", "drop", "all", "--reason", "the end"]).await?;
-    ensure!(output == "0 sessions dropped.", "a session survived the lockdown: {output}");
-    let log = run_expecting_json(gate, &["audit", "--json"]).await?;
-    let entries: Vec<(&str, &str)> = log["audit"]
+    world.stack.start_program(&gate.name).await?;
+    done(gate, &["pause", "--resume", "--reason", "over"]).await?;
+    let said = done(gate, &["sessions", "drop", "all", "--reason", "the end"]).await?;
+    ensure!(said == "0 sessions dropped.", "a lockdown is over for somebody: {said}");
+    let log = json(gate, &["audit", "--json"]).await?;
+    let deeds: Vec<(&str, &str)> = log["audit"]
         .as_array()
         .context("no log")?
         .iter()
         .rev()
-        .map(|entry| (entry["action"].as_str().unwrap_or("?"), entry["reason"].as_str().unwrap_or("?")))
+        .map(|deed| (deed["action"].as_str().unwrap_or("?"), deed["reason"].as_str().unwrap_or("?")))
         .collect();
     let wanted = [
         ("drop", "abuse"),
@@ -139,100 +131,98 @@ async fn drops_pauses_and_locks_down(fixture: &Fixture) -> Result<()> {
         ("resume", "over"),
         ("drop", "the end"),
     ];
-    ensure!(entries == wanted, "audit log: {entries:?}");
-    let text = run_expecting_success(gate, &["audit"]).await?;
+    ensure!(deeds == wanted, "written down: {deeds:?}");
+    let text = done(gate, &["audit"]).await?;
     ensure!(text.lines().count() == wanted.len() && text.contains("court order"), "shown as {text}");
     Ok(())
 }
 
 /// Changes a gate's file and nothing else.
-async fn reload_applies_what_needs_no_restart(fixture: &Fixture) -> Result<()> {
-    let gate = &fixture.start_gate("gate-reload", |_| ()).await?;
-    let (bad, worse, good) = (
-        fixture.create_paid_holder_at(gate).await?,
-        fixture.create_paid_holder_at(gate).await?,
-        fixture.create_paid_holder_at(gate).await?,
-    );
-    let denied = ConnectedClient::connect(fixture, gate, &bad.account).await?;
-    let stays = ConnectedClient::connect(fixture, gate, &good.account).await?;
-    let session = fixture.open_direct_session(&worse.account).await?;
-    let by_account = worse.account.wireguard_handshake(session)?;
-    expect_admission(gate, &by_account).await?;
-    let before = std::fs::read_to_string(&gate.config)?;
-    ensure!(
-        run_expecting_success(gate, &["reload"]).await? == "Read again. In force now: nothing",
-        "something changed"
-    );
+fn edit(gate: &GateInfo, edit: impl FnOnce(&mut toml::Table)) -> Result<()> {
+    let mut config: toml::Table = std::fs::read_to_string(&gate.config)?.parse()?;
+    edit(&mut config);
+    Ok(std::fs::write(&gate.config, config.to_string())?)
+}
 
-    edit_config(gate, |config| {
-        set_key(config, "policy", "deny_wallets", vec![bad.wallet.address().to_string()]);
-        set_key(config, "policy", "deny_accounts", vec![worse.account.address.clone()]);
-        set_key(config, "hub", "timeout", "2s");
-        set_key(config, "gate", "max_connections", 4000);
+async fn a_reload_takes_what_it_can(world: &World) -> Result<()> {
+    let gate = &world.gate_with("gate-reload", |_| ()).await?;
+    let (bad, worse, good) =
+        (world.paid_at(gate).await?, world.paid_at(gate).await?, world.paid_at(gate).await?);
+    let denied = Guest::arrive(world, gate, &bad.account).await?;
+    let stays = Guest::arrive(world, gate, &good.account).await?;
+    let session = world.direct_session(&worse.account).await?;
+    let by_account = worse.account.wireguard_handshake(session)?;
+    enter(gate, &by_account).await?;
+    let before = std::fs::read_to_string(&gate.config)?;
+    ensure!(done(gate, &["reload"]).await? == "Read again. In force now: nothing", "something changed");
+
+    edit(gate, |config| {
+        set(config, "policy", "deny_wallets", vec![bad.wallet.address().to_string()]);
+        set(config, "policy", "deny_accounts", vec![worse.account.address.clone()]);
+        set(config, "hub", "timeout", "2s");
+        set(config, "gate", "max_connections", 4000);
     })?;
-    let output = run_expecting_success(gate, &["reload"]).await?;
+    let said = done(gate, &["reload"]).await?;
     let wanted = "Read again. In force now: policy.deny_accounts, policy.deny_wallets\n\
                   These take a restart: gate.max_connections, hub.timeout";
-    ensure!(output == wanted, "the output is {output}");
-    denied.expect_eviction().await?;
-    wait_until_state(gate, denied.session, "evicted", "denied").await?;
-    wait_until_state(gate, session, "evicted", "denied").await?;
-    expect_refusal(gate, &by_account, 403, 109).await?;
-    stays.expect_ping().await.context("a holder who is not denied")?;
+    ensure!(said == wanted, "says {said}");
+    denied.falls_silent(SOON).await?;
+    is(gate, denied.session, "evicted", "denied").await?;
+    is(gate, session, "evicted", "denied").await?;
+    turned_away(gate, &by_account, 403, 109).await?;
+    stays.pings().await.context("somebody who is not denied")?;
 
     // An invalid file changes nothing and is reported.
-    edit_config(gate, |config| set_key(config, "policy", "deny_wallet", vec!["0x12".to_owned()]))?;
-    let complaint = run_expecting_failure(gate, &["reload"], 78).await?;
-    ensure!(complaint.contains("deny_wallet"), "the error output is {complaint}");
+    edit(gate, |config| set(config, "policy", "deny_wallet", vec!["0x12".to_owned()]))?;
+    let complaint = fails(gate, &["reload"], 78).await?;
+    ensure!(complaint.contains("deny_wallet"), "complains of {complaint}");
     let answer = Caller::anywhere()?.post(&format!("{}/reload", gate.admin), &serde_json::json!({})).await?;
     ensure!(
         answer.status == 400 && answer.body["error"].as_str().is_some_and(|why| why.contains("deny_wallet"))
     );
-    expect_refusal(gate, &by_account, 403, 109).await.context("after a bad file")?;
+    turned_away(gate, &by_account, 403, 109).await.context("after a bad file")?;
 
     // THIS card becomes another one: its holder moves to the free tier and keeps the tunnel.
-    let card = fixture.ethereum.other_card().to_string();
+    let card = world.ethereum.other_card().to_string();
     std::fs::write(&gate.config, &before)?;
-    edit_config(gate, |config| set_key(config, "memes", "this_card", card))?;
-    let output = run_expecting_success(gate, &["reload"]).await?;
-    ensure!(output.contains("memes.this_card") && !output.contains("restart"), "the output is {output}");
-    eventually_within(gate, EVICTION_LIMIT, "the card gives the free tier", || async {
-        let listed = crate::fixture::session_record(gate, stays.session).await?.context("not listed")?;
+    edit(gate, |config| set(config, "memes", "this_card", card))?;
+    let said = done(gate, &["reload"]).await?;
+    ensure!(said.contains("memes.this_card") && !said.contains("restart"), "says {said}");
+    eventually("the card gives the free tier", SOON, || async {
+        let listed = crate::world::record(gate, stays.session).await?.context("not listed")?;
         ensure!(listed["tier"] == "free", "listed as {listed}");
         Ok(())
     })
     .await?;
-    stays.expect_ping().await?;
-    denied.expect_return().await
+    stays.pings().await?;
+    eventually("nobody is denied any more", SOON, || denied.pings()).await
 }
 
-async fn exports_and_erases_holder(fixture: &Fixture) -> Result<()> {
-    let gate = &fixture.start_gate("gate-privacy", |_| ()).await?;
-    let (holder, other) =
-        (fixture.create_paid_holder_at(gate).await?, fixture.create_paid_holder_at(gate).await?);
-    let connected = ConnectedClient::connect(fixture, gate, &holder.account).await?;
-    let stays = ConnectedClient::connect(fixture, gate, &other.account).await?;
+async fn a_holder_is_exported_and_erased(world: &World) -> Result<()> {
+    let gate = &world.gate_with("gate-privacy", |_| ()).await?;
+    let (holder, other) = (world.paid_at(gate).await?, world.paid_at(gate).await?);
+    let guest = Guest::arrive(world, gate, &holder.account).await?;
+    let stays = Guest::arrive(world, gate, &other.account).await?;
     let wallet = holder.wallet.address().to_string();
-    let export = run_expecting_json(gate, &["holder", "export", &wallet]).await?;
-    let count = |list: &str| export[list].as_array().map_or(0, Vec::len);
-    ensure!((count("bindings"), count("sessions")) == (1, 1), "exported: {export}");
-    ensure!(export["bindings"][0]["account"] == holder.account.address.as_str(), "exported: {export}");
-    ensure!(export["sessions"][0]["session_id"] == connected.session, "exported: {export}");
-    run_expecting_failure(gate, &["holder", "export", "../pause"], 1).await?;
-    run_expecting_failure(gate, &["holder", "erase", &wallet], 64).await.context("without a reason")?;
+    let kept = json(gate, &["holder", "export", &wallet]).await?;
+    let count = |list: &str| kept[list].as_array().map_or(0, Vec::len);
+    ensure!((count("bindings"), count("sessions")) == (1, 1), "exported: {kept}");
+    ensure!(kept["bindings"][0]["account"] == holder.account.address.as_str(), "exported: {kept}");
+    ensure!(kept["sessions"][0]["session_id"] == guest.session, "exported: {kept}");
+    fails(gate, &["holder", "export", "../pause"], 1).await?;
+    fails(gate, &["holder", "erase", &wallet], 64).await.context("without a reason")?;
 
-    let output =
-        run_expecting_success(gate, &["holder", "erase", &wallet, "--reason", "asked for it"]).await?;
-    ensure!(output == "Erased. 1 sessions dropped.", "the output is {output}");
-    connected.expect_eviction().await?;
-    stays.expect_ping().await.context("another holder's tunnel")?;
-    let export = run_expecting_json(gate, &["holder", "export", &wallet]).await?;
+    let said = done(gate, &["holder", "erase", &wallet, "--reason", "asked for it"]).await?;
+    ensure!(said == "Erased. 1 sessions dropped.", "says {said}");
+    guest.falls_silent(SOON).await?;
+    stays.pings().await.context("somebody else's tunnel")?;
+    let kept = json(gate, &["holder", "export", &wallet]).await?;
     ensure!(
         ["bindings", "sessions", "open_handshakes", "audit"]
             .iter()
-            .all(|list| export[*list] == serde_json::json!([])),
-        "{export}"
+            .all(|list| kept[*list] == serde_json::json!([])),
+        "{kept}"
     );
-    let session = fixture.open_direct_session(&holder.account).await?;
-    expect_refusal(gate, &holder.account.wireguard_handshake(session)?, 401, 103).await.map(drop)
+    let session = world.direct_session(&holder.account).await?;
+    turned_away(gate, &holder.account.wireguard_handshake(session)?, 401, 103).await.map(drop)
 }

@@ -4,63 +4,55 @@ use anyhow::{Result, ensure};
 use sentinel_stack::actors::{SignIn, Wallet};
 use sentinel_stack::info::GateInfo;
 
-use crate::fixture::{Fixture, random_account, set_key};
-use crate::scenario::{Scenario, scenarios};
-use crate::stubs::faulty_provider::FaultyProvider;
+use crate::stub::StubProvider;
+use crate::trial::{Trial, trials};
+use crate::world::{World, set, some_account};
 
-/// Time after which the gate has processed the events of mined blocks, also where it polls.
-const EVENT_DELAY: std::time::Duration = std::time::Duration::from_secs(3);
-
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![decides_with_the_fewest_calls, shares_one_read_among_concurrent_requests]
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![calls_of_a_cold_decision, many_at_once_are_one_read]
 }
 
-async fn start_gate_with_provider(fixture: &Fixture, name: &str) -> Result<(FaultyProvider, GateInfo)> {
-    let provider = FaultyProvider::in_front_of(&fixture.stack.info().ethereum.rpc).await?;
-    let gate = fixture
-        .start_gate(name, |config| set_key(config, "ethereum", "rpc_addrs", vec![provider.url()]))
-        .await?;
+async fn counted(world: &World, name: &str) -> Result<(StubProvider, GateInfo)> {
+    let provider = StubProvider::before(&world.stack.info().ethereum.rpc, None).await?;
+    let gate =
+        world.gate_with(name, |config| set(config, "ethereum", "rpc_addrs", vec![provider.url()])).await?;
     Ok((provider, gate))
 }
 
 /// Waits until the gate has processed the mints: reads from before would be discarded.
-async fn wait_for_events() {
-    tokio::time::sleep(EVENT_DELAY).await;
+async fn heard() {
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
 }
 
 /// One call with or without a card, two with a delegation, and none while the answer is cached.
-async fn decides_with_the_fewest_calls(fixture: &Fixture) -> Result<()> {
-    let (provider, gate) = start_gate_with_provider(fixture, "gate-calls").await?;
-    let ethereum = &fixture.ethereum;
+async fn calls_of_a_cold_decision(world: &World) -> Result<()> {
+    let (provider, gate) = counted(world, "gate-calls").await?;
+    let ethereum = &world.ethereum;
     let holder = ethereum.holder(&[ethereum.this_card()]).await?;
-    let (vault, hot, _) = fixture.create_delegated_wallet().await?;
-    wait_for_events().await;
+    let (vault, hot, _) = world.delegated().await?;
+    heard().await;
     let site = SignIn::at(&gate.url)?;
     for (name, wallet, tier, calls) in
-        [("holder", &holder, "free", 1), ("no card", &Wallet::fresh(), "denied", 1), ("hot", &hot, "paid", 2)]
+        [("holder", &holder, "free", 1), ("nobody", &Wallet::fresh(), "denied", 1), ("hot", &hot, "paid", 2)]
     {
         for _ in 0..2 {
-            let eligibility = site.eligibility(wallet.address()).await?;
-            ensure!(
-                eligibility.result()?["tier"] == tier,
-                "the eligibility of {name} is {}",
-                eligibility.body
-            );
+            let told = site.eligibility(wallet.address()).await?;
+            ensure!(told.result()?["tier"] == tier, "{name} is told {}", told.body);
         }
-        let calls_made = provider.calls_about(&[wallet.address(), vault.address()]);
-        ensure!(calls_made == calls, "{calls_made} calls for {name}, not {calls}");
+        let asked = provider.asked_about(&[wallet.address(), vault.address()]);
+        ensure!(asked == calls, "{asked} calls for {name}, not {calls}");
     }
     Ok(())
 }
 
-async fn shares_one_read_among_concurrent_requests(fixture: &Fixture) -> Result<()> {
-    let (provider, gate) = start_gate_with_provider(fixture, "gate-flight").await?;
-    let wallet = fixture.ethereum.holder(&[fixture.ethereum.this_card()]).await?;
-    wait_for_events().await;
+async fn many_at_once_are_one_read(world: &World) -> Result<()> {
+    let (provider, gate) = counted(world, "gate-flight").await?;
+    let wallet = world.ethereum.holder(&[world.ethereum.this_card()]).await?;
+    heard().await;
     let sign_in = || async {
         let site = SignIn::at(&gate.url)?;
         // A wallet binds six accounts: the further sign-ins are refused, and need the same reads.
-        site.sign_in(&wallet, &random_account()).await.or_else(|error| {
+        site.sign_in(&wallet, &some_account()).await.or_else(|error| {
             ensure!(format!("{error:#}").contains("119"), "{error:#}");
             Ok(serde_json::Value::Null)
         })
@@ -68,7 +60,7 @@ async fn shares_one_read_among_concurrent_requests(fixture: &Fixture) -> Result<
     let bound = futures::future::try_join_all((0..50).map(|_| sign_in())).await?;
     let bound = bound.iter().filter(|binding| !binding.is_null()).count();
     ensure!(bound == 6, "{bound} accounts are bound");
-    let calls_made = provider.calls_about(&[wallet.address()]);
-    ensure!(calls_made == 1, "{calls_made} calls for 50 sign-ins of one wallet");
+    let asked = provider.asked_about(&[wallet.address()]);
+    ensure!(asked == 1, "{asked} calls for 50 sign-ins of one wallet");
     Ok(())
 }

@@ -1,41 +1,41 @@
 //! Sign-in with the key of a plain wallet: message, nonce, signature, binding and bearer token.
 
-use alloy::primitives::{U256, keccak256};
+use std::time::Duration;
+
+use alloy::primitives::keccak256;
 use anyhow::{Context as _, Result, ensure};
 use sentinel_stack::actors::{Answer, Caller, Challenge, SignIn, Wallet};
 use serde_json::{Value, json};
 
-use crate::fixture::response_time::eventually_within;
-use crate::fixture::signatures::other_s;
-use crate::fixture::{Fixture, ensure_refusal, expect_refusal, public_url, random_account};
-use crate::scenario::{Scenario, scenarios};
+use crate::trial::{Trial, trials};
+use crate::world::{World, eventually, public_url, refused, some_account, turned_away};
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    scenarios![
-        describes_binding_in_the_answer,
-        reports_eligibility_before_sign_in,
-        rejects_messages_not_issued,
-        rejects_nonces_not_issued,
-        rejects_invalid_signatures,
-        accepts_both_recovery_id_encodings,
-        rejects_malformed_requests,
-        accepts_one_of_a_hundred_concurrent_redemptions,
-        limits_accounts_of_a_wallet,
-        rejects_invalid_bearer_tokens,
-        rejects_unbound_account,
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![
+        a_binding_says_what_it_is,
+        a_wallet_is_told_its_tier_before_it_signs,
+        messages_that_were_not_issued,
+        nonces_that_were_not_issued,
+        signatures_that_do_not_verify,
+        both_ways_to_write_v,
+        requests_of_another_form,
+        one_of_a_hundred_redemptions_wins,
+        a_wallet_binds_six_accounts,
+        bearers_that_are_none,
+        an_account_that_was_unbound,
     ]
 }
 
-struct SignInClient {
+struct Visitor {
     site: SignIn,
     wallet: Wallet,
     account: String,
 }
 
-impl SignInClient {
-    async fn with_card(fixture: &Fixture) -> Result<Self> {
-        let wallet = fixture.ethereum.holder(&[fixture.ethereum.other_card()]).await?;
-        Ok(Self { site: fixture.stack.sign_in()?, wallet, account: random_account() })
+impl Visitor {
+    async fn with_a_card(world: &World) -> Result<Self> {
+        let wallet = world.ethereum.holder(&[world.ethereum.other_card()]).await?;
+        Ok(Self { site: world.stack.sign_in()?, wallet, account: some_account() })
     }
 
     async fn challenge(&self) -> Result<Challenge> {
@@ -52,28 +52,28 @@ impl SignInClient {
         SignIn::at(self.site.url())?.bind(message, signature).await
     }
 
-    async fn expect_binding(&self, message: &str) -> Result<Value> {
+    async fn must_bind(&self, message: &str) -> Result<Value> {
         let answer = self.send(message).await?;
         ensure!(answer.status == 201, "{} {}", answer.status, String::from_utf8_lossy(&answer.bytes));
         Ok(answer.result()?.clone())
     }
 }
 
-async fn describes_binding_in_the_answer(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
-    let challenge = client.challenge().await?;
+async fn a_binding_says_what_it_is(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
+    let challenge = visitor.challenge().await?;
     for part in [
-        format!("\nURI: {}/gate/\n", public_url(fixture.gate())?),
-        format!("\n{}\n", client.wallet.address()),
+        format!("\nURI: {}/gate/\n", public_url(world.gate())?),
+        format!("\n{}\n", visitor.wallet.address()),
         format!("\nNonce: {}\n", challenge.nonce),
-        format!("\nChain ID: {}\n", fixture.stack.info().ethereum.chain_id),
-        format!("\n- sentinel:account:{}\n- sentinel:network:local", client.account),
+        format!("\nChain ID: {}\n", world.stack.info().ethereum.chain_id),
+        format!("\n- sentinel:account:{}\n- sentinel:network:local", visitor.account),
     ] {
         ensure!(challenge.message.contains(&part), "no {part:?} in {}", challenge.message);
     }
-    let binding = client.expect_binding(&challenge.message).await?;
-    let card = fixture.ethereum.other_card().to_string();
-    let wanted = json!({ "wallet": client.wallet.address().to_string(), "account": client.account,
+    let binding = visitor.must_bind(&challenge.message).await?;
+    let card = world.ethereum.other_card().to_string();
+    let wanted = json!({ "wallet": visitor.wallet.address().to_string(), "account": visitor.account,
         "tier": "paid", "via": "own", "vault": null, "cards": [card], "devices": { "used": 0, "limit": 3 } });
     for (key, value) in wanted.as_object().context("an object")? {
         ensure!(&binding[key] == value, "{key} is {}, not {value}", binding[key]);
@@ -82,14 +82,14 @@ async fn describes_binding_in_the_answer(fixture: &Fixture) -> Result<()> {
     let lifetime = time("expires_at")?.duration_since(time("issued_at")?)?;
     ensure!(lifetime.as_secs() == 24 * 3600, "it lives {lifetime:?}");
     let token = binding["token"].as_str().context("a token")?;
-    let mut queried = client.site.binding(token).await?.result()?.clone();
-    queried["token"] = binding["token"].clone();
-    ensure!(queried == binding, "later it is {queried}, not {binding}");
+    let mut shown = visitor.site.binding(token).await?.result()?.clone();
+    shown["token"] = binding["token"].clone();
+    ensure!(shown == binding, "later it is {shown}, not {binding}");
     Ok(())
 }
 
-async fn reports_eligibility_before_sign_in(fixture: &Fixture) -> Result<()> {
-    let (ethereum, site) = (&fixture.ethereum, fixture.stack.sign_in()?);
+async fn a_wallet_is_told_its_tier_before_it_signs(world: &World) -> Result<()> {
+    let (ethereum, site) = (&world.ethereum, world.stack.sign_in()?);
     let all: Vec<u64> = (1..=24).collect();
     let (this, other) = (ethereum.this_card(), ethereum.other_card());
     for (cards, tier, listed) in [
@@ -100,46 +100,34 @@ async fn reports_eligibility_before_sign_in(fixture: &Fixture) -> Result<()> {
         (&all, "free", 20),
     ] {
         let wallet = ethereum.holder(cards).await?;
-        let eligibility = site.eligibility(wallet.address()).await?.result()?.clone();
+        let told = site.eligibility(wallet.address()).await?.result()?.clone();
         let names: Vec<_> =
-            eligibility["cards"].as_array().context("cards")?.iter().filter_map(Value::as_str).collect();
-        ensure!(eligibility["tier"] == tier && names.len() == listed, "{cards:?} give {eligibility}");
-        ensure!(
-            eligibility["more"].as_bool().unwrap_or(false) == (cards.len() > 20),
-            "{cards:?} give {eligibility}"
-        );
-        ensure!(
-            names.iter().all(|name| cards.contains(&name.parse().unwrap_or(0))),
-            "{cards:?} give {eligibility}"
-        );
-        ensure!(
-            eligibility["block"].is_u64() && eligibility["vault"].is_null(),
-            "{cards:?} give {eligibility}"
-        );
-        ensure!(
-            eligibility["via"] == if listed == 0 { Value::Null } else { json!("own") },
-            "{cards:?} give {eligibility}"
-        );
+            told["cards"].as_array().context("cards")?.iter().filter_map(Value::as_str).collect();
+        ensure!(told["tier"] == tier && names.len() == listed, "{cards:?} give {told}");
+        ensure!(told["more"].as_bool().unwrap_or(false) == (cards.len() > 20), "{cards:?} give {told}");
+        ensure!(names.iter().all(|name| cards.contains(&name.parse().unwrap_or(0))), "{cards:?} give {told}");
+        ensure!(told["block"].is_u64() && told["vault"].is_null(), "{cards:?} give {told}");
+        ensure!(told["via"] == if listed == 0 { Value::Null } else { json!("own") }, "{cards:?} give {told}");
     }
     Ok(())
 }
 
 /// 121 for each message that differs from the issued one in content or form.
-async fn rejects_messages_not_issued(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
-    let challenge = client.challenge().await?;
+async fn messages_that_were_not_issued(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
+    let challenge = visitor.challenge().await?;
     // Issued in the same second for the same wallet and another account: otherwise only the nonce would differ.
-    let site = SignIn::at(client.site.url())?;
-    let other = site.challenge(client.wallet.address(), &random_account(), None).await?;
+    let site = SignIn::at(visitor.site.url())?;
+    let other = site.challenge(visitor.wallet.address(), &some_account(), None).await?;
     let text = &challenge.message;
-    let stranger = random_account();
+    let stranger = some_account();
     let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
     let replaced = |from: &str, to: &str| text.replacen(from, to, 1);
     let (domain, _) = text.split_once(' ').context("a domain")?;
     let (host, _) = domain.split_once(':').context("a port")?;
     let (issued, expires) = (line("Issued At: "), line("Expiration Time: "));
     let later = |line: &str| line.replacen("20", "21", 1);
-    let address = client.wallet.address().to_string();
+    let address = visitor.wallet.address().to_string();
     let cases = [
         ("domain", replaced(domain, "evil.example")),
         ("domain with a user", replaced(domain, &format!("user@{domain}"))),
@@ -173,11 +161,11 @@ async fn rejects_messages_not_issued(fixture: &Fixture) -> Result<()> {
         (
             "account of the resource",
             replaced(
-                &format!("- sentinel:account:{}", client.account),
+                &format!("- sentinel:account:{}", visitor.account),
                 &format!("- sentinel:account:{stranger}"),
             ),
         ),
-        ("account everywhere", text.replace(&client.account, &stranger)),
+        ("account everywhere", text.replace(&visitor.account, &stranger)),
         ("network", replaced("sentinel:network:local", "sentinel:network:other")),
         ("a vault more", format!("{text}\n- sentinel:vault:{address}")),
         ("a resource more", format!("{text}\n- https://evil.example")),
@@ -196,38 +184,38 @@ async fn rejects_messages_not_issued(fixture: &Fixture) -> Result<()> {
     ];
     for (name, case) in cases {
         ensure!(&case != text, "{name}: nothing is changed");
-        ensure_refusal(&client.send(&case).await?, 400, 121).with_context(|| format!("{name}:\n{case}"))?;
+        refused(&visitor.send(&case).await?, 400, 121).with_context(|| format!("{name}:\n{case}"))?;
     }
     // None of these has used up the nonce.
-    client.expect_binding(text).await.map(drop)
+    visitor.must_bind(text).await.map(drop)
 }
 
 /// 120: never issued, issued by another gate, used.
-async fn rejects_nonces_not_issued(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
-    let challenge = client.challenge().await?;
+async fn nonces_that_were_not_issued(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
+    let challenge = visitor.challenge().await?;
     let guessed: String = challenge.nonce.chars().rev().collect();
     for nonce in [guessed, "0".repeat(challenge.nonce.len()), "a".repeat(8), challenge.nonce.to_uppercase()] {
         let message = challenge.message.replacen(&challenge.nonce, &nonce, 1);
-        ensure_refusal(&client.send(&message).await?, 401, 120).context(nonce)?;
+        refused(&visitor.send(&message).await?, 401, 120).context(nonce)?;
     }
     // Nonces of another gate are not accepted.
-    let second = &fixture.stack.info().gates[1];
-    let theirs = SignIn::at(&second.url)?.challenge(client.wallet.address(), &client.account, None).await?;
+    let second = &world.stack.info().gates[1];
+    let theirs = SignIn::at(&second.url)?.challenge(visitor.wallet.address(), &visitor.account, None).await?;
     let message = challenge.message.replacen(&challenge.nonce, &theirs.nonce, 1);
-    ensure_refusal(&client.send(&message).await?, 401, 120).context("the other gate's")?;
-    client.expect_binding(&challenge.message).await?;
-    let again = client.send(&challenge.message).await?;
-    ensure_refusal(&again, 401, 120)?;
-    ensure!(again.message().contains("used"), "the message is {}", again.message());
+    refused(&visitor.send(&message).await?, 401, 120).context("the other gate's")?;
+    visitor.must_bind(&challenge.message).await?;
+    let again = visitor.send(&challenge.message).await?;
+    refused(&again, 401, 120)?;
+    ensure!(again.message().contains("used"), "says {}", again.message());
     Ok(())
 }
 
 /// 122, and invalid signatures do not use up the nonce.
-async fn rejects_invalid_signatures(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
-    let challenge = client.challenge().await?;
-    let good = client.wallet.sign(&challenge.message)?;
+async fn signatures_that_do_not_verify(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
+    let challenge = visitor.challenge().await?;
+    let good = visitor.wallet.sign(&challenge.message)?;
     let (rs, v) = good.split_at(good.len() - 2);
     let cases = [
         ("empty", "0x".to_owned()),
@@ -244,32 +232,35 @@ async fn rejects_invalid_signatures(fixture: &Fixture) -> Result<()> {
         ("r is zero", format!("0x{}{}", "00".repeat(32), &good[66..])),
         ("s is zero", format!("{}{}{v}", &good[..66], "00".repeat(32))),
         ("another wallet's", Wallet::fresh().sign(&challenge.message)?),
-        ("of another text", client.wallet.sign(&format!("{}.", challenge.message))?),
-        ("without the prefix of wallets", client.wallet.sign_hash(&keccak256(&challenge.message))?),
+        ("of another text", visitor.wallet.sign(&format!("{}.", challenge.message))?),
+        ("without the prefix of wallets", visitor.wallet.sign_hash(&keccak256(&challenge.message))?),
     ];
     for (name, signature) in cases {
-        let answer = client.send_with(&challenge.message, &signature).await?;
-        ensure_refusal(&answer, 401, 122).with_context(|| format!("{name}: {signature}"))?;
+        let answer = visitor.send_with(&challenge.message, &signature).await?;
+        refused(&answer, 401, 122).with_context(|| format!("{name}: {signature}"))?;
     }
-    client.expect_binding(&challenge.message).await.map(drop)
+    visitor.must_bind(&challenge.message).await.map(drop)
 }
 
 /// The other of the two valid signatures.
 fn high_s(signature: &str) -> Result<String> {
-    let s = other_s(U256::from_str_radix(&signature[66..130], 16)?);
+    use alloy::primitives::{U256, uint};
+    const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
+    let s = ORDER
+        - signature[66..130].parse::<U256>().or_else(|_| format!("0x{}", &signature[66..130]).parse())?;
     let v = if &signature[130..] == "1b" { "1c" } else { "1b" };
     Ok(format!("{}{}{v}", &signature[..66], hex::encode(s.to_be_bytes::<32>())))
 }
 
-async fn accepts_both_recovery_id_encodings(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
+async fn both_ways_to_write_v(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
     for (from, to) in [("1b", "00"), ("1c", "01")] {
         // The recovery id depends on the text.
         loop {
-            let challenge = client.challenge().await?;
-            let signature = client.wallet.sign(&challenge.message)?;
+            let challenge = visitor.challenge().await?;
+            let signature = visitor.wallet.sign(&challenge.message)?;
             let Some(rs) = signature.strip_suffix(from) else { continue };
-            let answer = client.send_with(&challenge.message, &format!("{rs}{to}")).await?;
+            let answer = visitor.send_with(&challenge.message, &format!("{rs}{to}")).await?;
             ensure!(answer.status == 201, "v = {to}: {}", String::from_utf8_lossy(&answer.bytes));
             break;
         }
@@ -278,10 +269,10 @@ async fn accepts_both_recovery_id_encodings(fixture: &Fixture) -> Result<()> {
 }
 
 /// 101 for requests of another form.
-async fn rejects_malformed_requests(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
-    let (wallet, account) = (client.wallet.address().to_string(), client.account.clone());
-    let url = client.site.url();
+async fn requests_of_another_form(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
+    let (wallet, account) = (visitor.wallet.address().to_string(), visitor.account.clone());
+    let url = visitor.site.url();
     let mixed = format!("0x{}{}", wallet[2..22].to_uppercase(), wallet[22..].to_lowercase());
     for query in [
         String::new(),
@@ -298,10 +289,10 @@ async fn rejects_malformed_requests(fixture: &Fixture) -> Result<()> {
         format!("wallet={wallet}&account={}q", &account[..account.len() - 1]),
     ] {
         let answer = Caller::fresh()?.get(&format!("{url}/gate/challenge?{query}")).await?;
-        ensure_refusal(&answer, 400, 101).context(query)?;
+        refused(&answer, 400, 101).context(query)?;
     }
-    let challenge = client.challenge().await?;
-    let signature = client.wallet.sign(&challenge.message)?;
+    let challenge = visitor.challenge().await?;
+    let signature = visitor.wallet.sign(&challenge.message)?;
     let (message, signed) = (json!(challenge.message), json!(signature));
     for body in [
         "{}".to_owned(),
@@ -318,81 +309,81 @@ async fn rejects_malformed_requests(fixture: &Fixture) -> Result<()> {
         format!(r#"{{"message":{message},"signature":"0x{}"}}"#, "00".repeat(9000)),
     ] {
         let answer = Caller::fresh()?.post_text(&format!("{url}/gate/bindings"), body.clone()).await?;
-        ensure_refusal(&answer, 400, 101).with_context(|| body.chars().take(300).collect::<String>())?;
+        refused(&answer, 400, 101).with_context(|| body.chars().take(300).collect::<String>())?;
     }
-    client.expect_binding(&challenge.message).await.map(drop)
+    visitor.must_bind(&challenge.message).await.map(drop)
 }
 
-async fn accepts_one_of_a_hundred_concurrent_redemptions(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
-    let challenge = client.challenge().await?;
-    let answers = futures::future::try_join_all((0..100).map(|_| client.send(&challenge.message))).await?;
+async fn one_of_a_hundred_redemptions_wins(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
+    let challenge = visitor.challenge().await?;
+    let answers = futures::future::try_join_all((0..100).map(|_| visitor.send(&challenge.message))).await?;
     let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
     ensure!(won.len() == 1, "{} of 100 have won", won.len());
-    lost.into_iter().try_for_each(|answer| ensure_refusal(answer, 401, 120))?;
+    lost.into_iter().try_for_each(|answer| refused(answer, 401, 120))?;
     let token = won[0].result()?["token"].as_str().context("a token")?.to_owned();
-    client.site.binding(&token).await?.result().map(drop)
+    visitor.site.binding(&token).await?.result().map(drop)
 }
 
 /// 119 names the bound accounts; a bound account counts once, an unbound one not at all.
-async fn limits_accounts_of_a_wallet(fixture: &Fixture) -> Result<()> {
-    let mut client = SignInClient::with_card(fixture).await?;
+async fn a_wallet_binds_six_accounts(world: &World) -> Result<()> {
+    let mut visitor = Visitor::with_a_card(world).await?;
     let mut bound = Vec::new();
     for _ in 0..6 {
-        client.account = random_account();
-        let binding = client.expect_binding(&client.challenge().await?.message).await?;
-        bound.push((client.account.clone(), binding["token"].as_str().context("a token")?.to_owned()));
+        visitor.account = some_account();
+        let binding = visitor.must_bind(&visitor.challenge().await?.message).await?;
+        bound.push((visitor.account.clone(), binding["token"].as_str().context("a token")?.to_owned()));
     }
-    client.expect_binding(&client.challenge().await?.message).await.context("the same again")?;
-    client.account = random_account();
-    let challenge = client.challenge().await?;
-    let seventh = client.send(&challenge.message).await?;
-    ensure_refusal(&seventh, 409, 119)?;
-    let names_all = bound.iter().all(|(account, _)| seventh.message().contains(account));
-    ensure!(names_all && seventh.message().contains('6'), "the message is {}", seventh.message());
-    ensure!(client.site.unbind(&bound[0].1).await?.status == 204, "cannot unbind");
-    client.expect_binding(&challenge.message).await.map(drop)
+    visitor.must_bind(&visitor.challenge().await?.message).await.context("the same again")?;
+    visitor.account = some_account();
+    let challenge = visitor.challenge().await?;
+    let seventh = visitor.send(&challenge.message).await?;
+    refused(&seventh, 409, 119)?;
+    let told = bound.iter().all(|(account, _)| seventh.message().contains(account));
+    ensure!(told && seventh.message().contains('6'), "says {}", seventh.message());
+    ensure!(visitor.site.unbind(&bound[0].1).await?.status == 204, "cannot unbind");
+    visitor.must_bind(&challenge.message).await.map(drop)
 }
 
 /// 124.
-async fn rejects_invalid_bearer_tokens(fixture: &Fixture) -> Result<()> {
-    let client = SignInClient::with_card(fixture).await?;
-    let first = client.expect_binding(&client.challenge().await?.message).await?;
+async fn bearers_that_are_none(world: &World) -> Result<()> {
+    let visitor = Visitor::with_a_card(world).await?;
+    let first = visitor.must_bind(&visitor.challenge().await?.message).await?;
     let token = first["token"].as_str().context("a token")?;
-    let (caller, url) = (client.site.caller(), format!("{}/gate/binding", client.site.url()));
+    let (caller, url) = (visitor.site.caller(), format!("{}/gate/binding", visitor.site.url()));
     let longer = format!("{token}0");
     for header in
         ["", "Bearer", "Bearer ", "Bearer x", &format!("Basic {token}"), token, &format!("Bearer {longer}")]
     {
         for request in [caller.http().get(&url), caller.http().delete(&url)] {
-            ensure_refusal(&caller.send(request.header("authorization", header)).await?, 401, 124)
+            refused(&caller.send(request.header("authorization", header)).await?, 401, 124)
                 .context(header.to_owned())?;
         }
     }
-    ensure_refusal(&caller.get(&url).await?, 401, 124)?;
+    refused(&caller.get(&url).await?, 401, 124)?;
     let twice = caller.http().get(&url).bearer_auth(token).bearer_auth(token);
-    ensure_refusal(&caller.send(twice).await?, 401, 124)?;
+    refused(&caller.send(twice).await?, 401, 124)?;
     // A newer binding of the same wallet and account replaces the older one.
-    let second = client.expect_binding(&client.challenge().await?.message).await?;
-    ensure_refusal(&SignIn::at(client.site.url())?.binding(token).await?, 401, 124)?;
+    let second = visitor.must_bind(&visitor.challenge().await?.message).await?;
+    refused(&SignIn::at(visitor.site.url())?.binding(token).await?, 401, 124)?;
     let token = second["token"].as_str().context("a token")?;
-    let site = SignIn::at(client.site.url())?;
+    let site = SignIn::at(visitor.site.url())?;
     ensure!(site.unbind(token).await?.status == 204, "cannot unbind");
-    ensure_refusal(&site.binding(token).await?, 401, 124)?;
-    ensure_refusal(&site.unbind(token).await?, 401, 124)
+    refused(&site.binding(token).await?, 401, 124)?;
+    refused(&site.unbind(token).await?, 401, 124)
 }
 
-async fn rejects_unbound_account(fixture: &Fixture) -> Result<()> {
-    let (gate, holder) = (fixture.gate(), fixture.create_paid_holder().await?);
-    let session = fixture.open_direct_session(&holder.account).await?;
+async fn an_account_that_was_unbound(world: &World) -> Result<()> {
+    let (gate, holder) = (world.gate(), world.paid().await?);
+    let session = world.direct_session(&holder.account).await?;
     let handshake = holder.account.wireguard_handshake(session)?;
-    let first_answer = crate::fixture::expect_admission(gate, &handshake).await?;
+    let taken = crate::world::enter(gate, &handshake).await?;
     ensure!(SignIn::at(&gate.url)?.unbind(holder.token()).await?.status == 204, "cannot unbind");
     // A repeat is answered from the record until the eviction.
-    let refused = || expect_refusal(gate, &handshake, 401, 103);
-    eventually_within(gate, std::time::Duration::from_secs(1), "the handshake is refused", refused).await?;
-    fixture.bind_account(gate, &holder.wallet, &holder.account.address).await?;
-    let again = crate::fixture::expect_admission(gate, &handshake).await?;
-    ensure!(again.bytes == first_answer.bytes, "another answer");
+    let refused = || turned_away(gate, &handshake, 401, 103);
+    eventually("the handshake is refused", Duration::from_secs(1), refused).await?;
+    world.bind(gate, &holder.wallet, &holder.account.address).await?;
+    let again = crate::world::enter(gate, &handshake).await?;
+    ensure!(again.bytes == taken.bytes, "another answer");
     Ok(())
 }

@@ -15,53 +15,51 @@ use sovereign_contracts::system::NodeRegistry;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::fixture::{
-    Fixture, Holder, edit_config, eventually, expect_admission, expect_refusal, set_key, unready_parts,
-};
-use crate::scenario::{Scenario, scenarios};
-use crate::stubs::faulty_provider::FaultyProvider;
+use crate::stub::StubProvider;
+use crate::trial::{Trial, trials};
+use crate::world::{Holder, World, enter, eventually, not_ready, rewrite, set, turned_away};
 
-const FOLLOW_LIMIT: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(20);
 /// A denomination that every provider accepts; the plan of the second scenario is free of charge.
-const DENOM: &str = "udvpn";
+const COIN: &str = "udvpn";
 
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    let mut scenarios = scenarios![follows_the_registry_on_ethereum];
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = trials![the_registry_on_ethereum];
     // Exclusive: the provider account has one sequence number for its transactions.
-    scenarios.extend(scenarios![exclusive: follows_the_links_on_the_hub]);
-    scenarios
+    trials.extend(trials![alone: the_links_on_the_hub]);
+    trials
 }
 
 /// Waits until `/ready` gives this reason and a plan session is refused.
-async fn expect_bad_standing(gate: &GateInfo, handshake: &Handshake, words: &str) -> Result<()> {
+async fn refused_as(gate: &GateInfo, handshake: &Handshake, words: &str) -> Result<()> {
     let refused = || async {
         // Checked first: before the gate has learned of the change, the handshake would be admitted for good.
-        let missing = unready_parts(gate).await?;
-        let reported = missing.iter().any(|(what, why)| what == "standing" && why.contains(words));
-        ensure!(reported, "/ready does not give the reason {words:?}: {missing:?}");
-        expect_refusal(gate, handshake, 503, 115).await.map(drop)
+        let missing = not_ready(gate).await?;
+        let told = missing.iter().any(|(what, why)| what == "standing" && why.contains(words));
+        ensure!(told, "/ready does not say {words:?}: {missing:?}");
+        turned_away(gate, handshake, 503, 115).await.map(drop)
     };
-    eventually(words, FOLLOW_LIMIT, refused).await
+    eventually(words, SOON, refused).await
 }
 
 /// Waits until a plan session is admitted and the gate is ready.
-async fn expect_good_standing(fixture: &Fixture, gate: &GateInfo, handshake: &Handshake) -> Result<()> {
-    let enters = || async { expect_admission(gate, handshake).await.map(drop) };
-    eventually("good standing", FOLLOW_LIMIT, enters).await?;
-    fixture.wait_until_ready(gate).await
+async fn taken(world: &World, gate: &GateInfo, handshake: &Handshake) -> Result<()> {
+    let enters = || async { enter(gate, handshake).await.map(drop) };
+    eventually("good standing", SOON, enters).await?;
+    world.until_ready(gate).await
 }
 
-async fn plan_handshake(fixture: &Fixture, holder: &Holder, plan: u64) -> Result<Handshake> {
-    let session = fixture.hub().plan_session(&holder.account, plan, &fixture.node().address).await?;
+async fn plan_handshake(world: &World, holder: &Holder, plan: u64) -> Result<Handshake> {
+    let session = world.hub().plan_session(&holder.account, plan, &world.node().address).await?;
     holder.account.wireguard_handshake(session)
 }
 
 /// The node's private key, exported as its operator would.
-async fn export_node_key(fixture: &Fixture) -> Result<DevKey> {
+async fn node_key(world: &World) -> Result<DevKey> {
     let args = ["keys", "export", "node", "--unarmored-hex", "--unsafe", "--keyring-backend", "test"];
-    let mut export = Command::new(&fixture.stack.info().hub.binary)
+    let mut export = Command::new(&world.stack.info().hub.binary)
         .args(args)
-        .args(["--home", &fixture.node().home])
+        .args(["--home", &world.node().home])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -76,104 +74,101 @@ async fn export_node_key(fixture: &Fixture) -> Result<DevKey> {
 
 /// Standing follows registration, score, slashing and top-up; without Ethereum the last answer counts until
 /// `max_age`.
-async fn follows_the_registry_on_ethereum(fixture: &Fixture) -> Result<()> {
-    let governed = fixture.deploy_system().await?;
+async fn the_registry_on_ethereum(world: &World) -> Result<()> {
+    let governed = world.system().await?;
     let nodes = governed.system.nodes;
-    let ethereum = FaultyProvider::in_front_of(&fixture.stack.info().ethereum.rpc).await?;
-    let gate = fixture
-        .start_gate("gate-standing", |config| {
-            set_key(config, "registry", "rpc_addrs", vec![ethereum.url()]);
-            set_key(config, "registry", "chain_id", 31337);
-            set_key(config, "registry", "contract", nodes.to_string());
-            set_key(config, "registry", "finality", "latest");
-            set_key(config, "registry", "interval", "1s");
-            set_key(config, "registry", "max_age", "6s");
+    let ethereum = StubProvider::before(&world.stack.info().ethereum.rpc, None).await?;
+    let gate = world
+        .gate_with("gate-standing", |config| {
+            set(config, "registry", "rpc_addrs", vec![ethereum.url()]);
+            set(config, "registry", "chain_id", 31337);
+            set(config, "registry", "contract", nodes.to_string());
+            set(config, "registry", "finality", "latest");
+            set(config, "registry", "interval", "1s");
+            set(config, "registry", "max_age", "6s");
         })
         .await?;
     // Enabled while the gate runs: plan sessions are refused at once.
-    edit_config(&gate, |config| set_key(config, "policy", "require_standing", true))?;
+    rewrite(&gate, |config| set(config, "policy", "require_standing", true))?;
     let reloaded = Caller::fresh()?.post(&format!("{}/reload", gate.admin), &json!({})).await?;
     ensure!(reloaded.status == 200, "/reload answers {}", reloaded.status);
-    let plan = fixture.stack.info().plans.paid;
-    let first = fixture.create_paid_holder_at(&gate).await?;
-    let handshake = plan_handshake(fixture, &first, plan).await?;
-    expect_bad_standing(&gate, &handshake, "not registered on Ethereum").await?;
-    let direct = fixture.create_paid_holder_at(&gate).await?;
-    let session = fixture.open_direct_session(&direct.account).await?;
-    expect_admission(&gate, &direct.account.wireguard_handshake(session)?)
-        .await
-        .context("a direct session")?;
+    let plan = world.stack.info().plans.paid;
+    let first = world.paid_at(&gate).await?;
+    let handshake = plan_handshake(world, &first, plan).await?;
+    refused_as(&gate, &handshake, "not registered on Ethereum").await?;
+    let direct = world.paid_at(&gate).await?;
+    let session = world.direct_session(&direct.account).await?;
+    enter(&gate, &direct.account.wireguard_handshake(session)?).await.context("a direct session")?;
 
     let (chain, key, operator) =
-        (fixture.ethereum.chain(), export_node_key(fixture).await?, DevKey::from_name("standing operator"));
-    ensure!(NodeAddress::new(key.node().0).to_string() == fixture.node().address, "not the node's key");
+        (world.ethereum.chain(), node_key(world).await?, DevKey::from_name("standing operator"));
+    ensure!(NodeAddress::new(key.node().0).to_string() == world.node().address, "not the node's key");
     governed.register(&key, &operator, ether("1")).await?;
-    expect_bad_standing(&gate, &handshake, "score 0 below 100").await?;
+    refused_as(&gate, &handshake, "score 0 below 100").await?;
     governed.score(key.node(), 500).await?;
-    expect_good_standing(fixture, &gate, &handshake).await?;
+    taken(world, &gate, &handshake).await?;
 
     let slasher = governed.system.slashing;
     let (bps, offence) = (U256::from(6000), keccak256("offence"));
     chain.call(slasher, nodes, &NodeRegistry::slashCall { node: key.node(), bps, offence }).await?;
-    let second = fixture.create_paid_holder_at(&gate).await?;
-    let other = plan_handshake(fixture, &second, plan).await?;
-    expect_bad_standing(&gate, &other, "its stake is below the least").await?;
-    expect_admission(&gate, &handshake).await.context("the repeat of a live session")?;
+    let second = world.paid_at(&gate).await?;
+    let other = plan_handshake(world, &second, plan).await?;
+    refused_as(&gate, &other, "its stake is below the least").await?;
+    enter(&gate, &handshake).await.context("the repeat of one who is in")?;
     let top_up = NodeRegistry::topUpCall { node: key.node() };
     chain.pay(operator.address(), nodes, &top_up, ether("1")).await?;
-    expect_good_standing(fixture, &gate, &other).await?;
+    taken(world, &gate, &other).await?;
 
-    let third = fixture.create_paid_holder_at(&gate).await?;
-    let last = plan_handshake(fixture, &third, plan).await?;
+    let third = world.paid_at(&gate).await?;
+    let last = plan_handshake(world, &third, plan).await?;
     drop(ethereum);
     let unknown = || async {
         // Checked first: until `max_age` the last answer admits the session.
-        let missing = unready_parts(&gate).await?;
+        let missing = not_ready(&gate).await?;
         ensure!(missing.iter().any(|(_, why)| why.contains("not known: read")), "{missing:?}");
-        expect_refusal(&gate, &last, 503, 111).await.map(drop)
+        turned_away(&gate, &last, 503, 111).await.map(drop)
     };
-    eventually("nothing is known any more", FOLLOW_LIMIT, unknown).await
+    eventually("nothing is known any more", SOON, unknown).await
 }
 
 /// A plan of this scenario: while the node is not linked to it, its sessions are refused.
-async fn follows_the_links_on_the_hub(fixture: &Fixture) -> Result<()> {
-    let keys = &fixture.stack.info().hub.keys;
+async fn the_links_on_the_hub(world: &World) -> Result<()> {
+    let keys = &world.stack.info().hub.keys;
     let provider: AccountAddress = keys.get("provider").context("no provider")?.parse()?;
     let provider: ProviderAddress = provider.in_role();
     let from = provider.to_string();
-    let send = async |messages: &[Value]| fixture.hub().cli().transact_messages("provider", messages).await;
-    let price = json!({ "denom": DENOM, "base_value": "0.000000000000000000", "quote_value": "0" });
+    let send = async |messages: &[Value]| world.hub().cli().transact_messages("provider", messages).await;
+    let price = json!({ "denom": COIN, "base_value": "0.000000000000000000", "quote_value": "0" });
     let made = send(&[json!({ "@type": "/sentinel.plan.v3.MsgCreatePlanRequest", "from": from,
         "bytes": "1000000000000", "duration": "2592000s", "prices": [price], "private": false })])
     .await?;
     let plan = made.number("sentinel.plan.v3.EventCreate", "plan_id")?;
     let of_node = |kind: &str| {
         json!({ "@type": format!("/sentinel.plan.v3.{kind}"), "from": from, "id": plan.to_string(),
-            "node_address": fixture.node().address })
+            "node_address": world.node().address })
     };
     let activate = json!({ "@type": "/sentinel.plan.v3.MsgUpdatePlanStatusRequest", "from": from,
         "id": plan.to_string(), "status": 1 });
     send(&[activate, of_node("MsgLinkNodeRequest")]).await?;
 
-    let gate = fixture
-        .start_gate("gate-linked", |config| {
-            set_key(config, "registry", "source", "hub");
-            set_key(config, "registry", "interval", "1s");
-            set_key(config, "policy", "require_standing", true);
+    let gate = world
+        .gate_with("gate-linked", |config| {
+            set(config, "registry", "source", "hub");
+            set(config, "registry", "interval", "1s");
+            set(config, "policy", "require_standing", true);
             let paid = config["policy"]["paid"].as_table_mut().expect("a table");
             paid.insert("sessions".to_owned(), vec![format!("plan:{plan}")].into());
             let free = config["policy"]["free"].as_table_mut().expect("a table");
             free.insert("sessions".to_owned(), vec!["direct".to_owned()].into());
         })
         .await?;
-    let (first, second) =
-        (fixture.create_paid_holder_at(&gate).await?, fixture.create_paid_holder_at(&gate).await?);
-    let handshake = plan_handshake(fixture, &first, plan).await?;
-    let waiting = plan_handshake(fixture, &second, plan).await?;
-    expect_good_standing(fixture, &gate, &handshake).await?;
+    let (first, second) = (world.paid_at(&gate).await?, world.paid_at(&gate).await?);
+    let handshake = plan_handshake(world, &first, plan).await?;
+    let waiting = plan_handshake(world, &second, plan).await?;
+    taken(world, &gate, &handshake).await?;
     send(&[of_node("MsgUnlinkNodeRequest")]).await?;
-    expect_bad_standing(&gate, &waiting, &format!("not linked to plan {plan}")).await?;
+    refused_as(&gate, &waiting, &format!("not linked to plan {plan}")).await?;
     send(&[of_node("MsgLinkNodeRequest")]).await?;
-    let again = plan_handshake(fixture, &second, plan).await?;
-    expect_good_standing(fixture, &gate, &again).await
+    let again = plan_handshake(world, &second, plan).await?;
+    taken(world, &gate, &again).await
 }
