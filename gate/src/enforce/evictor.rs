@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, join_all};
 use serde_json::Value;
+use service_runtime::backoff::ExponentialBackoff;
 use sovereign_tunnel::{Peer, Presence, RestoreOutcome, Tunnel, TunnelError};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -19,8 +20,9 @@ use crate::admission::{Grant, SessionEvictor, UpdateError};
 use crate::refusal::Refusal;
 use crate::store::{EvictionCause, SessionRecord, SessionState, Store, StoreError};
 
-const EVICTION_RETRY_INITIAL: Duration = Duration::from_millis(500);
-const EVICTION_RETRY_MAX: Duration = Duration::from_secs(15);
+/// Delays between retries of an eviction.
+const EVICTION_RETRY: ExponentialBackoff =
+    ExponentialBackoff::new(Duration::from_millis(500), Duration::from_secs(15)).without_jitter();
 /// Maximum wait for the tunnel's public key before a first handshake.
 const SERVER_KEY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Maximum wait for an answer of the node before a peer is restored.
@@ -367,14 +369,14 @@ impl Evictor {
 
     /// Retries failed blocks and removals with exponential backoff. Never returns.
     pub(super) async fn retry_unfinished(&self) {
-        let mut pause = EVICTION_RETRY_INITIAL;
+        let mut retries: u32 = 0;
         loop {
             if self.unfinished().is_empty() && lock(&self.ending).is_empty() {
-                pause = EVICTION_RETRY_INITIAL;
+                retries = 0;
                 self.retry_requested.notified().await;
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(EVICTION_RETRY_MAX);
+            tokio::time::sleep(EVICTION_RETRY.delay(retries)).await;
+            retries = retries.saturating_add(1);
             let open: Vec<u64> = self.unfinished().iter().copied().collect();
             let _guard = self.lock().await;
             for id in open {
@@ -411,7 +413,7 @@ impl Evictor {
         let (store, unwritten) = (self.store.clone(), Arc::clone(&self.unwritten));
         lock(&unwritten).insert(session);
         tokio::spawn(async move {
-            let mut pause = EVICTION_RETRY_INITIAL;
+            let mut retries: u32 = 0;
             while let Some(record) = store.sessions().get(session) {
                 let live = record.state == SessionState::Live;
                 if !live
@@ -422,8 +424,8 @@ impl Evictor {
                 {
                     break;
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(EVICTION_RETRY_MAX);
+                tokio::time::sleep(EVICTION_RETRY.delay(retries)).await;
+                retries = retries.saturating_add(1);
             }
             lock(&unwritten).remove(&session);
         });

@@ -5,11 +5,14 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use service_runtime::backoff::ExponentialBackoff;
 use sovereign_contracts::follower::Cursor;
 use tokio::sync::Notify;
 
-const RETRY_INITIAL: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(30);
+/// Delays between evaluations without a result.
+const RETRY: ExponentialBackoff =
+    ExponentialBackoff::new(Duration::from_millis(500), RETRY_MAX).without_jitter();
 /// Interval between writes of the cursor in Ethereum's events.
 pub(super) const CURSOR_SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -270,8 +273,7 @@ impl ReevaluationQueue {
     /// Ends an evaluation without a result and queues the session again with a delay, which ends at the latest when
     /// `grace` has passed since the possible loss.
     pub(super) fn retry(&self, due: &QueuedSession, grace: Duration) {
-        let pause = (RETRY_INITIAL * (1 << due.tries.min(8))).min(RETRY_MAX);
-        let mut not_before = Instant::now() + pause;
+        let mut not_before = Instant::now() + RETRY.delay(due.tries);
         if let Some(end) = due.loss_at.map(|at| at + grace).filter(|end| *end > Instant::now()) {
             not_before = not_before.min(end);
         }
