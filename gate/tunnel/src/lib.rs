@@ -6,6 +6,7 @@
 mod auto;
 mod config;
 mod error;
+mod error_log;
 mod net_namespace;
 mod node_api_guard;
 mod openvpn;

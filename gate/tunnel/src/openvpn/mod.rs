@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::pki::Pki;
 pub(super) use self::pki::is_name as is_uuid;
+use super::error_log::ErrorLog;
 use super::net_namespace::NetNamespace;
 use super::{Peer, Presence, RestoreOutcome, Tunnel, TunnelConfig, TunnelError, TunnelPeer};
 
@@ -182,18 +183,11 @@ impl Tunnel for OpenVpn {
 
     fn maintain(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move {
-            let mut trouble = String::new();
+            let mut errors = ErrorLog::default();
             for round in (0..CHECKS_PER_FULL_CHECK).cycle() {
-                match self.maintain_crl(round == 0).await {
-                    Ok(()) => trouble.clear(),
-                    Err(error) => {
-                        let told = error.to_string();
-                        if told != trouble {
-                            tracing::warn!(%error, "the list of revoked certificates cannot be kept");
-                        }
-                        trouble = told;
-                    }
-                }
+                errors.note(self.maintain_crl(round == 0).await, |error| {
+                    tracing::warn!(%error, "the list of revoked certificates cannot be kept");
+                });
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = tokio::time::sleep(CRL_CHECK_INTERVAL) => {}

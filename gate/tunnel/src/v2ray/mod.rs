@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::api::{Api, Dialect, Traffic};
 use self::firewall::Firewall;
 use self::inbounds::Inbounds;
+use super::error_log::ErrorLog;
 use super::net_namespace::NetNamespace;
 use super::openvpn::is_uuid;
 use super::{Peer, Presence, RestoreOutcome, Tunnel, TunnelConfig, TunnelError};
@@ -250,18 +251,11 @@ impl Tunnel for V2Ray {
 
     fn maintain(&self, stop: CancellationToken) -> BoxFuture<'_, ()> {
         async move {
-            let mut trouble = String::new();
+            let mut errors = ErrorLog::default();
             loop {
-                match self.guard().await {
-                    Ok(()) => trouble.clear(),
-                    Err(error) => {
-                        let told = error.to_string();
-                        if told != trouble {
-                            tracing::warn!(%error, "the API of the tunnel service is not guarded");
-                        }
-                        trouble = told;
-                    }
-                }
+                errors.note(self.guard().await, |error| {
+                    tracing::warn!(%error, "the API of the tunnel service is not guarded");
+                });
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = tokio::time::sleep(GUARD_INTERVAL) => {}
