@@ -100,7 +100,7 @@ impl TokenKey {
 
     fn mask(&self, secret: &[u8; 32]) -> i64 {
         let tag = mac(&self.0).chain_update(secret).finalize().into_bytes();
-        tag.iter().take(8).fold(0, |header_u32, byte| header_u32 << 8 | i64::from(*byte))
+        tag.iter().take(8).fold(0, |word, byte| word << 8 | i64::from(*byte))
     }
 }
 

@@ -70,7 +70,7 @@ fn minute(time: UnixTime) -> UnixTime {
 /// Half of the random part is enough: two equal halves refuse a sign-in that can be repeated, and only this gate
 /// chooses them.
 fn short(nonce: &Nonce) -> u64 {
-    nonce.random.iter().take(8).fold(0, |header_u32, byte| header_u32 << 8 | u64::from(*byte))
+    nonce.random.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
